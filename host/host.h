@@ -1,0 +1,129 @@
+// host.h: what the host offers to the floors above it (bindings/). It knows nothing of models or stores.
+//
+// Three things to learn here: errors (C fills a struct, only the outermost binding function raises), operations
+// (a wait is a userdata that parks the running task), and budgets (a loop over rows asks now and then whether to pause).
+#ifndef NEAP_HOST_H
+#define NEAP_HOST_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "neap.h"
+
+// ---- Errors (error.c) ----
+
+// All kinds, in the order of their names in error.c.
+enum neap__kind {
+  NEAP_USAGE, NEAP_VALIDATION, NEAP_NOT_FOUND, NEAP_MULTIPLE, NEAP_CONFLICT, NEAP_CONDITION, NEAP_UNSUPPORTED, NEAP_AUTH,
+  NEAP_FORBIDDEN, NEAP_LIMIT, NEAP_THROTTLED, NEAP_TIMEOUT, NEAP_CANCELLED, NEAP_CONNECTION, NEAP_PROTOCOL, NEAP_SERVER,
+  NEAP_QUERY, NEAP_BATCH, NEAP_MISMATCH
+};
+
+// Filled by C below the bindings; owns nothing, so it may live on any stack.
+struct neap__error {
+  enum neap__kind kind;
+  bool retryable;
+  bool unknown;        // a write whose fate nobody knows: e.outcome = "unknown"
+  int status;          // HTTP status, 0 = none
+  const char *store;   // "sqlite", static; NULL = none
+  char code[64];       // SQLSTATE, Parse code, ... ; "" = none
+  char message[480];   // one line: what, where, what was expected
+  char detail[480];    // what the server said; "" = none
+};
+
+// Fills `e` (zeroing it first) and returns -1, so that callers may write: return neap__error_set(e, NEAP_USAGE, "...", x);
+int neap__error_set(struct neap__error *e, enum neap__kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Pushes the Lua error object (a table with the metatable of errors, fields as in the manual) for `e`.
+void neap__error_push(lua_State *L, const struct neap__error *e);
+// Pushes and raises. Never returns; the int lets callers write `return neap__raise(...)`.
+int neap__raise(lua_State *L, const struct neap__error *e);
+// Raises an error of a kind with a formatted message (printf formats), with the position of the Lua caller as `where`.
+int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// Turns whatever is on top of the stack (an error object, a string, anything) into an error object in its place.
+void neap__error_wrap(lua_State *L);
+// The kind of the error object at idx, or -1 if it is none.
+int neap__error_kind(lua_State *L, int idx);
+const char *neap__kind_name(enum neap__kind kind);
+
+// Arguments of binding functions: each raises `usage` and names the argument and what was expected.
+lua_Integer neap__arg_integer(lua_State *L, int idx, const char *name, lua_Integer min, lua_Integer max);
+lua_Number neap__arg_seconds(lua_State *L, int idx, const char *name);  // >= 0
+const char *neap__arg_string(lua_State *L, int idx, const char *name, size_t *len);
+void neap__arg_function(lua_State *L, int idx, const char *name);
+void neap__arg_table(lua_State *L, int idx, const char *name);
+
+// ---- Operations: how a task waits (task.c) ----
+
+// The head of an operation. It is a userdata, made before anything is sent; what owns memory or handles frees them in its
+// own __gc, which must cope with an operation that is not done.
+struct neap__op {
+  neap *host;
+  struct neap__task *waiter;                 // the task that is parked on it, NULL = none
+  void (*cancel)(struct neap__op *);         // asks it to end soon; NULL = it cannot be stopped and is abandoned
+  int64_t deadline;                          // loop time in ms, 0 = none; then cancel() is called and the wait raises `timeout`
+  bool done;
+};
+
+// Pushes a zeroed userdata of `size` bytes that starts with a struct neap__op, with the metatable registered under `tname`
+// (luaL_newmetatable) and `nuvalue` user values.
+void *neap__op_new(lua_State *L, size_t size, const char *tname, int nuvalue);
+// The only thing that a callback of a library may call: marks the operation done and queues the task that waits for it.
+void neap__op_done(struct neap__op *op);
+// Waits for the operation at index `op`: calls k(L, LUA_OK, ctx) at once if it is done, else parks the task, and k goes on
+// with status LUA_YIELD when it is. The stack is kept. Use it as `return neap__await(...)`. Where the stack cannot yield
+// (a sort comparator, stock Lua) the loop is pumped in place. Raises `cancelled` or `timeout`.
+int neap__await(lua_State *L, int op, lua_KContext ctx, lua_KFunction k);
+
+// ---- Budgets: long loops in C ----
+
+// True when a loop that has done `rows` more rows since it last asked ought to pause: the step's budget, the slice or
+// max_rows_per_step is spent, or the task was killed. Always false where nothing limits the host. Costs a few ns.
+bool neap__should_pause(lua_State *L, unsigned rows);
+// Lets other tasks and the host run, then goes on in k with status LUA_YIELD. `return neap__pause(...)`. Where the stack
+// cannot yield, k is called at once.
+int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+// ---- Context: an immutable chain that a coroutine holds (coroutine.c) ----
+
+// Pushes the context table of the running coroutine, or nil. all, race, gather, timeout and coroutines made by scripts
+// inherit it when they are created; spawn starts clean.
+void neap__context_push(lua_State *L);
+// Pops a table (or nil) and makes it the context of the running coroutine.
+void neap__context_set(lua_State *L);
+
+// ---- The host itself (state.c, module.c, log.c, loop.c) ----
+
+neap *neap__host(lua_State *L);
+struct uv_loop_s *neap__loop(neap *);
+// Loop time in milliseconds; monotonic.
+int64_t neap__now_ms(neap *);
+// True if work that blocks must go to a thread (a stepped host), false where it may run in place (the command, neap_run).
+bool neap__stepped(neap *);
+// Raises `forbidden` if the capability (NEAP_NO_FS, ...) was taken away; `what` says what wanted it.
+void neap__need(lua_State *L, unsigned capability, const char *what);
+// Polled by C code that computes or blocks for long: true when the host is being stopped by a signal or a deadline.
+bool neap__stopping(neap *);
+// Opens handles and pools register a function that is called when the host closes, before the Lua state does.
+struct neap__closer {
+  void (*close)(struct neap__closer *);
+  struct neap__closer *next, **prev;
+};
+void neap__closer_add(neap *, struct neap__closer *);
+void neap__closer_remove(struct neap__closer *);
+void neap__log(neap *, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// C modules that `require` knows, ended by { NULL, NULL }. Defined above the host, in bindings/modules.c.
+extern const luaL_Reg neap__modules[];
+// Lua modules embedded in the library, ended by a NULL name. Generated by the Makefile from lua/.
+struct neap__source {
+  const char *name;   // "neap.types"
+  const char *file;   // "neap/types.lua", for chunk names
+  const char *text;
+  size_t len;
+};
+extern const struct neap__source neap__sources[];
+
+#endif

@@ -1,0 +1,3 @@
+-- neap: what `require "neap"` gives.
+local neap = {}
+return neap
