@@ -1,0 +1,61 @@
+// object.h: the row that a script holds: one userdata of typed cells in three layers (design: row, base, changes).
+#ifndef NEAP_OBJECT_H
+#define NEAP_OBJECT_H
+
+#include "model/shape.h"
+
+struct object;
+
+enum object_state { OBJECT_NEW, OBJECT_LOADED, OBJECT_DELETED };
+
+struct object *neap__object_test(lua_State *L, int idx);   // NULL if it is none
+struct object *neap__object_check(lua_State *L, int idx);  // raises usage
+const struct class *neap__object_class(const struct object *o);
+enum object_state neap__object_state(const struct object *o);
+void neap__object_set_state(struct object *o, enum object_state state);
+
+// Makes objects from rows, on the hot path. A builder is prepared once a result and used for each row.
+struct object_builder {
+  const struct class *class;
+  int class_idx;             // absolute stack index of the class
+  int metatable_idx;         // absolute stack index of the metatable of its objects
+  int ncells;                // cells in each row
+  const int *columns;        // column of each cell, or NULL: cell i is column i and all columns are there
+};
+// Pushes one value (kept below the rows by the caller): the metatable. `columns` must outlive the builder.
+void neap__object_builder(lua_State *L, struct object_builder *b, int class_idx, int ncells, const int *columns);
+// Pushes a loaded object made of the cells; copies all text. Cells have the kinds that their columns' types call for
+// (the transport or store converts); columns that are not among them are unloaded.
+struct object *neap__object_build(lua_State *L, const struct object_builder *b, const struct cell *cells);
+
+// The present value of a column (changes over base over row). Text is borrowed until the object changes or is collected.
+// List, set, map, json: the JSON text, with in-place changes encoded (so this may push nothing but may allocate; object at
+// absolute index idx).
+void neap__object_get(lua_State *L, int idx, int column, struct cell *out);
+// What the store has: base over row.
+void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out);
+// Which columns a save must send: sets bits[column/64] and returns their number (new objects: all that are set). Compares
+// lists and maps that were read with the text they came from.
+int neap__object_changes(lua_State *L, int idx, uint64_t *bits);
+// After the store confirmed a write: changed columns move to base; `returned` (nreturned cells for `columns`) overwrite base
+// without dirtying. State becomes LOADED.
+void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const struct cell *returned, const int *columns,
+                          int nreturned);
+// Replaces everything by a fresh row (reload, refetch of a stub).
+void neap__object_reset(lua_State *L, int idx, const struct cell *cells, int ncells, const int *columns);
+// Remembers state, base and changes so that a rollback can restore them; pushes the snapshot.
+void neap__object_snapshot(lua_State *L, int idx);
+void neap__object_restore(lua_State *L, int idx, int snapshot_idx);
+
+// Loaded relations and pointers of an object: pops a value (object, or list table) and keeps it for `field`; pushes it or nil.
+void neap__object_set_related(lua_State *L, int idx, const struct field *field);
+void neap__object_get_related(lua_State *L, int idx, const struct field *field);
+// Siblings: objects that were loaded by one query share a list, so that a pointer touched in a loop loads for all of them at
+// once. Pops the list (weak) and notes it.
+void neap__object_set_siblings(lua_State *L, int idx);
+void neap__object_get_siblings(lua_State *L, int idx);
+
+// Pushes the key as scripts know it: a scalar, or a table { name = value } for composite keys; nil when there is none.
+void neap__object_push_key(lua_State *L, int idx);
+
+#endif

@@ -1,0 +1,137 @@
+// shape.h: a model, compiled: its types, fields, keys and indexes as C structs that the whole engine reads.
+//
+// A shape is one block of memory that Lua owns (a userdata without __gc, anchored by every class of the model), immutable
+// once its relations are resolved. Names in it are interned Lua strings, anchored with it, so that a field is found by the
+// pointer of the key.
+#ifndef NEAP_SHAPE_H
+#define NEAP_SHAPE_H
+
+#include "value/cell.h"
+
+enum type_kind {
+  // Kept in a column.
+  TYPE_STRING, TYPE_INTEGER, TYPE_NUMBER, TYPE_DECIMAL, TYPE_BOOLEAN, TYPE_DATETIME, TYPE_TIMESTAMP, TYPE_DATE, TYPE_UUID,
+  TYPE_BYTES, TYPE_JSON, TYPE_LIST, TYPE_SET, TYPE_MAP, TYPE_GEOPOINT, TYPE_FILE, TYPE_POINTER, TYPE_BYTESTREAM,
+  // Not kept in a column.
+  TYPE_RELATION, TYPE_HAS_ONE, TYPE_HAS_MANY, TYPE_MANY_TO_MANY, TYPE_COMPUTED
+};
+
+struct shape;
+
+struct type {
+  enum type_kind kind;
+  const struct type *of;              // LIST, SET, MAP: of the elements, NULL = anything; COMPUTED: of the value; POINTER: of
+                                      // the target's key, once resolved
+  const struct type_member *members;  // MAP with named members
+  int nmembers;
+  struct cell min, max;               // CELL_NIL = no bound. Strings and bytes: length in `max`
+  const char *match;                  // a PCRE2 pattern, NULL = none
+  const struct cell *one_of;
+  int n_one_of;
+  int scale;                          // DECIMAL: digits after the point, -1 = free
+};
+
+struct type_member {
+  const char *name;
+  struct type type;
+};
+
+enum field_flag {
+  FIELD_PRIMARY = 1, FIELD_AUTO = 2, FIELD_REQUIRED = 4, FIELD_UNIQUE = 8, FIELD_INDEX = 16, FIELD_SECRET = 32,
+  FIELD_VERSION = 64, FIELD_AUTO_NOW = 128, FIELD_AUTO_NOW_ADD = 256, FIELD_DEFAULT = 512,  // has a default, value or function
+  FIELD_HASH_KEY = 1024, FIELD_RANGE_KEY = 2048, FIELD_VALIDATE = 4096                       // has a validate function
+};
+
+enum on_delete { ON_DELETE_NOTHING, ON_DELETE_RESTRICT, ON_DELETE_CASCADE, ON_DELETE_SET_NULL };
+
+struct field {
+  const char *name;          // interned
+  const char *wire;          // name of the column in the store
+  struct type type;
+  unsigned flags;            // enum field_flag
+  int index;                 // place in shape->fields
+  int column;                // place in shape->columns and in every row of cells; -1 = not kept in a column
+  enum on_delete on_delete;
+  // Relations and pointers; resolved late, when the other model is first needed.
+  const char *target_name;   // POINTER, HAS_*, MANY_TO_MANY, RELATION
+  const struct shape *target;
+  const struct field *inverse;  // HAS_ONE, HAS_MANY: the pointer field in target
+  const char *inverse_name;
+  const char *through_name;     // MANY_TO_MANY: the link model or table
+  const struct shape *through;
+  const struct field *through_here, *through_there;  // its pointers to this model and to the target
+  // COMPUTED
+  const char *sql;           // "{age} + 10", NULL = none
+};
+
+struct index {
+  const char *name;          // as declared; wire name made of table and name unless column= gave one
+  const char *wire;
+  bool unique;
+  int nparts;
+  struct index_part {
+    const struct field *field;  // NULL for an expression
+    const char *sql;            // expression, NULL = none
+    bool descending;
+  } *parts;
+  const struct condition *where;  // partial index, NULL = none
+};
+
+struct shape {
+  const char *model;         // "Post"
+  const char *table;         // "posts"
+  int nfields;
+  struct field *fields;      // in declared order
+  int ncolumns;
+  const struct field **columns;  // the fields kept in columns, in declared order: the order of cells in rows
+  int nkeys;
+  const struct field *keys[4];   // the primary key, in declared order
+  int nindexes;
+  struct index *indexes;
+  int version;               // column of the version field, -1 = none
+  int open;                  // column of the JSON that holds undeclared fields of an open model, -1 = not open
+  bool hooks;                // a class of it has hooks, function defaults, validate or setters: saves run their Lua phase
+};
+
+// Finds a field by name (any text of n bytes). NULL if there is none.
+const struct field *neap__shape_field(const struct shape *shape, const char *name, size_t n);
+// The same for an interned Lua string that is known to be one: by pointer, a few ns.
+const struct field *neap__shape_field_interned(const struct shape *shape, const char *name);
+// The declared name nearest to `name`, for "did you mean"; NULL if none is near.
+const char *neap__shape_nearest(const struct shape *shape, const char *name, size_t n);
+// Makes sure that the relation or pointer `field` knows its target (and inverse, through); models are looked up by name in
+// the store of the class at idx. Returns 0, or -1 with `e` filled (usage: names the model that is not declared).
+int neap__shape_resolve(lua_State *L, int class_idx, const struct field *field, struct neap__error *e);
+
+// ---- Classes (class.c): a shape seen through a view ----
+
+struct view;
+
+struct class {
+  const struct shape *shape;
+  struct view *view;         // anchored by the class's user value
+};
+
+// The class at idx, or NULL (no error) if the value is none.
+struct class *neap__class_test(lua_State *L, int idx);
+// Raises usage naming what was expected.
+struct class *neap__class_check(lua_State *L, int idx);
+// Pushes the class of a model by name as the view of the class at idx sees it. Raises usage for an unknown one.
+void neap__class_of(lua_State *L, int class_idx, const char *model);
+
+// ---- Checks (check.c): from Lua values and foreign text to cells of a type ----
+
+// Reads the Lua value at idx as a value of `field`, with the conversions of the manual (ISO text to datetime, 5.0 to 5, an
+// object or a key to a pointer's key, ...), bounds checked. Pushes one value: the anchor of what the cell borrows.
+// Returns 0, or -1 with `e` filled (validation: model, field, value or ***, what is expected), nothing pushed.
+int neap__check_value(lua_State *L, const struct shape *shape, const struct field *field, int idx, struct cell *out,
+                      struct neap__error *e);
+// The same for a bare type; `where` is used in messages ("tags[3]").
+int neap__check_type(lua_State *L, const struct type *type, const char *where, int idx, struct cell *out,
+                     struct neap__error *e);
+// For conditions: the same conversions without bounds or required-ness. Returns 1 if the value is of another type (a
+// condition on it matches nothing), 0, or -1 with e filled (NaN, function).
+int neap__check_operand(lua_State *L, const struct type *type, int idx, struct cell *out, struct neap__error *e);
+const char *neap__type_name(enum type_kind kind);
+
+#endif
