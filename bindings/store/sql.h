@@ -1,0 +1,42 @@
+// sql.h: what the files of the SQL stores share: a statement being written, and the differences of the dialects.
+#ifndef NEAP_SQL_H
+#define NEAP_SQL_H
+
+#include "model/store.h"
+
+struct sql_dialect;   // sql_dialect.h: every difference of the two
+
+// A statement being written: text and parameters. A userdata (its memory is freed by __gc), so that errors may pass by.
+// Writers do not fail one by one: `failed` is set when memory is short, and whoever sends it looks once.
+struct sql_text {
+  const struct sql_dialect *dialect;
+  char *text;
+  size_t n, size;
+  struct cell *params;       // borrowed values: whoever binds keeps them alive until the statement has been bound
+  int nparams, params_size;
+  int naliases;              // t0, t1, ... of tables
+  bool failed;
+};
+
+// Pushes an empty statement.
+struct sql_text *neap__sql_text_new(lua_State *L, const struct sql_dialect *dialect);
+void neap__sql_add(struct sql_text *s, const char *text);
+void neap__sql_addf(struct sql_text *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void neap__sql_name(struct sql_text *s, const char *name);                    // "name", quotes doubled
+void neap__sql_bind(struct sql_text *s, const struct cell *cell);             // ?1 or $1, and keeps the cell
+void neap__sql_column(struct sql_text *s, int alias, const struct field *f);  // t0."wire"
+
+// sql_condition.c: writes the condition (brought to negation-normal form by itself) for the table known as t<alias>.
+// Returns 0, or -1 with `e` filled (unsupported: names the operator and what would work).
+int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e);
+// Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
+int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
+
+// sql_compile.c: whole statements from queries.
+int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+int neap__sql_count(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, int sets,
+                     struct neap__error *e);
+int neap__sql_remove(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+
+#endif
