@@ -27,7 +27,7 @@ say = @printf '%-4s %s\n' $(1) $(2)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all clean help
+.PHONY: all test-fast clean help
 
 all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so  ## build the command, the libraries and the module for stock Lua
 
@@ -58,6 +58,9 @@ $(BUILD)/sources.c: $(LUA) Makefile
 
 $(BUILD)/sources.o: $(BUILD)/sources.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+test-fast: all  ## run the tests that need no server
+	@tests/run
 
 clean:  ## remove what was built
 	rm -rf $(BUILD) $(BIN)

@@ -70,6 +70,7 @@ NEAP_API int neap_attach(neap **out, struct lua_State *L, const neap_options *op
 // Starts a task that runs a chunk of Lua text. name appears in messages ("=stdin", "@file.lua"). *task may be NULL.
 // A syntax error is NEAP_ERR, and neap_message says where.
 NEAP_API int neap_spawn(neap *, const char *source, size_t len, const char *name, neap_task *task);
+// path "-" is standard input.
 NEAP_API int neap_spawn_file(neap *, const char *path, neap_task *task);
 // Starts a task that calls a function by its global name ("game.save"), with the elements of a JSON array as arguments
 // (NULL = none). Its first result, as JSON, is what neap_result gives.

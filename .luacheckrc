@@ -1,0 +1,4 @@
+std = "lua54"
+max_line_length = 120
+cache = false
+files["tests/**/*_spec.lua"] = { std = "+busted" }

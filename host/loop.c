@@ -1,0 +1,171 @@
+// loop.c: the libuv loop of a host, its timers, and the call that wakes it from elsewhere.
+#include <stdlib.h>
+#include <uv.h>
+
+#include "state.h"
+
+struct neap__loop {
+  uv_loop_t own;
+  uv_timer_t timer;   // armed for the earliest of `timers`
+  uv_async_t async;
+  struct neap__timer *timers;
+  bool own_loop;
+};
+
+// ---- The heap of timers ----
+
+static struct neap__timer *meld(struct neap__timer *a, struct neap__timer *b) {
+  if (!a) return b;
+  if (!b) return a;
+  if (b->at < a->at) {
+    struct neap__timer *t = a;
+    a = b;
+    b = t;
+  }
+  b->prev = a;
+  b->next = a->child;
+  if (b->next) b->next->prev = b;
+  a->child = b;
+  return a;
+}
+
+// Melds a list of siblings in pairs, then the pairs from right to left.
+static struct neap__timer *meld_all(struct neap__timer *list) {
+  struct neap__timer *pairs = NULL, *root = NULL;
+  while (list) {
+    struct neap__timer *a = list, *b = a->next;
+    list = b ? b->next : NULL;
+    a->next = a->prev = NULL;
+    if (b) b->next = b->prev = NULL;
+    a = meld(a, b);
+    a->next = pairs;
+    pairs = a;
+  }
+  while (pairs) {
+    struct neap__timer *next = pairs->next;
+    pairs->next = NULL;
+    root = meld(root, pairs);
+    pairs = next;
+  }
+  return root;
+}
+
+static void on_timer(uv_timer_t *handle) {
+  (void)handle;  // neap__loop_poll fires what is due
+}
+
+static void arm(struct neap__loop *e) {
+  if (!e->timers) {
+    uv_timer_stop(&e->timer);
+    return;
+  }
+  int64_t wait = e->timers->at - (int64_t)uv_now(e->timer.loop);
+  uv_timer_start(&e->timer, on_timer, wait > 0 ? (uint64_t)wait : 0, 0);
+}
+
+void neap__timer_start(neap *h, struct neap__timer *t, int64_t at, void (*fire)(struct neap__timer *)) {
+  struct neap__loop *e = h->events;
+  neap__timer_stop(h, t);
+  *t = (struct neap__timer){.at = at, .fire = fire, .active = true};
+  e->timers = meld(e->timers, t);
+  if (e->timers == t) arm(e);
+}
+
+void neap__timer_stop(neap *h, struct neap__timer *t) {
+  struct neap__loop *e = h->events;
+  if (!t->active) return;
+  t->active = false;
+  if (t == e->timers) {
+    e->timers = meld_all(t->child);
+    arm(e);
+    return;
+  }
+  if (t->prev->child == t)
+    t->prev->child = t->next;
+  else
+    t->prev->next = t->next;
+  if (t->next) t->next->prev = t->prev;
+  e->timers = meld(e->timers, meld_all(t->child));
+}
+
+static void fire_due(neap *h) {
+  struct neap__timer *t;
+  while ((t = h->events->timers) != NULL && t->at <= neap__now_ms(h)) {
+    neap__timer_stop(h, t);
+    t->fire(t);
+  }
+}
+
+// ---- The loop ----
+
+static void on_wake(uv_async_t *handle) {
+  (void)handle;  // it has made the loop return; that is all it is for
+}
+
+int neap__loop_open(neap *h) {
+  struct neap__loop *e = calloc(1, sizeof *e);
+  if (!e) return NEAP_ENOMEM;
+  e->own_loop = h->options.loop == NULL;
+  if (e->own_loop && uv_loop_init(&e->own) != 0) {
+    free(e);
+    return NEAP_ENOMEM;
+  }
+  h->loop = e->own_loop ? &e->own : h->options.loop;
+  h->events = e;
+  uv_timer_init(h->loop, &e->timer);
+  if (uv_async_init(h->loop, &e->async, on_wake) != 0) {
+    uv_close((uv_handle_t *)&e->timer, NULL);
+    uv_run(h->loop, UV_RUN_NOWAIT);
+    if (e->own_loop) uv_loop_close(&e->own);
+    free(e);
+    h->events = NULL;
+    return NEAP_ENOMEM;
+  }
+  uv_unref((uv_handle_t *)&e->async);
+  return NEAP_OK;
+}
+
+void neap__loop_close(neap *h) {
+  struct neap__loop *e = h->events;
+  if (!e) return;
+  uv_close((uv_handle_t *)&e->timer, NULL);
+  uv_close((uv_handle_t *)&e->async, NULL);
+  if (e->own_loop) {
+    uv_run(&e->own, UV_RUN_DEFAULT);
+    uv_loop_close(&e->own);
+  } else {
+    uv_run(h->loop, UV_RUN_NOWAIT);  // our two handles are closed in this pass
+  }
+  free(e);
+  h->events = NULL;
+}
+
+bool neap__loop_poll(neap *h, bool block) {
+  struct neap__loop *e = h->events;
+  uv_update_time(h->loop);
+  if (e->timers && block) arm(e);
+  bool alive = uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+  fire_due(h);
+  return alive || h->ready;
+}
+
+void neap__loop_wake(neap *h) {
+  uv_async_send(&h->events->async);
+}
+
+struct uv_loop_s *neap__loop(neap *h) {
+  return h->loop;
+}
+
+int64_t neap__now_ms(neap *h) {
+  return (int64_t)uv_now(h->loop);
+}
+
+int neap_fd(neap *h) {
+  return h ? uv_backend_fd(h->loop) : NEAP_EARG;
+}
+
+int neap_timeout(neap *h) {
+  if (!h) return NEAP_EARG;
+  return h->ready ? 0 : uv_backend_timeout(h->loop);
+}
