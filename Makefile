@@ -6,10 +6,18 @@ DESTDIR ?=
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 V       ?= 0
+FUZZ_SECONDS ?= 60
 
 BUILD   ?= build
 BIN     ?= bin
 VERSION := $(shell sed -n 's/.*NEAP_VERSION "\(.*\)"/\1/p' host/neap.h)
+
+# Debian packages: to build, to test, to compare with in `make bench`.
+BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libcjson-dev libsodium-dev \
+              libedit-dev libgmp-dev libcsv-dev
+TEST_DEPS  := lua5.4 lua-busted sqlite3
+LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
+BENCH_DEPS := python3 python3-sqlalchemy lua-sql-sqlite3 lua-cjson
 
 PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libcjson libsodium libedit
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef
@@ -18,16 +26,25 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) -Iho
 LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lgmp -lcsv -lm -ldl -lpthread
 
 SOURCES  := $(filter-out host/main.c,$(wildcard host/*.c bindings/*.c bindings/*/*.c))
+HEADERS  := $(wildcard host/*.h bindings/*.h bindings/*/*.h)
 LUA      := $(sort $(shell find lua -name '*.lua'))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/sources.o
+C_TESTS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/host/*_test.c))
+FUZZERS  := $(wildcard tests/fuzz/*_fuzz.c)
+REPLAYS  := $(FUZZERS:%_fuzz.c=$(BUILD)/%_replay)
+BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 ifeq ($(V),0)
 Q := @
 say = @printf '%-4s %s\n' $(1) $(2)
 endif
 
+SUB := $(MAKE) --no-print-directory
+SAN := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so include/neap.h share/man/man1/neap.1
+
 .DEFAULT_GOAL := all
-.PHONY: all test-fast clean help
+.PHONY: all deps demo check test-fast tests san valgrind fuzz soak lint bench format install uninstall clean help
 
 all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so  ## build the command, the libraries and the module for stock Lua
 
@@ -39,9 +56,14 @@ $(BIN)/libneap.a: $(OBJECTS)
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
-$(BIN)/libneap.so $(BIN)/neap.so: $(OBJECTS)
+$(BIN)/libneap.so: $(OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LIBS)
+
+# Lua itself comes from the program that loads this one.
+$(BIN)/neap.so: $(OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(filter-out -llua%,$(LIBS))
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -59,8 +81,84 @@ $(BUILD)/sources.c: $(LUA) Makefile
 $(BUILD)/sources.o: $(BUILD)/sources.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-test-fast: all  ## run the tests that need no server
-	@tests/run
+# Programs of the tests: each its own, linked with the library. The allocation sweep replaces malloc.
+$(BUILD)/tests/host/sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+$(BUILD)/tests/%_replay: tests/%_fuzz.c tests/fuzz/replay.c $(BIN)/libneap.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/%: tests/%.c $(BIN)/libneap.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/%_fuzzer: tests/%_fuzz.c $(BIN)/libneap.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+deps:  ## install the Debian packages that are missing to build and to test
+	@tests/deps $(BUILD_DEPS) $(TEST_DEPS)
+
+demo:  ## import real data and report on it
+	@tests/deps $(BUILD_DEPS)
+	@$(SUB) $(BIN)/neap
+	@scripts/demo $(BIN)/neap
+
+check: deps  ## run every test; installs and builds what that needs
+	@$(SUB) all tests
+	@BIN=$(BIN) BUILD=$(BUILD) tests/run --san
+
+test-fast: all tests  ## run the tests that need no server and little time
+	@BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
+
+tests: $(C_TESTS) $(REPLAYS)
+
+san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap tests
+	@BIN=build/san/bin BUILD=build/san tests/run --fast
+
+valgrind: all  ## run the tests that need no server under valgrind
+	@tests/deps $(LINT_DEPS)
+	@WRAP="valgrind -q --error-exitcode=9 --leak-check=full" BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
+
+fuzz:  ## fuzz each target for FUZZ_SECONDS, starting from its corpus
+	@tests/deps $(LINT_DEPS)
+	@$(SUB) BUILD=build/fuzz BIN=build/fuzz/bin CC=clang \
+	  CFLAGS="-O1 -g -fsanitize=address,undefined,fuzzer-no-link" $(FUZZERS:%_fuzz.c=build/fuzz/%_fuzzer)
+	@for f in $(FUZZERS:tests/fuzz/%_fuzz.c=%); do mkdir -p build/fuzz/corpus/$$f && echo "FUZZ $$f" && \
+	  build/fuzz/tests/fuzz/$${f}_fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
+	  build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+
+soak: all tests  ## the long versions of the fault, kill and fuzz runs
+	@NEAP_SOAK=1 BIN=$(BIN) BUILD=$(BUILD) tests/run
+	@$(SUB) fuzz FUZZ_SECONDS=600
+
+bench: all $(BENCHES)  ## measure against the raw driver loops and the peers
+	@tests/deps $(BENCH_DEPS)
+	@for b in $(wildcard tests/bench/*_bench.lua); do BIN=$(BIN) BUILD=$(BUILD) $(BIN)/neap $$b || exit 1; done
+
+lint:  ## luacheck, clang-format, clang-tidy and cppcheck
+	@tests/deps $(LINT_DEPS)
+	luacheck -q lua scripts tests
+	clang-format --dry-run -Werror $(SOURCES) host/main.c $(HEADERS)
+	cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppress=missingIncludeSystem -Ihost -Ibindings host bindings
+	clang-tidy --quiet $(SOURCES) host/main.c -- -std=c11 -D_GNU_SOURCE -Ihost -Ibindings \
+	  $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+
+format:  ## lay out the C files
+	clang-format -i $(SOURCES) host/main.c $(HEADERS)
+
+install: all  ## install to DESTDIR/PREFIX
+	install -D $(BIN)/neap $(DESTDIR)$(PREFIX)/bin/neap
+	install -D -m 644 $(BIN)/libneap.a $(DESTDIR)$(PREFIX)/lib/libneap.a
+	install -D -m 644 $(BIN)/libneap.so $(DESTDIR)$(PREFIX)/lib/libneap.so
+	install -D -m 644 $(BIN)/neap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
+	install -D -m 644 host/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
+	install -D -m 644 docs/man/neap.1 $(DESTDIR)$(PREFIX)/share/man/man1/neap.1
+
+uninstall:  ## remove what install put there
+	rm -f $(INSTALL_FILES:%=$(DESTDIR)$(PREFIX)/%)
 
 clean:  ## remove what was built
 	rm -rf $(BUILD) $(BIN)
