@@ -8,37 +8,40 @@
 
 #include "model/object.h"
 #include "model/query.h"
+#include "value/rows.h"
 
 enum capability {
   CAN_TRANSACTIONS = 1, CAN_SAVEPOINTS = 2, CAN_JOINS = 4, CAN_AGGREGATES = 8, CAN_CONDITIONS = 16, CAN_SQL = 32,
   CAN_UNIQUE = 64, CAN_STREAM_CHANGES = 128, CAN_FOR_UPDATE = 256, CAN_NULL = 512, CAN_RETURNING = 1024
 };
 
-enum rows_state { ROWS_ROW, ROWS_END, ROWS_WAIT, ROWS_FAILED };
-
-struct rows {
-  struct neap__op op;
-  int ncells;                // cells in a row
-  int64_t changed;           // rows written, once ROWS_END
-  // Gives the next row: cells are borrowed until the next call. ROWS_WAIT: nothing is here now, await op and ask again.
-  // ROWS_FAILED: `error` is filled.
-  enum rows_state (*next)(struct rows *, struct cell *cells);
-  // Ends early; harmless when it has ended. Also what __gc calls.
-  void (*close)(struct rows *);
-  struct neap__error error;
-};
+// ---- Writes of objects ----
 
 enum write_kind { WRITE_INSERT, WRITE_UPDATE, WRITE_DELETE, WRITE_UPSERT };
 
-// One object's write. The rows that answer it come in the order of the list: one row of `returning` cells for each.
+// A change that the store itself makes to the value that it has, in one statement.
+enum change_kind { CHANGE_SET, CHANGE_UNSET, CHANGE_INCREMENT, CHANGE_APPEND, CHANGE_ADD_UNIQUE, CHANGE_PULL };
+
+struct change {
+  enum change_kind kind;
+  struct place place;
+  struct cell cell;                 // SET, INCREMENT: the value; APPEND, ADD_UNIQUE, PULL: a JSON list of the elements
+};
+
+// One object's write.
 struct write {
   enum write_kind kind;
   int object;                       // index in the list of objects, from 1
   const uint64_t *columns;          // bit set of the columns sent
   const struct cell *cells;         // one a set bit, in column order
+  int nchanges;                     // UPDATE: beside the columns
+  const struct change *changes;
   const struct cell *key;           // shape->nkeys cells; UPDATE, DELETE
-  const struct condition *condition;// must hold, NULL = none
-  const struct cell *version;       // expected version, NULL = none
+  const uint64_t *expected;         // bit set of columns that must still hold these (version, atomic), NULL = none
+  const struct cell *expected_cells;
+  const struct condition *condition;// must hold, the scope of the view included; NULL = none
+  const uint64_t *conflict;         // UPSERT: bit set of the unique columns that decide whether the row is there
+  const uint64_t *returning;        // bit set of the columns wanted back, NULL = none
 };
 
 struct store;
@@ -53,14 +56,24 @@ struct store_verbs {
   // Set-based writes over the query's condition; `sets` is a table index { [field] = value } already checked.
   struct rows *(*update)(lua_State *L, struct view *view, const struct query *q, int sets);
   struct rows *(*remove)(lua_State *L, struct view *view, const struct query *q);
-  // Writes of objects of one class.
+  // The row of one object by its key (shape->nkeys cells): all columns, in column order. No row: it is not there.
+  struct rows *(*get)(lua_State *L, struct view *view, const struct class *class, const struct cell *key);
+  // Writes of objects of one class, each for itself: those that succeed stand (unless the view has a transaction and the
+  // caller rolls it back). `writes` and all that they name stay alive until the rows are closed. Answers come when all is
+  // done and committed, in the order of the list: ROWS_ROW with the cells of `returning` in column order (an auto key that
+  // was not sent is always the only cell where returning is NULL); ROWS_FAILED for one that failed, and next() goes on.
+  // An UPDATE or DELETE that found no row fails with kind not_found, or condition when the row is there but does not meet
+  // it; a DELETE without condition is a row with changed = 0.
   struct rows *(*write)(lua_State *L, struct view *view, const struct class *class, const struct write *writes, int n);
-  // Transactions: level 0 begins, commits or rolls back the transaction, deeper ones a savepoint.
-  struct rows *(*begin)(lua_State *L, struct view *view, int level);
-  struct rows *(*commit)(lua_State *L, struct view *view, int level);
-  struct rows *(*rollback)(lua_State *L, struct view *view, int level);
+  // Transactions: view->level 1 begins, commits or rolls back the transaction, deeper ones a savepoint of it.
+  // begin sets view->transaction; `view` is the one that the transaction will be known by.
+  struct rows *(*begin)(lua_State *L, struct view *view);
+  struct rows *(*commit)(lua_State *L, struct view *view);
+  struct rows *(*rollback)(lua_State *L, struct view *view);
   // Pushes a table that says exactly what a query would send.
   void (*explain)(lua_State *L, struct view *view, const struct query *q);
+  // Raw text with `params` (table index: a list, or by name; 0 = none).
+  struct rows *(*raw)(lua_State *L, struct view *view, const char *text, size_t n, int params);
   // Creates what is missing for the list of classes at idx and checks the rest; raises mismatch.
   int (*bind)(lua_State *L, struct view *view, int classes, int options);
 };
@@ -70,22 +83,35 @@ struct store {
   const struct store_verbs *verbs;
   neap *host;
   const char *table_template;       // "test_{table}", NULL = none; anchored by the store's user value
+  bool closed;
 };
 
-// A store as one sees it: options, scope, transaction (view.c). Immutable.
+// ---- Views (view.c) ----
+
+// A store as one sees it: options, scope, transaction. What scripts call a store is a view too, the first one. Immutable
+// but for `dead`. The userdata's user values: 1 the store, 2 the parent view, 3 what else it needs.
 struct view {
   struct store *store;
   const struct view *parent;
   void *transaction;                // the store's own handle of the open transaction, NULL = none
-  int level;                        // depth of savepoints
-  bool atomic, overwrite, consistent, dead;
+  int level;                        // depth of transactions: 0 none, 1 the outer one, 2 ... savepoints
+  bool atomic, overwrite, consistent;
+  bool dead;                        // its transaction has ended: using it raises
   double timeout;                   // seconds, 0 = the default
 };
 
+// Pushes the first view of the store at idx.
+struct view *neap__view_new(lua_State *L, int store_idx);
+struct view *neap__view_test(lua_State *L, int idx);
+struct view *neap__view_check(lua_State *L, int idx);  // raises usage; also when the store is closed
+// Pushes the table in which all views of the store keep what they share: `models` (name -> class), and what others add.
+void neap__view_shared(lua_State *L, const struct view *view);
 // The view that statements made through `view` really use: the running coroutine's context may carry a transaction or
-// options for the same store.
+// options for the same store. Raises usage if its transaction has ended or the store is closed.
 struct view *neap__view_effective(lua_State *L, struct view *view);
 // The condition that the view's scope adds for a model, NULL = none.
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
+// Remembers the object at idx as it is now, once, if the view has a transaction: called before it is changed by a save.
+void neap__view_touch(lua_State *L, struct view *view, int idx);
 
 #endif
