@@ -1,0 +1,445 @@
+// sqlite.c: the SQLite driver: connections, a cache of prepared statements, cells in and out. Runs in place.
+#include "transport/sqlite.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "value/datetime.h"
+
+#define PROGRESS_OPS 2000  // instructions of SQLite's machine between two looks at the clock, about 50 us
+
+// ---- Opening ----
+
+static int64_t clock_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool must_end(struct sqlite *c) {
+  return c->interrupted || neap__stopping(c->head.host) || (c->deadline && clock_ms() >= c->deadline);
+}
+
+static int on_progress(void *ud) {
+  return must_end(ud);
+}
+
+// Waits a little for a lock that somebody else holds, so that a signal is heard in between.
+static int on_busy(void *ud, int tries) {
+  struct sqlite *c = ud;
+  int ms = tries < 6 ? 1 << tries : 50;
+  double waited = tries < 6 ? (1 << tries) - 1 : 63 + (tries - 6) * 50.0;
+  if (waited >= c->timeout * 1000 || must_end(c)) return 0;
+  usleep((useconds_t)ms * 1000);
+  return 1;
+}
+
+static int set_up(struct sqlite *c, const struct sql_address *address, bool reader) {
+  static const char common[] = "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL";
+  const char *mode = address->read_only ? "PRAGMA schema_version" : "PRAGMA journal_mode = WAL";
+  sqlite3_extended_result_codes(c->db, 1);
+  sqlite3_busy_handler(c->db, on_busy, c);
+  sqlite3_progress_handler(c->db, PROGRESS_OPS, on_progress, c);
+  int code = sqlite3_exec(c->db, mode, NULL, NULL, NULL);  // reads the header: tells what is no database
+  if (code == SQLITE_OK) code = sqlite3_exec(c->db, common, NULL, NULL, NULL);
+  if (code == SQLITE_OK && reader) code = sqlite3_exec(c->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+  if (code == SQLITE_OK) code = neap__sqlite_functions(c->db);
+  return code;
+}
+
+int neap__sqlite_open(struct sqlite *c, const struct sql_address *address, bool reader, struct neap__error *e) {
+  int flags = SQLITE_OPEN_NOMUTEX | (address->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  c->timeout = address->timeout;
+  c->path = strdup(address->path);
+  int code = c->path ? sqlite3_open_v2(c->path, &c->db, flags, NULL) : SQLITE_NOMEM;
+  if (code == SQLITE_OK) code = set_up(c, address, reader);
+  return code == SQLITE_OK ? 0 : neap__sqlite_error(c, code, e);
+}
+
+static void statement_free(struct sqlite_statement *s) {
+  sqlite3_finalize(s->stmt);
+  neap__spool_free(&s->spool);
+  free(s->text);
+  free(s);
+}
+
+void neap__sqlite_close(struct sqlite *c) {
+  while (c->running) neap__sqlite_finish(c->running);
+  for (struct sqlite_statement *s = c->newest, *older; s; s = older) {
+    older = s->older;
+    statement_free(s);
+  }
+  sqlite3_close(c->db);
+  free(c->path);
+  *c = (struct sqlite){.head = c->head};
+}
+
+// ---- The cache of statements: by text, the least recently used goes first ----
+
+static uint32_t hash_text(const char *p, size_t n) {
+  uint64_t h = n * UINT64_C(0x9e3779b97f4a7c15), word;
+  for (; n >= 8; p += 8, n -= 8) {
+    memcpy(&word, p, 8);
+    h = (h ^ word) * UINT64_C(0xff51afd7ed558ccd);
+    h ^= h >> 32;
+  }
+  for (; n > 0; n--) h = (h ^ (unsigned char)*p++) * UINT64_C(0x100000001b3);
+  return (uint32_t)(h ^ (h >> 32));
+}
+
+static void unlink_used(struct sqlite *c, struct sqlite_statement *s) {
+  *(s->newer ? &s->newer->older : &c->newest) = s->older;
+  *(s->older ? &s->older->newer : &c->oldest) = s->newer;
+}
+
+static void link_newest(struct sqlite *c, struct sqlite_statement *s) {
+  s->newer = NULL;
+  s->older = c->newest;
+  *(c->newest ? &c->newest->newer : &c->oldest) = s;
+  c->newest = s;
+}
+
+static struct sqlite_statement *cache_find(struct sqlite *c, const char *text, size_t n, uint32_t hash) {
+  struct sqlite_statement *s = c->buckets[hash % SQLITE_CACHED];
+  while (s && (s->hash != hash || s->n != n || memcmp(s->text, text, n) != 0)) s = s->chain;
+  if (s && s != c->newest) {
+    unlink_used(c, s);
+    link_newest(c, s);
+  }
+  return s;
+}
+
+static void cache_evict(struct sqlite *c) {
+  struct sqlite_statement *s = c->oldest, **link;
+  while (s && s->busy) s = s->newer;
+  if (!s) return;
+  for (link = &c->buckets[s->hash % SQLITE_CACHED]; *link != s; link = &(*link)->chain) continue;
+  *link = s->chain;
+  unlink_used(c, s);
+  c->ncached--;
+  statement_free(s);
+}
+
+static void cache_add(struct sqlite *c, struct sqlite_statement *s) {
+  if (c->ncached >= SQLITE_CACHED) cache_evict(c);
+  s->cached = true;
+  s->chain = c->buckets[s->hash % SQLITE_CACHED];
+  c->buckets[s->hash % SQLITE_CACHED] = s;
+  link_newest(c, s);
+  c->ncached++;
+}
+
+// Whether anything but space and comments follows the first statement.
+static bool has_more(const char *tail) {
+  for (; *tail; tail++)
+    if (!strchr(" \t\r\n;", *tail)) return strncmp(tail, "--", 2) != 0 || strchr(tail, '\n') != NULL;
+  return false;
+}
+
+static struct sqlite_statement *prepare(struct sqlite *c, const struct sql_statement *from, uint32_t hash,
+                                        struct neap__error *e) {
+  struct sqlite_statement *s = calloc(1, sizeof *s);
+  const char *tail = "";
+  int code = s && (s->text = malloc(from->n + 1)) ? SQLITE_OK : SQLITE_NOMEM;
+  if (code == SQLITE_OK) {
+    memcpy(s->text, from->text, from->n);
+    s->text[from->n] = 0;
+    s->n = from->n;
+    s->hash = hash;
+    s->cursor.connection = &c->head;
+    code = sqlite3_prepare_v3(c->db, s->text, (int)from->n + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
+  }
+  if (code == SQLITE_OK && s->stmt && !has_more(tail)) return s;
+  if (code != SQLITE_OK)
+    neap__sqlite_error(c, code, e);
+  else
+    neap__error_set(e, NEAP_USAGE, s->stmt ? "one statement at a time: more text follows the first" : "the SQL text is empty");
+  if (s) statement_free(s);
+  return NULL;
+}
+
+// ---- Cells in ----
+
+static int bind_cell(sqlite3_stmt *stmt, int i, const struct cell *cell) {
+  char text[40];
+  switch ((enum cell_kind)cell->kind) {
+    case CELL_UNLOADED:
+    case CELL_NIL:
+    case CELL_NULL: return sqlite3_bind_null(stmt, i);
+    case CELL_BOOLEAN:
+    case CELL_INTEGER: return sqlite3_bind_int64(stmt, i, cell->i);
+    case CELL_NUMBER: return sqlite3_bind_double(stmt, i, cell->d);
+    case CELL_TEXT:
+    case CELL_DECIMAL:
+    case CELL_JSON: return sqlite3_bind_text64(stmt, i, cell->p, cell->n, SQLITE_STATIC, SQLITE_UTF8);
+    case CELL_BYTES: return sqlite3_bind_blob64(stmt, i, cell->n ? cell->p : "", cell->n, SQLITE_STATIC);
+    case CELL_DATETIME: {
+      int n = (int)neap__datetime_format(cell->i, text);
+      return sqlite3_bind_text(stmt, i, text, n, SQLITE_TRANSIENT);
+    }
+    case CELL_DATE: {
+      int n = (int)neap__date_format(cell->i, text);
+      return sqlite3_bind_text(stmt, i, text, n, SQLITE_TRANSIENT);
+    }
+  }
+  return SQLITE_MISUSE;
+}
+
+static int bind_all(struct sqlite *c, sqlite3_stmt *stmt, const struct sql_statement *from, struct neap__error *e) {
+  int wanted = sqlite3_bind_parameter_count(stmt);
+  if (wanted != from->nparams)
+    return neap__error_set(e, NEAP_USAGE, "the statement takes %d values, %d were given", wanted, from->nparams);
+  for (int i = 0; i < wanted; i++) {
+    int code = bind_cell(stmt, i + 1, &from->params[i]);
+    if (code != SQLITE_OK) return neap__sqlite_error(c, code, e);
+  }
+  return 0;
+}
+
+// ---- Cells out ----
+
+static int wrong_value(struct sqlite_statement *s, int i, const char *expected, struct neap__error *e) {
+  const char *text = (const char *)sqlite3_column_text(s->stmt, i);
+  neap__error_set(e, NEAP_PROTOCOL, "the column %s holds \"%.60s\" where %s was expected", sqlite3_column_name(s->stmt, i),
+                  text ? text : "", expected);
+  e->store = "sqlite";
+  return -1;
+}
+
+static void take_text(struct sqlite_statement *s, int i, enum cell_kind kind, struct cell *out) {
+  out->p = (const char *)sqlite3_column_text(s->stmt, i);
+  out->n = (uint32_t)sqlite3_column_bytes(s->stmt, i);
+  out->kind = (uint8_t)(out->p ? kind : CELL_NIL);
+}
+
+static int read_integer(struct sqlite_statement *s, int i, enum cell_kind want, struct cell *out) {
+  int64_t v = sqlite3_column_int64(s->stmt, i);
+  switch (want) {
+    case CELL_BOOLEAN: *out = (struct cell){.i = v != 0, .kind = CELL_BOOLEAN}; break;
+    case CELL_NUMBER: *out = (struct cell){.d = (double)v, .kind = CELL_NUMBER}; break;
+    case CELL_DATETIME: *out = (struct cell){.i = v * 1000000, .kind = CELL_DATETIME}; break;  // a timestamp: whole seconds
+    case CELL_TEXT:
+    case CELL_DECIMAL:
+    case CELL_JSON: take_text(s, i, want, out); break;
+    case CELL_UNLOADED:
+    case CELL_NIL:
+    case CELL_NULL:
+    case CELL_INTEGER:
+    case CELL_BYTES:
+    case CELL_DATE: *out = (struct cell){.i = v, .kind = CELL_INTEGER}; break;
+  }
+  return 0;
+}
+
+static int read_float(struct sqlite_statement *s, int i, enum cell_kind want, struct cell *out, struct neap__error *e) {
+  double d = sqlite3_column_double(s->stmt, i);
+  if (want == CELL_TEXT || want == CELL_DECIMAL || want == CELL_JSON) {
+    take_text(s, i, want, out);
+    return 0;
+  }
+  if (want == CELL_INTEGER || want == CELL_BOOLEAN) {
+    if (d != floor(d) || fabs(d) >= 0x1p63) return wrong_value(s, i, "an integer", e);
+    *out = (struct cell){.i = want == CELL_BOOLEAN ? d != 0 : (int64_t)d, .kind = (uint8_t)want};
+    return 0;
+  }
+  *out = (struct cell){.d = d, .kind = CELL_NUMBER};
+  return 0;
+}
+
+static int read_text(struct sqlite_statement *s, int i, enum cell_kind want, struct cell *out, struct neap__error *e) {
+  int64_t v;
+  take_text(s, i, CELL_TEXT, out);
+  switch (want) {
+    case CELL_DATETIME:
+      if (!neap__datetime_parse(out->p, out->n, &v)) return wrong_value(s, i, "a datetime", e);
+      *out = (struct cell){.i = v, .kind = CELL_DATETIME};
+      return 0;
+    case CELL_DATE:
+      if (!neap__date_parse(out->p, out->n, &v)) return wrong_value(s, i, "a date", e);
+      *out = (struct cell){.i = v, .kind = CELL_DATE};
+      return 0;
+    case CELL_DECIMAL:
+    case CELL_JSON:
+    case CELL_BYTES: out->kind = (uint8_t)want; return 0;
+    case CELL_INTEGER:
+    case CELL_NUMBER:
+    case CELL_BOOLEAN: return wrong_value(s, i, want == CELL_BOOLEAN ? "0 or 1" : "a number", e);
+    case CELL_UNLOADED:
+    case CELL_NIL:
+    case CELL_NULL:
+    case CELL_TEXT: return 0;
+  }
+  return 0;
+}
+
+static int read_cell(struct sqlite_statement *s, int i, struct cell *out, struct neap__error *e) {
+  enum cell_kind want = i < s->nkinds ? s->kinds[i] : CELL_UNLOADED;
+  switch (sqlite3_column_type(s->stmt, i)) {
+    case SQLITE_NULL: *out = (struct cell){.kind = CELL_NIL}; return 0;
+    case SQLITE_INTEGER: return read_integer(s, i, want, out);
+    case SQLITE_FLOAT: return read_float(s, i, want, out, e);
+    case SQLITE_TEXT: return read_text(s, i, want, out, e);
+    default:
+      out->p = sqlite3_column_blob(s->stmt, i);
+      out->n = (uint32_t)sqlite3_column_bytes(s->stmt, i);
+      out->kind = want == CELL_TEXT || want == CELL_JSON ? (uint8_t)want : CELL_BYTES;
+      if (!out->p) out->p = "";
+      return 0;
+  }
+}
+
+// ---- Running ----
+
+// Steps and reads, past spools. The row's cells are borrowed from the statement.
+static enum rows_state step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e) {
+  struct sqlite *c = (struct sqlite *)s->cursor.connection;
+  int code = sqlite3_step(s->stmt);
+  if (code == SQLITE_ROW) {
+    for (int i = 0; i < s->cursor.ncells; i++)
+      if (read_cell(s, i, &cells[i], e) != 0) return ROWS_FAILED;
+    return ROWS_ROW;
+  }
+  s->done = true;
+  if (code == SQLITE_DONE) {
+    if (!sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
+    sqlite3_reset(s->stmt);
+    return ROWS_END;
+  }
+  neap__sqlite_error(c, code, e);
+  sqlite3_reset(s->stmt);
+  return ROWS_FAILED;
+}
+
+enum rows_state neap__sqlite_step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e) {
+  if (!s->spooled) return s->done ? ROWS_END : step(s, cells, e);
+  int got = neap__spool_next(&s->spool, cells, s->cursor.ncells);
+  if (got > 0) return ROWS_ROW;
+  if (got == 0) return ROWS_END;
+  neap__error_set(e, NEAP_SERVER, "rows that were kept aside in a temporary file cannot be read back");
+  return ROWS_FAILED;
+}
+
+// Takes the rows that a cursor has still to give aside, so that a write does not change them under its hands.
+static int keep_aside(struct sqlite_statement *s, struct neap__error *e) {
+  struct cell *cells = malloc((size_t)s->cursor.ncells * sizeof *cells + 1);
+  enum rows_state state = cells ? ROWS_ROW : ROWS_FAILED;
+  if (!cells) neap__error_set(e, NEAP_LIMIT, "memory is short");
+  while (state == ROWS_ROW && (state = step(s, cells, e)) == ROWS_ROW)
+    if (!neap__spool_add(&s->spool, cells, s->cursor.ncells)) {
+      neap__error_set(e, NEAP_SERVER, "no room to keep aside the rows that a loop has still to give");
+      state = ROWS_FAILED;
+    }
+  free(cells);
+  s->spooled = true;
+  if (state == ROWS_END && !neap__spool_rewind(&s->spool)) {
+    neap__error_set(e, NEAP_SERVER, "a temporary file cannot be written");
+    state = ROWS_FAILED;
+  }
+  return state == ROWS_END ? 0 : -1;
+}
+
+static bool disturbs_readers(sqlite3_stmt *stmt, const char *text) {
+  return !sqlite3_stmt_readonly(stmt) || sqlite3_strnicmp(text, "ROLLBACK", 8) == 0;
+}
+
+static void link_running(struct sqlite *c, struct sqlite_statement *s) {
+  s->next = c->running;
+  s->prev = &c->running;
+  if (s->next) s->next->prev = &s->next;
+  c->running = s;
+  s->busy = true;
+}
+
+struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *from, struct neap__error *e) {
+  uint32_t hash = hash_text(from->text, from->n);
+  struct sqlite_statement *s = cache_find(c, from->text, from->n, hash);
+  if (!s || s->busy) {
+    bool second = s != NULL;
+    if (!(s = prepare(c, from, hash, e))) return NULL;
+    if (!second) cache_add(c, s);
+  }
+  link_running(c, s);
+  s->done = s->spooled = false;
+  s->kinds = from->kinds;
+  s->nkinds = from->kinds ? from->nkinds : 0;
+  s->cursor.changed = 0;
+  s->cursor.ncells = sqlite3_column_count(s->stmt);
+  int status = bind_all(c, s->stmt, from, e);
+  if (status == 0 && c->running->next && disturbs_readers(s->stmt, s->text))
+    for (struct sqlite_statement *r = s->next; r && status == 0; r = r->next)
+      if (!r->done && !r->spooled) status = keep_aside(r, e);
+  if (status == 0) return s;
+  neap__sqlite_finish(s);
+  return NULL;
+}
+
+void neap__sqlite_finish(struct sqlite_statement *s) {
+  struct sqlite *c = (struct sqlite *)s->cursor.connection;
+  if (!s->busy) return;
+  *s->prev = s->next;
+  if (s->next) s->next->prev = s->prev;
+  s->busy = false;
+  if (!s->done) sqlite3_reset(s->stmt);
+  if (s->spooled) neap__spool_free(&s->spool);
+  if (!s->cached) statement_free(s);
+  c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
+}
+
+// ---- The driver, in place ----
+
+static struct sql_connection *inline_open(neap *host, const struct sql_address *address, bool reader,
+                                          struct neap__error *e) {
+  struct sqlite *c = calloc(1, sizeof *c);
+  if (!c) {
+    neap__error_set(e, NEAP_LIMIT, "memory is short");
+    return NULL;
+  }
+  c->head.transport = &neap__sqlite;
+  c->head.host = host;
+  if (neap__sqlite_open(c, address, reader, e) == 0) return &c->head;
+  neap__sqlite_close(c);
+  free(c);
+  return NULL;
+}
+
+static void inline_close(struct sql_connection *connection) {
+  neap__sqlite_close((struct sqlite *)connection);
+  free(connection);
+}
+
+static struct sql_cursor *inline_start(struct sql_connection *connection, const struct sql_statement *s, struct neap__op *op,
+                                       struct neap__error *e) {
+  struct sqlite *c = (struct sqlite *)connection;
+  c->deadline = op ? op->deadline : 0;
+  return (struct sql_cursor *)neap__sqlite_start(c, s, e);
+}
+
+static enum rows_state inline_next(struct sql_cursor *cursor, struct cell *cells, struct neap__error *e) {
+  return neap__sqlite_step((struct sqlite_statement *)cursor, cells, e);
+}
+
+static void inline_finish(struct sql_cursor *cursor) {
+  neap__sqlite_finish((struct sqlite_statement *)cursor);
+}
+
+static int64_t inline_last_id(struct sql_connection *connection) {
+  return sqlite3_last_insert_rowid(((struct sqlite *)connection)->db);
+}
+
+static const char *inline_column_name(struct sql_cursor *cursor, int i) {
+  return sqlite3_column_name(((struct sqlite_statement *)cursor)->stmt, i);
+}
+
+const struct sql_transport neap__sqlite = {
+    .name = "sqlite",
+    .open = inline_open,
+    .close = inline_close,
+    .start = inline_start,
+    .next = inline_next,
+    .finish = inline_finish,
+    .last_id = inline_last_id,
+    .column_name = inline_column_name,
+};

@@ -1,0 +1,58 @@
+// sqlite.h: what the files of the SQLite driver share among themselves.
+#ifndef NEAP_SQLITE_H
+#define NEAP_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "transport/spool.h"
+#include "transport/sql_transport.h"
+
+#define SQLITE_CACHED 128  // prepared statements that a connection keeps
+
+struct sqlite;
+
+// A prepared statement, and the cursor of its present run.
+struct sqlite_statement {
+  struct sql_cursor cursor;
+  sqlite3_stmt *stmt;
+  char *text;
+  size_t n;
+  uint32_t hash;
+  bool cached;                                 // kept after its run; false for a second one of the same text
+  bool busy;
+  bool done;                                   // has been stepped to its end
+  bool spooled;                                // the rest of its rows is in `spool`
+  const uint8_t *kinds;
+  int nkinds;
+  struct spool spool;
+  struct sqlite_statement *chain;              // in its bucket
+  struct sqlite_statement *newer, *older;      // by last use
+  struct sqlite_statement *next, **prev;       // among those that run
+};
+
+struct sqlite {
+  struct sql_connection head;
+  sqlite3 *db;
+  char *path;
+  double timeout;
+  int64_t deadline;                            // of the present operation, ms as neap__now_ms counts; 0 = none
+  volatile bool interrupted;                   // asked to end by another thread or a cancelled task
+  struct sqlite_statement *buckets[SQLITE_CACHED], *newest, *oldest, *running;
+  int ncached;
+};
+
+// Opens, sets up and closes a connection, on whichever thread.
+int neap__sqlite_open(struct sqlite *c, const struct sql_address *address, bool reader, struct neap__error *e);
+void neap__sqlite_close(struct sqlite *c);
+// A statement from the cache or prepared anew, bound and ready to step. NULL with `e` filled.
+struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *s, struct neap__error *e);
+enum rows_state neap__sqlite_step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e);
+void neap__sqlite_finish(struct sqlite_statement *s);
+
+// sqlite_error.c: fills `e` from what the database says of its last failure. Returns -1.
+int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e);
+
+// sqlite_functions.c: functions and collations of ours that statements use (regex, decimals, folding). 0 or an SQLite code.
+int neap__sqlite_functions(sqlite3 *db);
+
+#endif
