@@ -3,5 +3,7 @@
 #include "modules.h"
 
 const luaL_Reg neap__modules[] = {
+    {"neap.bytes", luaopen_neap_bytes},
+    {"neap.marks", luaopen_neap_marks},
     {NULL, NULL},
 };

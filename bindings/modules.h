@@ -4,4 +4,8 @@
 
 #include <lua.h>
 
+int luaopen_neap_bytes(lua_State *L);
+int luaopen_neap_json(lua_State *L);
+int luaopen_neap_marks(lua_State *L);
+
 #endif

@@ -1,0 +1,176 @@
+// bytes.c: neap.bytes(s), a string that is bytes and not text, where no type of a model tells.
+#include "value/bytes.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "host.h"
+#include "modules.h"
+
+static const char type_name[] = "neap.bytes";
+static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+struct bytes {
+  size_t n;
+  char p[];
+};
+
+static void push_metatable(lua_State *L);
+
+void neap__bytes_push(lua_State *L, const char *p, size_t n) {
+  struct bytes *b = lua_newuserdatauv(L, sizeof *b + n, 0);
+  b->n = n;
+  if (n > 0) memcpy(b->p, p, n);
+  push_metatable(L);
+  lua_setmetatable(L, -2);
+}
+
+const char *neap__bytes_test(lua_State *L, int idx, size_t *n) {
+  struct bytes *b = luaL_testudata(L, idx, type_name);
+  if (b == NULL) return NULL;
+  *n = b->n;
+  return b->p;
+}
+
+static const char *check(lua_State *L, int idx, size_t *n) {
+  *n = 0;
+  const char *p = neap__bytes_test(L, idx, n);
+  if (p == NULL) neap__fail(L, NEAP_USAGE, "expected neap.bytes, got %s", luaL_typename(L, idx));
+  return p;
+}
+
+// ---- Base64 ----
+
+void neap__bytes_base64(const char *p, size_t n, char *out) {
+  const unsigned char *in = (const unsigned char *)p;
+  for (; n > 0; in += 3, out += 4) {
+    uint32_t group = (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
+    out[0] = digits64[group >> 18];
+    out[1] = digits64[group >> 12 & 63];
+    out[2] = n > 1 ? digits64[group >> 6 & 63] : '=';
+    out[3] = n > 2 ? digits64[group & 63] : '=';
+    n -= n < 3 ? n : 3;
+  }
+}
+
+// Four characters to one to three bytes; 0 if they are none. Bits that no byte holds must be 0.
+static int decode_group(const char *p, bool last, char *out) {
+  int pad = last ? (p[3] == '=') + (p[3] == '=' && p[2] == '=') : 0;
+  uint32_t group = 0;
+  for (int i = 0; i < 4; i++) {
+    const char *digit = i < 4 - pad ? memchr(digits64, p[i], 64) : digits64;
+    if (digit == NULL) return 0;
+    group = group << 6 | (uint32_t)(digit - digits64);
+  }
+  if (group & ((1u << (8 * pad)) - 1)) return 0;
+  for (int i = 0; i < 3 - pad; i++) out[i] = (char)(group >> (16 - 8 * i));
+  return 3 - pad;
+}
+
+ptrdiff_t neap__bytes_unbase64(const char *p, size_t n, char *out) {
+  char *to = out;
+  if (n % 4 != 0) return -1;
+  for (size_t i = 0; i < n; i += 4) {
+    int got = decode_group(p + i, i + 4 == n, to);
+    if (got == 0) return -1;
+    to += got;
+  }
+  return to - out;
+}
+
+// ---- Methods ----
+
+// bytes:base64() -> string
+static int bytes_base64(lua_State *L) {
+  size_t n;
+  const char *p = check(L, 1, &n);
+  luaL_Buffer b;
+  neap__bytes_base64(p, n, luaL_buffinitsize(L, &b, NEAP_BASE64_SIZE(n)));
+  luaL_pushresultsize(&b, NEAP_BASE64_SIZE(n));
+  return 1;
+}
+
+// bytes:hex() -> string, lower case
+static int bytes_hex(lua_State *L) {
+  size_t n;
+  const char *p = check(L, 1, &n);
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, n * 2);
+  for (size_t i = 0; i < n; i++) {
+    out[2 * i] = "0123456789abcdef"[(unsigned char)p[i] >> 4];
+    out[2 * i + 1] = "0123456789abcdef"[p[i] & 15];
+  }
+  luaL_pushresultsize(&b, n * 2);
+  return 1;
+}
+
+static int bytes_tostring(lua_State *L) {
+  size_t n;
+  const char *p = check(L, 1, &n);
+  lua_pushlstring(L, p, n);
+  return 1;
+}
+
+static int bytes_len(lua_State *L) {
+  size_t n;
+  check(L, 1, &n);
+  lua_pushinteger(L, (lua_Integer)n);
+  return 1;
+}
+
+static int bytes_eq(lua_State *L) {
+  size_t na, nb;
+  const char *a = neap__bytes_test(L, 1, &na), *b = neap__bytes_test(L, 2, &nb);
+  lua_pushboolean(L, a != NULL && b != NULL && na == nb && memcmp(a, b, na) == 0);
+  return 1;
+}
+
+// neap.bytes(s) -> bytes: a string as bytes; tostring gives it back, # its length, == compares
+static int bytes_call(lua_State *L) {
+  size_t n;
+  const char *p = neap__arg_string(L, 2, "s", &n);
+  neap__bytes_push(L, p, n);
+  return 1;
+}
+
+// neap.bytes.from_base64(text) -> bytes. Raises `validation` if the text is not base64 (RFC 4648, padded).
+static int bytes_from_base64(lua_State *L) {
+  size_t n;
+  const char *p = neap__arg_string(L, 1, "text", &n);
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, n / 4 * 3);
+  ptrdiff_t got = neap__bytes_unbase64(p, n, out);
+  if (got < 0)
+    return neap__fail(L, NEAP_VALIDATION, "neap.bytes.from_base64: '%.40s' is not base64 (RFC 4648, with padding)", p);
+  luaL_pushresultsize(&b, (size_t)got);
+  p = lua_tolstring(L, -1, &n);
+  neap__bytes_push(L, p, n);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"base64", bytes_base64}, {"hex", bytes_hex}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__tostring", bytes_tostring}, {"__len", bytes_len}, {"__eq", bytes_eq}, {NULL, NULL}};
+
+// Pushes the metatable. It is registered only when it is whole: each step may run out of memory.
+static void push_metatable(lua_State *L) {
+  if (luaL_getmetatable(L, type_name) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  luaL_newlib(L, meta);
+  lua_pushstring(L, type_name);
+  lua_setfield(L, -2, "__metatable");
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, type_name);
+}
+
+int luaopen_neap_bytes(lua_State *L) {
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, bytes_from_base64);
+  lua_setfield(L, -2, "from_base64");
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, bytes_call);
+  lua_setfield(L, -2, "__call");
+  lua_setmetatable(L, -2);
+  return 1;
+}

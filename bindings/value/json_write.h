@@ -1,0 +1,40 @@
+// json_write.h: the writer's state, for those who let it pause (json.c). Others use neap__json_write.
+#ifndef NEAP_JSON_WRITE_H
+#define NEAP_JSON_WRITE_H
+
+#include "value/json.h"
+
+#define NEAP_JSON_SMALL 32  // objects of up to so many members are sorted on the stack
+
+enum neap__json_layout { NEAP_JSON_LIST, NEAP_JSON_MEMBERS, NEAP_JSON_KEYLIST };
+
+// A container that is being written.
+struct neap__json_level {
+  const void *table;    // its address, to find cycles
+  lua_Integer i, n;     // elements written, elements in all
+  int slot;             // stack index of the table; its members or keys lie above
+  uint8_t layout;       // enum neap__json_layout
+  uint8_t order[NEAP_JSON_SMALL];
+};
+
+struct neap__json_writer {
+  lua_State *L;
+  struct neap__buffer *out;
+  struct neap__json_level *levels;  // room for `depth` of them
+  int depth, nlevels, indent;       // indent: blanks a level, 0 = all in one line
+  struct neap__error *error;
+  // The keys of the object before, in the order in which they were found, and their order in the text.
+  const char *keys[NEAP_JSON_SMALL];
+  uint8_t order[NEAP_JSON_SMALL];
+  int nkeys;
+  const void *array, *object, *set; // the metatables of marked tables
+};
+
+// Prepares a writer whose out, levels, depth, indent and error are set.
+void neap__json_writer_init(struct neap__json_writer *w, lua_State *L);
+// Begins with the value at idx (absolute). NEAP_OK: it is written; NEAP_PENDING: go on; NEAP_ERR.
+int neap__json_begin(struct neap__json_writer *w, int idx);
+// Goes on after NEAP_PENDING, the stack being as it was. NEAP_PENDING again only if pausing.
+int neap__json_continue(struct neap__json_writer *w, bool pausing);
+
+#endif
