@@ -62,12 +62,18 @@ int neap_spawn_file(neap *h, const char *path, neap_task *task) {
   return spawn_with(h, &(struct spawning){.name = path}, task);
 }
 
+int neap_exit_code(neap *h) {
+  return h ? h->exit_code : -1;
+}
+
 int neap_run(neap *h) {
   if (!h) return NEAP_EARG;
   h->failed = false;
   while (h->live > 0) {
     neap__task_run_ready(h, h->L);
+    if (!h->ready) neap__failure_sweep(h, h->L, false);
     if (h->live > 0 && !neap__loop_poll(h, !h->ready)) return fail(h, NEAP_ERR, "every task waits, and nothing could wake one");
   }
+  neap__failure_sweep(h, h->L, true);
   return h->failed ? NEAP_ERR : NEAP_OK;
 }

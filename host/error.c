@@ -217,8 +217,9 @@ const char *neap__arg_string(lua_State *L, int idx, const char *name, size_t *le
 }
 
 void neap__arg_function(lua_State *L, int idx, const char *name) {
-  if (lua_type(L, idx) == LUA_TFUNCTION || luaL_getmetafield(L, idx, "__call") != LUA_TNIL) return;
-  bad_argument(L, idx, name, "a function");
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) bad_argument(L, idx, name, "a function");
+  lua_pop(L, 1);
 }
 
 void neap__arg_table(lua_State *L, int idx, const char *name) {

@@ -50,6 +50,112 @@ int neap__module_exists(lua_State *L) {
   return 1;
 }
 
+// ---- require ----
+
+#define LOADING_TYPE "neap.loading"
+
+// A module that is being loaded: other tasks that require it wait, the same one has found a cycle.
+struct loading {
+  struct neap__op op;
+  struct neap__task *owner;
+};
+
+// Closed when require ends, well or badly. User value 1 is the name of the module.
+static int loading_close(lua_State *L) {
+  struct loading *l = lua_touserdata(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING_TYPE);
+  lua_getiuservalue(L, 1, 1);
+  lua_pushnil(L);
+  lua_rawset(L, -3);
+  neap__op_done(&l->op);
+  return 0;
+}
+
+// Pushes the loader of the module at index 1 and what its searcher says about it, or raises.
+static void find_loader(lua_State *L) {
+  lua_getfield(L, lua_upvalueindex(1), "searchers");
+  if (lua_type(L, -1) != LUA_TTABLE) luaL_error(L, "'package.searchers' must be a table");
+  int searchers = lua_gettop(L);
+  lua_pushliteral(L, "");
+  for (lua_Integer i = 1; lua_rawgeti(L, searchers, i) != LUA_TNIL; i++) {
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 2);
+    if (lua_isfunction(L, -2)) return;
+    lua_pop(L, 1);
+    if (lua_isstring(L, -1)) {
+      lua_pushfstring(L, "%s\n\t%s", lua_tostring(L, searchers + 1), lua_tostring(L, -1));
+      lua_replace(L, searchers + 1);
+    }
+    lua_pop(L, 1);
+  }
+  luaL_error(L, "module '%s' not found:%s", lua_tostring(L, 1), lua_tostring(L, searchers + 1));
+}
+
+// Stack: name, package.loaded, marker, loader data, result of the loader.
+static int loaded(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  if (!lua_isnil(L, -1)) lua_setfield(L, 2, lua_tostring(L, 1));
+  lua_settop(L, 4);
+  if (lua_getfield(L, 2, lua_tostring(L, 1)) == LUA_TNIL) {
+    lua_pushboolean(L, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, lua_tostring(L, 1));
+  }
+  lua_pushvalue(L, 4);
+  return 2;
+}
+
+static int require_again(lua_State *L, int status, lua_KContext ctx);
+
+// require(name) -> module, loader data
+//   As in Lua, but the module may wait while it loads; tasks that require it meanwhile wait for it.
+static int base_require(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, 2, name);
+  if (lua_toboolean(L, -1)) return 1;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING_TYPE);
+  lua_getfield(L, 4, name);
+  struct loading *l = lua_touserdata(L, 5);
+  if (l && l->owner == l->op.host->task) return neap__fail(L, NEAP_USAGE, "module '%s' requires itself while it loads", name);
+  if (l) return neap__await(L, 5, 0, require_again);
+  l = neap__op_new(L, sizeof *l, LOADING_TYPE, 1);
+  l->owner = l->op.host->task;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 4, name);
+  lua_replace(L, 3);
+  lua_settop(L, 3);
+  lua_toclose(L, 3);
+  find_loader(L);
+  lua_replace(L, 4);  // loader data
+  lua_replace(L, 5);
+  lua_settop(L, 5);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 4);
+  lua_callk(L, 2, 1, 0, loaded);
+  return loaded(L, LUA_OK, 0);
+}
+
+static int require_again(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  return base_require(L);
+}
+
+void neap__module_install(lua_State *L) {
+  luaL_newmetatable(L, LOADING_TYPE);
+  lua_pushcfunction(L, loading_close);
+  lua_setfield(L, -2, "__close");
+  lua_getglobal(L, "package");
+  lua_pushcclosure(L, base_require, 1);
+  lua_setglobal(L, "require");
+  lua_pop(L, 1);
+}
+
 static void preload(lua_State *L, const luaL_Reg *list) {
   for (; list->name; list++) {
     lua_pushcfunction(L, list->func);

@@ -94,6 +94,12 @@ NEAP_API int neap_run(neap *);
 NEAP_API int neap_fd(neap *);
 NEAP_API int neap_timeout(neap *);
 
+// Asks the host to stop, from a signal handler of its thread: every task is cancelled, also one that computes, and
+// neap_run returns when all have ended.
+NEAP_API void neap_stop(neap *);
+// The exit code if a script called os.exit, which ends the tasks of its host and nothing else; -1 if none did.
+NEAP_API int neap_exit_code(neap *);
+
 // Makes a C module available to `require`. open is a lua_CFunction.
 NEAP_API int neap_register(neap *, const char *module, int (*open)(struct lua_State *));
 // The last failure of a call on this host, "" if none.

@@ -10,9 +10,18 @@ static const char host_key = 0;  // registry of a state that is not ours: the ho
 
 // ---- Memory ----
 
+// Lua asks once more after a full collection, so that the refusal stands until the same request is granted.
+static void *refuse(neap *h, const void *block, size_t osize, size_t nsize) {
+  h->refused.block = block;
+  h->refused.osize = osize;
+  h->refused.nsize = nsize;
+  return NULL;
+}
+
 static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
   neap *h = ud;
   size_t old = p ? osize : 0;  // for a new block osize is a type tag
+  size_t max = h->options.max_memory;
   if (nsize == 0) {
     if (h->options.alloc)
       h->options.alloc(h->options.ud, p, osize, 0);
@@ -21,8 +30,11 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
     h->memory -= old;
     return NULL;
   }
+  if (max && nsize > old && h->memory - old + nsize > max + h->overdraft) return refuse(h, p, osize, nsize);
   void *q = h->options.alloc ? h->options.alloc(h->options.ud, p, osize, nsize) : realloc(p, nsize);
-  if (q) h->memory += nsize - old;
+  if (!q) return NULL;
+  h->memory += nsize - old;
+  if (h->refused.nsize == nsize && h->refused.osize == osize && h->refused.block == p) h->refused.nsize = 0;
   return q;
 }
 
@@ -76,7 +88,14 @@ static int open_state(lua_State *L) {
   if (h->owned) luaL_openlibs(L);
   neap__error_open(L);
   neap__task_open(L);
+  neap__failure_open(L);
+  neap__coroutine_open(L);
   neap__module_open(h, L);
+  if (!h->owned) return 0;
+  neap__coroutine_install(L);
+  neap__module_install(L);
+  neap__sandbox_open(h, L);
+  neap__limits_open(h, L);
   return 0;
 }
 
@@ -99,6 +118,8 @@ int neap_open(neap **out, const neap_options *options) {
   if (!(h = calloc(1, sizeof *h))) return NEAP_ENOMEM;
   h->ready_end = &h->ready;
   h->owned = true;
+  h->exit_code = -1;
+  h->pause_at = h->step_ends = INT64_MAX;
   h->shuffle = shuffle_seed();
   int status = copy_options(h, options);
   if (status == NEAP_OK && !(h->L = lua_newstate(allocate, h))) status = NEAP_ENOMEM;
@@ -113,10 +134,21 @@ int neap_open(neap **out, const neap_options *options) {
   return status;
 }
 
+// Cancels the tasks and runs them to their end; what then still waits for nothing is dropped.
+static void drain(neap *h) {
+  if (!h->L || !h->events) return;
+  neap__task_cancel_all(h);
+  while (h->live > 0) {
+    neap__task_run_ready(h, h->L);
+    if (h->live > 0 && !h->ready && !neap__loop_poll(h, true)) return;
+  }
+}
+
 void neap_close(neap **host) {
   neap *h = host ? *host : NULL;
   if (!h) return;
   *host = NULL;
+  drain(h);
   for (struct neap__closer *c; (c = h->closers) != NULL;) {
     neap__closer_remove(c);
     c->close(c);

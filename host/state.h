@@ -19,21 +19,41 @@ struct neap__timer {
 
 enum neap__task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED };
 
+// Why a task must end, whatever its script does about it.
+enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_EXIT };
+
+struct neap__nursery;
+
 // A task is a userdata. Its first user value is the coroutine that runs it; results or error stay on that stack.
 struct neap__task {
   struct neap__op op;       // done when the task has ended: other tasks wait for it
   neap_task id;
   lua_State *L;
   struct neap__task *next;  // in the ready queue, or among those that wait for the same operation
+  struct neap__task *live_next, **live_prev;
   struct neap__op *wait;    // what it is parked on, NULL = nothing
   lua_KFunction k;          // goes on after the wait
   lua_KContext ctx;
   struct neap__timer timer; // the deadline of the wait
   enum neap__task_state state;
+  enum neap__kill killed;
+  uint64_t instructions;    // charged so far, where they are limited
   int nargs;                // for the first resume
+  bool yielded;             // it is on its way to the scheduler: our resume lets it through
   bool cancelled;           // sticky: every wait raises
   bool timed_out;           // the present wait ran into its deadline
   bool observed;            // somebody asked for its outcome: its error is theirs
+  bool kept;                // neap.h gave its id away: it stays until it is released
+  struct neap__nursery *nursery;  // that started it and waits for it, NULL = none
+  struct neap__task *sibling, **sibling_prev;  // the other children of that nursery
+  struct neap__failure *failure;  // its error while nobody has asked for it
+  struct neap__text *result;      // as JSON, made when neap_result first asks
+};
+
+// An error that waits for somebody to ask for it: reported when its task is collected, or at the end of the run.
+struct neap__failure {
+  neap_task id;
+  struct neap__failure *next, **prev;  // prev NULL: reported, or asked for
 };
 
 struct neap {
@@ -41,18 +61,36 @@ struct neap {
   struct uv_loop_s *loop;
   struct neap__loop *events;        // handles of loop.c
   struct neap__task *task;          // the one that runs, NULL = none
-  lua_State *running;               // the coroutine that the scheduler or our resume runs: only it may yield
+  lua_State *running;               // the coroutine that the scheduler or our resume runs
+  bool parkable;                    // all stacks between `running` and the scheduler can yield
   struct neap__task *ready, **ready_end;
-  size_t live;                      // tasks that have not ended
+  struct neap__task *tasks;         // those that have not ended
+  struct neap__failure *failures;
+  size_t nready, live;
   neap_task last_id;
   struct neap__closer *closers;
   neap_options options;
   size_t memory;                    // bytes that the Lua heap holds
+  struct {                          // the last request for memory that was refused, for pcall to see
+    const void *block;
+    size_t osize, nsize;
+  } refused;
+  size_t overdraft;                 // bytes that may be used above max_memory, to say what happened
   uint64_t shuffle;                 // state of the random order of the ready queue, 0 = in order
+  int64_t stopped_at;               // us: when a computing task was last told to stop
+  int64_t pause_at;                 // us: when the running task should let go, INT64_MAX = never
+  int64_t step_ends;                // us: when neap_step should return
+  unsigned ticks;                   // rows since the clock was last looked at
+  uint32_t rows;                    // in this step
   int pumps;                        // how deep waits pump in place
+  int exit_code;                    // of os.exit, -1 = not called
   bool owned;                       // the Lua state is ours
+  bool limited;                     // instructions or slices are limited: a count hook runs
+  bool contexts;                    // some coroutine has a context
   bool stepping;                    // inside neap_step: nothing may block
+  bool ending;                      // all tasks have been cancelled: os.exit, a signal, or the host closes
   bool failed;                      // a task that nobody awaits has failed
+  bool swept;                       // failures have been looked for since the last one
   volatile sig_atomic_t stop;       // asked to stop, perhaps from a signal handler
   char message[1024];
 };
@@ -72,14 +110,63 @@ void neap__timer_stop(neap *h, struct neap__timer *t);
 void neap__task_open(lua_State *L);
 // Pops a function and its `nargs` arguments from L and pushes the task that will run them.
 struct neap__task *neap__task_new(lua_State *L, int nargs);
+struct neap__task *neap__task_check(lua_State *L, int idx);
 void neap__task_cancel(struct neap__task *t);
+void neap__task_cancel_all(neap *h);
 // Runs each task that is ready now, once. L is the stack that the scheduler itself runs on.
 void neap__task_run_ready(neap *h, lua_State *L);
 // The task with that id, pushed; NULL and nothing pushed if there is none.
-struct neap__task *neap__task_find(neap *h, lua_State *L, neap_task id);
-void neap__task_forget(neap *h, lua_State *L, struct neap__task *t);
+struct neap__task *neap__task_find(lua_State *L, neap_task id);
+void neap__task_forget(lua_State *L, struct neap__task *t);
+// Pushes on L what the ended task returned (or its error), and returns how many values that are.
+int neap__task_results(lua_State *L, struct neap__task *t);
+// Puts a task that runs behind the others that are ready.
+void neap__task_requeue(struct neap__task *t);
+
+// nursery.c: called when a child has ended.
+void neap__nursery_ended(struct neap__nursery *n, struct neap__task *child);
+
+// ---- Errors that nobody asked for (failure.c) ----
+
+void neap__failure_open(lua_State *L);
+void neap__failure_new(lua_State *L, struct neap__task *t);
+// Somebody asks for the outcome now.
+void neap__failure_seen(struct neap__task *t);
+// Reports those whose task nobody can reach any more, or all.
+void neap__failure_sweep(neap *h, lua_State *L, bool all);
+
+// ---- Coroutines (coroutine.c) ----
+
+void neap__coroutine_open(lua_State *L);
+// Puts our pcall, xpcall and coroutine functions in place of Lua's.
+void neap__coroutine_install(lua_State *L);
+// Raises again if the failed protected call that has just returned `status` must not be caught.
+void neap__recheck(lua_State *L, int status);
+// Gives the coroutine `co` the context of L.
+void neap__context_inherit(lua_State *L, lua_State *co);
+
+// ---- Limits (limits.c) ----
+
+// Marks the running task as killed and raises what ends it. Never returns.
+int neap__kill(lua_State *L, enum neap__kill why);
+// Turns the value on top into the error object that says why the task was killed.
+void neap__kill_wrap(lua_State *L, struct neap__task *t);
+// Called by the scheduler before it resumes a task: starts its slice.
+void neap__limits_resume(neap *h, struct neap__task *t);
+// Called by L before it resumes the coroutine co, or yields (co = L): charges for it. May kill the task.
+void neap__limits_charge(lua_State *L, lua_State *co);
+// Makes sure that what L still runs after a kill raises at once.
+void neap__limits_rearm(lua_State *L);
+void neap__limits_open(neap *h, lua_State *L);
+int64_t neap__now_us(void);
 
 int neap__module_exists(lua_State *L);
+// Puts our require, which can wait, in place of Lua's.
+void neap__module_install(lua_State *L);
+// ---- What scripts may do (sandbox.c) ----
+
+void neap__sandbox_open(neap *h, lua_State *L);
+
 int luaopen_neap_host(lua_State *L);
 // Sets up package.path's companions: C modules, embedded Lua modules, --lua-dir.
 void neap__module_open(neap *h, lua_State *L);

@@ -6,7 +6,7 @@
 #define TASK_TYPE "neap.task"
 #define MAX_PUMPS 8
 
-static const char tasks_key = 0;  // registry: id -> task, of those that live or are not released
+static const char tasks_key = 0;  // registry: id -> task, of those that live or are kept
 
 // ---- The ready queue ----
 
@@ -15,6 +15,7 @@ static void enqueue(neap *h, struct neap__task *t) {
   t->next = NULL;
   *h->ready_end = t;
   h->ready_end = &t->next;
+  h->nready++;
 }
 
 // xorshift64: enough to shuffle a queue, and the same everywhere.
@@ -29,16 +30,19 @@ static uint64_t random_next(uint64_t *state) {
 // Takes the first task, or with a shuffle seed any.
 static struct neap__task *dequeue(neap *h) {
   struct neap__task **link = &h->ready, *t;
-  if (h->shuffle) {
-    size_t n = 0;
-    for (t = h->ready; t; t = t->next) n++;
-    for (n = random_next(&h->shuffle) % n; n > 0; n--) link = &(*link)->next;
-  }
+  if (h->shuffle)
+    for (uint64_t n = random_next(&h->shuffle) % h->nready; n > 0; n--) link = &(*link)->next;
   t = *link;
   *link = t->next;
   if (!*link) h->ready_end = link;
   t->next = NULL;
+  h->nready--;
   return t;
+}
+
+void neap__task_requeue(struct neap__task *t) {
+  t->yielded = true;
+  enqueue(t->op.host, t);
 }
 
 // ---- Operations ----
@@ -87,88 +91,139 @@ static void on_deadline(struct neap__timer *timer) {
 }
 
 void neap__task_cancel(struct neap__task *t) {
+  if (t->cancelled) return;
   t->cancelled = true;
   if (t->state == TASK_PARKED && t->wait) interrupt(t);
 }
 
-// Raises what ended the wait, if anything but its operation did.
-static void check_ended(lua_State *L, struct neap__task *t) {
-  if (!t) return;
-  bool timed_out = t->timed_out;
-  t->timed_out = false;
-  if (t->cancelled) neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
-  if (timed_out) neap__fail(L, NEAP_TIMEOUT, "the wait took longer than it was allowed to");
+void neap__task_cancel_all(neap *h) {
+  h->ending = true;
+  for (struct neap__task *t = h->tasks, *next; t; t = next) {
+    next = t->live_next;
+    neap__task_cancel(t);
+  }
 }
 
+static int fail_cancelled(lua_State *L) {
+  return neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
+}
+
+static int fail_timeout(lua_State *L) {
+  return neap__fail(L, NEAP_TIMEOUT, "the wait took longer than it was allowed to");
+}
+
+// Goes on after a wait in the scheduler, or raises what ended it if its operation did not.
 static int await_resumed(lua_State *L, int status, lua_KContext ctx) {
   struct neap__task *t = neap__host(L)->task;
+  bool timed_out = t->timed_out;
   (void)ctx;
-  check_ended(L, t);
+  lua_pop(L, 1);  // the mark of a waiting coroutine
+  t->timed_out = false;
+  if (t->cancelled) return fail_cancelled(L);
+  if (timed_out) return fail_timeout(L);
   return t->k(L, status, t->ctx);
 }
 
-// Waits where the stack cannot yield: runs the loop, and the other tasks, right here.
-static void pump(lua_State *L, neap *h, struct neap__op *op) {
-  struct neap__task *self = h->task;
-  if (h->stepping || h->options.loop)
-    neap__fail(L, NEAP_USAGE, "cannot wait here: load it before the sort or callback that needs it");
-  if (h->pumps >= MAX_PUMPS) neap__fail(L, NEAP_USAGE, "waits inside callbacks are nested more than %d deep", MAX_PUMPS);
-  h->pumps++;
-  bool alive = true;
-  while (!op->done && alive && !(self && self->cancelled)) {
+// Leaves for the scheduler. The mark on the stack tells our resume that this coroutine waits.
+static int leave(lua_State *L, struct neap__task *t, lua_KContext ctx, lua_KFunction k) {
+  luaL_checkstack(L, 1, NULL);
+  t->k = k;
+  t->ctx = ctx;
+  t->yielded = true;
+  lua_pushlightuserdata(L, t->op.host);
+  return lua_yieldk(L, 1, 0, await_resumed);
+}
+
+static bool cancelled(const struct neap__task *t) {
+  return t && t->cancelled;
+}
+
+static bool overdue(neap *h, const struct neap__op *op) {
+  return op->deadline && neap__now_ms(h) >= op->deadline;
+}
+
+static void only_wake(struct neap__timer *timer) {
+  (void)timer;  // it has made the loop return
+}
+
+// Runs the loop, and the other tasks, until the operation is done; ends it where the wait was cancelled or took too long.
+static void pump_until(neap *h, lua_State *L, struct neap__op *op) {
+  struct neap__timer timer = {.active = false};
+  bool alive = true, ended = false;
+  if (op->deadline) neap__timer_start(h, &timer, op->deadline, only_wake);
+  while (!op->done && alive) {
+    if (!ended && (cancelled(h->task) || overdue(h, op))) {
+      ended = true;
+      if (!op->cancel) break;
+      op->cancel(op);
+      continue;
+    }
     neap__task_run_ready(h, L);
     if (!op->done) alive = neap__loop_poll(h, !h->ready);
-    if (op->deadline && !op->done && neap__now_ms(h) >= op->deadline) break;
   }
+  neap__timer_stop(h, &timer);
+}
+
+// Waits where the stack cannot yield.
+static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lua_KFunction k) {
+  if (h->stepping || h->options.loop)
+    return neap__fail(L, NEAP_USAGE, "cannot wait inside a sort or a callback here: load it before the sort");
+  if (h->pumps >= MAX_PUMPS) return neap__fail(L, NEAP_USAGE, "waits inside callbacks nest more than %d deep", MAX_PUMPS);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  h->pumps++;
+  pump_until(h, L, op);
   h->pumps--;
-  if (op->done) return;
-  if (op->cancel) op->cancel(op);
-  check_ended(L, self);
-  if (!alive) neap__fail(L, NEAP_USAGE, "nothing is left that could end this wait");
-  neap__fail(L, NEAP_TIMEOUT, "the wait took longer than it was allowed to");
+  if (cancelled(h->task)) return fail_cancelled(L);
+  if (overdue(h, op)) return fail_timeout(L);
+  if (!op->done) return neap__fail(L, NEAP_USAGE, "nothing is left that could end this wait");
+  return k(L, LUA_OK, ctx);
 }
 
 int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
   struct neap__op *op = lua_touserdata(L, index);
   neap *h = op->host;
   struct neap__task *t = h->task;
-  if (t && t->cancelled) return neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
-  if (op->done) return k(L, LUA_OK, ctx);
-  if (L != h->running || !lua_isyieldable(L)) {
-    pump(L, h, op);
-    return k(L, LUA_OK, ctx);
+  if (cancelled(t)) {
+    if (!op->done && op->cancel) op->cancel(op);
+    return fail_cancelled(L);
   }
+  if (op->done) return k(L, LUA_OK, ctx);
+  if (!h->parkable || L != h->running || !lua_isyieldable(L)) return pump(L, h, op, ctx, k);
   t->wait = op;
-  t->k = k;
-  t->ctx = ctx;
   t->next = op->waiter;
   op->waiter = t;
   if (op->deadline) neap__timer_start(h, &t->timer, op->deadline, on_deadline);
-  return lua_yieldk(L, 0, 0, await_resumed);
+  return leave(L, t, ctx, k);
 }
 
 bool neap__should_pause(lua_State *L, unsigned rows) {
-  (void)L;
-  (void)rows;
-  return false;
+  neap *h = neap__host(L);
+  if (h->stop || (h->task && (h->task->killed || h->task->cancelled))) return true;
+  h->rows += rows;
+  if (h->options.max_rows_per_step && h->rows >= h->options.max_rows_per_step) return true;
+  if (h->pause_at == INT64_MAX || (h->ticks += rows) < 32) return false;
+  h->ticks = 0;
+  return neap__now_us() >= h->pause_at;
 }
 
 int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   neap *h = neap__host(L);
   struct neap__task *t = h->task;
-  if (L != h->running || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
-  t->k = k;
-  t->ctx = ctx;
+  if (cancelled(t)) return fail_cancelled(L);
+  if (!h->parkable || L != h->running || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
   enqueue(h, t);
-  return lua_yieldk(L, 0, 0, await_resumed);
+  return leave(L, t, ctx, k);
 }
 
 // ---- Tasks ----
 
 // Adds where it happened to the error, once, while the stack still stands.
 static int on_error(lua_State *L) {
+  struct neap__task *t = neap__host(L)->task;
+  if (t->killed) neap__kill_wrap(L, t);
   neap__error_wrap(L);
-  if (lua_getfield(L, -1, "traceback") == LUA_TNIL) {
+  lua_pushliteral(L, "traceback");
+  if (lua_rawget(L, -2) == LUA_TNIL) {
     luaL_traceback(L, L, NULL, 1);
     lua_setfield(L, -3, "traceback");
   }
@@ -177,9 +232,11 @@ static int on_error(lua_State *L) {
 }
 
 static int body_ended(lua_State *L, int status, lua_KContext ctx) {
-  struct neap__task *t = neap__host(L)->task;
+  neap *h = neap__host(L);
+  struct neap__task *t = h->task;
   (void)ctx;
   t->state = status == LUA_OK || status == LUA_YIELD ? TASK_DONE : TASK_FAILED;
+  if (t->state == TASK_FAILED && !t->killed && h->refused.nsize) t->killed = KILL_MEMORY;
   return t->state == TASK_DONE ? lua_gettop(L) - 1 : 1;
 }
 
@@ -190,29 +247,52 @@ static int body(lua_State *L) {
   return body_ended(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, body_ended), 0);
 }
 
+static void link_live(neap *h, struct neap__task *t) {
+  t->live_next = h->tasks;
+  t->live_prev = &h->tasks;
+  if (t->live_next) t->live_next->live_prev = &t->live_next;
+  h->tasks = t;
+  h->live++;
+}
+
+static void unlink_live(neap *h, struct neap__task *t) {
+  *t->live_prev = t->live_next;
+  if (t->live_next) t->live_next->live_prev = t->live_prev;
+  h->live--;
+}
+
 struct neap__task *neap__task_new(lua_State *L, int nargs) {
   neap *h = neap__host(L);
-  struct neap__task *t = neap__op_new(L, sizeof *t, TASK_TYPE, 1);
+  if (h->options.max_tasks && h->live >= h->options.max_tasks)
+    neap__fail(L, NEAP_LIMIT, "more than %u tasks at a time", (unsigned)h->options.max_tasks);
+  luaL_checkstack(L, 4, NULL);
+  struct neap__task *t = neap__op_new(L, sizeof *t, TASK_TYPE, 2);
   lua_insert(L, -nargs - 2);
   t->L = lua_newthread(L);
   lua_setiuservalue(L, -nargs - 3, 1);
-  luaL_checkstack(t->L, nargs + 4, NULL);
+  if (!lua_checkstack(t->L, nargs + 4)) luaL_error(L, "too many arguments for a task");
   lua_pushcfunction(t->L, body);
   lua_xmove(L, t->L, nargs + 1);
   t->nargs = nargs + 1;
   t->id = h->last_id + 1;
+  t->cancelled = h->ending;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
   lua_pushvalue(L, -2);
   lua_rawseti(L, -2, (lua_Integer)t->id);
   lua_pop(L, 1);
   h->last_id++;
-  h->live++;
+  link_live(h, t);
   enqueue(h, t);
   return t;
 }
 
-struct neap__task *neap__task_find(neap *h, lua_State *L, neap_task id) {
-  (void)h;
+struct neap__task *neap__task_check(lua_State *L, int idx) {
+  struct neap__task *t = luaL_testudata(L, idx, TASK_TYPE);
+  if (!t) neap__fail(L, NEAP_USAGE, "a task is needed, as neap.spawn gives it, not %s", luaL_typename(L, idx));
+  return t;
+}
+
+struct neap__task *neap__task_find(lua_State *L, neap_task id) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
   lua_rawgeti(L, -1, (lua_Integer)id);
   lua_remove(L, -2);
@@ -221,68 +301,84 @@ struct neap__task *neap__task_find(neap *h, lua_State *L, neap_task id) {
   return t;
 }
 
-void neap__task_forget(neap *h, lua_State *L, struct neap__task *t) {
-  (void)h;
+void neap__task_forget(lua_State *L, struct neap__task *t) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
   lua_pushnil(L);
   lua_rawseti(L, -2, (lua_Integer)t->id);
   lua_pop(L, 1);
 }
 
-static const char *error_field(lua_State *L, const char *name) {
-  lua_pushstring(L, name);
-  lua_rawget(L, 1);
-  const char *s = lua_tostring(L, -1);
-  return s ? s : "";
+int neap__task_results(lua_State *L, struct neap__task *t) {
+  int n = t->state == TASK_FAILED ? 1 : lua_gettop(t->L);
+  luaL_checkstack(L, n, NULL);
+  if (!lua_checkstack(t->L, n)) luaL_error(L, "too many results of a task");
+  int first = lua_gettop(t->L) - n + 1;
+  for (int i = 0; i < n; i++) lua_pushvalue(t->L, first + i);
+  lua_xmove(t->L, L, n);
+  return n;
 }
 
-// Tells the owner of the host about an error that nobody awaits: error object as argument, task id as second.
-static int report(lua_State *L) {
-  neap *h = neap__host(L);
-  const char *kind = error_field(L, "kind"), *traceback = error_field(L, "traceback");
-  const char *message = luaL_tolstring(L, 1, NULL);
-  if (h->options.error)
-    h->options.error(h->options.ud, (neap_task)lua_tointeger(L, 2), kind, message, traceback);
-  else
-    neap__log(h, NEAP_LOG_ERROR, "%s", message);
+// Finishes what its ending needs memory for: the error object, and who gets to see it.
+static int settle(lua_State *L) {
+  struct neap__task *t = lua_touserdata(L, 1);
+  lua_State *T = t->L;
+  lua_xmove(T, L, 1);
+  if (t->killed) neap__kill_wrap(L, t);
+  neap__error_wrap(L);
+  lua_pushvalue(L, -1);
+  lua_xmove(L, T, 1);
+  if (!t->observed && t->killed != KILL_EXIT) neap__failure_new(L, t);
   return 0;
 }
 
-static void task_ended(neap *h, lua_State *L, struct neap__task *t) {
-  h->live--;
-  neap__op_done(&t->op);
-  if (t->state == TASK_FAILED && !t->observed) {
-    h->failed = true;
-    lua_pushcfunction(L, report);
-    lua_pushvalue(t->L, -1);
-    lua_xmove(t->L, L, 1);
-    lua_pushinteger(L, (lua_Integer)t->id);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) {
+  if (status != LUA_OK) t->state = TASK_FAILED;  // memory was too short even for its base
+  unlink_live(h, t);
+  neap__timer_stop(h, &t->timer);
+  h->refused.nsize = 0;
+  if (t->state == TASK_FAILED) {
+    h->overdraft = 1 << 16;
+    lua_pushcfunction(L, settle);
+    neap__task_find(L, t->id);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+      lua_xmove(L, t->L, 1);
+      h->failed = h->failed || !t->observed;
+    }
+    h->overdraft = 0;
   }
-  neap__task_forget(h, L, t);
+  if (t->nursery) neap__nursery_ended(t->nursery, t);
+  neap__op_done(&t->op);
+  if (!t->kept) neap__task_forget(L, t);
 }
 
 static void resume(neap *h, lua_State *L, struct neap__task *t) {
   struct neap__task *task = h->task;
   lua_State *running = h->running;
+  bool parkable = h->parkable;
   int n = t->nargs, results;
   h->task = t;
   h->running = t->L;
+  h->parkable = true;
   t->state = TASK_RUNNING;
   t->nargs = 0;
+  t->yielded = false;
+  if (h->limited || h->stepping || h->stop) neap__limits_resume(h, t);
   int status = lua_resume(t->L, L, n, &results);
   h->task = task;
   h->running = running;
+  h->parkable = parkable;
   if (status != LUA_YIELD)
-    task_ended(h, L, t);
+    task_ended(h, L, t, status);
   else if (t->state == TASK_RUNNING)
     t->state = TASK_PARKED;
 }
 
 void neap__task_run_ready(neap *h, lua_State *L) {
-  size_t n = 0;
-  for (struct neap__task *t = h->ready; t; t = t->next) n++;
-  for (; n > 0 && h->ready; n--) resume(h, L, dequeue(h));
+  if (h->stop && !h->ending) neap__task_cancel_all(h);
+  for (size_t n = h->nready; n > 0 && h->ready; n--) {
+    resume(h, L, dequeue(h));
+    if (h->stepping && neap__now_us() >= h->step_ends) return;
+  }
 }
 
 // ---- The object in Lua ----
@@ -291,18 +387,16 @@ static int awaited(lua_State *L, int status, lua_KContext ctx) {
   struct neap__task *t = lua_touserdata(L, 1);
   (void)status;
   (void)ctx;
-  int n = t->state == TASK_FAILED ? 1 : lua_gettop(t->L);
-  luaL_checkstack(L, n, NULL);
-  luaL_checkstack(t->L, n, NULL);
-  for (int i = 1; i <= n; i++) lua_pushvalue(t->L, t->state == TASK_FAILED ? -1 : i);
-  lua_xmove(t->L, L, n);
+  neap__failure_seen(t);
+  int n = neap__task_results(L, t);
   return t->state == TASK_FAILED ? lua_error(L) : n;
 }
 
 // task:await() -> what its function returned
 //   Waits until the task has ended; raises its error.
 static int task_await(lua_State *L) {
-  struct neap__task *t = luaL_checkudata(L, 1, TASK_TYPE);
+  struct neap__task *t = neap__task_check(L, 1);
+  if (t == t->op.host->task) return neap__fail(L, NEAP_USAGE, "a task cannot wait for itself");
   lua_settop(L, 1);
   t->observed = true;
   return neap__await(L, 1, 0, awaited);
@@ -311,8 +405,15 @@ static int task_await(lua_State *L) {
 // task:cancel()
 //   Its present wait, and every later one, raises `cancelled`.
 static int task_cancel(lua_State *L) {
-  neap__task_cancel(luaL_checkudata(L, 1, TASK_TYPE));
+  neap__task_cancel(neap__task_check(L, 1));
   return 0;
+}
+
+static int task_tostring(lua_State *L) {
+  static const char *const names[] = {"ready", "running", "waiting", "done", "failed"};
+  struct neap__task *t = neap__task_check(L, 1);
+  lua_pushfstring(L, "task %I (%s)", (lua_Integer)t->id, names[t->state]);
+  return 1;
 }
 
 static const luaL_Reg methods[] = {{"await", task_await}, {"cancel", task_cancel}, {NULL, NULL}};
@@ -323,6 +424,8 @@ void neap__task_open(lua_State *L) {
   luaL_newmetatable(L, TASK_TYPE);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, task_tostring);
+  lua_setfield(L, -2, "__tostring");
   lua_pushliteral(L, "task");
   lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);

@@ -4,6 +4,29 @@ local host = require "neap.host"
 local neap = {}
 for name, value in pairs(host) do neap[name] = value end
 
+--- Calls f(element, index) for each element of a list, at most n side by side, and gives the first results in order.
+--- The first error cancels the others and is raised when all have ended.
+---@param list any[]
+---@param n integer
+---@param f fun(element: any, index: integer): any
+---@return any[]
+function neap.gather(list, n, f)
+  host.check("table", list, "list")
+  host.check("count", n, "n")
+  host.check("function", f, "f")
+  local results, index, workers = {}, 0, {}
+  local function work()
+    while index < #list do
+      index = index + 1
+      local i = index
+      results[i] = f(list[i], i)
+    end
+  end
+  for i = 1, math.min(n, #list) do workers[i] = work end
+  neap.all(workers)
+  return results
+end
+
 --- `neap.json` is `require "neap.json"`; a name that no module bears is nil.
 setmetatable(neap, {
   __index = function(self, name)

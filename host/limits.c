@@ -1,0 +1,121 @@
+// limits.c: instructions, slices and kills. A count hook looks every STEP instructions; it is set only where a limit or a
+// signal asks for it.
+#include <time.h>
+
+#include "state.h"
+
+enum {
+  STEP = 1000,   // instructions between two looks
+  SWITCH = 100,  // charged for each resume and yield, so that coroutines too short for the hook pay as well
+};
+#define STOP_AGAIN_US 50000  // a task that was told to stop may clean up this long before it is told again
+
+int64_t neap__now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void hook(lua_State *L, lua_Debug *ar);
+
+void neap__limits_rearm(lua_State *L) {
+  lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+}
+
+int neap__kill(lua_State *L, enum neap__kill why) {
+  neap *h = neap__host(L);
+  if (h->task) h->task->killed = why;
+  neap__limits_rearm(L);
+  lua_pushlightuserdata(L, h);  // what it says is made at the end, when there is memory again
+  return lua_error(L);
+}
+
+void neap__kill_wrap(lua_State *L, struct neap__task *t) {
+  const neap_options *o = &t->op.host->options;
+  struct neap__error e;
+  if (neap__error_kind(L, -1) >= 0) return;
+  switch (t->killed) {
+    case KILL_NONE:
+      return;
+    case KILL_INSTRUCTIONS:
+      neap__error_set(&e, NEAP_LIMIT, "the script ran more than %llu instructions, which is its limit",
+                      (unsigned long long)o->max_instructions);
+      break;
+    case KILL_MEMORY:
+      neap__error_set(&e, NEAP_LIMIT, "the scripts need more than %zu bytes of memory, which is their limit", o->max_memory);
+      break;
+    case KILL_EXIT:
+      neap__error_set(&e, NEAP_CANCELLED, "the script called os.exit");
+      break;
+  }
+  lua_pop(L, 1);
+  neap__error_push(L, &e);
+}
+
+static void charge(lua_State *L, neap *h, struct neap__task *t, unsigned n) {
+  uint64_t max = h->options.max_instructions;
+  t->instructions += n;
+  if (max && t->instructions > max) neap__kill(L, KILL_INSTRUCTIONS);
+}
+
+static void told_to_stop(lua_State *L, neap *h, struct neap__task *t) {
+  int64_t now = neap__now_us();
+  if (h->stopped_at && now - h->stopped_at < STOP_AGAIN_US) return;
+  h->stopped_at = now;
+  t->cancelled = true;
+  neap__fail(L, NEAP_CANCELLED, "the program was told to stop");
+}
+
+// The slice of a task is over: it goes on in the next turn, unless it was cancelled.
+static void suspend(lua_State *L, neap *h, struct neap__task *t) {
+  if (t->cancelled) neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
+  if (!h->parkable || L != h->running || !lua_isyieldable(L)) return;
+  neap__task_requeue(t);
+  lua_yield(L, 0);
+}
+
+static void hook(lua_State *L, lua_Debug *ar) {
+  neap *h = neap__host(L);
+  struct neap__task *t = h->task;
+  (void)ar;
+  if (t && t->killed) neap__kill(L, t->killed);
+  if (lua_gethookcount(L) != STEP) {  // armed by a signal
+    if (h->limited || h->stop)
+      lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
+    else
+      lua_sethook(L, NULL, 0, 0);
+  }
+  if (!t) return;
+  if (h->stop) told_to_stop(L, h, t);
+  charge(L, h, t, STEP);
+  if (h->pause_at != INT64_MAX && h->options.slice_us && neap__now_us() >= h->pause_at) suspend(L, h, t);
+}
+
+void neap__limits_resume(neap *h, struct neap__task *t) {
+  int64_t slice = h->options.slice_us ? neap__now_us() + h->options.slice_us : INT64_MAX;
+  h->pause_at = h->stepping && h->step_ends < slice ? h->step_ends : slice;
+  t->instructions += SWITCH;
+  if (h->stop) neap__limits_rearm(t->L);
+}
+
+void neap__limits_charge(lua_State *L, lua_State *co) {
+  neap *h = neap__host(L);
+  if (!h->task) return;
+  if (h->task->killed) neap__kill(L, h->task->killed);
+  if (h->stop) neap__limits_rearm(co);
+  charge(L, h, h->task, SWITCH);
+}
+
+void neap__limits_open(neap *h, lua_State *L) {
+  h->pause_at = INT64_MAX;
+  h->limited = h->options.max_instructions || h->options.slice_us;
+  if (h->limited) lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
+}
+
+// What computes is interrupted by its hook, what waits by the loop.
+void neap_stop(neap *h) {
+  if (!h) return;
+  h->stop = 1;
+  if (h->running) neap__limits_rearm(h->running);
+  neap__loop_wake(h);
+}
