@@ -69,6 +69,7 @@ int neap_exit_code(neap *h) {
 int neap_run(neap *h) {
   if (!h) return NEAP_EARG;
   h->failed = false;
+  h->message[0] = '\0';
   while (h->live > 0) {
     neap__task_run_ready(h, h->L);
     if (!h->ready) neap__failure_sweep(h, h->L, false);

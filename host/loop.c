@@ -88,12 +88,16 @@ void neap__timer_stop(neap *h, struct neap__timer *t) {
   e->timers = meld(e->timers, meld_all(t->child));
 }
 
-static void fire_due(neap *h) {
+// Whether any was due.
+static bool fire_due(neap *h) {
   struct neap__timer *t;
+  bool fired = false;
   while ((t = h->events->timers) != NULL && t->at <= neap__now_ms(h)) {
     neap__timer_stop(h, t);
     t->fire(t);
+    fired = true;
   }
+  return fired;
 }
 
 // ---- The loop ----
@@ -144,9 +148,8 @@ bool neap__loop_poll(neap *h, bool block) {
   struct neap__loop *e = h->events;
   uv_update_time(h->loop);
   if (e->timers && block) arm(e);
-  bool alive = uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
-  fire_due(h);
-  return alive || h->ready;
+  uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  return fire_due(h) || h->ready || uv_loop_alive(h->loop);
 }
 
 void neap__loop_wake(neap *h) {

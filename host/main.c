@@ -95,6 +95,7 @@ int main(int argc, char **argv) {
     code = FAILED;
   } else {
     code = neap_run(h) == NEAP_OK ? DONE : FAILED;
+    if (*neap_message(h)) fprintf(stderr, "neap: %s\n", neap_message(h));
     if (neap_exit_code(h) >= 0) code = neap_exit_code(h);
   }
   neap_close(&h);

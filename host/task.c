@@ -27,11 +27,11 @@ static uint64_t random_next(uint64_t *state) {
   return *state = x;
 }
 
-// Takes the first task, or with a shuffle seed any.
-static struct neap__task *dequeue(neap *h) {
+// Takes the first task, or with a shuffle seed any of the first n: those that were ready when this round began.
+static struct neap__task *dequeue(neap *h, size_t n) {
   struct neap__task **link = &h->ready, *t;
   if (h->shuffle)
-    for (uint64_t n = random_next(&h->shuffle) % h->nready; n > 0; n--) link = &(*link)->next;
+    for (uint64_t i = random_next(&h->shuffle) % n; i > 0; i--) link = &(*link)->next;
   t = *link;
   *link = t->next;
   if (!*link) h->ready_end = link;
@@ -376,7 +376,7 @@ static void resume(neap *h, lua_State *L, struct neap__task *t) {
 void neap__task_run_ready(neap *h, lua_State *L) {
   if (h->stop && !h->ending) neap__task_cancel_all(h);
   for (size_t n = h->nready; n > 0 && h->ready; n--) {
-    resume(h, L, dequeue(h));
+    resume(h, L, dequeue(h, n < h->nready ? n : h->nready));
     if (h->stepping && neap__now_us() >= h->step_ends) return;
   }
 }
