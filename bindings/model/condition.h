@@ -26,7 +26,8 @@ struct place {
   const struct field *field;
   int nsteps;
   const struct step *steps;
-  const struct type *type;   // of the value there; NULL = untyped (inside JSON): comparisons are guarded by the type found
+  const struct type *type;   // of the value there; NULL = untyped (inside JSON): comparisons are guarded by the type found.
+                             // Inside a column (nsteps > 0) what is found may be of any type, whatever was declared.
 };
 
 struct condition {
@@ -36,29 +37,52 @@ struct condition {
   const struct condition **children;      // anchored by the user value of this node
   struct place place;                     // leaves; SOME: place.field is the relation
   int ncells;
-  const struct cell *cells;               // operands in the order given (IN: the list; BETWEEN: low, high; EXISTS: a boolean;
-                                          // NEAR: lat, lon, metres); their text lives in this node
+  const struct cell *cells;               // operands in the order given; their text lives in this node. IN, NIN: the list,
+                                          // never empty; ANY, ALL: one JSON list of the elements; HAS: one element in it;
+                                          // BETWEEN: low, high; EXISTS: a boolean; SIZE: an integer; TYPE: a name;
+                                          // NEAR: latitude, longitude, metres; WITHIN: south, west, north, east;
+                                          // ICONTAINS, IPREFIX, ISUFFIX, IEXACT: text that is folded already.
+                                          // In JSON: BOOLEAN, INTEGER, NUMBER, DECIMAL, TEXT (datetimes too) or JSON
   const struct place *other;              // the operand is another column, NULL = the operand is in cells
 };
 
+// ---- Spellings (condition_parse.c) ----
+
 // Pushes the condition that the arguments of where() from index `first` to the top spell for the class at class_idx: tables
-// in either spelling, column expressions, or "name", value. Several are ANDed. Raises usage, validation or unsupported,
-// naming the faulty key and the nearest known one. Returns it.
+// in either spelling, column expressions, or "name", value. Several are ANDed; none is true. Raises usage, validation,
+// unsupported or limit, naming the faulty key and the nearest known one. Returns it.
 const struct condition *neap__condition_parse(lua_State *L, int class_idx, int first);
-const struct condition *neap__condition_test(lua_State *L, int idx);
-// Builders: push the new node (children and operands at the given stack indexes or in C). They fold AND in AND.
-const struct condition *neap__condition_and(lua_State *L, int a, int b);   // either may be nil
+
+// ---- Nodes (condition.c) ----
+
+const struct condition *neap__condition_test(lua_State *L, int idx);  // NULL if it is none
+// Builders push the new node. A condition index may hold nil, which counts as true.
+const struct condition *neap__condition_and(lua_State *L, int a, int b);
+const struct condition *neap__condition_or(lua_State *L, int a, int b);
 const struct condition *neap__condition_not(lua_State *L, int a);
-// field IN cells, for loading relations: one node whose operands are copied.
-const struct condition *neap__condition_in(lua_State *L, const struct shape *shape, const struct field *field,
-                                           const struct cell *cells, int ncells);
-const struct condition *neap__condition_compare(lua_State *L, const struct shape *shape, const struct field *field,
-                                                enum condition_op op, const struct cell *cell);
-// Pushes the tree with every NOT pushed down to the leaves (negation-normal form); NOT remains only right above leaves and
-// SOME. Two-valued: not (a < 5) is true where a is absent.
-const struct condition *neap__condition_nnf(lua_State *L, int idx);
+// One comparison with operands given in C, which are copied: field = key, field IN keys for loading relations, ... The class
+// at class_idx (the model of the field) is anchored. Operands must be of the field's type.
+const struct condition *neap__condition_leaf(lua_State *L, int class_idx, const struct field *field, enum condition_op op,
+                                             const struct cell *cells, int ncells);
+// True if it holds for every row: an AND without children.
+bool neap__condition_is_true(const struct condition *c);
 // Pushes a printable form for messages and explain; secret fields as ***.
 void neap__condition_print(lua_State *L, const struct condition *c);
+
+// Logic is two-valued: a leaf is true or false, and not(a < 5) is true where a is absent. Who compiles a tree carries a flag
+// `negated` down through AND, OR and NOT (negation-normal form on the fly), and only a negated leaf or SOME says IS NOT TRUE.
+// These leaves have an opposite: EQ NE, IN NIN, EXISTS true and false (turn the operand around). Gives op itself for others.
+enum condition_op neap__condition_opposite(enum condition_op op);
+const char *neap__condition_op_name(enum condition_op op);
+
+// ---- Columns (column.c): Post.title, col:at("key", 1), and paths in text ----
+
+// Pushes the column expression for a field of the class at class_idx.
+void neap__column_push(lua_State *L, int class_idx, const struct field *field);
+// The place that the column expression at idx names, NULL if it is none. Lives as long as the value.
+const struct place *neap__column_test(lua_State *L, int idx);
+// Pushes the column expression that a path in text names: "title", "author_id", "data.key.0", "data__key". Raises usage.
+const struct place *neap__column_parse(lua_State *L, int class_idx, const char *path, size_t n);
 
 // ---- evaluate.c: the tree over a row in memory: residual filters, and the oracle of the tests ----
 

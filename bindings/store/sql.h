@@ -6,28 +6,41 @@
 
 struct sql_dialect;   // sql_dialect.h: every difference of the two
 
+// ---- sql_text.c ----
+
 // A statement being written: text and parameters. A userdata (its memory is freed by __gc), so that errors may pass by.
-// Writers do not fail one by one: `failed` is set when memory is short, and whoever sends it looks once.
+// Writers do not fail one by one: `failed` is set when memory is short or a name has a NUL in it, and whoever sends it looks
+// once.
 struct sql_text {
   const struct sql_dialect *dialect;
-  char *text;
+  struct view *view;         // whose scopes and table names count, NULL = none
+  char *text;                // ended by NUL
   size_t n, size;
   struct cell *params;       // borrowed values: whoever binds keeps them alive until the statement has been bound
   int nparams, params_size;
-  int naliases;              // t0, t1, ... of tables
+  int naliases;              // t0, t1, ... of tables that have been given out
+  struct sql_copy *copies;   // text made for parameters
   bool failed;
 };
 
 // Pushes an empty statement.
-struct sql_text *neap__sql_text_new(lua_State *L, const struct sql_dialect *dialect);
+struct sql_text *neap__sql_text_new(lua_State *L, const struct sql_dialect *dialect, struct view *view);
 void neap__sql_add(struct sql_text *s, const char *text);
 void neap__sql_addf(struct sql_text *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void neap__sql_name(struct sql_text *s, const char *name);                    // "name", quotes doubled
+void neap__sql_table(struct sql_text *s, const struct shape *shape);          // its name, as the store's template makes it
 void neap__sql_bind(struct sql_text *s, const struct cell *cell);             // ?1 or $1, and keeps the cell
+void neap__sql_bind_copy(struct sql_text *s, enum cell_kind kind, const char *p, size_t n);  // text that the statement owns
+void neap__sql_param(struct sql_text *s, int number);                         // one that was bound before, from 1
 void neap__sql_column(struct sql_text *s, int alias, const struct field *f);  // t0."wire"
+// The error of a statement that failed: NEAP_LIMIT. Returns -1 if it did, else 0.
+int neap__sql_failed(const struct sql_text *s, struct neap__error *e);
 
-// sql_condition.c: writes the condition (brought to negation-normal form by itself) for the table known as t<alias>.
-// Returns 0, or -1 with `e` filled (unsupported: names the operator and what would work).
+// ---- sql_condition.c ----
+
+// Writes the condition for the table known as t<alias>, in parentheses where that matters. It is made so that an index on a
+// column serves every comparison that is not negated. Returns 0, or -1 with `e` filled (unsupported: names the operator and
+// what would work). The condition stays alive until the statement has been bound.
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e);
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);

@@ -1,0 +1,82 @@
+// match.c: what comparisons ask of JSON containers and of places on the earth.
+#include "value/match.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "value/json.h"
+
+// ---- Lists ----
+
+static bool holds(const char *list, size_t n, const struct neap__json_slice *wanted) {
+  struct neap__json_each it = neap__json_each(list, n);
+  while (neap__json_next(&it))
+    if (neap__json_equal(it.value.p, it.value.n, wanted->p, wanted->n)) return true;
+  return false;
+}
+
+bool neap__match_elements(const char *list, size_t n, const char *wanted, size_t nwanted, bool all) {
+  const char *type = neap__match_type(list, n);
+  if (!type || strcmp(type, "list") != 0) return false;
+  struct neap__json_each it = neap__json_each(wanted, nwanted);
+  while (neap__json_next(&it))
+    if (holds(list, n, &it.value) != all) return !all;
+  return all;
+}
+
+int64_t neap__match_size(const char *json, size_t n) {
+  struct neap__json_slice whole;
+  if (!neap__json_find(json, n, NULL, 0, &whole) || !strchr("[{", *whole.p)) return -1;
+  struct neap__json_each it = neap__json_each(whole.p, whole.n);
+  int64_t count = 0;
+  while (neap__json_next(&it)) count++;
+  return count;
+}
+
+const char *neap__match_type(const char *json, size_t n) {
+  struct neap__json_slice whole;
+  if (!neap__json_find(json, n, NULL, 0, &whole) || whole.n == 0) return NULL;
+  switch (*whole.p) {
+    case 'n': return "null";
+    case 't':
+    case 'f': return "boolean";
+    case '"': return "string";
+    case '[': return "list";
+    case '{': return "map";
+    default: break;
+  }
+  for (size_t i = 0; i < whole.n; i++)
+    if (strchr(".eE", whole.p[i])) return "number";
+  return "integer";
+}
+
+// ---- The earth ----
+
+#define EARTH_RADIUS 6371008.8
+#define RADIANS (3.14159265358979323846 / 180)
+
+static bool coordinate(const char *json, size_t n, const char *name, double *out) {
+  struct neap__json_step step = {name, strlen(name), -1};
+  struct neap__json_slice at;
+  struct cell cell;
+  if (!neap__json_find(json, n, &step, 1, &at) || !neap__json_number(at.p, at.p + at.n, &cell)) return false;
+  if (cell.kind == CELL_DECIMAL) return false;
+  *out = cell.kind == CELL_INTEGER ? (double)cell.i : cell.d;
+  return true;
+}
+
+bool neap__match_point(const char *json, size_t n, struct neap__point *out) {
+  return coordinate(json, n, "latitude", &out->latitude) && coordinate(json, n, "longitude", &out->longitude);
+}
+
+double neap__match_distance(struct neap__point a, struct neap__point b) {
+  double u = sin((b.latitude - a.latitude) * RADIANS / 2);
+  double v = sin((b.longitude - a.longitude) * RADIANS / 2);
+  double h = u * u + cos(a.latitude * RADIANS) * cos(b.latitude * RADIANS) * v * v;
+  return 2 * EARTH_RADIUS * asin(sqrt(h < 1 ? h : 1));
+}
+
+bool neap__match_box(struct neap__point p, double south, double west, double north, double east) {
+  if (p.latitude < south || p.latitude > north) return false;
+  return west <= east ? p.longitude >= west && p.longitude <= east : p.longitude >= west || p.longitude <= east;
+}
