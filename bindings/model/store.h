@@ -72,8 +72,12 @@ struct store_verbs {
   struct rows *(*rollback)(lua_State *L, struct view *view);
   // Pushes a table that says exactly what a query would send.
   void (*explain)(lua_State *L, struct view *view, const struct query *q);
-  // Raw text with `params` (table index: a list, or by name; 0 = none).
-  struct rows *(*raw)(lua_State *L, struct view *view, const char *text, size_t n, int params);
+  // Raw text with `params` (table index: a list, or by name; 0 = none). With a class, columns that bear the wire name of one
+  // of its fields are read as that field's type. next(rows, NULL) starts it: then ncells and the names are known.
+  struct rows *(*raw)(lua_State *L, struct view *view, const struct class *class, const char *text, size_t n, int params);
+  const char *(*column_name)(struct rows *rows, int i);
+  // Closes all connections; open transactions are rolled back. Does not wait.
+  void (*close)(struct store *store);
   // Creates what is missing for the list of classes at idx and checks the rest; raises mismatch.
   int (*bind)(lua_State *L, struct view *view, int classes, int options);
 };
@@ -98,6 +102,15 @@ struct view {
   bool atomic, overwrite, consistent;
   bool dead;                        // its transaction has ended: using it raises
   double timeout;                   // seconds, 0 = the default
+  const struct scope *scopes;       // of this view alone
+  const struct view *base;          // the view whose transaction this one borrows, NULL = its own or none
+};
+
+// A condition that goes with everything done on a model through a view.
+struct scope {
+  const struct shape *shape;
+  const struct condition *condition;
+  const struct scope *next;
 };
 
 // Pushes the first view of the store at idx.
@@ -113,5 +126,18 @@ struct view *neap__view_effective(lua_State *L, struct view *view);
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
 // Remembers the object at idx as it is now, once, if the view has a transaction: called before it is changed by a save.
 void neap__view_touch(lua_State *L, struct view *view, int idx);
+// Puts all objects that were touched back to how they were; keeps what was remembered for the outer transaction instead.
+void neap__view_undo(lua_State *L, struct view *view);
+void neap__view_keep_undo(lua_State *L, struct view *view);
+// Pushes a view that is like `parent`, to be changed before anybody sees it.
+struct view *neap__view_child(lua_State *L, const struct view *parent);
+void neap__view_push(lua_State *L, const struct view *view);
+
+// transaction.c: begin, commit, rollback and raw statements, as view.c gives them to lua/neap/store.lua.
+int neap__view_begin(lua_State *L);
+int neap__view_commit(lua_State *L);
+int neap__view_rollback(lua_State *L);
+int neap__view_sql(lua_State *L);
+int neap__view_close(lua_State *L);
 
 #endif

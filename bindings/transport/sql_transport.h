@@ -50,6 +50,8 @@ struct sql_transport {
                               struct neap__error *e);
   enum rows_state (*next)(struct sql_cursor *, struct cell *cells, struct neap__error *e);
   void (*finish)(struct sql_cursor *);
+  // Asks what runs to end soon: it fails with `cancelled`. NULL where nothing runs beside the script.
+  void (*interrupt)(struct sql_connection *);
   // The integer key that the last insert on this connection got by itself.
   int64_t (*last_id)(struct sql_connection *);
   // The name of result column i.

@@ -14,7 +14,7 @@ struct rows {
   int64_t changed;           // rows written: at ROWS_END by the whole statement; in answers to write() by this object
   bool whole;                // with ROWS_FAILED: nothing of the operation stands, next() must not be called again
   // Gives the next row: cells (room for ncells, or for as many columns as were asked for) are borrowed until the next call.
-  // ROWS_WAIT: nothing is here now, await op and ask again. ROWS_FAILED: `error` is filled.
+  // cells NULL: only starts it, ROWS_ROW when ncells is known. ROWS_WAIT: nothing is here now, await op and ask again. ROWS_FAILED: `error` is filled.
   enum rows_state (*next)(struct rows *, struct cell *cells);
   // Ends early; harmless when it has ended. Also what __gc and __close call.
   void (*close)(struct rows *);
