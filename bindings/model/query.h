@@ -4,9 +4,17 @@
 
 #include "model/condition.h"
 
-struct order {
+// A place of the query's model, or of one that pointers lead to: "author.group.name" goes via author and group to name.
+struct reach {
+  int nvia;
+  const struct field **via;
   struct place place;
+};
+
+struct order {
+  struct reach reach;
   bool descending;
+  const char *label;         // of an aggregate, which the query does not know before its aggregates; NULL = reach counts
 };
 
 enum aggregate_op { AGG_COUNT, AGG_SUM, AGG_MIN, AGG_MAX, AGG_AVG };
@@ -14,15 +22,14 @@ enum aggregate_op { AGG_COUNT, AGG_SUM, AGG_MIN, AGG_MAX, AGG_AVG };
 struct aggregate {
   const char *label;
   enum aggregate_op op;
-  struct place place;        // place.field NULL: count of rows
-  bool distinct;
+  struct reach reach;        // place.field NULL: rows are counted
+  const struct condition *filter;  // COUNT: only rows that meet it; NULL = all
 };
 
-struct include {             // one level of :include("author", "comments.user"): a tree
+// One relation of :include("author", "comments.user"). Parents come before their children.
+struct include {
   const struct field *field;
-  const struct query *query; // filter, order, limit of an include of its own, NULL = none
-  int nchildren;
-  struct include *children;
+  int parent;                // place of the include that it hangs on, -1 = the rows of the query
 };
 
 // One userdata; what its pointers name is anchored by its user values.
@@ -30,22 +37,34 @@ struct query {
   const struct class *class;
   const struct condition *where;   // NULL = all
   int norders;
-  struct order *orders;
+  const struct order *orders;
   int64_t limit, skip;             // limit -1 = none
   int nselect;                     // 0 = all columns
-  const struct field **select;     // keys are always among them
+  const struct field **select;     // in column order; a script's query always has the keys among them
   int nincludes;
-  struct include *includes;
+  const struct include *includes;
   int ngroups;
-  struct place *groups;
+  const struct reach *groups;
   int naggregates;
-  struct aggregate *aggregates;
-  bool for_update, skip_locked, consistent, scan;
+  const struct aggregate *aggregates;
+  // Rows that many_to_many relations lead to: only those that a row of link->through ties to one of the owners. Each row
+  // then has one cell more, the last: the key of its owner.
+  const struct field *link;        // the many_to_many field, NULL = none
+  int nowners;
+  const struct cell *owners;
+  bool for_update, skip_locked, consistent;
 };
+
+// Columns in each row of the answer: groups then aggregates if there are any, else the selected columns and the owner's key.
+int neap__query_width(const struct query *q);
 
 const struct query *neap__query_test(lua_State *L, int idx);
 const struct query *neap__query_check(lua_State *L, int idx);
+// The query at idx; a class counts as the query over all its objects, which then takes its place. Raises usage.
+const struct query *neap__query_self(lua_State *L, int idx);
 // Pushes a query over everything of the class at class_idx, to be filled by C code before it is shown to a script.
 struct query *neap__query_new(lua_State *L, int class_idx);
+// Pushes a copy of the query at idx, to be changed in the same way.
+struct query *neap__query_clone(lua_State *L, int idx);
 
 #endif

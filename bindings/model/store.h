@@ -53,8 +53,8 @@ struct store_verbs {
   struct rows *(*select)(lua_State *L, struct view *view, const struct query *q);
   // The rows that the query would give, as one integer cell.
   struct rows *(*count)(lua_State *L, struct view *view, const struct query *q);
-  // Set-based writes over the query's condition; `sets` is a table index { [field] = value } already checked.
-  struct rows *(*update)(lua_State *L, struct view *view, const struct query *q, int sets);
+  // Set-based writes over the rows that the query would give. Sets and their cells live until the rows are closed.
+  struct rows *(*update)(lua_State *L, struct view *view, const struct query *q, const struct change *sets, int nsets);
   struct rows *(*remove)(lua_State *L, struct view *view, const struct query *q);
   // The row of one object by its key (shape->nkeys cells): all columns, in column order. No row: it is not there.
   struct rows *(*get)(lua_State *L, struct view *view, const struct class *class, const struct cell *key);

@@ -45,11 +45,14 @@ int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struc
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 
-// sql_compile.c: whole statements from queries.
+// ---- sql_compile.c, sql_aggregate.c: whole statements from queries ----
+
+// The kinds of the result columns of a select; room for neap__query_width(q). Returns their number.
+int neap__sql_kinds(const struct query *q, uint8_t *kinds);
 int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 int neap__sql_count(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
-int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, int sets,
-                     struct neap__error *e);
+int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const struct change *sets,
+                     int nsets, struct neap__error *e);
 int neap__sql_remove(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 
 #endif

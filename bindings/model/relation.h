@@ -1,0 +1,21 @@
+// relation.h: what reading a pointer or a relation gives, and how related objects are loaded: one statement a relation,
+// for all objects that came in one answer.
+#ifndef NEAP_RELATION_H
+#define NEAP_RELATION_H
+
+#include "model/query.h"
+
+// Each is the end of a C function that scripts called (p.author): `return neap__relation_read(L, 1, field)`. They may wait,
+// and leave one value.
+
+// Reads a POINTER (nil, the object, or a stub of it: nothing is sent), HAS_ONE (sends unless it is loaded), HAS_MANY or
+// MANY_TO_MANY (a query bound to the object) of the object at idx.
+int neap__relation_read(lua_State *L, int idx, const struct field *field);
+// The object at idx is a stub made by neap__relation_read, and a script reads a column that it has not: loads it, together
+// with its siblings', and gives the value of `field`. Raises not_found when the row is gone.
+int neap__relation_touch(lua_State *L, int idx, const struct field *field);
+
+// Loads the includes of the query at index q for the objects in the list at index list. May wait; then k goes on.
+int neap__relation_include(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k);
+
+#endif
