@@ -4,6 +4,7 @@
 
 const luaL_Reg neap__modules[] = {
     {"neap.bytes", luaopen_neap_bytes},
+    {"neap.json", luaopen_neap_json},
     {"neap.marks", luaopen_neap_marks},
     {NULL, NULL},
 };

@@ -78,6 +78,18 @@ bool neap__json_equal(const char *a, size_t na, const char *b, size_t nb);
 
 // ---- Shared by the files of JSON ----
 
+// Eight bytes of a string at once: does one of them end its plain part (a quote, a backslash, a control character)? After
+// Mycroft's test for a zero byte. Anded with NEAP_JSON_HIGH they tell whether one is above 127.
+#define NEAP_JSON_ALL(c) (UINT64_C(0x0101010101010101) * (c))
+#define NEAP_JSON_HIGH NEAP_JSON_ALL(0x80)
+
+static inline bool neap__json_special(uint64_t x) {
+  uint64_t quote = x ^ NEAP_JSON_ALL('"'), backslash = x ^ NEAP_JSON_ALL('\\');
+  uint64_t found = ((quote - NEAP_JSON_ALL(1)) & ~quote) | ((backslash - NEAP_JSON_ALL(1)) & ~backslash) |
+                   ((x - NEAP_JSON_ALL(0x20)) & ~x);
+  return (found & NEAP_JSON_HIGH) != 0;
+}
+
 // The end of the plain part of a string: the first quote, backslash or control character at or behind p, or end.
 // *high is set if it holds bytes above 127.
 const char *neap__json_plain(const char *p, const char *end, bool *high);

@@ -8,12 +8,22 @@
 
 enum neap__json_layout { NEAP_JSON_LIST, NEAP_JSON_MEMBERS, NEAP_JSON_KEYLIST };
 
+// A key of an object. object is the address of the Lua string, index its place in the list of keys of a large object.
+struct neap__json_member {
+  const char *p;
+  size_t n;
+  const void *object;
+  lua_Integer index;
+};
+
 // A container that is being written.
 struct neap__json_level {
   const void *table;    // its address, to find cycles
   lua_Integer i, n;     // elements written, elements in all
   int slot;             // stack index of the table; its members or keys lie above
+  unsigned shape;       // which keys of the writer its members have
   uint8_t layout;       // enum neap__json_layout
+  bool extra;           // something lies on the stack above its members
   uint8_t order[NEAP_JSON_SMALL];
 };
 
@@ -23,10 +33,11 @@ struct neap__json_writer {
   struct neap__json_level *levels;  // room for `depth` of them
   int depth, nlevels, indent;       // indent: blanks a level, 0 = all in one line
   struct neap__error *error;
-  // The keys of the object before, in the order in which they were found, and their order in the text.
-  const char *keys[NEAP_JSON_SMALL];
+  // The keys of the object that was opened last, in the order in which they were found, and their order in the text.
+  struct neap__json_member keys[NEAP_JSON_SMALL];
   uint8_t order[NEAP_JSON_SMALL];
-  int nkeys;
+  int nkeys;                        // -1: not known
+  unsigned shape;                   // counts the changes of keys
   const void *array, *object, *set; // the metatables of marked tables
 };
 
