@@ -41,6 +41,7 @@ struct write {
   const struct cell *expected_cells;
   const struct condition *condition;// must hold, the scope of the view included; NULL = none
   const uint64_t *conflict;         // UPSERT: bit set of the unique columns that decide whether the row is there
+  const uint64_t *keep;             // UPSERT: columns that are set only if it is not (keys, creation time)
   const uint64_t *returning;        // bit set of the columns wanted back, NULL = none
 };
 
@@ -63,7 +64,7 @@ struct store_verbs {
   // done and committed, in the order of the list: ROWS_ROW with the cells of `returning` in column order (an auto key that
   // was not sent is always the only cell where returning is NULL); ROWS_FAILED for one that failed, and next() goes on.
   // An UPDATE or DELETE that found no row fails with kind not_found, or condition when the row is there but does not meet
-  // it; a DELETE without condition is a row with changed = 0.
+  // it; a DELETE without condition is a row with changed = 0. UPSERT: changed = 1 if the row is new, 2 if it was there.
   struct rows *(*write)(lua_State *L, struct view *view, const struct class *class, const struct write *writes, int n);
   // Transactions: view->level 1 begins, commits or rolls back the transaction, deeper ones a savepoint of it.
   // begin sets view->transaction; `view` is the one that the transaction will be known by.
@@ -129,6 +130,8 @@ void neap__view_touch(lua_State *L, struct view *view, int idx);
 // Puts all objects that were touched back to how they were; keeps what was remembered for the outer transaction instead.
 void neap__view_undo(lua_State *L, struct view *view);
 void neap__view_keep_undo(lua_State *L, struct view *view);
+// Anchors the value on top of the stack, which it pops, with the view at idx.
+void neap__view_keep(lua_State *L, int idx);
 // Pushes a view that is like `parent`, to be changed before anybody sees it.
 struct view *neap__view_child(lua_State *L, const struct view *parent);
 void neap__view_push(lua_State *L, const struct view *view);

@@ -45,6 +45,11 @@ int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struc
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 
+// ---- sql.c ----
+
+// The kind of the cells in which values of the type travel; CELL_UNLOADED: as the database types them.
+enum cell_kind neap__sql_kind(const struct type *type);
+
 // ---- sql_compile.c, sql_aggregate.c: whole statements from queries ----
 
 // The kinds of the result columns of a select; room for neap__query_width(q). Returns their number.

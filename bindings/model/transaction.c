@@ -1,0 +1,137 @@
+// transaction.c: the steps of a transaction, raw statements and closing; control flow is in lua/neap/store.lua.
+#include "model/store.h"
+
+// True when the rows on top of the stack have ended, and pops them; false when they have to be waited for. Raises what
+// went wrong.
+static bool ended(lua_State *L) {
+  struct rows *rows = lua_touserdata(L, -1);
+  enum rows_state state = rows->next(rows, NULL);
+  if (state == ROWS_ROW) state = rows->next(rows, NULL);
+  if (state == ROWS_WAIT) return false;
+  struct neap__error e = rows->error;
+  rows->close(rows);
+  if (state == ROWS_FAILED) neap__raise(L, &e);
+  lua_pop(L, 1);
+  return true;
+}
+
+static int begun(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return ended(L) ? 1 : neap__await(L, lua_gettop(L), ctx, begun);
+}
+
+// view.begin(view) -> view of the transaction, or of a savepoint inside the one that counts here
+int neap__view_begin(lua_State *L) {
+  struct view *parent = neap__view_effective(L, neap__view_check(L, 1));
+  if (!(parent->store->verbs->capabilities & CAN_TRANSACTIONS))
+    return neap__fail(L, NEAP_UNSUPPORTED, "%s has no transactions", parent->store->verbs->name);
+  struct view *tx = neap__view_child(L, parent);
+  tx->level = parent->level + 1;
+  tx->store->verbs->begin(L, tx);
+  return begun(L, LUA_OK, 0);
+}
+
+static int committed(lua_State *L, int status, lua_KContext ctx) {
+  struct view *tx = lua_touserdata(L, 1);
+  (void)status;
+  if (!ended(L)) return neap__await(L, lua_gettop(L), ctx, committed);
+  neap__view_keep_undo(L, tx);
+  tx->dead = true;
+  return 0;
+}
+
+// view.commit(tx)
+int neap__view_commit(lua_State *L) {
+  struct view *tx = neap__view_check(L, 1);
+  lua_settop(L, 1);
+  if (tx->dead) return neap__fail(L, NEAP_USAGE, "the transaction has ended already");
+  tx->store->verbs->commit(L, tx);
+  return committed(L, LUA_OK, 0);
+}
+
+static int rolled_back(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return ended(L) ? 0 : neap__await(L, lua_gettop(L), ctx, rolled_back);
+}
+
+// view.rollback(tx)
+//   Harmless when it has ended. Objects are as they were before it, whatever the database says.
+int neap__view_rollback(lua_State *L) {
+  struct view *tx = neap__view_test(L, 1);
+  lua_settop(L, 1);
+  if (!tx || tx->dead) return 0;
+  tx->dead = true;
+  neap__view_undo(L, tx);
+  if (tx->store->closed || !tx->transaction) return 0;
+  tx->store->verbs->rollback(L, tx);
+  return rolled_back(L, LUA_OK, 0);
+}
+
+// store:close()
+//   Harmless when it is closed. What is open is rolled back.
+int neap__view_close(lua_State *L) {
+  struct view *v = neap__view_test(L, 1);
+  if (!v) return neap__fail(L, NEAP_USAGE, "a store was expected, not %s", luaL_typename(L, 1));
+  if (!v->store->closed) v->store->verbs->close(v->store);
+  v->store->closed = true;
+  return 0;
+}
+
+// ---- Raw statements ----
+
+enum { RAW_ROWS = 4, RAW_CELLS, RAW_NAMES, RAW_LIST };  // stack of store:sql
+
+// Once the columns are known: room for a row, and the names of its columns.
+static void raw_started(lua_State *L, struct view *v, struct rows *rows) {
+  lua_newuserdatauv(L, (size_t)(rows->ncells ? rows->ncells : 1) * sizeof(struct cell), 0);
+  lua_createtable(L, rows->ncells, 0);
+  for (int i = 0; i < rows->ncells; i++) {
+    lua_pushstring(L, v->store->verbs->column_name(rows, i));
+    lua_rawseti(L, RAW_NAMES, i + 1);
+  }
+  lua_newtable(L);
+}
+
+static void raw_row(lua_State *L, const struct rows *rows, const struct cell *cells, lua_Integer at) {
+  lua_createtable(L, 0, rows->ncells);
+  for (int i = 0; i < rows->ncells; i++) {
+    lua_rawgeti(L, RAW_NAMES, i + 1);
+    neap__cell_push(L, &cells[i]);
+    lua_rawset(L, -3);
+  }
+  lua_rawseti(L, RAW_LIST, at);
+}
+
+static int raw_go_on(lua_State *L, int status, lua_KContext ctx) {
+  struct view *v = lua_touserdata(L, 1);
+  struct rows *rows = lua_touserdata(L, RAW_ROWS);
+  enum rows_state state = ROWS_ROW;
+  (void)status;
+  if (lua_gettop(L) == RAW_ROWS && (state = rows->next(rows, NULL)) == ROWS_ROW) raw_started(L, v, rows);
+  struct cell *cells = lua_touserdata(L, RAW_CELLS);
+  while (state == ROWS_ROW && (state = rows->next(rows, cells)) == ROWS_ROW) {
+    raw_row(L, rows, cells, ++ctx);
+    if (neap__should_pause(L, 1)) return neap__pause(L, ctx, raw_go_on);
+  }
+  if (state == ROWS_WAIT) return neap__await(L, RAW_ROWS, ctx, raw_go_on);
+  struct neap__error e = rows->error;
+  rows->close(rows);
+  if (state == ROWS_FAILED) return neap__raise(L, &e);
+  if (rows->ncells == 0) lua_pushinteger(L, rows->changed);
+  return 1;
+}
+
+// store:sql(text, params) -> rows (plain tables), or the number of rows changed where the statement gives no rows
+//   text    one statement, with ? or :name for values
+//   params  a list, or a table by name
+int neap__view_sql(lua_State *L) {
+  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
+  size_t n;
+  const char *text = neap__arg_string(L, 2, "text", &n);
+  if (!(v->store->verbs->capabilities & CAN_SQL))
+    return neap__fail(L, NEAP_UNSUPPORTED, "%s has no SQL; use queries", v->store->verbs->name);
+  if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
+  lua_settop(L, 3);
+  v->store->verbs->raw(L, v, NULL, text, n, lua_istable(L, 3) ? 3 : 0);
+  return raw_go_on(L, LUA_OK, 0);
+}

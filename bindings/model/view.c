@@ -1,0 +1,371 @@
+// view.c: a store as one sees it: options, scope and transaction, and the context that carries them through tasks.
+#include <string.h>
+
+#include "model/store.h"
+
+#define VIEW_TYPE "neap.view"
+
+enum { UV_STORE = 1, UV_PARENT, UV_KEPT, UV_COUNT = UV_KEPT };
+
+static const char live_key = 0;  // registry: weak table, address of a store or view -> its userdata
+static const char undo_key = 0;  // in what a view keeps: weak table, object -> how it was before the transaction changed it
+
+// ---- Finding ----
+
+static void remember(lua_State *L, const void *address) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, address);
+  lua_pop(L, 1);
+}
+
+static void push_live(lua_State *L, const void *address) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
+  lua_rawgetp(L, -1, address);
+  lua_remove(L, -2);
+}
+
+struct view *neap__view_test(lua_State *L, int idx) {
+  return luaL_testudata(L, idx, VIEW_TYPE);
+}
+
+struct view *neap__view_check(lua_State *L, int idx) {
+  struct view *v = neap__view_test(L, idx);
+  if (!v) neap__fail(L, NEAP_USAGE, "a store was expected, not %s; call it with a colon, store:save(...)", luaL_typename(L, idx));
+  if (v->store->closed) neap__fail(L, NEAP_USAGE, "the store is closed");
+  return v;
+}
+
+void neap__view_shared(lua_State *L, const struct view *view) {
+  push_live(L, view->store);
+  lua_getiuservalue(L, -1, 1);
+  lua_remove(L, -2);
+}
+
+void neap__view_keep(lua_State *L, int idx) {
+  lua_getiuservalue(L, idx, UV_KEPT);
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, lua_topointer(L, -1));
+  lua_pop(L, 1);
+}
+
+void neap__view_push(lua_State *L, const struct view *view) {
+  push_live(L, view);
+}
+
+// ---- Making ----
+
+// Pushes an empty view of the store on top of the stack, which it replaces.
+static struct view *view_create(lua_State *L) {
+  struct view *v = memset(lua_newuserdatauv(L, sizeof *v, UV_COUNT), 0, sizeof *v);
+  v->store = lua_touserdata(L, -2);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, UV_STORE);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, UV_KEPT);
+  luaL_setmetatable(L, VIEW_TYPE);
+  remember(L, v);
+  return v;
+}
+
+struct view *neap__view_new(lua_State *L, int store_idx) {
+  lua_pushvalue(L, store_idx);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, 1);
+  remember(L, lua_touserdata(L, -1));
+  return view_create(L);
+}
+
+struct view *neap__view_child(lua_State *L, const struct view *parent) {
+  push_live(L, parent->store);
+  struct view *v = view_create(L), made = *parent;
+  made.parent = parent;
+  made.dead = false;
+  *v = made;
+  push_live(L, parent);
+  lua_setiuservalue(L, -2, UV_PARENT);
+  return v;
+}
+
+// ---- Context: a table, address of a store -> the view of it that counts ----
+
+static bool descends(const struct view *v, const struct view *from) {
+  while (v && v != from) v = v->parent;
+  return v != NULL;
+}
+
+// Pushes the view that the running coroutine's context has for the store, or nil.
+static struct view *context_view(lua_State *L, const struct store *store) {
+  neap__context_push(L);
+  if (lua_isnil(L, -1)) return NULL;
+  lua_rawgetp(L, -1, store);
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
+}
+
+// Pushes a view with the options of `view` and the transaction of `tx`; kept in tx, so that it is made once.
+static struct view *merge(lua_State *L, const struct view *view, const struct view *tx) {
+  push_live(L, tx);
+  lua_getiuservalue(L, -1, UV_KEPT);
+  lua_remove(L, -2);
+  lua_rawgetp(L, -1, view);
+  struct view *merged = lua_touserdata(L, -1);
+  if (!merged) {
+    lua_pop(L, 1);
+    merged = neap__view_child(L, view);
+    merged->transaction = tx->transaction;
+    merged->level = tx->level;
+    merged->base = tx;
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, view);
+  }
+  lua_remove(L, -2);
+  return merged;
+}
+
+static bool is_dead(const struct view *v) {
+  for (; v; v = v->parent)
+    if (v->dead || (v->base && v->base->dead)) return true;
+  return false;
+}
+
+struct view *neap__view_effective(lua_State *L, struct view *view) {
+  if (view->store->closed) neap__fail(L, NEAP_USAGE, "the store is closed");
+  struct view *context = context_view(L, view->store);
+  if (context && !is_dead(context) && context != view) {
+    if (descends(context, view))
+      view = context;
+    else if (context->transaction && !view->transaction) {
+      view = merge(L, view, context);
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+  if (is_dead(view)) neap__fail(L, NEAP_USAGE, "the transaction has ended; use the store, or begin another one");
+  return view;
+}
+
+// view.enter(view) -> what leave() takes
+//   Makes the view count for its store in this coroutine and what it starts.
+static int view_enter(lua_State *L) {
+  struct view *v = neap__view_check(L, 1);
+  neap__context_push(L);
+  lua_newtable(L);
+  if (lua_istable(L, 2))
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, 3);
+    }
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, 3, v->store);
+  neap__context_set(L);
+  return 1;
+}
+
+// view.leave(before)
+static int view_leave(lua_State *L) {
+  lua_settop(L, 1);
+  neap__context_set(L);
+  return 0;
+}
+
+// ---- Undo ----
+
+// Pushes the view's table of snapshots; nil if there is none and `make` is false.
+static void push_undo(lua_State *L, const struct view *view, bool make) {
+  push_live(L, view);
+  lua_getiuservalue(L, -1, UV_KEPT);
+  lua_remove(L, -2);
+  if (lua_rawgetp(L, -1, &undo_key) == LUA_TNIL && make) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, &undo_key);
+  }
+  lua_remove(L, -2);
+}
+
+// The view that began the transaction which `view` is in.
+static const struct view *owner(const struct view *view) {
+  if (view->base) return owner(view->base);
+  while (view->parent && view->parent->level == view->level) view = view->parent;
+  return view;
+}
+
+void neap__view_touch(lua_State *L, struct view *view, int idx) {
+  if (!view->transaction) return;
+  idx = lua_absindex(L, idx);
+  push_undo(L, owner(view), true);
+  lua_pushvalue(L, idx);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
+    lua_pushvalue(L, idx);
+    neap__object_snapshot(L, idx);
+    lua_rawset(L, -4);
+  }
+  lua_pop(L, 2);
+}
+
+void neap__view_undo(lua_State *L, struct view *view) {
+  push_undo(L, view, false);
+  if (lua_istable(L, -1))
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) neap__object_restore(L, lua_gettop(L) - 1, lua_gettop(L));
+  lua_pop(L, 1);
+}
+
+void neap__view_keep_undo(lua_State *L, struct view *view) {
+  push_undo(L, view, false);
+  if (lua_istable(L, -1) && view->level > 1) {
+    push_undo(L, owner(view->parent), true);
+    for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      if (lua_rawget(L, -4) != LUA_TNIL) {  // the outer one knows an earlier state
+        lua_pop(L, 1);
+        continue;
+      }
+      lua_pop(L, 1);
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, -5);
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+// ---- Options and scope ----
+
+const struct condition *neap__view_scope(const struct view *view, const struct shape *shape) {
+  for (; view; view = view->parent)
+    for (const struct scope *s = view->scopes; s; s = s->next)
+      if (s->shape == shape) return s->condition;
+  return NULL;
+}
+
+static bool option_boolean(lua_State *L, const char *name, bool otherwise) {
+  int type = lua_getfield(L, 2, name);
+  bool value = type == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN) neap__fail(L, NEAP_USAGE, "%s must be true or false, not %s", name, luaL_typename(L, -1));
+  lua_pop(L, 1);
+  return value;
+}
+
+static void read_persist(lua_State *L, struct view *v) {
+  if (lua_getfield(L, 2, "persist") != LUA_TNIL) {
+    const char *persist = neap__arg_string(L, -1, "persist", NULL);
+    if (strcmp(persist, "overwrite") != 0 && strcmp(persist, "update") != 0)
+      neap__fail(L, NEAP_USAGE, "persist must be \"overwrite\" or \"update\", not \"%s\"", persist);
+    v->overwrite = *persist == 'o';
+  }
+  lua_pop(L, 1);
+}
+
+// The condition of the query on top of the stack is the scope of its model from here on. Pops the query.
+static void add_scope(lua_State *L, struct view *v, int kept) {
+  const struct query *q = neap__query_check(L, -1);
+  struct scope *s = lua_newuserdatauv(L, sizeof *s, 0);
+  *s = (struct scope){q->class->shape, q->where, v->scopes};
+  lua_rawsetp(L, kept, s);
+  lua_rawsetp(L, kept, q);
+  v->scopes = s;
+}
+
+// view.derive(view, options, scopes) -> view
+//   options  atomic, consistent: booleans; persist: "overwrite" or "update"; timeout: seconds
+//   scopes   a list of queries: their conditions, in place of those of the view, go with all that is done through the view
+static int view_derive(lua_State *L) {
+  struct view *v = neap__view_child(L, neap__view_effective(L, neap__view_check(L, 1)));
+  neap__arg_table(L, 2, "options");
+  lua_insert(L, 3);
+  v->atomic = option_boolean(L, "atomic", v->atomic);
+  v->consistent = option_boolean(L, "consistent", v->consistent);
+  read_persist(L, v);
+  if (lua_getfield(L, 2, "timeout") != LUA_TNIL) v->timeout = neap__arg_seconds(L, -1, "timeout");
+  lua_pop(L, 1);
+  lua_getiuservalue(L, 3, UV_KEPT);
+  lua_insert(L, 4);
+  for (lua_Integer i = 1; lua_istable(L, 5) && lua_rawgeti(L, 5, i) != LUA_TNIL; i++) add_scope(L, v, 4);
+  lua_settop(L, 3);
+  return 1;
+}
+
+// view.kept(view) -> table
+//   What belongs to this view alone.
+static int view_kept(lua_State *L) {
+  neap__view_check(L, 1);
+  lua_getiuservalue(L, 1, UV_KEPT);
+  return 1;
+}
+
+// view.shared(view) -> table
+//   What all views of the store share.
+static int view_shared(lua_State *L) {
+  neap__view_shared(L, neap__view_check(L, 1));
+  return 1;
+}
+
+// ---- What a store can do ----
+
+static const struct {
+  const char *name;
+  enum capability bit;
+} capabilities[] = {
+    {"transactions", CAN_TRANSACTIONS}, {"savepoints", CAN_SAVEPOINTS}, {"joins", CAN_JOINS},
+    {"aggregates", CAN_AGGREGATES},     {"conditions", CAN_CONDITIONS}, {"sql", CAN_SQL},
+    {"unique", CAN_UNIQUE},             {"streams", CAN_STREAM_CHANGES}, {"for_update", CAN_FOR_UPDATE},
+    {"null", CAN_NULL},                 {"returning", CAN_RETURNING},
+};
+
+// store:supports(capability) -> boolean
+static int view_supports(lua_State *L) {
+  struct view *v = neap__view_check(L, 1);
+  const char *name = neap__arg_string(L, 2, "capability", NULL);
+  for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+    if (strcmp(capabilities[i].name, name) == 0) {
+      lua_pushboolean(L, (v->store->verbs->capabilities & capabilities[i].bit) != 0);
+      return 1;
+    }
+  return neap__fail(L, NEAP_USAGE,
+                    "\"%s\" is no capability; they are transactions, savepoints, joins, aggregates, conditions, sql, unique, "
+                    "streams, for_update, null and returning",
+                    name);
+}
+
+static int view_tostring(lua_State *L) {
+  struct view *v = luaL_checkudata(L, 1, VIEW_TYPE);
+  lua_pushfstring(L, "store: %s%s%s", v->store->verbs->name, v->level ? " in a transaction" : "", v->store->closed ? ", closed" : "");
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"enter", view_enter},   {"leave", view_leave},   {"derive", view_derive},
+    {"kept", view_kept},     {"shared", view_shared}, {"supports", view_supports},
+    {"begin", neap__view_begin}, {"commit", neap__view_commit}, {"rollback", neap__view_rollback},
+    {"sql", neap__view_sql}, {"close", neap__view_close}, {NULL, NULL},
+};
+
+// Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.
+int luaopen_neap_view(lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &live_key);
+  luaL_newlib(L, functions);
+  lua_newtable(L);
+  luaL_newmetatable(L, VIEW_TYPE);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, view_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "store");
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+  lua_setfield(L, -2, "methods");
+  return 1;
+}

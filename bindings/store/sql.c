@@ -1,0 +1,464 @@
+// sql.c: the verbs of the SQL stores: reads, set-based writes, transactions, raw statements; and opening one.
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/shape.h"
+#include "store/sql_dialect.h"
+#include "store/sql_store.h"
+
+#define STORE_TYPE "neap.sql.store"
+
+// ---- Values ----
+
+enum cell_kind neap__sql_kind(const struct type *type) {
+  switch (type->kind) {
+    case TYPE_STRING:
+    case TYPE_UUID: return CELL_TEXT;
+    case TYPE_INTEGER: return CELL_INTEGER;
+    case TYPE_NUMBER: return CELL_NUMBER;
+    case TYPE_DECIMAL: return CELL_DECIMAL;
+    case TYPE_BOOLEAN: return CELL_BOOLEAN;
+    case TYPE_DATETIME:
+    case TYPE_TIMESTAMP: return CELL_DATETIME;
+    case TYPE_DATE: return CELL_DATE;
+    case TYPE_BYTES:
+    case TYPE_BYTESTREAM: return CELL_BYTES;
+    case TYPE_JSON:
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+    case TYPE_GEOPOINT:
+    case TYPE_FILE: return CELL_JSON;
+    case TYPE_POINTER:
+    case TYPE_COMPUTED: return type->of ? neap__sql_kind(type->of) : CELL_UNLOADED;
+    case TYPE_RELATION:
+    case TYPE_HAS_ONE:
+    case TYPE_HAS_MANY:
+    case TYPE_MANY_TO_MANY: return CELL_UNLOADED;
+  }
+  return CELL_UNLOADED;
+}
+
+struct cell neap__sql_value(const struct field *field, struct cell cell) {
+  if (field->type.kind == TYPE_TIMESTAMP && cell.kind == CELL_DATETIME)
+    return (struct cell){.i = cell.i / 1000000, .kind = CELL_INTEGER};
+  if (cell.kind == CELL_NULL && neap__sql_kind(&field->type) == CELL_JSON)
+    return (struct cell){.p = "null", .n = 4, .kind = CELL_JSON};
+  return cell;
+}
+
+// ---- Statements from queries ----
+
+// Pops the text (and leaves the run below it) and makes it what the run sends. Raises what writing it went wrong with.
+static void take_text(lua_State *L, struct sql_run *run, struct sql_text *text, int status, struct neap__error *e) {
+  if (status != 0) neap__raise(L, e);
+  if (neap__sql_failed(text, e) != 0) neap__raise(L, e);
+  run->statement.text = text->text;
+  run->statement.n = text->n;
+  run->statement.params = text->params;
+  run->statement.nparams = text->nparams;
+  lua_setiuservalue(L, -2, 2);
+}
+
+static const struct sql_dialect *dialect_of(const struct view *view) {
+  return ((struct sql_store *)view->store)->dialect;
+}
+
+static struct rows *sql_select(lua_State *L, struct view *view, const struct query *q) {
+  struct neap__error e;
+  view = neap__view_effective(L, view);
+  struct sql_run *run = neap__sql_run_new(L, view, q->for_update ? USE_WRITE : USE_READ, neap__query_width(q));
+  run->statement.nkinds = neap__sql_kinds(q, run->kinds);
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  take_text(L, run, text, neap__sql_select(L, text, view, q, &e), &e);
+  return &run->rows;
+}
+
+static struct rows *sql_count(lua_State *L, struct view *view, const struct query *q) {
+  struct neap__error e;
+  view = neap__view_effective(L, view);
+  struct sql_run *run = neap__sql_run_new(L, view, USE_READ, 0);
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  take_text(L, run, text, neap__sql_count(L, text, view, q, &e), &e);
+  return &run->rows;
+}
+
+static struct rows *sql_update(lua_State *L, struct view *view, const struct query *q, const struct change *sets,
+                               int nsets) {
+  struct neap__error e;
+  view = neap__view_effective(L, view);
+  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  take_text(L, run, text, neap__sql_update(L, text, view, q, sets, nsets, &e), &e);
+  return &run->rows;
+}
+
+static struct rows *sql_remove(lua_State *L, struct view *view, const struct query *q) {
+  struct neap__error e;
+  view = neap__view_effective(L, view);
+  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  take_text(L, run, text, neap__sql_remove(L, text, view, q, &e), &e);
+  return &run->rows;
+}
+
+// explain -> { sql =, params = }
+static void sql_explain(lua_State *L, struct view *view, const struct query *q) {
+  struct neap__error e;
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  if (neap__sql_select(L, text, view, q, &e) != 0 || neap__sql_failed(text, &e) != 0) neap__raise(L, &e);
+  lua_createtable(L, 0, 2);
+  lua_pushlstring(L, text->text, text->n);
+  lua_setfield(L, -2, "sql");
+  lua_createtable(L, text->nparams, 0);
+  for (int i = 0; i < text->nparams; i++) {
+    neap__cell_push(L, &text->params[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "params");
+  lua_remove(L, -2);
+}
+
+// ---- One row by its key: the text is written once a model ----
+
+struct get_text {
+  uint64_t names;            // of the wire names' addresses: tells a new shape at the address of an old one
+  size_t n;
+  int nkinds;
+  uint8_t kinds[];           // then the text
+};
+
+static uint64_t names_of(const struct shape *shape) {
+  uint64_t h = (uint64_t)(uintptr_t)shape->table;
+  for (int i = 0; i < shape->ncolumns; i++) h = (h ^ (uint64_t)(uintptr_t)shape->columns[i]->wire) * UINT64_C(0x100000001b3);
+  return h;
+}
+
+static void write_get(struct sql_text *text, const struct shape *shape) {
+  neap__sql_add(text, "SELECT ");
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (i > 0) neap__sql_add(text, ", ");
+    neap__sql_name(text, shape->columns[i]->wire);
+  }
+  neap__sql_add(text, " FROM ");
+  neap__sql_table(text, shape);
+  for (int i = 0; i < shape->nkeys; i++) {
+    neap__sql_add(text, i == 0 ? " WHERE " : " AND ");
+    neap__sql_name(text, shape->keys[i]->wire);
+    neap__sql_add(text, " = ");
+    neap__sql_bind(text, &(struct cell){.kind = CELL_NIL});
+  }
+}
+
+// Pushes the text for the shape, from what the views of the store share or made now.
+static const struct get_text *get_text(lua_State *L, struct view *view, const struct shape *shape) {
+  struct neap__error e;
+  uint64_t names = names_of(shape);
+  neap__view_shared(L, view);
+  lua_rawgetp(L, -1, shape);
+  struct get_text *g = lua_touserdata(L, -1);
+  if (!g || g->names != names) {
+    lua_pop(L, 1);
+    struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+    write_get(text, shape);
+    if (neap__sql_failed(text, &e) != 0) neap__raise(L, &e);
+    g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncolumns + text->n, 0);
+    *g = (struct get_text){names, text->n, shape->ncolumns};
+    for (int i = 0; i < shape->ncolumns; i++) g->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
+    memcpy(g->kinds + g->nkinds, text->text, text->n);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -4, shape);
+    lua_remove(L, -2);
+  }
+  lua_remove(L, -2);
+  return g;
+}
+
+static struct rows *sql_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
+  const struct shape *shape = class->shape;
+  view = neap__view_effective(L, view);
+  struct sql_run *run = neap__sql_run_new(L, view, USE_READ, shape->nkeys * (int)sizeof *key);
+  const struct get_text *g = get_text(L, view, shape);
+  struct cell *params = memcpy(run->kinds, key, (size_t)shape->nkeys * sizeof *key);
+  run->statement = (struct sql_statement){(const char *)g->kinds + g->nkinds, g->n, params, shape->nkeys, g->kinds, g->nkinds};
+  lua_setiuservalue(L, -2, 2);
+  return &run->rows;
+}
+
+// ---- Transactions ----
+
+static int begin_ended(struct sql_run *run) {
+  run->transaction->connection = run->connection;
+  run->transaction->level = 1;
+  return 0;
+}
+
+static int savepoint_ended(struct sql_run *run) {
+  run->transaction->level = run->level + 1;
+  return 0;
+}
+
+static int level_ended(struct sql_run *run) {
+  run->transaction->level = run->level - 1;
+  if (run->level == 1)
+    neap__sql_transaction_end(run->transaction);
+  else
+    neap__sql_wake(run->store);
+  return 0;
+}
+
+static void set_control(struct sql_run *run, const char *format, int level) {
+  snprintf(run->control[0], sizeof run->control[0], format, level);
+  run->statement.text = run->control[0];
+  run->statement.n = strlen(run->control[0]);
+}
+
+static int transaction_gc(lua_State *L) {
+  struct sql_transaction *tx = lua_touserdata(L, 1);
+  struct neap__error e;
+  if (!tx->store || !tx->connection) return 0;
+  neap__sql_execute(tx->connection, "ROLLBACK", &e);
+  neap__log(tx->store->head.host, NEAP_LOG_WARN, "a transaction was left without commit or rollback: rolled back");
+  neap__sql_transaction_end(tx);
+  return 0;
+}
+
+#define TRANSACTION_TYPE "neap.sql.transaction"
+
+static struct rows *sql_begin(lua_State *L, struct view *view) {
+  struct sql_store *s = (struct sql_store *)view->store;
+  struct sql_run *run;
+  if (view->level > 1) {
+    run = neap__sql_run_new(L, view, USE_WRITE, 0);
+    run->level--;
+    run->at_end = savepoint_ended;
+    set_control(run, "SAVEPOINT s%d", view->level);
+    return &run->rows;
+  }
+  neap__view_push(L, view);
+  struct sql_transaction *tx = lua_newuserdatauv(L, sizeof *tx, 0);
+  *tx = (struct sql_transaction){0};
+  luaL_setmetatable(L, TRANSACTION_TYPE);
+  neap__view_keep(L, -2);
+  lua_pop(L, 1);
+  tx->store = s;
+  view->transaction = tx;
+  run = neap__sql_run_new(L, view, USE_BEGIN, 0);
+  run->at_end = begin_ended;
+  set_control(run, s->address.read_only ? "BEGIN" : "BEGIN IMMEDIATE", 0);
+  return &run->rows;
+}
+
+static struct rows *sql_commit(lua_State *L, struct view *view) {
+  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
+  run->at_end = level_ended;
+  set_control(run, view->level == 1 ? "COMMIT" : "RELEASE s%d", view->level);
+  return &run->rows;
+}
+
+// A transaction that the database has rolled back by itself (disk full) has nothing left to roll back.
+static struct rows *sql_rollback(lua_State *L, struct view *view) {
+  struct sql_transaction *tx = view->transaction;
+  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
+  if (tx->store && tx->level > view->level) tx->level = view->level;  // what was open inside goes with it
+  run->at_end = level_ended;
+  bool gone = !tx->connection || !tx->connection->in_transaction;
+  set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO s%d", view->level);
+  if (!gone && view->level > 1) {
+    snprintf(run->control[1], sizeof run->control[1], "RELEASE s%d", view->level);
+    run->second = run->control[1];
+  }
+  return &run->rows;
+}
+
+// ---- Raw statements ----
+
+// What a script begins or ends by hand must not leak to the next user of the connection.
+static int raw_ended(struct sql_run *run) {
+  struct sql_connection *c = run->connection;
+  struct neap__error e;
+  if (run->transaction && !c->in_transaction)
+    return neap__error_set(&run->rows.error, NEAP_USAGE, "the statement ended the transaction; let store:transaction do that");
+  if (run->transaction || !c->in_transaction) return 0;
+  neap__sql_execute(c, "ROLLBACK", &e);
+  return neap__error_set(&run->rows.error, NEAP_USAGE,
+                         "the statement left a transaction open, it was rolled back; use store:transaction(function(tx) ... end)");
+}
+
+static bool in_name(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
+}
+
+// The end of the quoted text, comment or single character at p.
+static const char *skip_token(const char *p, const char *end) {
+  char quote = *p;
+  if (quote == '-' && p + 1 < end && p[1] == '-') {
+    while (p < end && *p != '\n') p++;
+    return p;
+  }
+  if (quote == '/' && p + 1 < end && p[1] == '*') {
+    for (p += 2; p < end; p++)
+      if (*p == '/' && p[-1] == '*') return p + 1;
+    return end;
+  }
+  if (quote != '\'' && quote != '"' && quote != '`') return p + 1;
+  for (p++; p < end && *p != quote; p++) continue;
+  return p < end ? p + 1 : end;
+}
+
+// Binds the value on top of the stack, which `anchors` keeps. Pops it.
+static void bind_value(lua_State *L, struct sql_text *text, int anchors, const char *name) {
+  struct neap__error e;
+  struct cell cell;
+  if (neap__cell_read(L, -1, &cell, &e) != 0) neap__fail(L, NEAP_USAGE, "the value for %s: %s", name, e.message);
+  neap__sql_bind(text, &cell);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+  lua_pop(L, 1);
+}
+
+// One ? or :name at p; gives where the text goes on.
+static const char *write_param(lua_State *L, struct sql_text *text, const char *p, const char *end, int params, int anchors) {
+  char name[64];
+  const char *stop = p + 1;
+  if (*p == '?') {
+    snprintf(name, sizeof name, "?%d", text->nparams + 1);
+    lua_rawgeti(L, params, text->nparams + 1);
+  } else {
+    while (stop < end && in_name(*stop)) stop++;
+    lua_pushlstring(L, p + 1, (size_t)(stop - p - 1));
+    snprintf(name, sizeof name, ":%s", lua_tostring(L, -1));
+    lua_rawget(L, params);
+    if (lua_isnil(L, -1)) neap__fail(L, NEAP_USAGE, "params have no value for %s; neap.null stands for NULL", name);
+  }
+  bind_value(L, text, anchors, name);
+  return stop;
+}
+
+// Copies the statement and binds its values in the order of their places.
+static void write_raw(lua_State *L, struct sql_text *text, const char *p, size_t n, int params, int anchors) {
+  const char *end = p + n, *from = p;
+  while (p < end) {
+    bool named = *p == ':' && p + 1 < end && in_name(p[1]) && (p == from || p[-1] != ':');
+    if (*p != '?' && !named) {
+      p = skip_token(p, end);
+      continue;
+    }
+    neap__sql_addf(text, "%.*s", (int)(p - from), from);
+    if (!params) neap__fail(L, NEAP_USAGE, "the statement takes values, but there are no params");
+    from = p = write_param(L, text, p, end, params, anchors);
+  }
+  neap__sql_addf(text, "%.*s", (int)(end - from), from);
+  if (params && (int)lua_rawlen(L, params) > text->nparams)
+    neap__fail(L, NEAP_USAGE, "the statement takes %d values, %d were given", text->nparams, (int)lua_rawlen(L, params));
+}
+
+static struct rows *sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n, int params) {
+  struct neap__error none;
+  view = neap__view_effective(L, view);
+  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, class ? class->shape->ncolumns + 64 : 0);
+  run->class = class;
+  run->at_end = raw_ended;
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -3, 3);
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  write_raw(L, text, p, n, params, lua_gettop(L) - 1);
+  lua_remove(L, -2);
+  take_text(L, run, text, 0, &none);
+  return &run->rows;
+}
+
+static const char *sql_column_name(struct rows *rows, int i) {
+  struct sql_run *run = (struct sql_run *)rows;
+  return run->cursor ? run->connection->transport->column_name(run->cursor, i) : NULL;
+}
+
+// ---- Opening ----
+
+const struct store_verbs neap__sqlite_verbs = {
+    .name = "sqlite",
+    .capabilities = CAN_TRANSACTIONS | CAN_SAVEPOINTS | CAN_JOINS | CAN_AGGREGATES | CAN_CONDITIONS | CAN_SQL | CAN_UNIQUE |
+                    CAN_RETURNING,
+    .select = sql_select,
+    .count = sql_count,
+    .update = sql_update,
+    .remove = sql_remove,
+    .get = sql_get,
+    .write = neap__sql_write,
+    .begin = sql_begin,
+    .commit = sql_commit,
+    .rollback = sql_rollback,
+    .explain = sql_explain,
+    .raw = sql_raw,
+    .column_name = sql_column_name,
+    .close = neap__sql_store_close,
+};
+
+static void on_host_close(struct neap__closer *closer) {
+  struct sql_store *s = (struct sql_store *)((char *)closer - offsetof(struct sql_store, closer));
+  neap__sql_store_close(&s->head);
+}
+
+static int store_gc(lua_State *L) {
+  neap__sql_store_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static const char *option_string(lua_State *L, const char *name, const char *otherwise) {
+  if (lua_getfield(L, 1, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return otherwise;
+  }
+  const char *s = neap__arg_string(L, -1, name, NULL);
+  lua_setfield(L, 2, name);  // index 2: what the store keeps
+  return s;
+}
+
+// sql.open{ path =, read_only =, timeout =, table_template = } -> store
+static int sql_open(lua_State *L) {
+  struct neap__error e;
+  neap__arg_table(L, 1, "options");
+  lua_settop(L, 1);
+  lua_newtable(L);
+  struct sql_store *s = memset(lua_newuserdatauv(L, sizeof *s, 2), 0, sizeof *s);
+  s->head.verbs = &neap__sqlite_verbs;
+  s->head.host = neap__host(L);
+  s->head.table_template = option_string(L, "table_template", NULL);
+  s->transport = &neap__sqlite;
+  s->dialect = &neap__sql_sqlite;
+  s->address.path = option_string(L, "path", ":memory:");
+  s->address.timeout = 5;
+  if (lua_getfield(L, 1, "timeout") != LUA_TNIL) s->address.timeout = neap__arg_seconds(L, -1, "timeout");
+  lua_getfield(L, 1, "read_only");
+  s->address.read_only = lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  s->one_connection = strcmp(s->address.path, ":memory:") == 0 || !*s->address.path;
+  if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
+  luaL_setmetatable(L, STORE_TYPE);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 3, 2);
+  s->writer = s->transport->open(s->head.host, &s->address, false, &e);
+  if (!s->writer) return neap__raise(L, &e);
+  s->closer.close = on_host_close;
+  neap__closer_add(s->head.host, &s->closer);
+  neap__view_new(L, 3);
+  return 1;
+}
+
+static void metatable(lua_State *L, const char *name, lua_CFunction gc) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
+int luaopen_neap_sql(lua_State *L) {
+  static const luaL_Reg functions[] = {{"open", sql_open}, {NULL, NULL}};
+  neap__sql_lease_open(L);
+  metatable(L, STORE_TYPE, store_gc);
+  metatable(L, TRANSACTION_TYPE, transaction_gc);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,225 @@
+// sql_lease.c: who may use which connection when. Transactions have the writer for themselves, at their innermost level;
+// reads outside of them go to readers; everything else waits its turn.
+#include <string.h>
+
+#include "store/sql_store.h"
+
+#define RUN_TYPE "neap.sql.run"
+
+// ---- Lists of runs ----
+
+static void unlink_run(struct sql_run *run) {
+  if (!run->prev) return;
+  *run->prev = run->next;
+  if (run->next) run->next->prev = run->prev;
+  run->prev = NULL;
+}
+
+// At the end: who came first looks first.
+static void link_run(struct sql_run **list, struct sql_run *run) {
+  unlink_run(run);
+  while (*list) list = &(*list)->next;
+  run->next = NULL;
+  run->prev = list;
+  *list = run;
+}
+
+void neap__sql_wake(struct sql_store *store) {
+  struct sql_run *run = store->waiting, *next;
+  for (; run; run = next) {
+    next = run->next;
+    unlink_run(run);
+    neap__op_done(&run->rows.op);
+  }
+}
+
+// ---- Connections ----
+
+static struct sql_connection *reader_take(struct sql_store *s, struct neap__error *e) {
+  if (s->nreaders > 0) return s->readers[--s->nreaders];
+  return s->transport->open(s->head.host, &s->address, true, e);
+}
+
+static void reader_give_back(struct sql_store *s, struct sql_connection *c) {
+  if (c->broken || s->nreaders == SQL_READERS)
+    s->transport->close(c);
+  else
+    s->readers[s->nreaders++] = c;
+}
+
+static enum rows_state wait_for_turn(struct sql_run *run) {
+  run->rows.op.done = false;
+  link_run(&run->store->waiting, run);
+  return ROWS_WAIT;
+}
+
+static enum rows_state lease_in_transaction(struct sql_run *run) {
+  struct sql_transaction *tx = run->transaction;
+  if (!tx->store) {
+    neap__error_set(&run->rows.error, NEAP_USAGE, "the transaction has ended");
+    return ROWS_FAILED;
+  }
+  if (tx->level != run->level) return wait_for_turn(run);
+  run->connection = tx->connection;
+  return ROWS_ROW;
+}
+
+enum rows_state neap__sql_lease(struct sql_run *run) {
+  struct sql_store *s = run->store;
+  enum rows_state state = ROWS_ROW;
+  if (s->head.closed) {
+    neap__error_set(&run->rows.error, NEAP_USAGE, "the store is closed");
+    return ROWS_FAILED;
+  }
+  if (run->transaction && run->use != USE_BEGIN) {
+    state = lease_in_transaction(run);
+  } else if (run->use == USE_READ && !s->one_connection) {
+    run->connection = reader_take(s, &run->rows.error);
+    run->reader = true;
+    if (!run->connection) state = ROWS_FAILED;
+  } else if (s->transaction) {
+    state = wait_for_turn(run);
+  } else {
+    run->connection = s->writer;
+    if (run->use == USE_BEGIN) s->transaction = run->transaction;
+  }
+  if (state == ROWS_ROW) link_run(&s->running, run);
+  return state;
+}
+
+int neap__sql_execute(struct sql_connection *c, const char *text, struct neap__error *e) {
+  struct sql_statement statement = {.text = text, .n = strlen(text)};
+  struct sql_cursor *cursor = c->transport->start(c, &statement, NULL, e);
+  if (!cursor) return -1;
+  enum rows_state state = c->transport->next(cursor, NULL, e);
+  c->transport->finish(cursor);
+  return state == ROWS_FAILED ? -1 : 0;
+}
+
+void neap__sql_transaction_end(struct sql_transaction *tx) {
+  struct sql_store *s = tx->store;
+  if (!s) return;
+  tx->store = NULL;
+  if (s->transaction == tx) s->transaction = NULL;
+  neap__sql_wake(s);
+}
+
+// ---- Runs ----
+
+static enum rows_state fail(struct sql_run *run) {
+  run->ended = run->failed = true;
+  return ROWS_FAILED;
+}
+
+static enum rows_state start(struct sql_run *run) {
+  struct neap__error *e = &run->rows.error;
+  run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, e);
+  if (!run->cursor) return fail(run);
+  run->rows.ncells = run->cursor->ncells;
+  for (int i = 0; run->class && i < run->statement.nkinds && i < run->rows.ncells; i++) {
+    const char *name = run->connection->transport->column_name(run->cursor, i);
+    for (int c = 0; name && c < run->class->shape->ncolumns; c++)
+      if (strcmp(run->class->shape->columns[c]->wire, name) == 0)
+        run->kinds[i] = (uint8_t)neap__sql_kind(&run->class->shape->columns[c]->type);
+  }
+  return ROWS_ROW;
+}
+
+static enum rows_state at_end(struct sql_run *run) {
+  run->rows.changed += run->cursor->changed;
+  if (run->second) {
+    run->statement = (struct sql_statement){.text = run->second, .n = strlen(run->second)};
+    run->second = NULL;
+    run->connection->transport->finish(run->cursor);
+    return start(run);
+  }
+  run->ended = true;
+  if (run->at_end && run->at_end(run) != 0) return fail(run);
+  return ROWS_END;
+}
+
+static enum rows_state run_next(struct rows *rows, struct cell *cells) {
+  struct sql_run *run = (struct sql_run *)rows;
+  enum rows_state state;
+  if (run->failed) return ROWS_FAILED;
+  if (run->ended || !run->store) return ROWS_END;
+  if (!run->cursor) {
+    if (!run->connection && (state = neap__sql_lease(run)) != ROWS_ROW) return state == ROWS_FAILED ? fail(run) : state;
+    if ((state = start(run)) != ROWS_ROW || !cells) return state;
+  }
+  do {
+    state = run->connection->transport->next(run->cursor, cells, &rows->error);
+    if (state == ROWS_END) state = at_end(run);
+    else if (state == ROWS_FAILED) return fail(run);
+    else return state;
+  } while (state == ROWS_ROW);
+  return state;
+}
+
+void neap__sql_run_close(struct rows *rows) {
+  struct sql_run *run = (struct sql_run *)rows;
+  if (!run->store) return;
+  unlink_run(run);
+  if (run->cursor) run->connection->transport->finish(run->cursor);
+  run->cursor = NULL;
+  if (run->reader && run->connection) reader_give_back(run->store, run->connection);
+  if (run->use == USE_BEGIN && run->transaction && !(run->ended && !run->failed)) neap__sql_transaction_end(run->transaction);
+  run->connection = NULL;
+  run->store = NULL;
+}
+
+static void on_cancel(struct neap__op *op) {
+  struct sql_run *run = (struct sql_run *)op;
+  if (run->connection && run->connection->transport->interrupt) {
+    run->connection->transport->interrupt(run->connection);
+    return;
+  }
+  unlink_run(run);
+  neap__op_done(op);
+}
+
+struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use use, int nkinds) {
+  struct sql_run *run = neap__op_new(L, sizeof *run + (size_t)nkinds, RUN_TYPE, 3);
+  run->rows.op.done = true;
+  run->rows.op.cancel = on_cancel;
+  if (view->timeout > 0) run->rows.op.deadline = neap__now_ms(run->rows.op.host) + (int64_t)(view->timeout * 1000);
+  run->rows.next = run_next;
+  run->rows.close = neap__sql_run_close;
+  run->store = (struct sql_store *)view->store;
+  run->transaction = view->transaction;
+  run->level = view->level;
+  run->use = use;
+  run->statement.kinds = nkinds ? run->kinds : NULL;
+  run->statement.nkinds = nkinds;
+  neap__view_push(L, view);
+  lua_setiuservalue(L, -2, 1);
+  return run;
+}
+
+static int run_gc(lua_State *L) {
+  struct sql_run *run = lua_touserdata(L, 1);
+  if (run->rows.close) run->rows.close(&run->rows);
+  return 0;
+}
+
+void neap__sql_store_close(struct store *store) {
+  struct sql_store *s = (struct sql_store *)store;
+  neap__closer_remove(&s->closer);
+  if (s->transaction) s->transaction->store = NULL;
+  s->transaction = NULL;
+  store->closed = true;
+  while (s->running) s->running->rows.close(&s->running->rows);
+  neap__sql_wake(s);
+  while (s->nreaders > 0) s->transport->close(s->readers[--s->nreaders]);
+  if (s->writer) s->transport->close(s->writer);
+  s->writer = NULL;
+}
+
+void neap__sql_lease_open(lua_State *L) {
+  luaL_newmetatable(L, RUN_TYPE);
+  lua_pushcfunction(L, run_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, run_gc);
+  lua_setfield(L, -2, "__close");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,101 @@
+// sql_store.h: what the files of the SQL stores share beside statements: the store, its connections, runs and transactions.
+#ifndef NEAP_SQL_STORE_H
+#define NEAP_SQL_STORE_H
+
+#include "store/sql.h"
+#include "store/sql_dialect.h"
+#include "transport/sql_transport.h"
+
+#define SQL_READERS 8  // idle connections for reading that a store keeps
+
+// The transaction that holds a connection. A userdata, anchored by the view that began it.
+struct sql_transaction {
+  struct sql_store *store;           // NULL once it has ended
+  struct sql_connection *connection;
+  int level;                         // of the innermost open savepoint
+};
+
+// What a run may have to wait for.
+enum sql_use {
+  USE_READ,                          // any connection sees what is committed
+  USE_WRITE,                         // the connection that writes, or that of the transaction
+  USE_BEGIN                          // the connection that writes, for longer than this run
+};
+
+// Something that is sent over a connection: the userdata behind struct rows. User values: 1 the view, 2 the statement's text,
+// 3 what its parameters belong to.
+struct sql_run {
+  struct rows rows;
+  struct sql_store *store;           // NULL once it is closed
+  struct sql_transaction *transaction;
+  int level;                         // the level of the transaction at which it may run
+  enum sql_use use;
+  struct sql_connection *connection;
+  bool reader;                       // the connection goes back to the idle readers
+  bool ended;
+  bool failed;
+  struct sql_statement statement;
+  const char *second;                // runs after the first, NULL = nothing
+  struct sql_cursor *cursor;
+  const struct class *class;         // raw: names columns that are read by type
+  void *more;                        // sql_bulk.c: the writes
+  bool row;                          // its statement has given a row
+  int (*at_end)(struct sql_run *);   // 0, or -1 with rows.error filled
+  struct sql_run *next, **prev;      // among those that wait or run
+  char control[2][32];               // text of BEGIN and its like
+  _Alignas(8) uint8_t kinds[];
+};
+
+struct sql_store {
+  struct store head;
+  const struct sql_transport *transport;
+  const struct sql_dialect *dialect;
+  struct sql_address address;
+  bool one_connection;               // in memory: nothing but the writer sees the data
+  struct sql_connection *writer, *readers[SQL_READERS];
+  int nreaders;
+  struct sql_transaction *transaction;  // has the writer
+  struct sql_run *waiting, *running;
+  struct neap__closer closer;
+};
+
+// ---- sql_lease.c ----
+
+// Pushes a run with room for nkinds kinds of result columns. `effective` is the view that counts.
+struct sql_run *neap__sql_run_new(lua_State *L, struct view *effective, enum sql_use use, int nkinds);
+// Gives a run the connection that it needs: ROWS_ROW when it has one, ROWS_WAIT, ROWS_FAILED.
+enum rows_state neap__sql_lease(struct sql_run *run);
+// Finishes the run and gives its connection back.
+void neap__sql_run_close(struct rows *rows);
+// Lets everybody who waits for the writer look again.
+void neap__sql_wake(struct sql_store *store);
+// Runs a statement without rows to its end at once (not for drivers that have to wait).
+int neap__sql_execute(struct sql_connection *c, const char *text, struct neap__error *e);
+// Ends the transaction for good: the connection is free for others.
+void neap__sql_transaction_end(struct sql_transaction *tx);
+void neap__sql_store_close(struct store *store);
+void neap__sql_lease_open(lua_State *L);
+
+// ---- sql.c ----
+
+// Writes a value of the field as the database keeps it.
+struct cell neap__sql_value(const struct field *field, struct cell cell);
+
+// ---- sql_write.c, sql_change.c: statements that write one object ----
+
+void neap__sql_insert(struct sql_text *s, const struct shape *shape, const struct write *w);
+int neap__sql_update_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                         struct neap__error *e);
+int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                              struct neap__error *e);
+int neap__sql_delete_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                         struct neap__error *e);
+void neap__sql_exists(struct sql_text *s, const struct shape *shape, const struct cell *key);
+// "column" = expression.
+int neap__sql_change(struct sql_text *s, const struct change *c, struct neap__error *e);
+
+// ---- sql_bulk.c ----
+
+struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class *class, const struct write *writes, int n);
+
+#endif

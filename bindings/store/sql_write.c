@@ -1,0 +1,164 @@
+// sql_write.c: the text of one object's INSERT, UPDATE or DELETE.
+#include "store/sql_store.h"
+
+static bool has_bit(const uint64_t *bits, int i) {
+  return bits && (bits[i / 64] >> (i % 64) & 1);
+}
+
+static void write_name_list(struct sql_text *s, const struct shape *shape, const uint64_t *bits) {
+  const char *comma = "";
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (!has_bit(bits, i)) continue;
+    neap__sql_add(s, comma);
+    neap__sql_name(s, shape->columns[i]->wire);
+    comma = ", ";
+  }
+}
+
+static void write_returning(struct sql_text *s, const struct shape *shape, const uint64_t *bits) {
+  if (!bits) return;
+  neap__sql_add(s, " RETURNING ");
+  write_name_list(s, shape, bits);
+}
+
+static void bind(struct sql_text *s, const struct field *f, const struct cell *cell) {
+  struct cell value = neap__sql_value(f, *cell);
+  neap__sql_bind(s, &value);
+}
+
+void neap__sql_insert(struct sql_text *s, const struct shape *shape, const struct write *w) {
+  const struct cell *cell = w->cells;
+  const char *comma = " (";
+  neap__sql_add(s, "INSERT INTO ");
+  neap__sql_table(s, shape);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (!has_bit(w->columns, i)) continue;
+    neap__sql_add(s, comma);
+    neap__sql_name(s, shape->columns[i]->wire);
+    comma = ", ";
+  }
+  if (*comma == ' ') {
+    neap__sql_add(s, " DEFAULT VALUES");
+  } else {
+    comma = ") VALUES (";
+    for (int i = 0; i < shape->ncolumns; i++) {
+      if (!has_bit(w->columns, i)) continue;
+      neap__sql_add(s, comma);
+      bind(s, shape->columns[i], cell++);
+      comma = ", ";
+    }
+    neap__sql_add(s, ")");
+  }
+  if (w->conflict) {
+    neap__sql_add(s, " ON CONFLICT (");
+    write_name_list(s, shape, w->conflict);
+    neap__sql_add(s, ") DO NOTHING");
+  }
+  write_returning(s, shape, w->returning);
+}
+
+static void write_key(struct sql_text *s, const struct shape *shape, const struct cell *key) {
+  for (int i = 0; i < shape->nkeys; i++) {
+    neap__sql_add(s, i == 0 ? " WHERE " : " AND ");
+    neap__sql_name(s, shape->keys[i]->wire);
+    neap__sql_add(s, " = ");
+    bind(s, shape->keys[i], &key[i]);
+  }
+}
+
+// What must still hold: columns that were seen, and the caller's condition.
+static int write_guards(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                        struct neap__error *e) {
+  const struct cell *cell = w->expected_cells;
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (!has_bit(w->expected, i)) continue;
+    neap__sql_add(s, " AND ");
+    neap__sql_name(s, shape->columns[i]->wire);
+    neap__sql_add(s, " IS NOT DISTINCT FROM ");
+    bind(s, shape->columns[i], cell++);
+  }
+  if (!w->condition) return 0;
+  neap__sql_add(s, " AND ");
+  return neap__sql_condition(L, s, 0, w->condition, e);
+}
+
+static void write_table(struct sql_text *s, const char *verb, const struct shape *shape) {
+  s->naliases = 1;
+  neap__sql_add(s, verb);
+  neap__sql_table(s, shape);
+  neap__sql_add(s, " AS t0");
+}
+
+static int write_sets(struct sql_text *s, const struct shape *shape, const struct write *w, const uint64_t *except,
+                      struct neap__error *e) {
+  const struct cell *cell = w->cells;
+  const char *comma = " SET ";
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (!has_bit(w->columns, i)) continue;
+    const struct cell *value = cell++;
+    if (has_bit(except, i)) continue;
+    neap__sql_add(s, comma);
+    neap__sql_name(s, shape->columns[i]->wire);
+    neap__sql_add(s, " = ");
+    bind(s, shape->columns[i], value);
+    comma = ", ";
+  }
+  for (int i = 0; i < w->nchanges; i++) {
+    neap__sql_add(s, comma);
+    if (neap__sql_change(s, &w->changes[i], e) != 0) return -1;
+    comma = ", ";
+  }
+  if (*comma == ',') return 0;
+  neap__sql_add(s, comma);  // nothing to set: the first key to itself, for the sake of the conditions
+  neap__sql_name(s, shape->keys[0]->wire);
+  neap__sql_add(s, " = ");
+  neap__sql_name(s, shape->keys[0]->wire);
+  return 0;
+}
+
+int neap__sql_update_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                         struct neap__error *e) {
+  write_table(s, "UPDATE ", shape);
+  if (write_sets(s, shape, w, NULL, e) != 0) return -1;
+  write_key(s, shape, w->key);
+  if (write_guards(L, s, shape, w, e) != 0) return -1;
+  write_returning(s, shape, w->returning);
+  return 0;
+}
+
+// The second half of an upsert: the row with the same unique columns is there.
+int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                              struct neap__error *e) {
+  const char *word = " WHERE ";
+  const struct cell *cell = w->cells;
+  write_table(s, "UPDATE ", shape);
+  if (write_sets(s, shape, w, w->keep, e) != 0) return -1;
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (!has_bit(w->columns, i)) continue;
+    const struct cell *value = cell++;
+    if (!has_bit(w->conflict, i)) continue;
+    neap__sql_add(s, word);
+    neap__sql_name(s, shape->columns[i]->wire);
+    neap__sql_add(s, " = ");
+    bind(s, shape->columns[i], value);
+    word = " AND ";
+  }
+  if (write_guards(L, s, shape, w, e) != 0) return -1;
+  write_returning(s, shape, w->returning);
+  return 0;
+}
+
+int neap__sql_delete_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                         struct neap__error *e) {
+  write_table(s, "DELETE FROM ", shape);
+  write_key(s, shape, w->key);
+  if (write_guards(L, s, shape, w, e) != 0) return -1;
+  write_returning(s, shape, w->returning);
+  return 0;
+}
+
+void neap__sql_exists(struct sql_text *s, const struct shape *shape, const struct cell *key) {
+  neap__sql_add(s, "SELECT 1 FROM ");
+  neap__sql_table(s, shape);
+  write_key(s, shape, key);
+}
