@@ -7,5 +7,7 @@
 int luaopen_neap_bytes(lua_State *L);
 int luaopen_neap_json(lua_State *L);
 int luaopen_neap_marks(lua_State *L);
+int luaopen_neap_sql(lua_State *L);
+int luaopen_neap_view(lua_State *L);
 
 #endif

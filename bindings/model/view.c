@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/store.h"
+#include "modules.h"
 
 #define VIEW_TYPE "neap.view"
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/shape.h"
+#include "modules.h"
 #include "store/sql_dialect.h"
 #include "store/sql_store.h"
 
