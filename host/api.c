@@ -12,58 +12,239 @@ lua_State *neap_lua(neap *h) {
   return h ? h->L : NULL;
 }
 
+int neap_exit_code(neap *h) {
+  return h ? h->exit_code : -1;
+}
+
 static int fail(neap *h, int status, const char *message) {
-  snprintf(h->message, sizeof h->message, "%s", message ? message : "no message");
+  snprintf(h->message, sizeof h->message, "%s", message);
   return status;
+}
+
+static int to_message(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
 }
 
 // Runs f(L) with `ud` as its argument, protected. What it raises becomes the host's message.
 static int protected(neap *h, lua_CFunction f, void *ud) {
-  if (!lua_checkstack(h->L, 4)) return fail(h, NEAP_ENOMEM, "not enough memory");
-  lua_pushcfunction(h->L, f);
-  lua_pushlightuserdata(h->L, ud);
-  int status = lua_pcall(h->L, 1, 0, 0);
+  lua_State *L = h->L;
+  if (!lua_checkstack(L, 4)) return fail(h, NEAP_ENOMEM, "not enough memory");
+  h->message[0] = '\0';
+  lua_pushcfunction(L, f);
+  lua_pushlightuserdata(L, ud);
+  int status = lua_pcall(L, 1, 0, 0);
   if (status == LUA_OK) return NEAP_OK;
-  const char *message = lua_tostring(h->L, -1);
-  status = fail(h, status == LUA_ERRMEM ? NEAP_ENOMEM : NEAP_ERR, message);
-  lua_pop(h->L, 1);
-  return status;
+  bool limit = neap__error_kind(L, -1) == NEAP_LIMIT;
+  lua_pushcfunction(L, to_message);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) status = LUA_ERRMEM;
+  const char *message = lua_tostring(L, -1);
+  fail(h, 0, message ? message : "not enough memory");
+  lua_pop(L, 1);
+  return status == LUA_ERRMEM ? NEAP_ENOMEM : limit ? NEAP_ELIMIT : NEAP_ERR;
 }
 
+// ---- Starting tasks ----
+
 struct spawning {
-  const char *source, *name;
+  const char *source, *name, *args;
   size_t len;
   neap_task id;
   bool keep;
 };
+
+// Pops a function and its arguments and starts them.
+static void start(lua_State *L, struct spawning *s, int nargs) {
+  struct neap__task *t = neap__task_new(L, nargs);
+  t->kept = s->keep;
+  t->rooted = true;
+  s->id = t->id;
+}
 
 static int spawn(lua_State *L) {
   struct spawning *s = lua_touserdata(L, 1);
   int status = s->source ? luaL_loadbufferx(L, s->source, s->len, s->name ? s->name : "=chunk", "t")
                          : luaL_loadfilex(L, strcmp(s->name, "-") == 0 ? NULL : s->name, "t");
   if (status != LUA_OK) return lua_error(L);
-  s->id = neap__task_new(L, 0)->id;
+  if (neap__host(L)->sandboxed) {
+    neap__sandbox_env(L, s->name);
+    lua_setupvalue(L, -2, 1);
+  }
+  start(L, s, 0);
   return 0;
 }
 
-static int spawn_with(neap *h, struct spawning *s, neap_task *task) {
-  int status = protected(h, spawn, s);
+static int spawn_with(neap *h, lua_CFunction f, struct spawning *s, neap_task *task) {
+  s->keep = task != NULL;
+  int status = protected(h, f, s);
   if (task) *task = status == NEAP_OK ? s->id : 0;
   return status;
 }
 
 int neap_spawn(neap *h, const char *source, size_t len, const char *name, neap_task *task) {
   if (!h || !source) return NEAP_EARG;
-  return spawn_with(h, &(struct spawning){.source = source, .len = len, .name = name}, task);
+  return spawn_with(h, spawn, &(struct spawning){.source = source, .len = len, .name = name}, task);
 }
 
 int neap_spawn_file(neap *h, const char *path, neap_task *task) {
   if (!h || !path) return NEAP_EARG;
-  return spawn_with(h, &(struct spawning){.name = path}, task);
+  return spawn_with(h, spawn, &(struct spawning){.name = path}, task);
 }
 
-int neap_exit_code(neap *h) {
-  return h ? h->exit_code : -1;
+// Pushes the function of a path such as "game.save", or raises.
+static void push_function(lua_State *L, const char *path) {
+  const char *dot = strchr(path, '.');
+  lua_pushlstring(L, path, dot ? (size_t)(dot - path) : strlen(path));
+  neap__sandbox_global(L, lua_tostring(L, -1));
+  while (dot && lua_istable(L, -1)) {
+    const char *name = dot + 1;
+    dot = strchr(name, '.');
+    lua_pushlstring(L, name, dot ? (size_t)(dot - name) : strlen(name));
+    lua_gettable(L, -2);
+  }
+  if (dot || lua_isnil(L, -1)) neap__fail(L, NEAP_USAGE, "there is no function \"%s\": no script has defined it", path);
+}
+
+// Pushes neap.json's function of that name.
+static void push_json(lua_State *L, const char *name) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "neap.json");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
+static int call(lua_State *L) {
+  struct spawning *s = lua_touserdata(L, 1);
+  lua_Integer n = 0;
+  if (s->args) {
+    push_json(L, "decode");
+    lua_pushstring(L, s->args);
+    lua_call(L, 1, 1);
+    if (!lua_istable(L, -1)) return neap__fail(L, NEAP_USAGE, "the arguments must be a JSON array, not %.60s", s->args);
+    n = luaL_len(L, -1);
+  }
+  int args = lua_gettop(L);
+  push_function(L, s->name);
+  luaL_checkstack(L, (int)n + 1, "too many arguments");
+  for (lua_Integer i = 1; i <= n; i++) lua_geti(L, args, i);
+  start(L, s, (int)n);
+  return 0;
+}
+
+int neap_call(neap *h, const char *function, const char *json_args, neap_task *task) {
+  if (!h || !function) return NEAP_EARG;
+  return spawn_with(h, call, &(struct spawning){.name = function, .args = json_args}, task);
+}
+
+// ---- Asking about tasks ----
+
+static int status_of(const struct neap__task *t) {
+  if (t->state == TASK_DONE) return NEAP_OK;
+  if (t->state != TASK_FAILED) return NEAP_PENDING;
+  return t->killed == KILL_INSTRUCTIONS || t->killed == KILL_MEMORY ? NEAP_ELIMIT : NEAP_ERR;
+}
+
+// The task with that id, or NULL. Kept and running tasks are anchored elsewhere, so that nothing stays on the stack.
+static struct neap__task *find(neap *h, neap_task id) {
+  struct neap__task *t = h && id ? neap__task_find(h->L, id) : NULL;
+  if (t) lua_pop(h->L, 1);
+  return t;
+}
+
+int neap_status(neap *h, neap_task id) {
+  struct neap__task *t = find(h, id);
+  return t ? status_of(t) : NEAP_EARG;
+}
+
+int neap_cancel(neap *h, neap_task id) {
+  struct neap__task *t = find(h, id);
+  if (!t) return NEAP_EARG;
+  neap__task_cancel(t);
+  return NEAP_OK;
+}
+
+int neap_release(neap *h, neap_task id) {
+  struct neap__task *t = find(h, id);
+  if (!t) return NEAP_EARG;
+  t->kept = false;  // a task that still runs is forgotten when it has ended
+  if (t->op.done) neap__task_forget(h->L, t);
+  return NEAP_OK;
+}
+
+// Pushes a plain table with the fields of the error object on top that JSON can hold, in its place.
+static void plain_error(lua_State *L) {
+  lua_newtable(L);
+  lua_pushnil(L);
+  while (lua_next(L, -3)) {
+    int type = lua_type(L, -1);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    if (type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN)
+      lua_rawset(L, -4);
+    else
+      lua_pop(L, 2);
+  }
+  lua_remove(L, -2);
+}
+
+// Makes the JSON of a task's first result (argument: the task) and anchors it there as user value 3.
+static int make_result(lua_State *L) {
+  struct neap__task *t = lua_touserdata(L, 1);
+  neap__task_find(L, t->id);
+  push_json(L, "encode");
+  int n = neap__task_results(L, t);
+  lua_settop(L, 4 - (n == 0));
+  if (n == 0 || lua_isnil(L, 4)) {
+    lua_pushliteral(L, "null");
+  } else {
+    if (t->state == TASK_FAILED) plain_error(L);
+    lua_call(L, 1, 1);
+  }
+  lua_setiuservalue(L, 2, 3);
+  return 0;
+}
+
+const char *neap_result(neap *h, neap_task id, size_t *len) {
+  struct neap__task *t = find(h, id);
+  if (len) *len = 0;
+  if (!t || !t->op.done) return NULL;
+  lua_State *L = h->L;
+  neap__task_find(L, id);
+  if (lua_getiuservalue(L, -1, 3) == LUA_TNIL) {
+    lua_pop(L, 1);
+    h->overdraft = 1 << 16;
+    int status = protected(h, make_result, t);
+    h->overdraft = 0;
+    lua_getiuservalue(L, -1, 3);
+    if (status != NEAP_OK) lua_pop(L, 1), lua_pushnil(L);
+  }
+  const char *text = lua_tolstring(L, -1, len);
+  lua_pop(L, 2);
+  return text;
+}
+
+// ---- Running ----
+
+static bool rows_spent(const neap *h) {
+  return h->options.max_rows_per_step && h->rows >= h->options.max_rows_per_step;
+}
+
+int neap_step(neap *h, uint32_t budget_us) {
+  if (!h) return NEAP_EARG;
+  h->stepping = true;
+  h->rows = 0;
+  h->step_ends = budget_us ? neap__now_us() + budget_us : INT64_MAX;
+  neap__task_wake_later(h);
+  do {
+    if (!h->options.loop) neap__loop_poll(h, false);
+    neap__task_run_ready(h, h->L);
+  } while (budget_us && h->ready && !rows_spent(h) && neap__now_us() < h->step_ends);
+  if (!h->ready) neap__failure_sweep(h, h->L, false);
+  h->stepping = false;
+  h->pause_at = h->step_ends = INT64_MAX;
+  return h->live > INT32_MAX ? INT32_MAX : (int)h->live;
 }
 
 int neap_run(neap *h) {
@@ -73,8 +254,23 @@ int neap_run(neap *h) {
   while (h->live > 0) {
     neap__task_run_ready(h, h->L);
     if (!h->ready) neap__failure_sweep(h, h->L, false);
-    if (h->live > 0 && !neap__loop_poll(h, !h->ready)) return fail(h, NEAP_ERR, "every task waits, and nothing could wake one");
+    if (h->live > 0 && !neap__loop_poll(h, !h->ready && !h->later))
+      return fail(h, NEAP_ERR, "every task waits, and nothing could wake one");
   }
   neap__failure_sweep(h, h->L, true);
   return h->failed ? NEAP_ERR : NEAP_OK;
+}
+
+// Argument: { name, function }.
+static int preload(lua_State *L) {
+  const luaL_Reg *module = lua_touserdata(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, module->func);
+  lua_setfield(L, -2, module->name);
+  return 0;
+}
+
+int neap_register(neap *h, const char *module, int (*open)(lua_State *)) {
+  if (!h || !module || !open) return NEAP_EARG;
+  return protected(h, preload, &(luaL_Reg){module, open});
 }

@@ -12,8 +12,36 @@ static void unlink_failure(struct neap__failure *f) {
   f->prev = NULL;
 }
 
+static const char *error_field(lua_State *L, const char *name) {
+  lua_pushstring(L, name);
+  lua_rawget(L, 1);
+  const char *s = lua_tostring(L, -1);
+  return s ? s : "";
+}
+
+// Tells the owner of the host. Arguments: the error object and the id of the task.
+static int report(lua_State *L) {
+  neap *h = neap__host(L);
+  const char *kind = error_field(L, "kind"), *traceback = error_field(L, "traceback");
+  const char *message = luaL_tolstring(L, 1, NULL);
+  h->failed = true;
+  if (h->options.error)
+    h->options.error(h->options.ud, (neap_task)lua_tointeger(L, 2), kind, message, traceback);
+  else
+    neap__log(h, NEAP_LOG_ERROR, "%s", message);
+  return 0;
+}
+
 void neap__failure_new(lua_State *L, struct neap__task *t) {
   neap *h = t->op.host;
+  if (t->rooted) {
+    lua_pushcfunction(L, report);
+    lua_pushvalue(t->L, -1);
+    lua_xmove(t->L, L, 1);
+    lua_pushinteger(L, (lua_Integer)t->id);
+    lua_call(L, 2, 0);
+    return;
+  }
   neap__task_find(L, t->id);
   struct neap__failure *f = lua_newuserdatauv(L, sizeof *f, 1);
   *f = (struct neap__failure){.id = t->id};
@@ -38,26 +66,6 @@ void neap__failure_seen(struct neap__task *t) {
   t->observed = true;
   if (t->failure && t->failure->prev) unlink_failure(t->failure);
   t->failure = NULL;
-}
-
-static const char *error_field(lua_State *L, const char *name) {
-  lua_pushstring(L, name);
-  lua_rawget(L, 1);
-  const char *s = lua_tostring(L, -1);
-  return s ? s : "";
-}
-
-// Tells the owner of the host. Arguments: the error object and the id of the task.
-static int report(lua_State *L) {
-  neap *h = neap__host(L);
-  const char *kind = error_field(L, "kind"), *traceback = error_field(L, "traceback");
-  const char *message = luaL_tolstring(L, 1, NULL);
-  h->failed = true;
-  if (h->options.error)
-    h->options.error(h->options.ud, (neap_task)lua_tointeger(L, 2), kind, message, traceback);
-  else
-    neap__log(h, NEAP_LOG_ERROR, "%s", message);
-  return 0;
 }
 
 // The finalizer of the sentinel.

@@ -70,7 +70,7 @@ static void told_to_stop(lua_State *L, neap *h, struct neap__task *t) {
 static void suspend(lua_State *L, neap *h, struct neap__task *t) {
   if (t->cancelled) neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
   if (!h->parkable || L != h->running || !lua_isyieldable(L)) return;
-  neap__task_requeue(t);
+  neap__task_suspend(t);
   lua_yield(L, 0);
 }
 
@@ -104,6 +104,11 @@ void neap__limits_charge(lua_State *L, lua_State *co) {
   if (h->task->killed) neap__kill(L, h->task->killed);
   if (h->stop) neap__limits_rearm(co);
   charge(L, h, h->task, SWITCH);
+}
+
+void neap__limits_work(lua_State *L, unsigned n) {
+  neap *h = neap__host(L);
+  if (h->task && h->limited) charge(L, h, h->task, n);
 }
 
 void neap__limits_open(neap *h, lua_State *L) {

@@ -149,7 +149,7 @@ bool neap__loop_poll(neap *h, bool block) {
   uv_update_time(h->loop);
   if (e->timers && block) arm(e);
   uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-  return fire_due(h) || h->ready || uv_loop_alive(h->loop);
+  return fire_due(h) || h->ready || h->later || uv_loop_alive(h->loop);
 }
 
 void neap__loop_wake(neap *h) {
@@ -170,5 +170,5 @@ int neap_fd(neap *h) {
 
 int neap_timeout(neap *h) {
   if (!h) return NEAP_EARG;
-  return h->ready ? 0 : uv_backend_timeout(h->loop);
+  return h->ready || h->later ? 0 : uv_backend_timeout(h->loop);
 }

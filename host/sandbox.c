@@ -1,7 +1,14 @@
-// sandbox.c: what a host lets its scripts do.
+// sandbox.c: what a host lets its scripts do: capabilities that were taken away, and the environment of a script in a host
+// with limits, where no script can change a library for the others. Bounded functions are in bounded.c.
 #include <stdlib.h>
+#include <string.h>
 
 #include "state.h"
+
+static const char frozen_key = 0;  // registry: weak table, proxy -> true
+static const char proxy_key = 0;   // registry: weak table, table -> its frozen proxy
+static const char base_key = 0;    // registry: the globals that environments fall back to
+static const char envs_key = 0;    // registry: name of a script -> its environment
 
 // os.exit([code [, close]])
 //   Ends the scripts of this host: the other tasks are cancelled and rolled back. The command then exits with `code`.
@@ -13,10 +20,306 @@ static int os_exit(lua_State *L) {
   return neap__kill(L, KILL_EXIT);
 }
 
+// ---- Capabilities ----
+
+// Upvalue: the name of the function.
+static int forbidden(lua_State *L) {
+  return neap__fail(L, NEAP_FORBIDDEN, "%s is not allowed here: the program that runs this script has taken it away",
+                    lua_tostring(L, lua_upvalueindex(1)));
+}
+
+// Puts `forbidden` in place of functions: of a library, or of the globals where lib is "_G".
+static void take_away(lua_State *L, const char *lib, const char *const *names) {
+  lua_getglobal(L, lib);
+  for (; *names; names++) {
+    lua_pushfstring(L, "%s%s%s", strcmp(lib, "_G") ? lib : "", strcmp(lib, "_G") ? "." : "", *names);
+    lua_pushcclosure(L, forbidden, 1);
+    lua_setfield(L, -2, *names);
+  }
+  lua_pop(L, 1);
+}
+
+static void take_capabilities(lua_State *L, unsigned flags) {
+  static const char *const io[] = {"open", "lines", "input", "output", "popen", "tmpfile", NULL};
+  static const char *const files[] = {"remove", "rename", "tmpname", NULL};
+  static const char *const chunks[] = {"loadfile", "dofile", NULL};
+  static const char *const libraries[] = {"loadlib", "searchpath", NULL};
+  static const char *const system[] = {"execute", "getenv", "setlocale", NULL};
+  static const char *const pipes[] = {"popen", NULL};
+  if (flags & NEAP_NO_FS) {
+    take_away(L, "io", io);
+    take_away(L, "os", files);
+    take_away(L, "_G", chunks);
+    take_away(L, "package", libraries);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchers");
+    for (int i = 5; i >= 3; i--) {  // what is left: package.preload and ours
+      lua_pushnil(L);
+      lua_rawseti(L, -2, i);
+    }
+    lua_pop(L, 2);
+  }
+  if (flags & NEAP_NO_OS) {
+    take_away(L, "os", system);
+    take_away(L, "io", pipes);
+  }
+}
+
+// ---- Frozen libraries ----
+
+static void weak_table(lua_State *L, const char *mode, const void *key) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+static int refuse_write(lua_State *L) {
+  return neap__fail(L, NEAP_FORBIDDEN, "libraries cannot be changed here: \"%s\" stays as it is", luaL_tolstring(L, 2, NULL));
+}
+
+static int proxy_pairs(lua_State *L) {
+  lua_getglobal(L, "next");
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushnil(L);
+  return 3;
+}
+
+static int all_results(lua_State *L, int status, lua_KContext skip) {
+  (void)status;
+  return lua_gettop(L) - (int)skip;
+}
+
+static int proxy_call(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_replace(L, 1);
+  lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, all_results);
+  return lua_gettop(L);
+}
+
+static void freeze(lua_State *L, bool deep);
+
+// Fields that are plain tables are frozen as well.
+static int proxy_index(lua_State *L) {
+  lua_settop(L, 2);
+  lua_gettable(L, lua_upvalueindex(1));
+  if (lua_istable(L, -1) && luaL_getmetafield(L, -1, "__name") == LUA_TNIL) freeze(L, true);
+  lua_settop(L, 2);
+  return 1;
+}
+
+// Replaces the table on top by a proxy that reads from it and refuses to be written to; `deep` for its tables as well.
+static void freeze(lua_State *L, bool deep) {
+  luaL_checkstack(L, 8, NULL);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &proxy_key);
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -2) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_createtable(L, 0, 5);
+    lua_pushvalue(L, -4);
+    if (deep) lua_pushcclosure(L, proxy_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, -4);
+    lua_pushcclosure(L, proxy_pairs, 1);
+    lua_setfield(L, -2, "__pairs");
+    lua_pushvalue(L, -4);
+    lua_pushcclosure(L, proxy_call, 1);
+    lua_setfield(L, -2, "__call");
+    lua_pushcfunction(L, refuse_write);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -4);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &frozen_key);
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+static int frozen_rawset(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 3);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &frozen_key);
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, -2) != LUA_TNIL) return refuse_write(L);
+  lua_settop(L, 3);
+  lua_rawset(L, 1);
+  return 1;
+}
+
+// ---- The environment of a script ----
+
+// load(chunk [, name [, mode [, env]]]): text only, and in the script's environment (upvalue 1) unless told otherwise.
+static int env_load(lua_State *L) {
+  bool given = !lua_isnone(L, 4);
+  lua_settop(L, 4);
+  lua_pushliteral(L, "t");
+  lua_replace(L, 3);
+  if (!given) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_replace(L, 4);
+  }
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, 4, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+static void set_env(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
+}
+
+static int env_loadfile(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  if (luaL_loadfilex(L, path, "t") != LUA_OK) {
+    luaL_pushfail(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  set_env(L);
+  return 1;
+}
+
+static int env_dofile(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error(L);
+  set_env(L);
+  lua_callk(L, 0, LUA_MULTRET, 1, all_results);
+  return all_results(L, LUA_OK, 1);
+}
+
+static int required(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  lua_settop(L, 2);
+  if (lua_istable(L, 2)) freeze(L, true);
+  return 1;
+}
+
+// require(name): what it gives is frozen.
+static int env_require(lua_State *L) {
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, 1);
+  lua_callk(L, 1, 1, 0, required);
+  return required(L, LUA_OK, 0);
+}
+
+// Sets env[name], env on top, to a closure over env and the global function of that name.
+static void bind(lua_State *L, const char *name, lua_CFunction f) {
+  lua_pushvalue(L, -1);
+  if (lua_getglobal(L, name) == LUA_TFUNCTION && lua_tocfunction(L, -1) != forbidden)
+    lua_pushcclosure(L, f, 2);
+  else
+    lua_remove(L, -2);
+  lua_setfield(L, -2, name);
+}
+
+void neap__sandbox_env(lua_State *L, const char *name) {
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "_G");
+  bind(L, "load", env_load);
+  bind(L, "loadfile", env_loadfile);
+  bind(L, "dofile", env_dofile);
+  bind(L, "require", env_require);
+  lua_createtable(L, 0, 2);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &base_key);
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_setmetatable(L, -2);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &envs_key);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, name ? name : "");
+  lua_pop(L, 1);
+}
+
+bool neap__sandbox_global(lua_State *L, const char *name) {
+  if (!neap__host(L)->sandboxed) return lua_getglobal(L, name) != LUA_TNIL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &envs_key);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    lua_pushstring(L, name);
+    if (lua_rawget(L, -2) != LUA_TNIL) {
+      lua_replace(L, -4);
+      lua_pop(L, 2);
+      return true;
+    }
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  return false;
+}
+
+// The globals as scripts see them: a copy in which the libraries are frozen.
+static void make_base(lua_State *L) {
+  lua_newtable(L);
+  lua_pushglobaltable(L);
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    if (lua_istable(L, -1)) freeze(L, false);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -5);
+  }
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  lua_setfield(L, -2, "_G");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &base_key);
+}
+
+// What a script could use to reach around the limits: hooks, upvalues and the registry.
+static void reduce_debug(lua_State *L) {
+  static const char *const dangerous[] = {"debug",      "sethook",     "getregistry",  "setmetatable", "getmetatable",
+                                          "setupvalue", "upvaluejoin", "setuservalue", "setlocal",     "getuservalue",
+                                          "getupvalue", "getlocal",    "gethook",      "upvalueid",    "setcstacklimit",
+                                          NULL};
+  take_away(L, "debug", dangerous);
+}
+
+static void sandbox(lua_State *L) {
+  reduce_debug(L);
+  neap__bounded_open(L);
+  lua_pushcfunction(L, frozen_rawset);
+  lua_setglobal(L, "rawset");
+  lua_pushliteral(L, "");
+  lua_getmetatable(L, -1);
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 2);
+  weak_table(L, "k", &frozen_key);
+  weak_table(L, "k", &proxy_key);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &envs_key);
+  make_base(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  lua_setfield(L, -2, "_G");
+  lua_pop(L, 1);
+}
+
 void neap__sandbox_open(neap *h, lua_State *L) {
-  (void)h;
+  const neap_options *o = &h->options;
   lua_getglobal(L, "os");
   lua_pushcfunction(L, os_exit);
   lua_setfield(L, -2, "exit");
   lua_pop(L, 1);
+  take_capabilities(L, o->flags);
+  h->sandboxed = o->max_memory || o->max_instructions || o->slice_us;
+  if (h->sandboxed) sandbox(L);
 }

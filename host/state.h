@@ -24,7 +24,8 @@ enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_EXIT };
 
 struct neap__nursery;
 
-// A task is a userdata. Its first user value is the coroutine that runs it; results or error stay on that stack.
+// A task is a userdata. Its user values: the coroutine that runs it, on whose stack results or error stay; the sentinel of
+// an error that nobody has seen; the result as JSON, once neap_result has asked.
 struct neap__task {
   struct neap__op op;       // done when the task has ended: other tasks wait for it
   neap_task id;
@@ -43,11 +44,11 @@ struct neap__task {
   bool cancelled;           // sticky: every wait raises
   bool timed_out;           // the present wait ran into its deadline
   bool observed;            // somebody asked for its outcome: its error is theirs
+  bool rooted;              // started by neap.h: no script can ask for its outcome
   bool kept;                // neap.h gave its id away: it stays until it is released
   struct neap__nursery *nursery;  // that started it and waits for it, NULL = none
   struct neap__task *sibling, **sibling_prev;  // the other children of that nursery
   struct neap__failure *failure;  // its error while nobody has asked for it
-  struct neap__text *result;      // as JSON, made when neap_result first asks
 };
 
 // An error that waits for somebody to ask for it: reported when its task is collected, or at the end of the run.
@@ -67,6 +68,7 @@ struct neap {
   struct neap__task *tasks;         // those that have not ended
   struct neap__failure *failures;
   size_t nready, live;
+  struct neap__task *later;         // suspended at the end of their slice, until the next turn
   neap_task last_id;
   struct neap__closer *closers;
   neap_options options;
@@ -86,6 +88,7 @@ struct neap {
   int exit_code;                    // of os.exit, -1 = not called
   bool owned;                       // the Lua state is ours
   bool limited;                     // instructions or slices are limited: a count hook runs
+  bool sandboxed;                   // scripts have bounded functions and an environment of their own
   bool contexts;                    // some coroutine has a context
   bool stepping;                    // inside neap_step: nothing may block
   bool ending;                      // all tasks have been cancelled: os.exit, a signal, or the host closes
@@ -120,8 +123,9 @@ struct neap__task *neap__task_find(lua_State *L, neap_task id);
 void neap__task_forget(lua_State *L, struct neap__task *t);
 // Pushes on L what the ended task returned (or its error), and returns how many values that are.
 int neap__task_results(lua_State *L, struct neap__task *t);
-// Puts a task that runs behind the others that are ready.
-void neap__task_requeue(struct neap__task *t);
+// Puts a task that runs aside until neap__task_wake_later.
+void neap__task_suspend(struct neap__task *t);
+void neap__task_wake_later(neap *h);
 
 // nursery.c: called when a child has ended.
 void neap__nursery_ended(struct neap__nursery *n, struct neap__task *child);
@@ -129,6 +133,7 @@ void neap__nursery_ended(struct neap__nursery *n, struct neap__task *child);
 // ---- Errors that nobody asked for (failure.c) ----
 
 void neap__failure_open(lua_State *L);
+// Reports the error of the task (the error object on top of its stack) at once if no script can ask for it, else later.
 void neap__failure_new(lua_State *L, struct neap__task *t);
 // Somebody asks for the outcome now.
 void neap__failure_seen(struct neap__task *t);
@@ -155,6 +160,8 @@ void neap__kill_wrap(lua_State *L, struct neap__task *t);
 void neap__limits_resume(neap *h, struct neap__task *t);
 // Called by L before it resumes the coroutine co, or yields (co = L): charges for it. May kill the task.
 void neap__limits_charge(lua_State *L, lua_State *co);
+// Charges for n instructions' worth of work in C.
+void neap__limits_work(lua_State *L, unsigned n);
 // Makes sure that what L still runs after a kill raises at once.
 void neap__limits_rearm(lua_State *L);
 void neap__limits_open(neap *h, lua_State *L);
@@ -166,6 +173,12 @@ void neap__module_install(lua_State *L);
 // ---- What scripts may do (sandbox.c) ----
 
 void neap__sandbox_open(neap *h, lua_State *L);
+// Pushes a fresh environment for the script of that name, in a host with limits.
+void neap__sandbox_env(lua_State *L, const char *name);
+// Pushes a global, in a host with limits one of any script. False, and nil pushed, if there is none.
+bool neap__sandbox_global(lua_State *L, const char *name);
+void neap__bounded_open(lua_State *L);
+extern const luaL_Reg neap__match_functions[];
 
 int luaopen_neap_host(lua_State *L);
 // Sets up package.path's companions: C modules, embedded Lua modules, --lua-dir.

@@ -40,9 +40,18 @@ static struct neap__task *dequeue(neap *h, size_t n) {
   return t;
 }
 
-void neap__task_requeue(struct neap__task *t) {
+void neap__task_suspend(struct neap__task *t) {
   t->yielded = true;
-  enqueue(t->op.host, t);
+  t->next = t->op.host->later;
+  t->op.host->later = t;
+}
+
+void neap__task_wake_later(neap *h) {
+  while (h->later) {
+    struct neap__task *t = h->later;
+    h->later = t->next;
+    enqueue(h, t);
+  }
 }
 
 // ---- Operations ----
@@ -159,7 +168,7 @@ static void pump_until(neap *h, lua_State *L, struct neap__op *op) {
       continue;
     }
     neap__task_run_ready(h, L);
-    if (!op->done) alive = neap__loop_poll(h, !h->ready);
+    if (!op->done) alive = neap__loop_poll(h, !h->ready && !h->later);
   }
   neap__timer_stop(h, &timer);
 }
@@ -266,7 +275,7 @@ struct neap__task *neap__task_new(lua_State *L, int nargs) {
   if (h->options.max_tasks && h->live >= h->options.max_tasks)
     neap__fail(L, NEAP_LIMIT, "more than %u tasks at a time", (unsigned)h->options.max_tasks);
   luaL_checkstack(L, 4, NULL);
-  struct neap__task *t = neap__op_new(L, sizeof *t, TASK_TYPE, 2);
+  struct neap__task *t = neap__op_new(L, sizeof *t, TASK_TYPE, 3);
   lua_insert(L, -nargs - 2);
   t->L = lua_newthread(L);
   lua_setiuservalue(L, -nargs - 3, 1);
@@ -375,6 +384,7 @@ static void resume(neap *h, lua_State *L, struct neap__task *t) {
 
 void neap__task_run_ready(neap *h, lua_State *L) {
   if (h->stop && !h->ending) neap__task_cancel_all(h);
+  if (!h->stepping) neap__task_wake_later(h);
   for (size_t n = h->nready; n > 0 && h->ready; n--) {
     resume(h, L, dequeue(h, n < h->nready ? n : h->nready));
     if (h->stepping && neap__now_us() >= h->step_ends) return;

@@ -1,0 +1,132 @@
+// bounded.c: library functions that could run for ever inside one instruction, with bounds and charged for what they do.
+// Only hosts with limits use them.
+#include <string.h>
+
+#include "state.h"
+
+#define MAX_ELEMENTS 1000000      // that one call of table.* may touch
+#define MAX_REPEATED (64 << 20)   // bytes that string.rep may make
+
+// What a bounded function touches, from its arguments.
+enum reach { MOVE, RANGE, LENGTH, INSERT, REMOVE, TEXT };
+
+static lua_Unsigned between(lua_Integer first, lua_Integer last) {
+  return first > last ? 0 : (lua_Unsigned)last - (lua_Unsigned)first + 1;
+}
+
+static lua_Unsigned length(lua_State *L) {
+  lua_Integer n = lua_istable(L, 1) ? luaL_len(L, 1) : 0;
+  return n < 0 ? 0 : (lua_Unsigned)n;
+}
+
+static lua_Unsigned reach_of(lua_State *L, enum reach reach) {
+  switch (reach) {
+    case MOVE:
+      return between(luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
+    case RANGE: {  // table.concat(t, sep, i, j)
+      lua_Integer last = lua_isnoneornil(L, 4) ? (lua_Integer)length(L) : luaL_checkinteger(L, 4);
+      return between(luaL_optinteger(L, 3, 1), last);
+    }
+    case LENGTH:
+      return length(L);
+    case INSERT:
+      return lua_gettop(L) < 3 ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
+    case REMOVE:
+      return lua_isnoneornil(L, 2) ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
+    case TEXT:
+      return lua_type(L, 1) == LUA_TSTRING ? lua_rawlen(L, 1) / 16 : 1;
+  }
+  return 0;
+}
+
+// Upvalues: the function, its reach, its name.
+static int bounded(lua_State *L) {
+  lua_Unsigned n = reach_of(L, (enum reach)lua_tointeger(L, lua_upvalueindex(2)));
+  if (n > MAX_ELEMENTS)
+    return neap__fail(L, NEAP_LIMIT, "%s would touch %llu elements; %d are allowed in one call",
+                      lua_tostring(L, lua_upvalueindex(3)), (unsigned long long)n, MAX_ELEMENTS);
+  neap__limits_work(L, (unsigned)n);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+static void bound(lua_State *L, const char *lib, const char *name, enum reach reach) {
+  lua_getglobal(L, lib);
+  lua_getfield(L, -1, name);
+  lua_pushinteger(L, reach);
+  lua_pushfstring(L, "%s.%s", lib, name);
+  lua_pushcclosure(L, bounded, 3);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+// string.rep(s, n [, sep])
+static int str_rep(lua_State *L) {
+  size_t ls, lsep;
+  const char *s = luaL_checklstring(L, 1, &ls), *sep = luaL_optlstring(L, 3, "", &lsep);
+  lua_Integer n = luaL_checkinteger(L, 2);
+  if (n <= 0 || ls + lsep == 0) return lua_pushliteral(L, ""), 1;
+  if ((lua_Unsigned)n > MAX_REPEATED / (ls + lsep))
+    return neap__fail(L, NEAP_LIMIT, "string.rep would make more than %d bytes", MAX_REPEATED);
+  neap__limits_work(L, (unsigned)((lua_Unsigned)n + (lua_Unsigned)n * (ls + lsep) / 16));
+  luaL_Buffer b;
+  char *p = luaL_buffinitsize(L, &b, (size_t)n * ls + (size_t)(n - 1) * lsep);
+  for (lua_Integer i = 0; i < n; i++) {
+    p = (char *)memcpy(p, s, ls) + ls;
+    if (i < n - 1) p = (char *)memcpy(p, sep, lsep) + lsep;
+  }
+  luaL_pushresultsize(&b, (size_t)n * ls + (size_t)(n - 1) * lsep);
+  return 1;
+}
+
+// setmetatable(t, mt): a finalizer would run where no limit reaches it.
+static int base_setmetatable(lua_State *L) {
+  if (lua_istable(L, 2)) {
+    lua_pushliteral(L, "__gc");
+    if (lua_rawget(L, 2) != LUA_TNIL)
+      return neap__fail(L, NEAP_FORBIDDEN, "__gc is not allowed here; use a <close> variable instead");
+    lua_pop(L, 1);
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+// collectgarbage("count" | "step")
+static int base_collectgarbage(lua_State *L) {
+  const char *what = luaL_optstring(L, 1, "collect");
+  if (strcmp(what, "count") == 0) {
+    lua_pushnumber(L, lua_gc(L, LUA_GCCOUNT) + lua_gc(L, LUA_GCCOUNTB) / 1024.0);
+  } else if (strcmp(what, "step") == 0) {
+    neap__limits_work(L, 1000);
+    lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, 0));
+  } else {
+    return neap__fail(L, NEAP_FORBIDDEN, "collectgarbage(\"%s\") is not allowed here; \"count\" and \"step\" are", what);
+  }
+  return 1;
+}
+
+void neap__bounded_open(lua_State *L) {
+  static const struct {
+    const char *lib, *name;
+    enum reach reach;
+  } list[] = {
+      {"table", "move", MOVE},     {"table", "concat", RANGE},    {"table", "sort", LENGTH}, {"table", "insert", INSERT},
+      {"table", "remove", REMOVE}, {"utf8", "len", TEXT},         {"utf8", "offset", TEXT},  {"utf8", "codepoint", TEXT},
+      {"string", "upper", TEXT},   {"string", "reverse", TEXT},   {"string", "lower", TEXT}, {"string", "byte", TEXT},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) bound(L, list[i].lib, list[i].name, list[i].reach);
+  lua_getglobal(L, "string");
+  luaL_setfuncs(L, neap__match_functions, 0);
+  lua_pushcfunction(L, str_rep);
+  lua_setfield(L, -2, "rep");
+  lua_pop(L, 1);
+  lua_getglobal(L, "setmetatable");
+  lua_pushcclosure(L, base_setmetatable, 1);
+  lua_setglobal(L, "setmetatable");
+  lua_pushcfunction(L, base_collectgarbage);
+  lua_setglobal(L, "collectgarbage");
+}

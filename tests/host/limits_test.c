@@ -1,0 +1,160 @@
+// limits_test.c: no script gets past the limits of its host, however it tries.
+#include "check.h"
+
+static const neap_options instructions = {.max_instructions = 300000};
+static const neap_options memory = {.max_memory = 4 << 20};
+
+// The script is ended by a limit that it cannot catch: nothing after its first statement runs.
+static void killed(neap_options options, const char *script) {
+  struct seen seen;
+  CHECK(run_script(options, &seen, script) == NEAP_ERR);
+  CHECK(seen.errors == 1);
+  if (strcmp(seen.kind, "limit") == 0) {
+    passed++;
+    return;
+  }
+  failed++;
+  printf("not ended by a limit but by \"%s\": %s\n", seen.message, script);
+}
+
+// The script runs to its end; it checks with assert.
+static void runs(neap_options options, const char *script) {
+  struct seen seen;
+  if (run_script(options, &seen, script) == NEAP_OK) {
+    passed++;
+    return;
+  }
+  failed++;
+  printf("failed with \"%s\": %s\n", seen.message, script);
+}
+
+#define LOOP "while true do end"
+
+static void test_instructions(void) {
+  killed(instructions, LOOP);
+  killed(instructions, "pcall(function() " LOOP " end) error('caught')");
+  killed(instructions, "xpcall(function() " LOOP " end, function() " LOOP " end) error('caught')");
+  killed(instructions, "xpcall(error, function() " LOOP " end) error('caught')");
+  killed(instructions, "while true do pcall(error) end");
+  killed(instructions, "while true do xpcall(function() " LOOP " end, print) end");
+  killed(instructions, "local x <close> = setmetatable({}, { __close = function() " LOOP " end })");
+  killed(instructions, "local x <close> = setmetatable({}, { __close = function() " LOOP " end }) " LOOP);
+  killed(instructions, "pcall(function() local x <close> = setmetatable({}, { __close = function() " LOOP
+                       " end }) error() end) error('caught')");
+  killed(instructions, "coroutine.close((function() local co = coroutine.create(function() local x <close> = "
+                       "setmetatable({}, { __close = function() " LOOP " end }) coroutine.yield() end) "
+                       "coroutine.resume(co) return co end)()) error('caught')");
+  killed(instructions, "coroutine.resume(coroutine.create(function() " LOOP " end)) error('caught')");
+  killed(instructions, "coroutine.wrap(function() " LOOP " end)() error('caught')");
+  killed(instructions, "while true do coroutine.wrap(function() for i = 1, 50 do end end)() end");
+  killed(instructions, "local function tower(n) if n > 0 then coroutine.wrap(tower)(n - 1) end end while true do tower(20) end");
+  killed(instructions, "local y = coroutine.wrap(function() while true do coroutine.yield() end end) while true do y() end");
+  killed(instructions, "require('neap').try(function() " LOOP " end) error('caught')");
+  killed(instructions, "table.sort({ 3, 2, 1 }, function() " LOOP " end) error('caught')");
+  killed(instructions, "string.gsub('x', 'x', function() " LOOP " end) error('caught')");
+  killed(instructions, "load(function() " LOOP " end) error('caught')");
+  killed(instructions, "setmetatable({}, { __index = function() " LOOP " end }).x = 1; local y = setmetatable({}, "
+                       "{ __index = function() " LOOP " end }).x error('caught')");
+  killed(instructions, "require('neap').spawn(function() " LOOP " end):await()");
+  killed(instructions, "require('neap').all { function() " LOOP " end }");
+  killed(instructions, "while true do string.find(string.rep('a', 1000), string.rep('a?', 20) .. 'b') end");
+}
+
+static void test_unbounded_functions(void) {
+  runs(instructions, "assert(string.rep('', 1 << 62) == '')");
+  runs(instructions, "assert(not pcall(string.rep, 'x', 1 << 40))");
+  runs(instructions, "assert(not pcall(table.move, {}, 1, 1 << 62, 2))");
+  runs(instructions, "assert(not pcall(table.concat, setmetatable({}, { __index = function() return '' end }), '', 1, 1 << 62))");
+  runs(instructions, "local long = setmetatable({}, { __len = function() return 1 << 62 end, __index = rawlen }) "
+                     "assert(not pcall(table.insert, long, 1, 1)) assert(not pcall(table.remove, long, 1)) "
+                     "assert(not pcall(table.sort, long))");
+  killed(instructions, "local s = string.rep('a', 100) s:find(string.rep('a?', 100) .. string.rep('a', 100))");
+  killed(instructions, "local s = string.rep('a', 1 << 16) .. 'b' s:find(string.rep('a', 1 << 15) .. 'c', 1, true)");
+  killed(instructions, "local s = string.rep('a', 1 << 20) while true do utf8.len(s) end");
+  runs((neap_options){.max_memory = 1 << 24},
+       "local ok, e = pcall(string.find, string.rep('a', 60), string.rep('a?', 60) .. string.rep('a', 60)) "
+       "assert(not ok and e.kind == 'limit')");
+}
+
+static void test_memory(void) {
+  killed(memory, "local t = {} while true do t[#t + 1] = {} end");
+  killed(memory, "pcall(function() local t = {} while true do t[#t + 1] = {} end end) error('caught')");
+  killed(memory, "xpcall(function() local t = {} while true do t[#t + 1] = {} end end, function() error() end) error('caught')");
+  killed(memory, "pcall(string.rep, 'x', 1 << 25) error('caught')");
+  killed(memory, "local s = 'x' while true do s = s .. s end");
+  killed(memory, "coroutine.resume(coroutine.create(function() local t = {} while true do t[#t + 1] = {} end end)) error('caught')");
+  killed(memory, "require('neap').try(function() local t = {} while true do t[#t + 1] = {} end end) error('caught')");
+  runs(memory, "for i = 1, 1000 do local s = string.rep('x', 100000) end");  // garbage is no use of memory
+}
+
+static void test_frozen(void) {
+  runs(instructions, "assert(not pcall(function() string.rep = nil end)) assert(string.rep)");
+  runs(instructions, "assert(not pcall(rawset, string, 'rep', 1)) assert(not pcall(setmetatable, string, {}))");
+  runs(instructions, "assert(not getmetatable(string) and not getmetatable(''))");
+  runs(instructions, "local n = 0 for k in pairs(string) do n = n + 1 end assert(n > 10)");
+  runs(instructions, "assert(not pcall(function() require('neap').sleep = 1 end))");
+  runs(instructions, "assert(require 'string' ~= nil and not pcall(function() require('string').rep = 1 end))");
+  runs(instructions, "x = 5 assert(_G.x == 5 and load('return x')() == 5 and not package.loaded._G)");
+  runs(instructions, "assert(not pcall(setmetatable, {}, { __gc = print }))");
+  runs(instructions, "assert(not load(string.dump(function() end)))");
+  runs(instructions, "assert(not pcall(debug.sethook) and not pcall(debug.getregistry) and debug.traceback())");
+  runs(instructions, "assert(collectgarbage 'count' > 0 and not pcall(collectgarbage) and not pcall(collectgarbage, 'stop'))");
+}
+
+// Two scripts of one host do not see each other's globals.
+static void test_environments(void) {
+  neap_options options = {.size = sizeof options, .max_instructions = 100000};
+  neap *h;
+  CHECK(neap_open(&h, &options) == NEAP_OK);
+  CHECK(neap_spawn(h, "x = 1", 5, "=one", NULL) == NEAP_OK);
+  CHECK(neap_run(h) == NEAP_OK);
+  CHECK(neap_spawn(h, "assert(x == nil)", 16, "=two", NULL) == NEAP_OK);
+  CHECK(neap_run(h) == NEAP_OK);
+  neap_close(&h);
+}
+
+static void test_capabilities(void) {
+  runs((neap_options){.flags = NEAP_NO_FS}, "for _, f in ipairs { io.open, io.lines, os.remove, dofile, loadfile } do "
+                                            "local ok, e = pcall(f, 'x') assert(not ok and e.kind == 'forbidden') end");
+  runs((neap_options){.flags = NEAP_NO_OS}, "local ok, e = pcall(os.execute, 'true') assert(e.kind == 'forbidden')");
+  runs((neap_options){.flags = NEAP_NO_FS}, "assert(not pcall(require, 'busted')) assert(require 'neap')");
+}
+
+static void test_tasks(void) {
+  runs((neap_options){.max_tasks = 3}, "local neap = require 'neap' local function f() end neap.all { f, f } "
+                                       "local ok, e = pcall(neap.all, { f, f, f }) assert(e.kind == 'limit')");
+}
+
+// A task that computes is suspended after its slice, and does not hold up the step.
+static void test_slices(void) {
+  neap_options options = {.size = sizeof options, .slice_us = 500, .error = on_error};
+  struct seen seen = {0};
+  neap_task task;
+  neap *h;
+  options.ud = &seen;
+  CHECK(neap_open(&h, &options) == NEAP_OK);
+  const char *script = "n = 0 local co = coroutine.wrap(function() while n < 5e6 do n = n + 1 end coroutine.yield(n) end) return co()";
+  CHECK(neap_spawn(h, script, strlen(script), "=script", &task) == NEAP_OK);
+  int steps = 0;
+  while (neap_step(h, 1000) > 0) steps++;
+  CHECK(steps > 3);
+  CHECK(neap_status(h, task) == NEAP_OK);
+  CHECK(neap_spawn(h, LOOP, strlen(LOOP), "=loop", &task) == NEAP_OK);
+  for (int i = 0; i < 3; i++) CHECK(neap_step(h, 1000) == 1);
+  CHECK(neap_cancel(h, task) == NEAP_OK);
+  while (neap_step(h, 1000) > 0) steps++;
+  CHECK(neap_status(h, task) == NEAP_ERR);
+  neap_close(&h);
+}
+
+int main(void) {
+  test_instructions();
+  test_unbounded_functions();
+  test_memory();
+  test_frozen();
+  test_environments();
+  test_capabilities();
+  test_tasks();
+  test_slices();
+  return report();
+}
