@@ -25,7 +25,8 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) -Iho
                    $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lgmp -lcsv -lm -ldl -lpthread
 
-SOURCES  := $(filter-out host/main.c,$(wildcard host/*.c bindings/*.c bindings/*/*.c))
+COMMAND  := host/main.c host/edit.c
+SOURCES  := $(filter-out $(COMMAND),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
 HEADERS  := $(wildcard host/*.h bindings/*.h bindings/*/*.h)
 LUA      := $(sort $(shell find lua -name '*.lua'))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/sources.o
@@ -48,7 +49,7 @@ INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so inclu
 
 all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so  ## build the command, the libraries and the module for stock Lua
 
-$(BIN)/neap: $(BUILD)/host/main.o $(BIN)/libneap.a
+$(BIN)/neap: $(COMMAND:%.c=$(BUILD)/%.o) $(BIN)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(LIBS)
 
@@ -140,14 +141,14 @@ bench: all $(BENCHES)  ## measure against the raw driver loops and the peers
 lint:  ## luacheck, clang-format, clang-tidy and cppcheck
 	@tests/deps $(LINT_DEPS)
 	luacheck -q lua scripts tests
-	clang-format --dry-run -Werror $(SOURCES) host/main.c $(HEADERS)
+	clang-format --dry-run -Werror $(SOURCES) $(COMMAND) $(HEADERS)
 	cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem -Ihost -Ibindings host bindings
-	clang-tidy --quiet $(SOURCES) host/main.c -- -std=c11 -D_GNU_SOURCE -Ihost -Ibindings \
+	clang-tidy --quiet $(SOURCES) $(COMMAND) -- -std=c11 -D_GNU_SOURCE -Ihost -Ibindings \
 	  $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 
 format:  ## lay out the C files
-	clang-format -i $(SOURCES) host/main.c $(HEADERS)
+	clang-format -i $(SOURCES) $(COMMAND) $(HEADERS)
 
 install: all  ## install to DESTDIR/PREFIX
 	install -D $(BIN)/neap $(DESTDIR)$(PREFIX)/bin/neap
@@ -166,4 +167,4 @@ clean:  ## remove what was built
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
--include $(OBJECTS:.o=.d) $(BUILD)/host/main.d
+-include $(OBJECTS:.o=.d) $(COMMAND:%.c=$(BUILD)/%.d)

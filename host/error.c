@@ -35,6 +35,19 @@ int neap__error_set(struct neap__error *e, enum neap__kind kind, const char *for
   return -1;
 }
 
+// Sets a field to a text without its secrets.
+static void set_text(lua_State *L, const char *field, const char *value) {
+  char text[512];
+  if (!strstr(value, "://")) {
+    if (*value) lua_pushstring(L, value), lua_setfield(L, -2, field);
+    return;
+  }
+  snprintf(text, sizeof text - 4, "%s", value);
+  neap__redact(text);
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
 static void set_string(lua_State *L, const char *field, const char *value) {
   if (!value || !*value) return;
   lua_pushstring(L, value);
@@ -57,10 +70,10 @@ void neap__error_push(lua_State *L, const struct neap__error *e) {
   luaL_checkstack(L, 4, NULL);
   lua_createtable(L, 0, 8);
   set_string(L, "kind", kinds[e->kind]);
-  set_string(L, "message", e->message);
+  set_text(L, "message", e->message);
   set_string(L, "store", e->store);
   set_string(L, "code", e->code);
-  set_string(L, "detail", e->detail);
+  set_text(L, "detail", e->detail);
   if (e->status) {
     lua_pushinteger(L, e->status);
     lua_setfield(L, -2, "status");

@@ -1,35 +1,62 @@
 // main.c: the command. It uses nothing but neap.h and Lua's own API.
 #include <lauxlib.h>
 #include <lua.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "edit.h"
 #include "neap.h"
 
-enum { DONE = 0, FAILED = 1, USAGE = 2 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, SIGNALLED = 128 };
 
 static const char usage[] =
     "usage: neap [options] script.lua [args]   run a script (- reads standard input)\n"
     "       neap [options] -e 'code' [args]    run code\n"
+    "       neap [options]                     type Lua: history, completion, results are printed\n"
     "       neap --busted [args]               run specs with busted, inside neap\n"
     "options:\n"
     "  --lua-dir DIR   Lua modules in DIR win over the embedded ones\n"
+    "  --dump-lua DIR  write the embedded Lua modules to DIR\n"
     "  --version       print the version\n"
-    "  --help          print this text\n";
+    "  --help          print this text\n"
+    "exit codes: 0 done, 1 the script failed, 2 wrong use, 128+n ended by signal n\n";
 
 static const char busted[] = "require 'busted.runner' ({ standalone = false })";
+static const char repl[] = "require 'neap.repl'.run(require 'neap.edit')";
+static const char dump[] = "require 'neap.dump' (arg[1])";
 
 struct command {
-  const char *code, *script, *lua_dir;
+  const char *code, *name, *script, *lua_dir;
   char **argv;
   int argc, first;  // first: index of the first argument of the script
 };
 
+static neap *running;                      // for the signal handler
+static volatile sig_atomic_t signal_seen;  // its number
+
+// The tasks get a second to end. What is stuck longer, or a second signal, ends the process.
+static void on_signal(int number) {
+  if (signal_seen || number == SIGALRM) _exit(SIGNALLED + (signal_seen ? signal_seen : number));
+  signal_seen = number;
+  neap_stop(running);
+  alarm(1);
+}
+
+static void catch_signals(neap *h) {
+  struct sigaction action = {.sa_handler = on_signal};
+  running = h;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGALRM, &action, NULL);
+}
+
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud;
   (void)task;
-  (void)kind;
+  if (signal_seen && strcmp(kind, "cancelled") == 0) return;
+  fflush(stdout);
   fprintf(stderr, "neap: %s\n%s%s", message, traceback, *traceback ? "\n" : "");
 }
 
@@ -38,23 +65,45 @@ static int complain(const char *what, const char *value) {
   return USAGE;
 }
 
-// Reads the options. Returns -1 to go on, else the exit code.
+static void set_code(struct command *c, const char *code, const char *name) {
+  c->code = code;
+  c->name = name;
+}
+
+// Reads one option at argv[*i]. Returns -1 to go on, else the exit code.
+static int parse_option(struct command *c, int *i) {
+  const char *arg = c->argv[*i];
+  if (strcmp(arg, "--version") == 0) return puts("neap " NEAP_VERSION), DONE;
+  if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) return fputs(usage, stdout), DONE;
+  if (strcmp(arg, "--busted") == 0) return set_code(c, busted, "=busted"), -1;
+  if (strcmp(arg, "-e") && strcmp(arg, "--lua-dir") && strcmp(arg, "--dump-lua")) return complain("unknown option ", arg);
+  if (*i + 1 == c->argc) return complain("a value is missing after ", arg);
+  if (strcmp(arg, "--dump-lua") == 0) return set_code(c, dump, "=dump"), -1;
+  const char *value = c->argv[++*i];
+  if (strcmp(arg, "-e") == 0)
+    set_code(c, value, "=-e");
+  else
+    c->lua_dir = value;
+  return -1;
+}
+
 static int parse(struct command *c) {
   int i = 1;
   for (; i < c->argc && c->argv[i][0] == '-' && c->argv[i][1]; i++) {
-    const char *arg = c->argv[i];
-    if (strcmp(arg, "--version") == 0) return puts("neap " NEAP_VERSION), DONE;
-    if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) return fputs(usage, stdout), DONE;
-    if (strcmp(arg, "--busted") == 0) {
-      c->code = busted;
+    int code = parse_option(c, &i);
+    if (code >= 0) return code;
+    if (c->code == busted || c->code == dump) {  // what follows is theirs
+      i++;
       break;
     }
-    if (strcmp(arg, "-e") != 0 && strcmp(arg, "--lua-dir") != 0) return complain("unknown option ", arg);
-    if (i + 1 == c->argc) return complain("a value is missing after ", arg);
-    *(arg[1] == 'e' ? &c->code : &c->lua_dir) = c->argv[++i];
   }
-  if (c->code == busted) i++;
   if (!c->code && i < c->argc) c->script = c->argv[i++];
+  if (!c->code && !c->script) {
+    if (isatty(STDIN_FILENO))
+      set_code(c, repl, "=repl");
+    else
+      c->script = "-";
+  }
   c->first = i;
   return -1;
 }
@@ -73,9 +122,22 @@ static int set_arg(lua_State *L) {
   return 0;
 }
 
-static int start(neap *h, const struct command *c) {
-  if (c->code) return neap_spawn(h, c->code, strlen(c->code), c->code == busted ? "=busted" : "=-e", NULL);
-  return neap_spawn_file(h, c->script ? c->script : "-", NULL);
+static int start(neap *h, struct command *c) {
+  lua_State *L = neap_lua(h);
+  lua_pushcfunction(L, set_arg);
+  lua_pushlightuserdata(L, c);
+  lua_call(L, 1, 0);
+  if (c->code == repl && neap_register(h, "neap.edit", luaopen_neap_edit) != NEAP_OK) return NEAP_ERR;
+  return c->code ? neap_spawn(h, c->code, strlen(c->code), c->name, NULL) : neap_spawn_file(h, c->script, NULL);
+}
+
+static int run(neap *h, struct command *c) {
+  int status = start(h, c);
+  if (status == NEAP_OK) status = neap_run(h);
+  if (signal_seen) return SIGNALLED + signal_seen;
+  if (*neap_message(h)) fprintf(stderr, "neap: %s\n", neap_message(h));
+  if (status == NEAP_OK && neap_exit_code(h) >= 0) return neap_exit_code(h);
+  return status == NEAP_OK ? DONE : neap_exit_code(h) > 0 ? neap_exit_code(h) : FAILED;
 }
 
 int main(int argc, char **argv) {
@@ -84,20 +146,10 @@ int main(int argc, char **argv) {
   neap *h;
   int code = parse(&c);
   if (code >= 0) return code;
-  if (!c.code && !c.script && isatty(STDIN_FILENO)) return fputs(usage, stderr), USAGE;
   options.lua_dir = c.lua_dir;
   if (neap_open(&h, &options) != NEAP_OK) return complain("cannot start: memory is short", "");
-  lua_pushcfunction(neap_lua(h), set_arg);
-  lua_pushlightuserdata(neap_lua(h), &c);
-  lua_call(neap_lua(h), 1, 0);
-  if (start(h, &c) != NEAP_OK) {
-    fprintf(stderr, "neap: %s\n", neap_message(h));
-    code = FAILED;
-  } else {
-    code = neap_run(h) == NEAP_OK ? DONE : FAILED;
-    if (*neap_message(h)) fprintf(stderr, "neap: %s\n", neap_message(h));
-    if (neap_exit_code(h) >= 0) code = neap_exit_code(h);
-  }
+  catch_signals(h);
+  code = run(h, &c);
   neap_close(&h);
   return code;
 }

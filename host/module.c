@@ -26,6 +26,16 @@ static bool load_file(lua_State *L, const char *dir, const char *name) {
   return false;
 }
 
+// host.sources() -> { file = text } of the embedded modules
+int neap__module_sources(lua_State *L) {
+  lua_newtable(L);
+  for (const struct neap__source *s = neap__sources; s->name; s++) {
+    lua_pushlstring(L, s->text, s->len);
+    lua_setfield(L, -2, s->file);
+  }
+  return 1;
+}
+
 static int search(lua_State *L) {
   const char *name = luaL_checkstring(L, 1), *dir = neap__host(L)->options.lua_dir;
   if (dir && load_file(L, dir, name)) return 1;

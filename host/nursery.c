@@ -264,7 +264,8 @@ static int host_check(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"spawn", host_spawn}, {"all", host_all}, {"race", host_race},       {"timeout", host_timeout},
     {"sleep", host_sleep}, {"try", host_try}, {"is", neap__error_is},    {"error", neap__error_new},
-    {"check", host_check}, {"has_module", neap__module_exists},          {NULL, NULL},
+    {"check", host_check}, {"has_module", neap__module_exists},
+    {"sources", neap__module_sources}, {"log_write", neap__log_write}, {NULL, NULL},
 };
 
 static void finalized(lua_State *L, const char *tname, lua_CFunction gc) {

@@ -1,0 +1,70 @@
+// edit.c: line editing for the REPL, over libedit. Part of the command only; main.c makes it known to `require`.
+#include "edit.h"
+
+#include <editline/readline.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+static lua_State *completing;  // the state that reads a line: libedit has one terminal and passes no argument through
+
+// Asks the Lua function at index 2 of edit.readline for the `n`-th completion of a word.
+static char *complete(const char *word, int n) {
+  lua_State *L = completing;
+  char *found = NULL;
+  lua_pushvalue(L, 2);
+  lua_pushstring(L, word);
+  lua_pushinteger(L, n + 1);
+  if (lua_pcall(L, 2, 1, 0) == LUA_OK && lua_isstring(L, -1)) found = strdup(lua_tostring(L, -1));
+  lua_pop(L, 1);
+  return found;
+}
+
+static char **attempt(const char *word, int start, int end) {
+  (void)start;
+  (void)end;
+  rl_attempted_completion_over = 1;
+  rl_completion_append_character = '\0';
+  return rl_completion_matches(word, complete);
+}
+
+// edit.readline(prompt, complete) -> line, or nil at the end of input
+//   complete(word, n) gives the n-th completion of a word, or nil.
+static int edit_readline(lua_State *L) {
+  const char *prompt = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  luaL_checkstack(L, 8, NULL);
+  completing = L;
+  char *line = readline(prompt);
+  completing = NULL;
+  if (!line) return luaL_pushfail(L), 1;
+  lua_pushstring(L, line);
+  if (*line) add_history(line);
+  free(line);
+  return 1;
+}
+
+// edit.read_history(path), edit.write_history(path)
+static int edit_read_history(lua_State *L) {
+  lua_pushboolean(L, read_history(luaL_checkstring(L, 1)) == 0);
+  return 1;
+}
+
+static int edit_write_history(lua_State *L) {
+  stifle_history(1000);
+  lua_pushboolean(L, write_history(luaL_checkstring(L, 1)) == 0);
+  return 1;
+}
+
+int luaopen_neap_edit(lua_State *L) {
+  static const luaL_Reg functions[] = {{"readline", edit_readline},
+                                       {"read_history", edit_read_history},
+                                       {"write_history", edit_write_history},
+                                       {NULL, NULL}};
+  static char separators[] = " \t\n\"\\'`@$><=;|&{}()[]#+-*/%^~,";
+  rl_initialize();
+  rl_attempted_completion_function = attempt;
+  rl_basic_word_break_characters = separators;
+  luaL_newlib(L, functions);
+  return 1;
+}
