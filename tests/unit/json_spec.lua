@@ -36,8 +36,10 @@ describe("json.decode", function()
   end)
 
   it("reads a number with a fraction or an exponent as a float where that is exact", function()
-    for text, value in pairs { ["1.0"] = 1.0, ["0.1"] = 0.1, ["1e2"] = 100.0, ["-2.5E-3"] = -0.0025, ["5e-324"] = 5e-324,
-                               ["1.7976931348623157e308"] = 1.7976931348623157e308, ["0e99999"] = 0.0 } do
+    for text, value in pairs {
+      ["1.0"] = 1.0, ["0.1"] = 0.1, ["1e2"] = 100.0, ["-2.5E-3"] = -0.0025, ["5e-324"] = 5e-324,
+      ["1.7976931348623157e308"] = 1.7976931348623157e308, ["0e99999"] = 0.0,
+    } do
       assert.equal("float", math.type(json.decode(text)))
       assert.equal(value, json.decode(text))
     end
@@ -66,9 +68,11 @@ describe("json.decode", function()
   end)
 
   it("refuses what is no JSON", function()
-    for _, text in ipairs { "", " ", "[1,]", "[1", "{,}", '{"a"}', '{"a":}', "{1:2}", "tru", "nulls", "01", "1.", ".5", "1e",
-                            "+1", "-", "0x10", "NaN", "Infinity", "[1]]", "'a'", '"a', '"\\x"', '"\\u12"', "\xef\xbb\xbf1",
-                            "1e99999999999", "-1e99999999999", "\0", '"a\nb"' } do
+    for _, text in ipairs {
+      "", " ", "[1,]", "[1", "{,}", '{"a"}', '{"a":}', "{1:2}", "tru", "nulls", "01", "1.", ".5", "1e", "+1", "-", "0x10",
+      "NaN", "Infinity", "[1]]", "'a'", '"a', '"\\x"', '"\\u12"', "\xef\xbb\xbf1", "1e99999999999", "-1e99999999999", "\0",
+      '"a\nb"',
+    } do
       fault(json.decode, text)
     end
   end)
@@ -127,7 +131,8 @@ describe("json.encode", function()
   end)
 
   it("tells integers from floats", function()
-    assert.equal("[1,1.0,-0.0,1e+22,0.0001,1e-05,123456.789]", json.encode { 1, 1.0, -0.0, 1e22, 1e-4, 1e-5, 123456.789 })
+    local numbers = { 1, 1.0, -0.0, 1e22, 1e-4, 1e-5, 123456.789 }
+    assert.equal("[1,1.0,-0.0,1e+22,0.0001,1e-05,123456.789]", json.encode(numbers))
   end)
 
   it("writes the shortest digits that read back", function()
@@ -171,7 +176,8 @@ describe("json.encode", function()
   end)
 
   it("indents", function()
-    assert.equal('{\n  "a": [\n    1,\n    2\n  ],\n  "b": {}\n}', json.encode({ b = {}, a = { 1, 2 } }, { indent = 2 }))
+    local text = json.encode({ b = {}, a = { 1, 2 } }, { indent = 2 })
+    assert.equal('{\n  "a": [\n    1,\n    2\n  ],\n  "b": {}\n}', text)
   end)
 
   it("writes bytes as base64, points and sets plainly", function()
@@ -181,7 +187,8 @@ describe("json.encode", function()
   end)
 
   it("names what it cannot write, and where it is", function()
-    assert.match("a function (at data.items[3].f)", fault(json.encode, { data = { items = { 1, 2, { f = print } } } }), 1, true)
+    local deep = { data = { items = { 1, 2, { f = print } } } }
+    assert.match("a function (at data.items[3].f)", fault(json.encode, deep), 1, true)
     assert.match("NaN is no number of JSON (at [2])", fault(json.encode, { 1, 0 / 0 }), 1, true)
     assert.match('infinity is no number of JSON (at ["a b"])', fault(json.encode, { ["a b"] = math.huge }), 1, true)
     assert.match("not valid UTF-8", fault(json.encode, "\xff"), 1, true)
