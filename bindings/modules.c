@@ -4,7 +4,12 @@
 
 const luaL_Reg neap__modules[] = {
     {"neap.bytes", luaopen_neap_bytes},
+    {"neap.date", luaopen_neap_date},
+    {"neap.datetime", luaopen_neap_datetime},
+    {"neap.decimal", luaopen_neap_decimal},
     {"neap.json", luaopen_neap_json},
     {"neap.marks", luaopen_neap_marks},
+    {"neap.now", luaopen_neap_now},
+    {"neap.uuid", luaopen_neap_uuid},
     {NULL, NULL},
 };

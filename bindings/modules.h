@@ -5,9 +5,14 @@
 #include <lua.h>
 
 int luaopen_neap_bytes(lua_State *L);
+int luaopen_neap_date(lua_State *L);
+int luaopen_neap_datetime(lua_State *L);
+int luaopen_neap_decimal(lua_State *L);
 int luaopen_neap_json(lua_State *L);
 int luaopen_neap_marks(lua_State *L);
+int luaopen_neap_now(lua_State *L);
 int luaopen_neap_sql(lua_State *L);
+int luaopen_neap_uuid(lua_State *L);
 int luaopen_neap_view(lua_State *L);
 
 #endif
