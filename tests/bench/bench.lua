@@ -7,8 +7,8 @@
 --       { "lua-cjson", "lua5.4 tests/bench/json.lua decode", needs = "lua5.4 -lcjson -e ''" } },
 --   }
 --
--- A contender is a command that measures itself and prints seconds (a line; bytes where unit = "bytes"). Each round runs
--- all of them, so that what the machine does meanwhile meets them alike; ratios are ours over theirs, taken within a round.
+-- A contender is a command that measures itself and prints seconds (or bytes, where unit = "bytes"). Each round runs all
+-- of them, so that what the machine does meanwhile meets them alike; ratios are ours over theirs, taken within a round.
 -- {bin} and {build} are the folders of the build. at_most beside a peer is the target of that ratio, beside the line a
 -- target in its own unit. A contender whose `needs` fails is left out, and a line says so.
 local ROUNDS = 7

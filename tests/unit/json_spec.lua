@@ -69,9 +69,9 @@ describe("json.decode", function()
 
   it("refuses what is no JSON", function()
     for _, text in ipairs {
-      "", " ", "[1,]", "[1", "{,}", '{"a"}', '{"a":}', "{1:2}", "tru", "nulls", "01", "1.", ".5", "1e", "+1", "-", "0x10",
-      "NaN", "Infinity", "[1]]", "'a'", '"a', '"\\x"', '"\\u12"', "\xef\xbb\xbf1", "1e99999999999", "-1e99999999999", "\0",
-      '"a\nb"',
+      "", " ", "[1,]", "[1", "{,}", '{"a"}', '{"a":}', "{1:2}", "tru", "nulls", "01", "1.", ".5", "1e", "+1", "-",
+      "0x10", "NaN", "Infinity", "[1]]", "'a'", '"a', '"\\x"', '"\\u12"', "\xef\xbb\xbf1", "1e99999999999", "-1e99999999999",
+      "\0", '"a\nb"',
     } do
       fault(json.decode, text)
     end
