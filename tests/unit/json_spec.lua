@@ -45,6 +45,13 @@ describe("json.decode", function()
     end
   end)
 
+  it("reads a number that no float is as a decimal, with all its digits", function()
+    for _, text in ipairs { "12345678901234567890.10", "0.1000000000000000055", "18446744073709551616" } do
+      assert.equal(neap.decimal(text), json.decode(text))
+      assert.equal(text, json.encode(json.decode(text)))
+    end
+  end)
+
   it("reads escapes and surrogate pairs", function()
     assert.equal('"\\/\b\f\n\r\té🌊\0', json.decode [["\"\\\/\b\f\n\r\t\u00e9\uD83C\uDF0A\u0000"]])
   end)
@@ -178,6 +185,11 @@ describe("json.encode", function()
   it("indents", function()
     local text = json.encode({ b = {}, a = { 1, 2 } }, { indent = 2 })
     assert.equal('{\n  "a": [\n    1,\n    2\n  ],\n  "b": {}\n}', text)
+  end)
+
+  it("writes decimals with their digits and times as ISO 8601", function()
+    local at = neap.datetime "2015-07-20T09:05:57.463255+00:00"
+    assert.equal('[1.10,"2015-07-20T09:05:57.463255+00:00"]', json.encode { neap.decimal "1.10", at })
   end)
 
   it("writes bytes as base64, points and sets plainly", function()
