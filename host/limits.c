@@ -60,7 +60,7 @@ static void charge(lua_State *L, neap *h, struct neap__task *t, unsigned n) {
 
 static void told_to_stop(lua_State *L, neap *h, struct neap__task *t) {
   int64_t now = neap__now_us();
-  if (h->stopped_at && now - h->stopped_at < STOP_AGAIN_US) return;
+  if (t->cancelled && now - h->stopped_at < STOP_AGAIN_US) return;
   h->stopped_at = now;
   t->cancelled = true;
   neap__fail(L, NEAP_CANCELLED, "the program was told to stop");

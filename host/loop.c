@@ -9,7 +9,7 @@ struct neap__loop {
   uv_timer_t timer;   // armed for the earliest of `timers`
   uv_async_t async;
   struct neap__timer *timers;
-  bool own_loop;
+  bool own_loop, fired;  // fired: a timer was due in this pass
 };
 
 // ---- The heap of timers ----
@@ -50,9 +50,7 @@ static struct neap__timer *meld_all(struct neap__timer *list) {
   return root;
 }
 
-static void on_timer(uv_timer_t *handle) {
-  (void)handle;  // neap__loop_poll fires what is due
-}
+static void on_timer(uv_timer_t *handle);
 
 static void arm(struct neap__loop *e) {
   if (!e->timers) {
@@ -88,16 +86,15 @@ void neap__timer_stop(neap *h, struct neap__timer *t) {
   e->timers = meld(e->timers, meld_all(t->child));
 }
 
-// Whether any was due.
-static bool fire_due(neap *h) {
+static void on_timer(uv_timer_t *handle) {
+  neap *h = handle->data;
   struct neap__timer *t;
-  bool fired = false;
   while ((t = h->events->timers) != NULL && t->at <= neap__now_ms(h)) {
     neap__timer_stop(h, t);
     t->fire(t);
-    fired = true;
+    h->events->fired = true;
   }
-  return fired;
+  arm(h->events);
 }
 
 // ---- The loop ----
@@ -117,6 +114,7 @@ int neap__loop_open(neap *h) {
   h->loop = e->own_loop ? &e->own : h->options.loop;
   h->events = e;
   uv_timer_init(h->loop, &e->timer);
+  e->timer.data = h;
   if (uv_async_init(h->loop, &e->async, on_wake) != 0) {
     uv_close((uv_handle_t *)&e->timer, NULL);
     uv_run(h->loop, UV_RUN_NOWAIT);
@@ -132,6 +130,7 @@ int neap__loop_open(neap *h) {
 void neap__loop_close(neap *h) {
   struct neap__loop *e = h->events;
   if (!e) return;
+  while (e->timers) neap__timer_stop(h, e->timers);
   uv_close((uv_handle_t *)&e->timer, NULL);
   uv_close((uv_handle_t *)&e->async, NULL);
   if (e->own_loop) {
@@ -148,8 +147,9 @@ bool neap__loop_poll(neap *h, bool block) {
   struct neap__loop *e = h->events;
   uv_update_time(h->loop);
   if (e->timers && block) arm(e);
+  e->fired = false;
   uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-  return fire_due(h) || h->ready || h->later || uv_loop_alive(h->loop);
+  return e->fired || h->ready || h->later || uv_loop_alive(h->loop);
 }
 
 void neap__loop_wake(neap *h) {

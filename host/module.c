@@ -173,9 +173,8 @@ static void preload(lua_State *L, const luaL_Reg *list) {
   }
 }
 
-void neap__module_open(neap *h, lua_State *L) {
+void neap__module_open(lua_State *L) {
   static const luaL_Reg own[] = {{"neap.host", luaopen_neap_host}, {NULL, NULL}};
-  (void)h;
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   preload(L, own);
   preload(L, neap__modules);
@@ -188,4 +187,16 @@ void neap__module_open(neap *h, lua_State *L) {
   lua_pushcfunction(L, search);
   lua_rawseti(L, -2, 2);
   lua_pop(L, 3);
+}
+
+// What `require "neap"` calls in a stock lua5.4 that finds neap.so. It pumps its loop in place, and leaves Lua's own
+// functions alone until neap.install().
+NEAP_API int luaopen_neap(lua_State *L) {
+  neap *h = neap__host(L);
+  if ((!h || !neap__loop(h)) && neap_attach(&h, L, NULL) != NEAP_OK) return luaL_error(L, "neap: not enough memory");
+  const struct neap__source *s = source_find("neap");
+  if (luaL_loadbufferx(L, s->text, s->len, "@neap/init.lua", "t") != LUA_OK) return lua_error(L);
+  lua_pushliteral(L, "neap");
+  lua_call(L, 1, 1);
+  return 1;
 }

@@ -105,6 +105,8 @@ NEAP_API int neap_register(neap *, const char *module, int (*open)(struct lua_St
 // The last failure of a call on this host, "" if none.
 NEAP_API const char *neap_message(neap *);
 NEAP_API struct lua_State *neap_lua(neap *);
+// The module for a stock Lua: `require "neap"` finds it in neap.so.
+NEAP_API int luaopen_neap(struct lua_State *);
 // Cancels all tasks, drains the loop, frees everything and sets *host to NULL.
 NEAP_API void neap_close(neap **host);
 

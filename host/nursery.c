@@ -243,6 +243,17 @@ static int host_try(lua_State *L) {
   return tried(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, tried), 0);
 }
 
+// neap.install()
+//   In a stock Lua: puts neap's pcall, xpcall, require and coroutine functions in place of Lua's, so that waits pass through
+//   them. In neap's own states they are there already.
+static int host_install(lua_State *L) {
+  if (!neap__host(L)->owned) {
+    neap__coroutine_install(L);
+    neap__module_install(L);
+  }
+  return 0;
+}
+
 // host.check("table" | "count" | "function", value, name)
 //   For the parts of neap that are written in Lua: raises `usage`, naming the argument.
 static int host_check(lua_State *L) {
@@ -264,7 +275,7 @@ static int host_check(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"spawn", host_spawn}, {"all", host_all}, {"race", host_race},       {"timeout", host_timeout},
     {"sleep", host_sleep}, {"try", host_try}, {"is", neap__error_is},    {"error", neap__error_new},
-    {"check", host_check}, {"has_module", neap__module_exists},
+    {"check", host_check}, {"install", host_install}, {"has_module", neap__module_exists},
     {"sources", neap__module_sources}, {"log_write", neap__log_write}, {NULL, NULL},
 };
 

@@ -90,7 +90,7 @@ static int open_state(lua_State *L) {
   neap__task_open(L);
   neap__failure_open(L);
   neap__coroutine_open(L);
-  neap__module_open(h, L);
+  neap__module_open(L);
   if (!h->owned) return 0;
   neap__coroutine_install(L);
   neap__module_install(L);
@@ -104,9 +104,12 @@ static uint64_t shuffle_seed(void) {
   return seed && *seed ? strtoull(seed, NULL, 0) * 2 + 1 : 0;  // never 0, which a xorshift cannot leave
 }
 
-static int copy_options(neap *h, const neap_options *options) {
+static int init(neap *h, const neap_options *options) {
+  h->ready_end = &h->ready;
+  h->exit_code = -1;
+  h->pause_at = h->step_ends = INT64_MAX;
+  h->shuffle = shuffle_seed();
   if (!options) return NEAP_OK;
-  if (options->size != sizeof *options) return NEAP_EABI;
   h->options = *options;
   if (options->lua_dir && !(h->options.lua_dir = strdup(options->lua_dir))) return NEAP_ENOMEM;
   return NEAP_OK;
@@ -115,13 +118,10 @@ static int copy_options(neap *h, const neap_options *options) {
 int neap_open(neap **out, const neap_options *options) {
   if (!out) return NEAP_EARG;
   neap *h = *out = NULL;
+  if (options && options->size != sizeof *options) return NEAP_EABI;
   if (!(h = calloc(1, sizeof *h))) return NEAP_ENOMEM;
-  h->ready_end = &h->ready;
   h->owned = true;
-  h->exit_code = -1;
-  h->pause_at = h->step_ends = INT64_MAX;
-  h->shuffle = shuffle_seed();
-  int status = copy_options(h, options);
+  int status = init(h, options);
   if (status == NEAP_OK && !(h->L = lua_newstate(allocate, h))) status = NEAP_ENOMEM;
   if (status == NEAP_OK) status = neap__loop_open(h);
   if (status == NEAP_OK) {
@@ -134,6 +134,46 @@ int neap_open(neap **out, const neap_options *options) {
   return status;
 }
 
+static void shut(neap *h);
+
+static int attached_gc(lua_State *L) {
+  shut(lua_touserdata(L, 1));
+  return 0;
+}
+
+// The host of a foreign state is memory of that state, so that operations may be collected after neap_close.
+static int attach(lua_State *L) {
+  const neap_options *options = lua_touserdata(L, 1);
+  neap *h = memset(lua_newuserdatauv(L, sizeof *h, 0), 0, sizeof *h);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, attached_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  h->L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  if (init(h, options) != NEAP_OK || neap__loop_open(h) != NEAP_OK) return luaL_error(L, "not enough memory");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+  return open_state(L);
+}
+
+int neap_attach(neap **out, lua_State *L, const neap_options *options) {
+  if (!out || !L) return NEAP_EARG;
+  *out = NULL;
+  if (options && options->size != sizeof *options) return NEAP_EABI;
+  const neap_options *o = options;
+  if (o && (o->alloc || o->max_memory || o->flags || o->max_instructions || o->slice_us)) return NEAP_EARG;
+  if (!lua_checkstack(L, 8)) return NEAP_ENOMEM;
+  neap *h = neap__host(L);
+  if (h && h->events) return NEAP_EARG;  // it has a host already
+  lua_pushcfunction(L, attach);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)options);
+  int status = lua_pcall(L, 1, 0, 0);
+  if (status != LUA_OK) lua_pop(L, 1);
+  *out = status == LUA_OK ? neap__host(L) : NULL;
+  return status == LUA_OK ? NEAP_OK : NEAP_ENOMEM;
+}
+
 // Cancels the tasks and runs them to their end; what then still waits for nothing is dropped.
 static void drain(neap *h) {
   if (!h->L || !h->events) return;
@@ -144,17 +184,23 @@ static void drain(neap *h) {
   }
 }
 
-void neap_close(neap **host) {
-  neap *h = host ? *host : NULL;
-  if (!h) return;
-  *host = NULL;
+// Ends everything but the memory of the host itself. Harmless when called again.
+static void shut(neap *h) {
   drain(h);
   for (struct neap__closer *c; (c = h->closers) != NULL;) {
     neap__closer_remove(c);
     c->close(c);
   }
-  if (h->L) lua_close(h->L);
+  if (h->owned && h->L) lua_close(h->L);
   neap__loop_close(h);
   free((void *)(uintptr_t)h->options.lua_dir);
-  free(h);
+  h->options.lua_dir = NULL;
+}
+
+void neap_close(neap **host) {
+  neap *h = host ? *host : NULL;
+  if (!h) return;
+  *host = NULL;
+  shut(h);
+  if (h->owned) free(h);
 }

@@ -186,6 +186,6 @@ extern const luaL_Reg neap__match_functions[];
 
 int luaopen_neap_host(lua_State *L);
 // Sets up package.path's companions: C modules, embedded Lua modules, --lua-dir.
-void neap__module_open(neap *h, lua_State *L);
+void neap__module_open(lua_State *L);
 
 #endif

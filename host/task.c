@@ -59,6 +59,7 @@ void neap__task_wake_later(neap *h) {
 void *neap__op_new(lua_State *L, size_t size, const char *tname, int nuvalue) {
   struct neap__op *op = memset(lua_newuserdatauv(L, size, nuvalue), 0, size);
   op->host = neap__host(L);
+  if (!op->host->events) neap__fail(L, NEAP_USAGE, "the host has been closed");
   luaL_setmetatable(L, tname);
   return op;
 }
@@ -107,6 +108,7 @@ void neap__task_cancel(struct neap__task *t) {
 
 void neap__task_cancel_all(neap *h) {
   h->ending = true;
+  h->stopped_at = neap__now_us();
   for (struct neap__task *t = h->tasks, *next; t; t = next) {
     next = t->live_next;
     neap__task_cancel(t);
