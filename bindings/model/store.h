@@ -125,6 +125,8 @@ void neap__view_shared(lua_State *L, const struct view *view);
 struct view *neap__view_effective(lua_State *L, struct view *view);
 // The condition that the view's scope adds for a model, NULL = none.
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
+// Pushes it, or nil.
+void neap__view_push_scope(lua_State *L, const struct view *view, const struct shape *shape);
 // Remembers the object at idx as it is now, once, if the view has a transaction: called before it is changed by a save.
 void neap__view_touch(lua_State *L, struct view *view, int idx);
 // Puts all objects that were touched back to how they were; keeps what was remembered for the outer transaction instead.

@@ -193,9 +193,14 @@ static void push_undo(lua_State *L, const struct view *view, bool make) {
 
 // The view that began the transaction which `view` is in.
 static const struct view *owner(const struct view *view) {
-  if (view->base) return owner(view->base);
-  while (view->parent && view->parent->level == view->level) view = view->parent;
-  return view;
+  for (;;) {
+    if (view->base)
+      view = view->base;
+    else if (view->parent && view->parent->level == view->level)
+      view = view->parent;
+    else
+      return view;
+  }
 }
 
 void neap__view_touch(lua_State *L, struct view *view, int idx) {
@@ -265,20 +270,37 @@ static void read_persist(lua_State *L, struct view *v) {
   lua_pop(L, 1);
 }
 
-// The condition of the query on top of the stack is the scope of its model from here on. Pops the query.
-static void add_scope(lua_State *L, struct view *v, int kept) {
-  const struct query *q = neap__query_check(L, -1);
+void neap__view_push_scope(lua_State *L, const struct view *view, const struct shape *shape) {
+  const struct condition *c = neap__view_scope(view, shape);
+  if (c)
+    push_live(L, c);
+  else
+    lua_pushnil(L);
+}
+
+// { class, condition }, on top of the stack, is ANDed to what the view has for the model. Pops it.
+static void add_scope(lua_State *L, struct view *v) {
+  int pair = lua_gettop(L);
+  lua_rawgeti(L, pair, 1);
+  const struct class *class = neap__class_check(L, -1);
+  neap__view_push_scope(L, v, class->shape);
+  lua_rawgeti(L, pair, 2);
+  neap__condition_parse(L, pair + 1, pair + 3);
+  const struct condition *c = neap__condition_and(L, pair + 2, lua_gettop(L));
+  remember(L, c);
+  neap__view_keep(L, 3);
   struct scope *s = lua_newuserdatauv(L, sizeof *s, 0);
-  *s = (struct scope){q->class->shape, q->where, v->scopes};
-  lua_rawsetp(L, kept, s);
-  lua_rawsetp(L, kept, q);
+  *s = (struct scope){class->shape, c, v->scopes};
+  neap__view_keep(L, 3);
   v->scopes = s;
+  lua_settop(L, pair - 1);
 }
 
 // view.derive(view, options, scopes) -> view
 //   options  atomic, consistent: booleans; persist: "overwrite" or "update"; timeout: seconds
-//   scopes   a list of queries: their conditions, in place of those of the view, go with all that is done through the view
+//   scopes   a list of { class, condition }: go with all that is done on the class through the view
 static int view_derive(lua_State *L) {
+  lua_settop(L, 3);
   struct view *v = neap__view_child(L, neap__view_effective(L, neap__view_check(L, 1)));
   neap__arg_table(L, 2, "options");
   lua_insert(L, 3);
@@ -287,9 +309,7 @@ static int view_derive(lua_State *L) {
   read_persist(L, v);
   if (lua_getfield(L, 2, "timeout") != LUA_TNIL) v->timeout = neap__arg_seconds(L, -1, "timeout");
   lua_pop(L, 1);
-  lua_getiuservalue(L, 3, UV_KEPT);
-  lua_insert(L, 4);
-  for (lua_Integer i = 1; lua_istable(L, 5) && lua_rawgeti(L, 5, i) != LUA_TNIL; i++) add_scope(L, v, 4);
+  for (lua_Integer i = 1; lua_istable(L, 4) && lua_rawgeti(L, 4, i) != LUA_TNIL; i++) add_scope(L, v);
   lua_settop(L, 3);
   return 1;
 }

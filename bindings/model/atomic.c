@@ -1,0 +1,149 @@
+// atomic.c: increment, append and their like: one statement in the store, whose result the object then holds.
+#include <string.h>
+
+#include "model/save.h"
+#include "value/datetime.h"
+
+enum { A_OBJECT = 1, A_VERB, A_PATH, A_VALUE, A_JOB, A_CLASS, A_COLUMN };  // then anchors, and on top the rows
+
+struct atomic {
+  struct view *view;
+  const struct shape *shape;
+  struct write write;
+  struct change changes[2];
+  struct cell key[4], computed[8], cells[8];
+  int columns[8];            // of the cells that come back
+  uint64_t bits[];           // sent, returning, changed by the pipeline
+};
+
+static const char *const verbs[] = {"set", "unset", "increment", "append", "add_unique", "pull", NULL};
+
+static bool takes_list(enum change_kind kind) {
+  return kind == CHANGE_APPEND || kind == CHANGE_ADD_UNIQUE || kind == CHANGE_PULL;
+}
+
+static bool is_number(const struct type *t) {
+  return !t || t->kind == TYPE_INTEGER || t->kind == TYPE_NUMBER || t->kind == TYPE_DECIMAL || t->kind == TYPE_JSON;
+}
+
+static bool is_list(const struct type *t) {
+  return !t || t->kind == TYPE_LIST || t->kind == TYPE_SET || t->kind == TYPE_JSON;
+}
+
+static void check_place(lua_State *L, const struct shape *shape, const struct place *place, enum change_kind kind) {
+  const char *path = lua_tostring(L, A_PATH), *verb = verbs[kind];
+  if (place->field->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s is a key and does not change", shape->model, path);
+  if (kind == CHANGE_INCREMENT && !is_number(place->type))
+    neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; only numbers can be incremented", shape->model, path, neap__type_name(place->type->kind));
+  if (takes_list(kind) && !is_list(place->type))
+    neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; %s needs a list or a set", shape->model, path, neap__type_name(place->type->kind), verb);
+}
+
+// Reads the value at A_VALUE for the place, leaving what anchors it.
+static void read_value(lua_State *L, const struct place *place, struct change *change) {
+  struct neap__error e;
+  int status;
+  if (change->kind == CHANGE_UNSET) return;
+  if (change->kind == CHANGE_INCREMENT && place->type && place->type->kind != TYPE_JSON)
+    status = neap__check_operand(L, place->type, A_VALUE, &change->cell, &e);
+  else if (place->type && change->kind != CHANGE_INCREMENT)
+    status = neap__check_type(L, place->type, lua_tostring(L, A_PATH), A_VALUE, &change->cell, &e);
+  else
+    status = neap__cell_read(L, A_VALUE, &change->cell, &e);
+  if (status < 0) neap__raise(L, &e);
+  if (status > 0) neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by a value of type %s", lua_tostring(L, A_PATH), luaL_typename(L, A_VALUE));
+}
+
+static void set_bit(uint64_t *bits, int i) {
+  bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+// What changes along with it: the version and the times of saving.
+static void add_companions(struct atomic *a, size_t words) {
+  uint64_t *returning = a->bits + words, *stamped = returning + words;
+  int n = 0;
+  for (int i = 0; i < a->shape->ncolumns; i++) {
+    const struct field *f = a->shape->columns[i];
+    if (!(f->flags & FIELD_AUTO_NOW) || n == 4) continue;
+    int64_t us = neap__datetime_now();
+    a->computed[n++] = f->type.kind == TYPE_DATE ? (struct cell){.i = us / INT64_C(86400000000), .kind = CELL_DATE}
+                                                 : (struct cell){.i = us, .kind = CELL_DATETIME};
+    set_bit(stamped, i);
+    set_bit(returning, i);
+  }
+  a->write.columns = stamped;
+  a->write.cells = a->computed;
+  if (a->shape->version < 0) return;
+  const struct field *f = a->shape->columns[a->shape->version];
+  a->changes[a->write.nchanges++] = (struct change){.kind = CHANGE_INCREMENT, .place = {.field = f, .type = &f->type},
+                                                    .cell = {.i = 1, .kind = CELL_INTEGER}};
+  set_bit(returning, a->shape->version);
+}
+
+static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
+  struct atomic *a = lua_touserdata(L, A_JOB);
+  struct rows *rows = lua_touserdata(L, (int)ctx);
+  (void)status;
+  enum rows_state state = rows->next(rows, a->cells);
+  if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, atomic_done);
+  if (state == ROWS_ROW) {
+    neap__view_touch(L, a->view, A_OBJECT);
+    neap__object_confirm(L, A_OBJECT, a->bits, a->cells, a->columns, rows->ncells);
+  }
+  struct neap__error e = rows->error;
+  rows->close(rows);
+  if (state == ROWS_FAILED) {
+    neap__save_describe(L, A_OBJECT, a->shape, &e);
+    return neap__raise(L, &e);
+  }
+  lua_settop(L, A_OBJECT);
+  return 1;
+}
+
+// Fills the write: the place, its companions, the key, and what comes back.
+static void fill(lua_State *L, struct atomic *a, const struct place *place, enum change_kind kind) {
+  size_t words = (size_t)(a->shape->ncolumns + 63) / 64;
+  a->changes[0] = (struct change){.kind = kind, .place = *place};
+  read_value(L, place, &a->changes[0]);
+  a->write.kind = WRITE_UPDATE;
+  a->write.changes = a->changes;
+  a->write.nchanges = 1;
+  set_bit(a->bits, place->field->column);
+  set_bit(a->bits + words, place->field->column);
+  add_companions(a, words);
+  for (int i = 0; i < a->shape->nkeys; i++) neap__object_confirmed(L, A_OBJECT, a->shape->keys[i]->column, &a->key[i]);
+  a->write.key = a->key;
+  a->write.returning = a->bits + words;
+  for (int i = 0, n = 0; i < a->shape->ncolumns; i++)
+    if (a->write.returning[i / 64] >> (i % 64) & 1) a->columns[n++] = i;
+}
+
+// save.change(object, verb, path, value) -> object
+//   verb   set unset increment append add_unique pull
+//   path   a field, or a place inside one: "data.hits"
+//   value  the number, the value, or a list of elements
+static int atomic_change(lua_State *L) {
+  const struct class *class = neap__object_class(neap__object_check(L, A_OBJECT));
+  const struct shape *shape = class->shape;
+  size_t n, words = (size_t)(shape->ncolumns + 63) / 64;
+  enum change_kind kind = (enum change_kind)luaL_checkoption(L, A_VERB, NULL, verbs);
+  const char *path = neap__arg_string(L, A_PATH, "the field", &n);
+  lua_settop(L, A_VALUE);
+  size_t size = sizeof(struct atomic) + 3 * words * sizeof(uint64_t);
+  struct atomic *a = memset(lua_newuserdatauv(L, size, 0), 0, size);
+  a->shape = shape;
+  neap__class_push(L, class);
+  const struct place *place = neap__column_parse(L, A_CLASS, path, n);
+  check_place(L, shape, place, kind);
+  a->view = neap__view_effective(L, class->view);
+  fill(L, a, place, kind);
+  neap__view_push_scope(L, a->view, shape);
+  a->write.condition = neap__condition_test(L, -1);
+  a->view->store->verbs->write(L, a->view, class, &a->write, 1);
+  return atomic_done(L, LUA_OK, lua_gettop(L));
+}
+
+void neap__atomic_register(lua_State *L) {
+  lua_pushcfunction(L, atomic_change);
+  lua_setfield(L, -2, "change");
+}

@@ -1,0 +1,321 @@
+// save.c: writes objects and puts what the store answers into them. Lua's part (hooks, lists, errors of lists) is in
+// lua/neap/save.lua.
+#include "model/save.h"
+
+#include <string.h>
+
+#include "modules.h"
+
+// Stack of a write.
+enum { S_TARGET = 1, S_OPTIONS, S_ERRORS, S_JOB, S_CHUNK, S_ROWS };
+
+// Its state. `extra` is room for the cells of an answer.
+struct job {
+  struct save_options options;
+  struct view *view;
+  bool single;
+  int next, n;               // next object to be planned, and their number
+  int at;                    // entry whose answer comes next
+  lua_Integer changed;       // rows written
+  bool created;              // the last upsert made a new row
+  int ncells;
+  struct cell *cells;
+};
+
+// ---- Faults of one object ----
+
+// Adds { index =, object =, error = } to the errors of the list, or raises the error of a single object.
+static void add_fault(lua_State *L, int object, const struct shape *shape, struct neap__error *e) {
+  neap__save_push(L, object);
+  neap__save_describe(L, lua_gettop(L), shape, e);
+  neap__save_error(L, shape, e);
+  if (lua_isnil(L, S_ERRORS)) {
+    if (neap__object_test(L, S_TARGET)) lua_error(L);
+    lua_newtable(L);
+    lua_replace(L, S_ERRORS);
+  }
+  lua_createtable(L, 0, 3);
+  lua_insert(L, -3);
+  lua_setfield(L, -3, "error");
+  lua_setfield(L, -2, "object");
+  lua_pushinteger(L, object);
+  lua_setfield(L, -2, "index");
+  lua_rawseti(L, S_ERRORS, (lua_Integer)lua_rawlen(L, S_ERRORS) + 1);
+}
+
+// ---- Answers ----
+
+static void confirm(lua_State *L, struct job *job, const struct save_chunk *chunk, const struct save_entry *entry,
+                    const struct rows *rows) {
+  const struct shape *shape = chunk->class->shape;
+  neap__save_push(L, entry->object);
+  int idx = lua_gettop(L), n = entry->ncomputed;
+  neap__view_touch(L, job->view, idx);
+  if (rows->ncells == shape->ncolumns && rows->ncells > 0 && chunk->writes[entry - chunk->entries].returning) {
+    neap__object_confirm(L, idx, entry->sent, job->cells, chunk->columns, rows->ncells);
+  } else {
+    struct cell cells[16];
+    int columns[16];
+    n = n < 14 ? n : 14;
+    memcpy(cells, entry->computed, (size_t)n * sizeof *cells);
+    memcpy(columns, entry->computed_columns, (size_t)n * sizeof *columns);
+    if (rows->ncells == 1) {
+      cells[n] = job->cells[0];
+      columns[n++] = shape->keys[0]->column;
+    }
+    neap__object_confirm(L, idx, entry->sent, cells, columns, n);
+  }
+  lua_pop(L, 1);
+}
+
+static void deleted(lua_State *L, struct job *job, const struct save_entry *entry) {
+  neap__save_push(L, entry->object);
+  neap__view_touch(L, job->view, lua_gettop(L));
+  neap__object_set_state(neap__object_test(L, -1), OBJECT_DELETED);
+  lua_pop(L, 1);
+}
+
+static void take_answer(lua_State *L, struct job *job, const struct save_chunk *chunk, struct rows *rows,
+                        enum rows_state state) {
+  const struct save_entry *entry = &chunk->entries[job->at++];
+  if (state == ROWS_FAILED) {
+    struct neap__error e = rows->error;
+    add_fault(L, entry->object, chunk->class->shape, &e);
+    return;
+  }
+  job->changed += rows->changed > 0;
+  job->created = rows->changed == 1;
+  if (job->options.verb == SAVE_DELETE)
+    deleted(L, job, entry);
+  else
+    confirm(L, job, chunk, entry, rows);
+}
+
+// ---- The loop over chunks ----
+
+static int finish(lua_State *L, const struct job *job) {
+  lua_pushvalue(L, S_ERRORS);
+  lua_pushinteger(L, job->changed);
+  lua_pushboolean(L, job->created);
+  return 3;
+}
+
+static void reserve_cells(lua_State *L, struct job *job, int n) {
+  if (n <= job->ncells) return;
+  job->cells = lua_newuserdatauv(L, (size_t)n * sizeof(struct cell), 0);
+  lua_setiuservalue(L, S_JOB, 1);
+  job->ncells = n;
+}
+
+static struct save_chunk *next_chunk(lua_State *L, struct job *job) {
+  struct save_chunk *chunk = NULL;
+  while (job->next <= job->n) {
+    lua_settop(L, S_JOB);
+    chunk = neap__save_plan(L, job->view, &job->options, &job->next, job->n, add_fault);
+    if (chunk->n > 0) break;
+    chunk = NULL;
+  }
+  if (!chunk) return NULL;
+  reserve_cells(L, job, chunk->class->shape->ncolumns + 1);
+  job->at = 0;
+  job->view->store->verbs->write(L, job->view, chunk->class, chunk->writes, chunk->n);
+  return chunk;
+}
+
+static int write_go_on(lua_State *L, int status, lua_KContext ctx) {
+  struct job *job = lua_touserdata(L, S_JOB);
+  (void)status;
+  for (;;) {
+    struct save_chunk *chunk = lua_touserdata(L, S_CHUNK);
+    struct rows *rows = lua_touserdata(L, S_ROWS);
+    enum rows_state state;
+    while ((state = rows->next(rows, job->cells)) == ROWS_ROW || (state == ROWS_FAILED && !rows->whole)) {
+      take_answer(L, job, chunk, rows, state);
+      if (neap__should_pause(L, 1)) return neap__pause(L, ctx, write_go_on);
+    }
+    if (state == ROWS_WAIT) return neap__await(L, S_ROWS, ctx, write_go_on);
+    struct neap__error e = rows->error;
+    rows->close(rows);
+    if (state == ROWS_FAILED) return neap__raise(L, &e);
+    if (!next_chunk(L, job)) return finish(L, job);
+  }
+}
+
+static bool option(lua_State *L, const char *name, bool otherwise) {
+  if (!lua_istable(L, S_OPTIONS)) return otherwise;
+  if (lua_getfield(L, S_OPTIONS, name) != LUA_TNIL) otherwise = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return otherwise;
+}
+
+// Conditions are kept in user value 2 of the job while the stack is cut to size; S_ERRORS is free until then.
+static void read_options(lua_State *L, struct job *job, enum save_verb verb) {
+  struct save_options *o = &job->options;
+  o->verb = verb;
+  o->atomic = option(L, "atomic", job->view->atomic);
+  o->overwrite = verb == SAVE_SAVE && option(L, "overwrite", job->view->overwrite);
+  o->force = option(L, "force", false);
+  o->returning = option(L, "returning", false);
+  if (lua_istable(L, S_OPTIONS) && lua_getfield(L, S_OPTIONS, "condition") != LUA_TNIL)
+    lua_replace(L, S_OPTIONS), o->condition = S_OPTIONS;
+  if (o->atomic && !(job->view->store->verbs->capabilities & CAN_CONDITIONS))
+    neap__fail(L, NEAP_UNSUPPORTED, "%s cannot save atomically", job->view->store->verbs->name);
+}
+
+// The bits of the columns that the list of names at idx gives, in a userdata that is pushed.
+static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int idx) {
+  size_t bytes = (size_t)(shape->ncolumns + 63) / 64 * sizeof(uint64_t);
+  uint64_t *bits = memset(lua_newuserdatauv(L, bytes, 0), 0, bytes);
+  for (lua_Integer i = 1; lua_rawgeti(L, idx, i) != LUA_TNIL; i++) {
+    size_t n;
+    const char *name = neap__arg_string(L, -1, "each name of the unique fields", &n);
+    const struct field *f = neap__shape_field(shape, name, n);
+    if (!f || f->column < 0) {
+      const char *near = neap__shape_nearest(shape, name, n);
+      neap__fail(L, NEAP_USAGE, "%s has no field \"%s\"%s%s%s", shape->model, name, near ? "; did you mean \"" : "", near ? near : "",
+                 near ? "\"?" : "");
+    }
+    bits[f->column / 64] |= UINT64_C(1) << (f->column % 64);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return bits;
+}
+
+static int start_write(lua_State *L, enum save_verb verb) {
+  lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
+  struct object *single = neap__object_test(L, S_TARGET);
+  if (!single) neap__arg_table(L, S_TARGET, "the list of objects");
+  struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
+  int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
+  const struct object *first = single;
+  if (!first && n > 0) {
+    lua_rawgeti(L, S_TARGET, 1);
+    first = neap__object_check(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  struct job *job = memset(lua_newuserdatauv(L, sizeof *job, 2), 0, sizeof *job);
+  job->single = single != NULL;
+  job->next = 1;
+  job->n = n;
+  if (n == 0) return finish(L, job);
+  job->view = neap__view_effective(L, given ? given : neap__object_class(first)->view);
+  if (verb == SAVE_UPSERT) {
+    neap__arg_table(L, S_OPTIONS, "the list of unique fields");
+    job->options.conflict = read_columns(L, neap__object_class(first)->shape, S_OPTIONS);
+    lua_setiuservalue(L, S_JOB, 2);
+    lua_pushnil(L);
+    lua_replace(L, S_OPTIONS);
+  }
+  read_options(L, job, verb);
+  if (!next_chunk(L, job)) return finish(L, job);
+  return write_go_on(L, LUA_OK, 0);
+}
+
+// save.save(object or list, options, view) -> errors or nil, rows written
+//   options  atomic, overwrite, force, returning: booleans; condition
+// A single object raises its error; of a list the errors come back as { { index =, object =, error = }, ... }.
+static int save_save(lua_State *L) {
+  return start_write(L, SAVE_SAVE);
+}
+
+// save.delete(object or list, options, view) -> errors or nil, rows deleted
+static int save_delete(lua_State *L) {
+  return start_write(L, SAVE_DELETE);
+}
+
+// save.upsert(object, { "email" }) -> nil, rows written, created
+static int save_upsert(lua_State *L) {
+  return start_write(L, SAVE_UPSERT);
+}
+
+// ---- Before: what needs more than the fast path ----
+
+// Whether a pointer of the object at idx holds a new object.
+static bool has_new_pointer(lua_State *L, int idx, const struct shape *shape) {
+  bool found = false;
+  for (int i = 0; i < shape->ncolumns && !found; i++) {
+    if (shape->columns[i]->type.kind != TYPE_POINTER) continue;
+    neap__object_get_related(L, idx, shape->columns[i]);
+    const struct object *o = neap__object_test(L, -1);
+    found = o && neap__object_state(o) == OBJECT_NEW;
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+// save.plain(object or list) -> boolean
+//   True if no model of the objects has hooks and no pointer leads to an object that has to be saved first.
+static int save_plain(lua_State *L) {
+  bool single = neap__object_test(L, 1) != NULL, plain = true;
+  if (!single) neap__arg_table(L, 1, "the list of objects");
+  int n = single ? 1 : (int)lua_rawlen(L, 1);
+  for (int i = 1; i <= n && plain; i++) {
+    neap__save_push(L, i);
+    const struct shape *shape = neap__object_class(neap__object_check(L, -1))->shape;
+    plain = !shape->hooks && !has_new_pointer(L, lua_gettop(L), shape);
+    lua_pop(L, 1);
+  }
+  lua_pushboolean(L, plain);
+  return 1;
+}
+
+// save.hooked(object or list) -> boolean
+static int save_hooked(lua_State *L) {
+  int n = neap__object_test(L, 1) ? 1 : (int)lua_rawlen(L, 1);
+  bool hooked = false;
+  for (int i = 1; i <= n && !hooked; i++) {
+    neap__save_push(L, i);
+    hooked = neap__object_class(neap__object_check(L, -1))->shape->hooks;
+    lua_pop(L, 1);
+  }
+  lua_pushboolean(L, hooked);
+  return 1;
+}
+
+// save.in_transaction(store) -> boolean
+static int save_in_transaction(lua_State *L) {
+  lua_pushboolean(L, neap__view_effective(L, neap__view_check(L, 1))->transaction != NULL);
+  return 1;
+}
+
+// save.pending(object) -> list of { name of the pointer, new object } that have to be saved before it
+static int save_pending(lua_State *L) {
+  const struct shape *shape = neap__object_class(neap__object_check(L, 1))->shape;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (shape->columns[i]->type.kind != TYPE_POINTER) continue;
+    neap__object_get_related(L, 1, shape->columns[i]);
+    const struct object *o = neap__object_test(L, -1);
+    if (o && neap__object_state(o) == OBJECT_NEW) {
+      lua_createtable(L, 2, 0);
+      lua_pushstring(L, shape->columns[i]->name);
+      lua_rawseti(L, -2, 1);
+      lua_pushvalue(L, -2);
+      lua_rawseti(L, -2, 2);
+      lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
+    }
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+// save.store_of(object) -> the store that its class belongs to
+static int save_store_of(lua_State *L) {
+  neap__view_push(L, neap__object_class(neap__object_check(L, 1))->view);
+  return 1;
+}
+
+int luaopen_neap_save_kernel(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"save", save_save},   {"delete", save_delete},   {"upsert", save_upsert},         {"plain", save_plain},
+      {"hooked", save_hooked}, {"in_transaction", save_in_transaction}, {"pending", save_pending}, {"store_of", save_store_of}, {NULL, NULL},
+  };
+  luaL_newlib(L, functions);
+  neap__load_register(L);
+  neap__atomic_register(L);
+  return 1;
+}

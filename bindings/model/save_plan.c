@@ -1,0 +1,320 @@
+// save_plan.c: what has to be written for a list of objects, before anything is sent.
+#include <string.h>
+
+#include "model/save.h"
+#include "value/datetime.h"
+#include "value/uuid.h"
+
+typedef void fault_function(lua_State *L, int object, const struct shape *shape, struct neap__error *e);
+
+// Memory of a chunk, dealt out from the front.
+struct arena {
+  char *at;
+};
+
+static void *deal(struct arena *a, size_t n, size_t size) {
+  void *p = a->at;
+  a->at += (n * size + 7) & ~(size_t)7;
+  return p;
+}
+
+static size_t words(const struct shape *shape) {
+  return (size_t)(shape->ncolumns + 63) / 64;
+}
+
+static void set_bit(uint64_t *bits, int i) {
+  bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static bool has_bit(const uint64_t *bits, int i) {
+  return bits[i / 64] >> (i % 64) & 1;
+}
+
+void neap__save_push(lua_State *L, int index) {
+  if (neap__object_test(L, 1))
+    lua_pushvalue(L, 1);
+  else
+    lua_rawgeti(L, 1, index);
+}
+
+// ---- Columns that the pipeline fills ----
+
+// Fields whose value is made here: versions, times of saving, uuid keys.
+static bool is_computed(const struct field *f) {
+  return (f->flags & (FIELD_VERSION | FIELD_AUTO_NOW | FIELD_AUTO_NOW_ADD)) ||
+         ((f->flags & FIELD_AUTO) && f->type.kind == TYPE_UUID);
+}
+
+static int count_computed(const struct shape *shape) {
+  int n = 0;
+  for (int i = 0; i < shape->ncolumns; i++) n += is_computed(shape->columns[i]);
+  return n;
+}
+
+static struct cell now(const struct field *f) {
+  int64_t us = neap__datetime_now();
+  if (f->type.kind == TYPE_DATE) return (struct cell){.i = us / INT64_C(86400000000), .kind = CELL_DATE};
+  if (f->type.kind == TYPE_TIMESTAMP) us -= us % 1000000;
+  return (struct cell){.i = us, .kind = CELL_DATETIME};
+}
+
+// The value of a computed column for this write; false if it stays as it is. `text` has room for a uuid.
+static bool compute(lua_State *L, int idx, const struct field *f, bool insert, bool set, struct cell *out, char **text) {
+  if (f->flags & FIELD_VERSION) {
+    if (!insert) neap__object_confirmed(L, idx, f->column, out);
+    *out = (struct cell){.i = insert || out->kind != CELL_INTEGER ? 1 : out->i + 1, .kind = CELL_INTEGER};
+    return true;
+  }
+  if (f->flags & FIELD_AUTO_NOW) {
+    if (set && insert) return false;  // given by the script
+    *out = now(f);
+    return true;
+  }
+  if (!insert || set) return false;
+  if (f->flags & FIELD_AUTO_NOW_ADD) {
+    *out = now(f);
+    return true;
+  }
+  neap__uuid_v7(*text);
+  *out = (struct cell){.p = *text, .n = 36, .kind = CELL_TEXT};
+  *text += 40;
+  return true;
+}
+
+// ---- One object ----
+
+struct planning {
+  lua_State *L;
+  struct view *view;
+  const struct save_options *options;
+  const struct shape *shape;
+  const struct condition *condition;
+  struct arena arena;
+  const uint64_t *all;
+  fault_function *fault;
+};
+
+// A new object lacks values that its model requires: all of them are named.
+static int check_required(struct planning *p, int idx, const uint64_t *sent, struct neap__error *e) {
+  size_t n = 0;
+  char names[200] = "";
+  for (int i = 0; i < p->shape->ncolumns; i++) {
+    const struct field *f = p->shape->columns[i];
+    struct cell cell;
+    if (!(f->flags & FIELD_REQUIRED) || (is_computed(f) && !has_bit(sent, i))) continue;
+    neap__object_get(p->L, idx, i, &cell);
+    if (cell.kind != CELL_NIL && cell.kind != CELL_NULL) continue;
+    if (n < sizeof names) n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", f->name);
+  }
+  if (n == 0) return 0;
+  neap__error_set(e, NEAP_VALIDATION, "%s must have a value", names);
+  snprintf(e->code, sizeof e->code, "required");
+  return -1;
+}
+
+// Cells of the sent columns in column order, computed ones among them.
+static void fill_cells(struct planning *p, int idx, struct write *w, struct save_entry *entry, bool insert) {
+  struct cell *cells = deal(&p->arena, (size_t)p->shape->ncolumns, sizeof *cells);
+  uint64_t *columns = deal(&p->arena, words(p->shape), sizeof *columns);
+  int computed = count_computed(p->shape), n = 0;
+  entry->computed = deal(&p->arena, (size_t)computed, sizeof(struct cell));
+  entry->computed_columns = deal(&p->arena, (size_t)computed, sizeof(int));
+  char *text = deal(&p->arena, (size_t)computed, 40);
+  memcpy(columns, entry->sent, words(p->shape) * sizeof *columns);
+  for (int i = 0; i < p->shape->ncolumns; i++) {
+    const struct field *f = p->shape->columns[i];
+    bool set = has_bit(entry->sent, i);
+    if (is_computed(f) && compute(p->L, idx, f, insert, set, &cells[n], &text)) {
+      entry->computed[entry->ncomputed] = cells[n++];
+      entry->computed_columns[entry->ncomputed++] = i;
+      set_bit(columns, i);
+    } else if (set) {
+      neap__object_get(p->L, idx, i, &cells[n++]);
+    }
+  }
+  w->columns = columns;
+  w->cells = cells;
+}
+
+static void fill_key(struct planning *p, int idx, struct write *w) {
+  struct cell *key = deal(&p->arena, (size_t)p->shape->nkeys, sizeof *key);
+  for (int i = 0; i < p->shape->nkeys; i++) neap__object_confirmed(p->L, idx, p->shape->keys[i]->column, &key[i]);
+  w->key = key;
+}
+
+// What must still be as it was read: the version, and with `atomic` every column.
+static void fill_expected(struct planning *p, int idx, struct write *w) {
+  const struct shape *shape = p->shape;
+  if (!p->options->atomic && shape->version < 0) return;
+  struct cell *cells = deal(&p->arena, (size_t)shape->ncolumns, sizeof *cells), cell;
+  uint64_t *bits = deal(&p->arena, words(shape), sizeof *bits);
+  int n = 0;
+  memset(bits, 0, words(shape) * sizeof *bits);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if ((shape->columns[i]->flags & FIELD_PRIMARY) || (!p->options->atomic && i != shape->version)) continue;
+    neap__object_confirmed(p->L, idx, i, &cell);
+    if (cell.kind == CELL_UNLOADED) continue;
+    set_bit(bits, i);
+    cells[n++] = cell;
+  }
+  if (n == 0) return;
+  w->expected = bits;
+  w->expected_cells = cells;
+}
+
+static void add_loaded(struct planning *p, int idx, uint64_t *sent) {
+  struct cell cell;
+  for (int i = 0; i < p->shape->ncolumns; i++) {
+    neap__object_confirmed(p->L, idx, i, &cell);
+    if (cell.kind != CELL_UNLOADED && cell.kind != CELL_NIL) set_bit(sent, i);
+  }
+}
+
+static const uint64_t *key_bits(struct planning *p) {
+  uint64_t *bits = memset(deal(&p->arena, words(p->shape), sizeof *bits), 0, words(p->shape) * sizeof *bits);
+  for (int i = 0; i < p->shape->nkeys; i++) set_bit(bits, p->shape->keys[i]->column);
+  return bits;
+}
+
+// Columns that an upsert leaves alone where the row is there.
+static const uint64_t *kept_bits(struct planning *p, const uint64_t *conflict) {
+  uint64_t *bits = deal(&p->arena, words(p->shape), sizeof *bits);
+  memcpy(bits, conflict, words(p->shape) * sizeof *bits);
+  for (int i = 0; i < p->shape->ncolumns; i++)
+    if (p->shape->columns[i]->flags & (FIELD_PRIMARY | FIELD_AUTO_NOW_ADD)) set_bit(bits, i);
+  return bits;
+}
+
+static bool has_key(struct planning *p, const uint64_t *sent) {
+  for (int i = 0; i < p->shape->nkeys; i++)
+    if (!has_bit(sent, p->shape->keys[i]->column)) return false;
+  return true;
+}
+
+static void remove_key(struct planning *p, uint64_t *sent) {
+  for (int i = 0; i < p->shape->nkeys; i++) {
+    int c = p->shape->keys[i]->column;
+    sent[c / 64] &= ~(UINT64_C(1) << (c % 64));
+  }
+}
+
+// Plans one save. True if something is to be sent.
+static bool plan_save(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
+  const struct save_options *o = p->options;
+  struct neap__error e;
+  bool insert = neap__object_state(neap__object_test(p->L, idx)) != OBJECT_LOADED;
+  entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
+  int changed = neap__object_changes(p->L, idx, entry->sent);
+  bool forced = o->force || o->returning || o->atomic || o->overwrite || o->condition;
+  if (!insert && changed == 0 && !forced) return false;
+  if (check_required(p, idx, entry->sent, &e) != 0) {
+    p->fault(p->L, entry->object, p->shape, &e);
+    return false;
+  }
+  if (!insert && (o->force || o->overwrite)) add_loaded(p, idx, entry->sent);
+  if (!insert && !o->overwrite) remove_key(p, entry->sent);
+  bool replace = o->overwrite && has_key(p, entry->sent);
+  w->kind = o->verb == SAVE_UPSERT || replace ? WRITE_UPSERT : insert ? WRITE_INSERT : WRITE_UPDATE;
+  fill_cells(p, idx, w, entry, insert);
+  w->condition = p->condition;
+  if (w->kind == WRITE_UPSERT) {
+    w->conflict = o->conflict ? o->conflict : key_bits(p);
+    w->keep = o->conflict ? kept_bits(p, w->conflict) : w->conflict;
+  }
+  if (w->kind == WRITE_UPDATE) {
+    fill_key(p, idx, w);
+    fill_expected(p, idx, w);
+  }
+  if (o->returning || w->kind == WRITE_UPSERT) w->returning = p->all;
+  return true;
+}
+
+static bool plan_delete(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
+  if (neap__object_state(neap__object_test(p->L, idx)) != OBJECT_LOADED) return false;
+  entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
+  w->kind = WRITE_DELETE;
+  w->condition = p->condition;
+  fill_key(p, idx, w);
+  if (p->options->atomic) fill_expected(p, idx, w);
+  return true;
+}
+
+// ---- The chunk ----
+
+static size_t round_up(size_t n) {
+  return (n + 7) & ~(size_t)7;
+}
+
+// Bytes that the cells, bits and texts of one object may take.
+static size_t bytes_each(const struct shape *shape, const struct save_options *o) {
+  size_t w = words(shape) * sizeof(uint64_t), computed = (size_t)count_computed(shape);
+  size_t cells = ((size_t)shape->ncolumns + (size_t)shape->nkeys + computed) * sizeof(struct cell);
+  if (o->atomic || shape->version >= 0) cells += (size_t)shape->ncolumns * sizeof(struct cell);
+  return round_up(cells) + 5 * w + round_up(computed * sizeof(int)) + computed * 40;
+}
+
+// The objects of one class that follow each other from index `first`: their number. Pushes nothing.
+static int count_like(lua_State *L, int first, int n, const struct class *class) {
+  int count = 0;
+  for (; first + count <= n && count < SAVE_CHUNK; count++) {
+    neap__save_push(L, first + count);
+    const struct object *o = neap__object_test(L, -1);
+    if (!o) neap__fail(L, NEAP_USAGE, "element %d of the list is no object but %s", first + count, luaL_typename(L, -1));
+    lua_pop(L, 1);
+    if (neap__object_class(o) != class) break;
+  }
+  return count;
+}
+
+// Pushes the condition of the write: the caller's and the scope's, or nil.
+static const struct condition *push_condition(lua_State *L, struct view *view, const struct class *class, int given) {
+  neap__view_push_scope(L, view, class->shape);
+  if (given) {
+    neap__class_push(L, class);
+    lua_pushvalue(L, given);
+    neap__condition_parse(L, lua_gettop(L) - 1, lua_gettop(L));
+    lua_replace(L, -3);
+    lua_settop(L, -2);
+    neap__condition_and(L, lua_gettop(L) - 1, lua_gettop(L));
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  }
+  const struct condition *c = neap__condition_test(L, -1);
+  return c && neap__condition_is_true(c) ? NULL : c;
+}
+
+struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next, int n,
+                                   fault_function *fault) {
+  neap__save_push(L, *next);
+  const struct class *class = neap__object_class(neap__object_check(L, -1));
+  const struct shape *shape = class->shape;
+  int count = count_like(L, *next, n, class);
+  lua_pop(L, 1);
+  size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
+  size_t head = round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
+  struct save_chunk *chunk = lua_newuserdatauv(L, head + (size_t)count * each, 1);
+  struct planning p = {L, view, options, shape, NULL, {(char *)chunk}, NULL, fault};
+  memset(deal(&p.arena, 1, sizeof *chunk), 0, sizeof *chunk);
+  chunk->class = class;
+  chunk->writes = memset(deal(&p.arena, (size_t)count, sizeof(struct write)), 0, (size_t)count * sizeof(struct write));
+  chunk->entries = memset(deal(&p.arena, (size_t)count, sizeof(struct save_entry)), 0, (size_t)count * sizeof(struct save_entry));
+  chunk->columns = deal(&p.arena, (size_t)shape->ncolumns, sizeof(int));
+  uint64_t *all = memset(deal(&p.arena, words(shape), sizeof *all), 0, words(shape) * sizeof *all);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    set_bit(all, i);
+    chunk->columns[i] = i;
+  }
+  p.all = all;
+  p.condition = push_condition(L, view, class, options->condition);
+  lua_setiuservalue(L, -2, 1);
+  for (int i = 0; i < count; i++) {
+    struct save_entry *entry = &chunk->entries[chunk->n];
+    struct write *w = &chunk->writes[chunk->n];
+    w->object = entry->object = *next + i;
+    neap__save_push(L, *next + i);
+    chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry) : plan_save(&p, lua_gettop(L), w, entry);
+    lua_pop(L, 1);
+  }
+  *next += count;
+  return chunk;
+}

@@ -1,0 +1,145 @@
+-- store.lua: what scripts do with a store as a whole: open it, look at it through options, run transactions and batches.
+local host = require "neap.host"
+local view = require "neap.view"
+
+local store = view.methods  -- every store and view indexes this table
+
+store.supports = view.supports
+store.sql = view.sql
+store.close = view.close
+
+-- ---- Opening ----
+
+local function usage(format, ...)
+  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
+end
+
+local function decode(text)
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+--- Everything after "?": a=1&b=2.
+local function read_options(query, known, url)
+  local options = {}
+  for pair in query:gmatch "[^&]+" do
+    local name, value = pair:match "^([^=]*)=(.*)$"
+    if not name then usage('"%s" in %s is no option; options look like ?timeout=5&mode=ro', pair, url) end
+    if not known[name] then usage('"%s" in %s is no option of this store; it knows mode and timeout', name, url) end
+    options[name] = known[name](decode(value), url)
+  end
+  return options
+end
+
+local sqlite_options = {
+  mode = function(value, url)
+    if value ~= "ro" and value ~= "rw" then usage('mode=%s in %s: it is ro (only read) or rw', value, url) end
+    return value
+  end,
+  timeout = function(value, url)
+    local seconds = tonumber(value)
+    if not seconds or seconds < 0 then usage("timeout=%s in %s: it is a number of seconds", value, url) end
+    return seconds
+  end,
+}
+
+local function open_sqlite(rest, given, url)
+  local path, query = rest:match "^([^?]*)%??(.*)$"
+  path = decode(path:gsub("^//", ""))
+  if path == "" then usage("%s names no file; write sqlite:shop.db or sqlite::memory:", url) end
+  if path:find "%z" then usage("%q has a NUL in its path", url) end
+  local options = read_options(query, sqlite_options, url)
+  return require "neap.sql".open {
+    path = path,
+    read_only = options.mode == "ro",
+    timeout = given.timeout or options.timeout,
+    table_template = given.table_template,
+  }
+end
+
+local schemes = { sqlite = open_sqlite }
+
+local function redact(url)
+  return (url:gsub("^([%w+]+://[^/@]*:)[^/@]*@", "%1***@"))
+end
+
+--- Opens a store.
+---@param spec? string|table  a URL, or a table with `url` and options; none: $NEAP_STORE, else sqlite:neap.db
+---@return table store
+function store.open(spec)
+  local given = type(spec) == "table" and spec or {}
+  local url = given.url or (type(spec) ~= "table" and spec) or os.getenv "NEAP_STORE" or "sqlite:neap.db"
+  if type(url) ~= "string" then usage("the store to open is a URL such as sqlite:shop.db, not %s", type(url)) end
+  local scheme, rest = url:match "^([%a][%w+.-]*):(.*)$"
+  if not scheme then usage('"%s" is no URL of a store; write sqlite:%s for a file', redact(url), redact(url)) end
+  local open = schemes[scheme]
+  if not open then usage('"%s" is no kind of store; known: sqlite', scheme) end
+  return open(rest, given, redact(url))
+end
+
+-- ---- Views ----
+
+local leaving = { __close = function(self) view.leave(self.before) end }
+
+--- The view counts for its store until the value is closed.
+local function within(v)
+  return setmetatable({ before = view.enter(v) }, leaving)
+end
+
+local view_options = {
+  atomic = true, consistent = true, persist = true, timeout = true, scope = true, session = true, master_key = true,
+}
+
+--- { class, condition } for each model of options.scope.
+local function scopes(self, options)
+  local list = {}
+  for name, condition in pairs(options.scope or {}) do list[#list + 1] = { self:model(name), condition } end
+  return list
+end
+
+--- A view of the store with options; with a function, they count for everything that it does on the store.
+---@param options table  atomic, consistent, persist = "overwrite", timeout, scope = { Model = condition }
+---@param f? fun(view: table): any
+function store.with(self, options, f)
+  for name in pairs(options) do
+    if not view_options[name] then
+      usage("%s is no option of store:with; they are atomic, consistent, persist, scope and timeout", tostring(name))
+    end
+  end
+  local v = view.derive(self, options, scopes(self, options))
+  if not f then return v end
+  local _ <close> = within(v)
+  return f(v)
+end
+
+-- ---- Transactions ----
+
+local ending = { __close = function(self) view.rollback(self.tx) end }
+
+local function attempt(self, f)
+  local tx = view.begin(self)
+  local _ <close> = setmetatable({ tx = tx }, ending)
+  local results
+  do
+    local _ <close> = within(tx)
+    results = table.pack(f(tx))
+  end
+  view.commit(tx)
+  return results
+end
+
+--- Runs f(tx) in a transaction: commits when it returns, rolls back when it raises. Inside another one: a savepoint.
+---@param f fun(tx: table): any
+---@param options? { retries: integer }  how often to begin anew after a conflict that is worth it (default 0)
+---@return any what f returned
+function store.transaction(self, f, options)
+  host.check("function", f, "f")
+  local left = options and options.retries or 0
+  while true do
+    local ok, results = pcall(attempt, self, f)
+    if ok then return table.unpack(results, 1, results.n) end
+    if left <= 0 or not (host.is(results, "conflict") and results.retryable) then error(results, 0) end
+    left = left - 1
+  end
+end
+
+return store
