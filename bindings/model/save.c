@@ -309,13 +309,26 @@ static int save_store_of(lua_State *L) {
   return 1;
 }
 
+// save.class_of(object) -> class
+static int save_class_of(lua_State *L) {
+  neap__class_push(L, neap__object_class(neap__object_check(L, 1)));
+  return 1;
+}
+
+// save.key_of(object) -> key
+static int save_key_of(lua_State *L) {
+  neap__object_check(L, 1);
+  neap__object_push_key(L, 1);
+  return 1;
+}
+
 int luaopen_neap_save_kernel(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"save", save_save},   {"delete", save_delete},   {"upsert", save_upsert},         {"plain", save_plain},
-      {"hooked", save_hooked}, {"in_transaction", save_in_transaction}, {"pending", save_pending}, {"store_of", save_store_of}, {NULL, NULL},
+      {"hooked", save_hooked}, {"in_transaction", save_in_transaction}, {"pending", save_pending}, {"store_of", save_store_of}, {"class_of", save_class_of}, {"key_of", save_key_of}, {NULL, NULL},
   };
   luaL_newlib(L, functions);
-  neap__load_register(L);
+  neap__reload_register(L);
   neap__atomic_register(L);
   return 1;
 }

@@ -135,7 +135,7 @@ static uint64_t names_of(const struct shape *shape) {
   return h;
 }
 
-static void write_get(struct sql_text *text, const struct shape *shape) {
+static void write_get(struct sql_text *text, const struct shape *shape, const struct cell *key) {
   neap__sql_add(text, "SELECT ");
   for (int i = 0; i < shape->ncolumns; i++) {
     if (i > 0) neap__sql_add(text, ", ");
@@ -143,11 +143,13 @@ static void write_get(struct sql_text *text, const struct shape *shape) {
   }
   neap__sql_add(text, " FROM ");
   neap__sql_table(text, shape);
+  neap__sql_add(text, " AS t0");
+  text->naliases = 1;
   for (int i = 0; i < shape->nkeys; i++) {
     neap__sql_add(text, i == 0 ? " WHERE " : " AND ");
     neap__sql_name(text, shape->keys[i]->wire);
     neap__sql_add(text, " = ");
-    neap__sql_bind(text, &(struct cell){.kind = CELL_NIL});
+    neap__sql_bind(text, &key[i]);
   }
 }
 
@@ -161,7 +163,7 @@ static const struct get_text *get_text(lua_State *L, struct view *view, const st
   if (!g || g->names != names) {
     lua_pop(L, 1);
     struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-    write_get(text, shape);
+    write_get(text, shape, (const struct cell[4]){{.kind = CELL_NIL}});
     if (neap__sql_failed(text, &e) != 0) neap__raise(L, &e);
     g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncolumns + text->n, 0);
     *g = (struct get_text){names, text->n, shape->ncolumns};
@@ -175,9 +177,24 @@ static const struct get_text *get_text(lua_State *L, struct view *view, const st
   return g;
 }
 
+// Where a scope counts, the text is written for this time only. The run is on top of the stack.
+static void get_scoped(lua_State *L, struct sql_run *run, struct view *view, const struct shape *shape, const struct cell *key) {
+  struct neap__error e;
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  write_get(text, shape, key);
+  neap__sql_add(text, " AND ");
+  take_text(L, run, text, neap__sql_condition(L, text, 0, neap__view_scope(view, shape), &e), &e);
+  for (int i = 0; i < shape->ncolumns; i++) run->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
+}
+
 static struct rows *sql_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
   const struct shape *shape = class->shape;
   view = neap__view_effective(L, view);
+  if (neap__view_scope(view, shape)) {
+    struct sql_run *scoped = neap__sql_run_new(L, view, USE_READ, shape->ncolumns);
+    get_scoped(L, scoped, view, shape, key);
+    return &scoped->rows;
+  }
   struct sql_run *run = neap__sql_run_new(L, view, USE_READ, shape->nkeys * (int)sizeof *key);
   const struct get_text *g = get_text(L, view, shape);
   struct cell *params = memcpy(run->kinds, key, (size_t)shape->nkeys * sizeof *key);

@@ -66,7 +66,7 @@ function save.save_returning_old(object, options)
   rest.returning = nil
   return kernel.store_of(object):transaction(function()
     local before = nil
-    if not object:is_new() then before = kernel.again(object):to_table() end
+    if not object:is_new() then before = kernel.class_of(object):get(kernel.key_of(object)):to_table() end
     write_one(object, rest)
     return before
   end)
@@ -313,7 +313,7 @@ end
 
 -- ---- Classes ----
 
-save.class = { get = kernel.get, find = kernel.find }
+save.class = {}
 
 --- A new object, saved.
 function save.class.create(class, fields)

@@ -43,7 +43,7 @@ local sqlite_options = {
 }
 
 local function open_sqlite(rest, given, url)
-  local path, query = rest:match "^([^?]*)%??(.*)$"
+  local path, query = rest:match "^([^?]*)[?]?(.*)$"
   path = decode(path:gsub("^//", ""))
   if path == "" then usage("%s names no file; write sqlite:shop.db or sqlite::memory:", url) end
   if path:find "%z" then usage("%q has a NUL in its path", url) end
