@@ -50,6 +50,7 @@ struct field {
   struct type type;
   unsigned flags;            // enum field_flag
   int index;                 // place in shape->fields
+  const struct shape *shape; // the model that declares it
   int column;                // place in shape->columns and in every row of cells; -1 = not kept in a column
   enum on_delete on_delete;
   // Relations and pointers; resolved late, when the other model is first needed.

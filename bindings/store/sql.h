@@ -3,6 +3,7 @@
 #define NEAP_SQL_H
 
 #include "model/store.h"
+#include "value/buffer.h"
 
 struct sql_dialect;   // sql_dialect.h: every difference of the two
 
@@ -20,6 +21,7 @@ struct sql_text {
   int nparams, params_size;
   int naliases;              // t0, t1, ... of tables that have been given out
   struct sql_copy *copies;   // text made for parameters
+  struct neap__buffer scratch;  // of whoever writes at the moment
   bool failed;
 };
 

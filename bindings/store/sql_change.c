@@ -16,8 +16,10 @@ static void write_column(struct sql_text *s, const struct change *c) {
 
 static void write_path(struct sql_text *s, const struct change *c) {
   char path[512];
-  s->dialect->path(path, sizeof path, &c->place);
-  neap__sql_bind_copy(s, CELL_TEXT, path, strlen(path));
+  if (s->dialect->path(path, sizeof path, &c->place))
+    neap__sql_bind_copy(s, CELL_TEXT, path, strlen(path));
+  else
+    s->failed = true;  // too long, or with quotes in a key
 }
 
 // The value at the place as SQL or, for lists, as JSON text.

@@ -2,8 +2,10 @@
 #include "value/match.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "value/datetime.h"
 #include "value/json.h"
 
 // ---- Lists ----
@@ -48,6 +50,46 @@ const char *neap__match_type(const char *json, size_t n) {
   for (size_t i = 0; i < whole.n; i++)
     if (strchr(".eE", whole.p[i])) return "number";
   return "integer";
+}
+
+// ---- Writing ----
+
+static int write_text(struct neap__buffer *out, const char *p, size_t n) {
+  int status = neap__buffer_byte(out, '"');
+  for (size_t i = 0; i < n; i++) {
+    char escaped[8];
+    unsigned char c = (unsigned char)p[i];
+    if (c >= ' ' && c != '"' && c != '\\') {
+      status |= neap__buffer_byte(out, p[i]);
+    } else {
+      int len = c < ' ' ? snprintf(escaped, sizeof escaped, "\\u%04x", c) : snprintf(escaped, sizeof escaped, "\\%c", c);
+      status |= neap__buffer_append(out, escaped, (size_t)len);
+    }
+  }
+  return status | neap__buffer_byte(out, '"');
+}
+
+int neap__match_write(struct neap__buffer *out, const struct cell *cell) {
+  char text[40];
+  int n = 0;
+  switch ((enum cell_kind)cell->kind) {
+    case CELL_UNLOADED:
+    case CELL_NIL:
+    case CELL_NULL: return neap__buffer_append(out, "null", 4);
+    case CELL_BOOLEAN: return neap__buffer_append(out, cell->i ? "true" : "false", cell->i ? 4 : 5);
+    case CELL_INTEGER: n = snprintf(text, sizeof text, "%lld", (long long)cell->i); break;
+    case CELL_NUMBER:
+      if (!isfinite(cell->d)) return neap__buffer_append(out, cell->d < 0 ? "-9e999" : "9e999", cell->d < 0 ? 6 : 5);
+      n = (int)neap__json_double(cell->d, text);
+      break;
+    case CELL_TEXT:
+    case CELL_BYTES: return write_text(out, cell->p, cell->n);
+    case CELL_DECIMAL:
+    case CELL_JSON: return neap__buffer_append(out, cell->p, cell->n);
+    case CELL_DATETIME: return write_text(out, text, neap__datetime_format(cell->i, text));
+    case CELL_DATE: return write_text(out, text, neap__date_format(cell->i, text));
+  }
+  return neap__buffer_append(out, text, (size_t)n);
 }
 
 // ---- The earth ----

@@ -3,6 +3,7 @@
 #ifndef NEAP_MATCH_H
 #define NEAP_MATCH_H
 
+#include "value/buffer.h"
 #include "value/cell.h"
 
 // Does the JSON list hold one (or with `all` each) of the elements of the JSON list `wanted`? Elements are equal by value.
@@ -12,6 +13,10 @@ bool neap__match_elements(const char *list, size_t n, const char *wanted, size_t
 int64_t neap__match_size(const char *json, size_t n);
 // The name of what a JSON text is: "null", "boolean", "integer", "number", "string", "list", "map"; NULL if it is nothing.
 const char *neap__match_type(const char *json, size_t n);
+
+// Appends a cell as JSON text: text quoted, numbers exact, times as the text that they are in JSON, JSON as it is.
+// -1 when memory is short.
+int neap__match_write(struct neap__buffer *out, const struct cell *cell);
 
 struct neap__point {
   double latitude, longitude;

@@ -1,0 +1,90 @@
+// condition_build.h: what the files that build conditions share.
+#ifndef NEAP_CONDITION_BUILD_H
+#define NEAP_CONDITION_BUILD_H
+
+#include "model/condition.h"
+
+#define CONDITION_MAX_DEPTH 100       // of tables and branches in each other
+#define CONDITION_MAX_NODES 10000     // children of one branch
+#define CONDITION_MAX_OPERANDS 100000 // of one `in`, `any` or `all`
+#define PLACE_MAX_STEPS 32
+
+// ---- condition.c ----
+
+// Pushes a node like `draft`, which lives anywhere; steps, operands and their text are copied. Not for branches.
+const struct condition *neap__condition_copy(lua_State *L, int class_idx, const struct condition *draft);
+// Pops n conditions and pushes the branch (AND, OR) of them; one condition stays itself, and AND in AND becomes one.
+const struct condition *neap__condition_branch(lua_State *L, int class_idx, enum condition_op op, int n);
+// Pops a condition on the field's target and pushes the node that some related object meets it.
+const struct condition *neap__condition_some(lua_State *L, int class_idx, const struct shape *shape,
+                                             const struct field *field);
+
+void neap__condition_open(lua_State *L);  // makes the metatable of conditions; pushes nothing
+
+// ---- operator.c: which operators there are, and what they can be asked of ----
+
+struct operator {
+  const char *name;    // in keys, and behind a $
+  const char *method;  // of columns
+  uint8_t op;          // enum condition_op
+  uint8_t needs;       // enum operator_needs
+  uint8_t arguments;   // of the method
+};
+enum operator_needs { NEEDS_NOTHING, NEEDS_ORDER, NEEDS_TEXT, NEEDS_ELEMENTS, NEEDS_SIZE, NEEDS_POINT };
+
+extern const struct operator neap__operators[];  // ended by a NULL name
+const struct operator *neap__operator_find(const char *name, size_t n);
+const struct operator *neap__operator_of(enum condition_op op);
+const char *neap__operator_nearest(const char *name, size_t n);
+// 0, or -1 with `e` filled (usage): the operator makes no sense for the type of the place.
+int neap__operator_fits(const struct operator *o, const struct shape *shape, const struct place *place,
+                        struct neap__error *e);
+// The type that operands of a place have: NULL in untyped JSON, that of the value for computed fields.
+const struct type *neap__operand_type(const struct place *place);
+// Whether what is compared is found in JSON: operands are then of the kinds that JSON has.
+bool neap__place_in_json(const struct place *place);
+
+// ---- operand.c ----
+
+// Pushes the comparison of a place with the Lua value at idx. Raises usage, validation, query (a bad pattern) or limit.
+const struct condition *neap__condition_compare(lua_State *L, int class_idx, const struct shape *shape,
+                                                const struct place *place, enum condition_op op, int idx);
+// Writes "Post.data.key" for messages. Returns buf.
+char *neap__place_print(const struct shape *shape, const struct place *place, char *buf, size_t size);
+
+// ---- column.c ----
+
+// A key of a table, taken apart as far as its first name.
+struct key {
+  const char *text;           // the whole key, for messages
+  size_t n;
+  const struct field *field;  // NULL: begins with $
+  const char *rest;           // behind the field and the separator; nrest 0: nothing follows
+  size_t nrest;
+  bool dot;                   // a point stood before rest: it is no operator
+};
+
+// A place that is being read, with room for its steps.
+struct path {
+  struct place place;
+  const struct operator *operator;  // the operator that ends it, NULL = none
+  struct step steps[PLACE_MAX_STEPS];
+};
+
+// Finds the field that a key begins with: raises usage with the nearest one.
+void neap__key_head(lua_State *L, const struct shape *shape, const char *text, size_t n, struct key *out);
+// Reads the rest of the key as steps into the field and an operator.
+void neap__key_path(lua_State *L, const struct shape *shape, const struct key *key, struct path *out);
+// Takes one step: a key of `n` bytes, or an index if key is NULL. Raises usage where nothing lies inside.
+void neap__path_step(lua_State *L, const struct shape *shape, struct path *path, const char *key, size_t n, int64_t index);
+// The model of a column expression.
+const struct shape *neap__column_shape(const struct place *column);
+bool neap__field_is_relation(const struct field *field);
+
+// ---- condition_parse.c ----
+
+// Pushes the condition that a value spells for a place: { ["$gte"] = 5 }, a value (then `op`), null, a column.
+const struct condition *neap__condition_value(lua_State *L, int class_idx, const struct shape *shape,
+                                              const struct place *place, enum condition_op op, int idx, int depth);
+
+#endif

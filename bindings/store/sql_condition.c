@@ -1,0 +1,563 @@
+// sql_condition.c: conditions as SQL. NOT is carried down as a flag, so that only a negated leaf says IS NOT TRUE (what is
+// absent meets it) and a plain one stays as an index wants it. Where the dialects differ, sql_dialect.h has the text.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/sql.h"
+#include "store/sql_dialect.h"
+#include "model/condition_build.h"
+#include "value/match.h"
+
+#define CHUNK 100  // operands of one AND or OR; more are put in groups, for SQLite limits how deep an expression is
+
+struct writer {
+  struct sql_text *s;
+  struct neap__error *e;
+  int alias;
+  const struct shape *shape;
+};
+
+static int write(struct writer *w, const struct condition *c, bool negated);
+
+// ---- Places ----
+
+// A computed field: { and } surround the names of fields.
+static int write_computed(struct writer *w, const struct field *f) {
+  if (!f->sql)
+    return neap__error_set(w->e, NEAP_UNSUPPORTED, "%s.%s is computed by code: only computed fields with sql= can be asked for",
+                           w->shape->model, f->name);
+  neap__sql_add(w->s, "(");
+  for (const char *p = f->sql, *open; *p; p = strchr(open, '}') + 1) {
+    open = strchr(p, '{');
+    if (!open || !strchr(open, '}')) {
+      neap__sql_add(w->s, p);
+      break;
+    }
+    neap__sql_addf(w->s, "%.*s", (int)(open - p), p);
+    const struct field *named = neap__shape_field(w->shape, open + 1, strcspn(open + 1, "}"));
+    if (!named || named->column < 0)
+      return neap__error_set(w->e, NEAP_USAGE, "%s.%s: its sql names %.*s, which is no column", w->shape->model, f->name,
+                             (int)strcspn(open + 1, "}"), open + 1);
+    neap__sql_column(w->s, w->alias, named);
+  }
+  neap__sql_add(w->s, ")");
+  return 0;
+}
+
+static int write_column(struct writer *w, const struct field *f) {
+  if (f->type.kind == TYPE_COMPUTED) return write_computed(w, f);
+  neap__sql_column(w->s, w->alias, f);
+  return 0;
+}
+
+// A path of plain names stands in the text, so that an index on the same expression is found; others are bound.
+static bool is_plain(const char *path) {
+  return path[strspn(path, "$.[]\"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == 0;
+}
+
+static void write_plain_path(struct sql_text *s, const char *path) {
+  neap__sql_add(s, "'");
+  for (char one[2] = {0}; (one[0] = *path); path++)
+    if (one[0] != '"') neap__sql_add(s, one);
+  neap__sql_add(s, "'");
+}
+
+static bool has_path(struct writer *w, const struct place *place) {
+  char path[512];
+  return w->s->dialect->path(path, sizeof path, place);
+}
+
+static void write_path(struct writer *w, const struct place *place) {
+  char path[512];
+  if (place->nsteps == 0 || !w->s->dialect->path(path, sizeof path, place))
+    neap__sql_add(w->s, w->s->dialect->root);
+  else if (is_plain(path))
+    write_plain_path(w->s, path);
+  else
+    neap__sql_bind_copy(w->s, CELL_TEXT, path, strlen(path));
+}
+
+// ---- Templates: slot writes what stands for $0 ... $9 ----
+
+typedef int slot(struct writer *w, int i, const void *arg);
+
+static int expand(struct writer *w, const char *text, slot *fill, const void *arg) {
+  char plain[64];
+  while (*text) {
+    size_t n = strcspn(text, "$");
+    if (n >= sizeof plain) n = sizeof plain - 1;
+    memcpy(plain, text, n);
+    plain[n] = 0;
+    neap__sql_add(w->s, plain);
+    text += n;
+    if (*text != '$') continue;
+    if (fill(w, text[1] - '0', arg) != 0) return -1;
+    text += 2;
+  }
+  return 0;
+}
+
+// Binds what is in scratch. `status` says whether it could be written.
+static int bind_scratch(struct writer *w, int status) {
+  struct neap__buffer *b = &w->s->scratch;
+  if (status != 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
+  neap__sql_bind_copy(w->s, CELL_JSON, b->p, b->n);
+  return 0;
+}
+
+// The steps as a JSON list.
+static int bind_steps(struct writer *w, const struct place *place) {
+  struct neap__buffer *b = &w->s->scratch;
+  int status = 0;
+  b->n = 0;
+  for (int i = 0; i < place->nsteps && status == 0; i++) {
+    const struct step *step = &place->steps[i];
+    struct cell cell = {.i = step->index, .kind = CELL_INTEGER};
+    if (step->key) cell = (struct cell){.p = step->key, .n = step->nkey, .kind = CELL_TEXT};
+    status = neap__buffer_byte(b, i ? ',' : '[') | neap__match_write(b, &cell);
+  }
+  return bind_scratch(w, status | neap__buffer_byte(b, ']'));
+}
+
+static int fill_unnamed(struct writer *w, int i, const void *place) {
+  return i == 0 ? write_column(w, ((const struct place *)place)->field) : bind_steps(w, place);
+}
+
+// $0: the column, or the JSON text of a place that the dialect's paths cannot name; $1: the path.
+static int fill_place(struct writer *w, int i, const void *arg) {
+  const struct place *place = arg;
+  if (i == 1) {
+    write_path(w, place);
+    return 0;
+  }
+  return has_path(w, place) ? write_column(w, place->field) : expand(w, w->s->dialect->unnamed, fill_unnamed, place);
+}
+
+static int write_template(struct writer *w, const char *text, const struct place *place) {
+  return expand(w, text, fill_place, place);
+}
+
+static enum sql_class class_of_type(const struct type *type) {
+  while (type && (type->kind == TYPE_POINTER || type->kind == TYPE_COMPUTED) && type->of) type = type->of;
+  return type && type->kind == TYPE_DECIMAL ? SQL_DECIMAL : SQL_TEXT;
+}
+
+// The value of a place as something that compares: a column by its type, a place in JSON as a value of the class.
+static int write_value(struct writer *w, const struct place *place, enum sql_class class) {
+  if (neap__place_in_json(place)) return write_template(w, w->s->dialect->value[class], place);
+  const char *text = w->s->dialect->column[class_of_type(place->type)];
+  return text ? write_template(w, text, place) : write_column(w, place->field);
+}
+
+// "guard AND " where the value lies in JSON.
+static int write_guard(struct writer *w, const struct place *place, enum sql_class class) {
+  if (!neap__place_in_json(place)) return 0;
+  int status = write_template(w, w->s->dialect->guard[class], place);
+  neap__sql_add(w->s, " AND ");
+  return status;
+}
+
+static int write_json(struct writer *w, const struct place *place) {
+  return place->nsteps ? write_template(w, w->s->dialect->json, place) : write_column(w, place->field);
+}
+
+int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  struct writer w = {s, e, alias, place->field->shape};
+  return write_value(&w, place, SQL_NUMBER);
+}
+
+// ---- Operands ----
+
+static enum sql_class class_of(const struct cell *cell) {
+  switch ((enum cell_kind)cell->kind) {
+    case CELL_BOOLEAN: return SQL_BOOLEAN;
+    case CELL_INTEGER:
+    case CELL_NUMBER: return SQL_NUMBER;
+    case CELL_DECIMAL: return SQL_DECIMAL;
+    case CELL_JSON: return SQL_JSON;
+    case CELL_BYTES: return SQL_BYTES;
+    case CELL_UNLOADED:
+    case CELL_NIL:
+    case CELL_NULL:
+    case CELL_TEXT:
+    case CELL_DATETIME:
+    case CELL_DATE: break;
+  }
+  return SQL_TEXT;
+}
+
+// A timestamp is kept as seconds in a number.
+static struct cell as_kept(const struct place *place, struct cell cell) {
+  const struct type *type = neap__operand_type(place);
+  if (!type || type->kind != TYPE_TIMESTAMP || cell.kind != CELL_DATETIME || neap__place_in_json(place)) return cell;
+  if (cell.i % 1000000 == 0) return (struct cell){.i = cell.i / 1000000, .kind = CELL_INTEGER};
+  return (struct cell){.d = (double)cell.i / 1e6, .kind = CELL_NUMBER};
+}
+
+static void bind(struct writer *w, const struct place *place, const struct cell *cell) {
+  struct cell kept = as_kept(place, *cell);
+  neap__sql_bind(w->s, &kept);
+}
+
+// An operator's template over a value: $1 ... are the operands, each bound once however often it is named.
+struct use {
+  const struct condition *condition;
+  bool json;
+  int *params;
+};
+
+static int fill_operator(struct writer *w, int i, const void *arg) {
+  const struct use *use = arg;
+  const struct condition *c = use->condition;
+  if (i == 0) return use->json ? write_json(w, &c->place) : write_value(w, &c->place, SQL_TEXT);
+  if (use->params[i]) {
+    neap__sql_param(w->s, use->params[i]);
+  } else {
+    bind(w, &c->place, &c->cells[i - 1]);
+    use->params[i] = w->s->nparams;
+  }
+  return 0;
+}
+
+static int write_operator(struct writer *w, const char *text, const struct condition *c, bool json) {
+  int params[10] = {0};
+  return expand(w, text, fill_operator, &(struct use){c, json, params});
+}
+
+// ---- Leaves ----
+
+static int write_compare(struct writer *w, const struct place *place, const char *sign, const struct cell *cell) {
+  enum sql_class class = class_of(cell);
+  if (write_guard(w, place, class) != 0 || write_value(w, place, class) != 0) return -1;
+  neap__sql_add(w->s, sign);
+  bind(w, place, cell);
+  return 0;
+}
+
+static const char *sign_of(enum condition_op op) {
+  switch (op) {
+    case COND_LT: return " < ";
+    case COND_LTE: return " <= ";
+    case COND_GT: return " > ";
+    case COND_GTE: return " >= ";
+    default: return " = ";
+  }
+}
+
+static int write_columns(struct writer *w, const struct condition *c) {
+  if (write_value(w, &c->place, SQL_TEXT) != 0) return -1;
+  neap__sql_add(w->s, sign_of(c->op));
+  return write_value(w, c->other, SQL_TEXT);
+}
+
+static int write_order(struct writer *w, const struct condition *c) {
+  if (c->other) return write_columns(w, c);
+  if (c->cells->kind == CELL_JSON) return write_operator(w, w->s->dialect->equal, c, true);
+  return write_compare(w, &c->place, sign_of(c->op), c->cells);
+}
+
+static int write_between(struct writer *w, const struct condition *c) {
+  if (write_compare(w, &c->place, " >= ", &c->cells[0]) != 0) return -1;
+  neap__sql_add(w->s, " AND ");
+  return write_compare(w, &c->place, " <= ", &c->cells[1]);
+}
+
+// What JSON cannot carry exactly, or SQL cannot compare in a list: one comparison each.
+static bool goes_alone(const struct cell *cell) {
+  return cell->kind == CELL_BYTES || cell->kind == CELL_JSON || (cell->kind == CELL_NUMBER && cell->d != floor(cell->d));
+}
+
+// All operands of a class as one parameter, a JSON list. Decimals travel as text there.
+static int bind_list(struct writer *w, const struct condition *c, enum sql_class class) {
+  struct neap__buffer *b = &w->s->scratch;
+  int status = 0;
+  b->n = 0;
+  for (int i = 0; i < c->ncells && status == 0; i++) {
+    struct cell cell = as_kept(&c->place, c->cells[i]);
+    if (goes_alone(&c->cells[i]) || class_of(&c->cells[i]) != class) continue;
+    if (cell.kind == CELL_DECIMAL) cell.kind = CELL_TEXT;
+    status = neap__buffer_byte(b, b->n ? ',' : '[') | neap__match_write(b, &cell);
+  }
+  return bind_scratch(w, status | neap__buffer_byte(b, ']'));
+}
+
+struct list {
+  const struct condition *condition;
+  enum sql_class class;
+};
+
+static int fill_in(struct writer *w, int i, const void *arg) {
+  const struct list *list = arg;
+  if (i == 0) return write_value(w, &list->condition->place, list->class);
+  return bind_list(w, list->condition, list->class);
+}
+
+static int write_in_list(struct writer *w, const struct condition *c, enum sql_class class) {
+  if (write_guard(w, &c->place, class) != 0) return -1;
+  return expand(w, w->s->dialect->in, fill_in, &(struct list){c, class});
+}
+
+static int write_alone(struct writer *w, const struct condition *c, int *n) {
+  for (int i = 0; i < c->ncells; i++) {
+    struct condition one = {.op = COND_EQ, .place = c->place, .ncells = 1, .cells = &c->cells[i]};
+    if (!goes_alone(&c->cells[i])) continue;
+    neap__sql_add(w->s, (*n)++ ? " OR " : "");
+    if (write_order(w, &one) != 0) return -1;
+  }
+  return 0;
+}
+
+static int write_in(struct writer *w, const struct condition *c) {
+  bool found[SQL_CLASSES] = {false};
+  int n = 0;
+  for (int i = 0; i < c->ncells; i++)
+    if (!goes_alone(&c->cells[i])) found[class_of(&c->cells[i])] = true;
+  if (write_alone(w, c, &n) != 0) return -1;
+  for (enum sql_class class = 0; class < SQL_CLASSES; class++) {
+    if (!found[class]) continue;
+    neap__sql_add(w->s, n++ ? " OR " : "");
+    if (write_in_list(w, c, class) != 0) return -1;
+  }
+  return 0;
+}
+
+static size_t encode(uint32_t c, char *out) {
+  if (c < 0x80) return out[0] = (char)c, 1;
+  if (c < 0x800) return out[0] = (char)(0xc0 | c >> 6), out[1] = (char)(0x80 | (c & 63)), 2;
+  size_t n = c < 0x10000 ? 3 : 4;
+  for (size_t i = n; i-- > 1; c >>= 6) out[i] = (char)(0x80 | (c & 63));
+  out[0] = (char)((n == 3 ? 0xe0 : 0xf0) | c);
+  return n;
+}
+
+// The character that ends the UTF-8 text; *start is where it begins.
+static uint32_t last_character(const char *p, size_t n, size_t *start) {
+  uint32_t c = 0;
+  int shift = 0;
+  while (n > 0 && ((unsigned char)p[n - 1] & 0xc0) == 0x80 && shift < 18) {
+    c |= (uint32_t)((unsigned char)p[--n] & 63) << shift;
+    shift += 6;
+  }
+  *start = n > 0 ? n - 1 : 0;
+  return n > 0 ? c | (uint32_t)((unsigned char)p[n - 1] & (shift ? 0x3f >> (shift / 6) : 0x7f)) << shift : c;
+}
+
+// Makes p the first text behind all that begin with it: its last character is made the next one, or is cut if there is
+// none. UTF-8 sorts by bytes as its characters do. Returns the new length, 0 if nothing lies behind.
+static size_t successor(char *p, size_t n) {
+  while (n > 0) {
+    size_t start;
+    uint32_t c = last_character(p, n, &start) + 1;
+    if (c == 0xd800) c = 0xe000;
+    if (c <= 0x10ffff) return start + encode(c, p + start);
+    n = start;
+  }
+  return 0;
+}
+
+// Puts the successor of the operand into scratch. -1 when memory is short.
+static int make_successor(struct writer *w, const struct cell *cell) {
+  struct neap__buffer *b = &w->s->scratch;
+  b->n = 0;
+  if (neap__buffer_append(b, cell->p, cell->n) != 0 || neap__buffer_reserve(b, 4) != 0)
+    return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
+  b->n = successor(b->p, b->n);
+  return 0;
+}
+
+// A range, so that an index serves it.
+static int write_prefix(struct writer *w, const struct condition *c) {
+  if (write_compare(w, &c->place, " >= ", c->cells) != 0 || make_successor(w, c->cells) != 0) return -1;
+  if (w->s->scratch.n == 0) return 0;
+  neap__sql_add(w->s, " AND ");
+  if (write_value(w, &c->place, SQL_TEXT) != 0 || make_successor(w, c->cells) != 0) return -1;
+  neap__sql_add(w->s, " < ");
+  neap__sql_bind_copy(w->s, CELL_TEXT, w->s->scratch.p, w->s->scratch.n);
+  return 0;
+}
+
+static int write_text(struct writer *w, const struct condition *c) {
+  if (write_guard(w, &c->place, SQL_TEXT) != 0) return -1;
+  return write_operator(w, w->s->dialect->text[c->op], c, false);
+}
+
+static bool keeps_json(const struct place *place) {
+  const struct type *type = neap__operand_type(place);
+  if (neap__place_in_json(place)) return true;
+  return type->kind == TYPE_LIST || type->kind == TYPE_SET || type->kind == TYPE_MAP || type->kind == TYPE_GEOPOINT ||
+         type->kind == TYPE_FILE;
+}
+
+static int write_exists(struct writer *w, const struct condition *c) {
+  if (keeps_json(&c->place)) return write_template(w, w->s->dialect->exists, &c->place);
+  int status = write_column(w, c->place.field);
+  neap__sql_add(w->s, " IS NOT NULL");
+  return status;
+}
+
+static int write_type(struct writer *w, const struct condition *c) {
+  const char *const(*types)[2] = w->s->dialect->types;
+  for (int i = 0; types[i][0]; i++)
+    if (strcmp(types[i][0], c->cells->p) == 0) return write_template(w, types[i][1], &c->place);
+  neap__sql_add(w->s, w->s->dialect->no);
+  return 0;
+}
+
+// ---- Related rows ----
+
+static int unsupported(struct writer *w, const struct condition *c) {
+  return neap__error_set(w->e, NEAP_UNSUPPORTED, "%s cannot ask %s.%s for %s", w->s->dialect->name, w->shape->model,
+                         c->place.field->name, neap__condition_op_name(c->op));
+}
+
+static void write_equal(struct sql_text *s, int a, const struct field *f, int b, const struct field *g) {
+  neap__sql_column(s, a, f);
+  neap__sql_add(s, " = ");
+  neap__sql_column(s, b, g);
+}
+
+// FROM and the join of the related table, known as t<there>, with the row at hand.
+static int write_join(struct writer *w, const struct condition *c, int there) {
+  struct sql_text *s = w->s;
+  const struct field *f = c->place.field;
+  neap__sql_table(s, f->target);
+  neap__sql_addf(s, " AS t%d", there);
+  if (f->type.kind == TYPE_POINTER) {
+    neap__sql_add(s, " WHERE ");
+    write_equal(s, there, f->target->keys[0], w->alias, f);
+  } else if ((f->type.kind == TYPE_HAS_ONE || f->type.kind == TYPE_HAS_MANY) && f->inverse) {
+    neap__sql_add(s, " WHERE ");
+    write_equal(s, there, f->inverse, w->alias, w->shape->keys[0]);
+  } else if (f->type.kind == TYPE_MANY_TO_MANY && f->through_here && f->through_there) {
+    int link = s->naliases++;
+    neap__sql_add(s, " JOIN ");
+    neap__sql_table(s, f->through);
+    neap__sql_addf(s, " AS t%d ON ", link);
+    write_equal(s, there, f->target->keys[0], link, f->through_there);
+    neap__sql_add(s, " WHERE ");
+    write_equal(s, link, f->through_here, w->alias, w->shape->keys[0]);
+  } else {
+    return unsupported(w, c);
+  }
+  return 0;
+}
+
+static int write_some(struct writer *w, const struct condition *c, bool negated) {
+  struct sql_text *s = w->s;
+  const struct shape *target = c->place.field->target;
+  if (s->naliases <= w->alias) s->naliases = w->alias + 1;
+  int there = s->naliases++;
+  neap__sql_add(s, negated ? "NOT EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
+  if (write_join(w, c, there) != 0) return -1;
+  struct writer inner = {s, w->e, there, target};
+  const struct condition *scope = s->view ? neap__view_scope(s->view, target) : NULL;
+  for (int i = 0; i < 2; i++) {
+    const struct condition *each = i ? scope : c->children[0];
+    if (!each || neap__condition_is_true(each)) continue;
+    neap__sql_add(s, " AND ");
+    if (write(&inner, each, false) != 0) return -1;
+  }
+  neap__sql_add(s, ")");
+  return 0;
+}
+
+// ---- The tree ----
+
+static int write_leaf(struct writer *w, const struct condition *c) {
+  const struct sql_dialect *d = w->s->dialect;
+  switch (c->op) {
+    case COND_EQ:
+    case COND_NE:
+    case COND_LT:
+    case COND_LTE:
+    case COND_GT:
+    case COND_GTE: return write_order(w, c);
+    case COND_IN:
+    case COND_NIN: return write_in(w, c);
+    case COND_BETWEEN: return write_between(w, c);
+    case COND_EXISTS: return write_exists(w, c);
+    case COND_PREFIX: return write_prefix(w, c);
+    case COND_SUFFIX:
+    case COND_CONTAINS:
+    case COND_ICONTAINS:
+    case COND_IPREFIX:
+    case COND_ISUFFIX:
+    case COND_IEXACT:
+    case COND_REGEX: return write_text(w, c);
+    case COND_SIZE: return write_operator(w, d->size, c, true);
+    case COND_ALL: return write_operator(w, d->all, c, true);
+    case COND_HAS:
+    case COND_ANY: return write_operator(w, d->any, c, true);
+    case COND_NEAR: return write_operator(w, d->near, c, true);
+    case COND_WITHIN: return write_operator(w, d->within, c, true);
+    case COND_TYPE: return write_type(w, c);
+    case COND_AND:
+    case COND_OR:
+    case COND_NOT:
+    case COND_SOME: break;
+  }
+  return unsupported(w, c);
+}
+
+// NE, NIN and exists(false) are their opposites, negated.
+static bool is_opposite(const struct condition *c) {
+  return c->op == COND_NE || c->op == COND_NIN || (c->op == COND_EXISTS && !c->cells->i);
+}
+
+static int write_leaf_or_not(struct writer *w, const struct condition *c, bool negated) {
+  negated ^= is_opposite(c);
+  neap__sql_add(w->s, "(");
+  if (write_leaf(w, c) != 0) return -1;
+  neap__sql_add(w->s, negated ? ") IS NOT TRUE" : ")");
+  return 0;
+}
+
+static bool is_branch(const struct condition *c) {
+  return c->op <= COND_NOT;
+}
+
+// Branches go first: a parser holds `((((` more easily than `a AND (b OR (c AND (`.
+static int write_branch(struct writer *w, const struct condition *c, bool negated) {
+  const char *between = (c->op == COND_AND) != negated ? " AND " : " OR ";
+  const struct sql_dialect *d = w->s->dialect;
+  if (c->nchildren == 0) {
+    neap__sql_add(w->s, (c->op == COND_AND) != negated ? d->yes : d->no);
+    return 0;
+  }
+  bool grouped = c->nchildren > CHUNK;
+  int n = 0;
+  neap__sql_add(w->s, grouped ? "((" : "(");
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < c->nchildren; i++) {
+      if (is_branch(c->children[i]) != (pass == 0)) continue;
+      bool opens = grouped && n > 0 && n % CHUNK == 0;
+      neap__sql_add(w->s, opens ? ")" : "");
+      neap__sql_add(w->s, n++ ? between : "");
+      neap__sql_add(w->s, opens ? "(" : "");
+      if (write(w, c->children[i], negated) != 0) return -1;
+    }
+  }
+  neap__sql_add(w->s, grouped ? "))" : ")");
+  return 0;
+}
+
+static int write(struct writer *w, const struct condition *c, bool negated) {
+  switch (c->op) {
+    case COND_AND:
+    case COND_OR: return write_branch(w, c, negated);
+    case COND_NOT: return write(w, c->children[0], !negated);
+    case COND_SOME: return write_some(w, c, negated);
+    default: return write_leaf_or_not(w, c, negated);
+  }
+}
+
+int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e) {
+  (void)L;
+  struct writer w = {s, e, alias, c->shape};
+  if (write(&w, c, false) != 0) return -1;
+  if (s->nparams > s->dialect->max_params)
+    return neap__error_set(e, NEAP_LIMIT, "the statement has %d values, %s takes %d", s->nparams, s->dialect->name,
+                           s->dialect->max_params);
+  return 0;
+}

@@ -1,0 +1,72 @@
+// sql_dialect.c: the SQLite column of the table of differences.
+#include "store/sql_dialect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// Adds one step to a path of SQLite's JSON functions. Keys are quoted there without any escape, and compared with the raw
+// text between the quotes: what JSON would have to escape cannot be named.
+static int sqlite_step(char *out, size_t size, const struct step *step) {
+  if (!step->key) return snprintf(out, size, "[%lld]", (long long)step->index);
+  if (step->nkey == 0) return -1;
+  for (uint32_t i = 0; i < step->nkey; i++) {
+    unsigned char c = (unsigned char)step->key[i];
+    if (c < ' ' || c == '"' || c == '\\') return -1;
+  }
+  return snprintf(out, size, ".\"%.*s\"", (int)step->nkey, step->key);
+}
+
+static bool sqlite_path(char *out, size_t size, const struct place *place) {
+  size_t n = (size_t)snprintf(out, size, "$");
+  for (int i = 0; i < place->nsteps; i++) {
+    int step = sqlite_step(out + n, size - n, &place->steps[i]);
+    if (step < 0 || (size_t)step >= size - n) return false;
+    n += (size_t)step;
+  }
+  return true;
+}
+
+const struct sql_dialect neap__sql_sqlite = {
+    .name = "sqlite",
+    .placeholder = '?',
+    .max_params = 32766,
+    .yes = "1",
+    .no = "0",
+    .column = {[SQL_DECIMAL] = "$0 COLLATE neap_decimal"},
+    .in = "$0 IN (SELECT value FROM json_each($1))",
+    .text = {[COND_SUFFIX] = "substr($0, -length($1)) = $1",
+             [COND_CONTAINS] = "instr($0, $1) > 0",
+             [COND_ICONTAINS] = "instr(lower($0), $1) > 0",
+             [COND_IPREFIX] = "substr(lower($0), 1, length($1)) = $1",
+             [COND_ISUFFIX] = "substr(lower($0), -length($1)) = $1",
+             [COND_IEXACT] = "lower($0) = $1",
+             [COND_REGEX] = "neap_regex($1, $0)"},
+    .guard = {[SQL_TEXT] = "json_type($0, $1) = 'text'",
+              [SQL_NUMBER] = "json_type($0, $1) IN ('integer', 'real')",
+              [SQL_DECIMAL] = "json_type($0, $1) IN ('integer', 'real')",
+              [SQL_BOOLEAN] = "json_type($0, $1) IN ('true', 'false')",
+              [SQL_JSON] = "json_type($0, $1) IN ('array', 'object')"},
+    .value = {[SQL_TEXT] = "json_extract($0, $1)",
+              [SQL_NUMBER] = "json_extract($0, $1)",
+              [SQL_DECIMAL] = "($0 -> $1) COLLATE neap_decimal",
+              [SQL_BOOLEAN] = "json_extract($0, $1)",
+              [SQL_JSON] = "($0 -> $1)"},
+    .exists = "json_type($0, $1) <> 'null'",
+    .json = "($0 -> $1)",
+    .types = {{"string", "json_type($0, $1) = 'text'"},
+              {"integer", "json_type($0, $1) = 'integer'"},
+              {"number", "json_type($0, $1) IN ('integer', 'real')"},
+              {"boolean", "json_type($0, $1) IN ('true', 'false')"},
+              {"list", "json_type($0, $1) = 'array'"},
+              {"map", "json_type($0, $1) = 'object'"},
+              {"null", "json_type($0, $1) = 'null'"}},
+    .path = sqlite_path,
+    .root = "'$'",
+    .unnamed = "neap_json_at($0, $1)",
+    .equal = "neap_json_equal($0, $1)",
+    .any = "neap_json_any($0, $1)",
+    .all = "neap_json_all($0, $1)",
+    .size = "neap_json_size($0) = $1",
+    .near = "neap_near($0, $1, $2, $3)",
+    .within = "neap_within($0, $1, $2, $3, $4)",
+};
