@@ -4,8 +4,8 @@
 
 #include "state.h"
 
-#define MAX_ELEMENTS 1000000      // that one call of table.* may touch
-#define MAX_REPEATED (64 << 20)   // bytes that string.rep may make
+#define MAX_ELEMENTS 1000000     // that one call of table.* may touch
+#define MAX_REPEATED (64 << 20)  // bytes that string.rep may make
 
 // What a bounded function touches, from its arguments.
 enum reach { MOVE, RANGE, LENGTH, INSERT, REMOVE, TEXT };
@@ -21,20 +21,15 @@ static lua_Unsigned length(lua_State *L) {
 
 static lua_Unsigned reach_of(lua_State *L, enum reach reach) {
   switch (reach) {
-    case MOVE:
-      return between(luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
+    case MOVE: return between(luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
     case RANGE: {  // table.concat(t, sep, i, j)
       lua_Integer last = lua_isnoneornil(L, 4) ? (lua_Integer)length(L) : luaL_checkinteger(L, 4);
       return between(luaL_optinteger(L, 3, 1), last);
     }
-    case LENGTH:
-      return length(L);
-    case INSERT:
-      return lua_gettop(L) < 3 ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
-    case REMOVE:
-      return lua_isnoneornil(L, 2) ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
-    case TEXT:
-      return lua_type(L, 1) == LUA_TSTRING ? lua_rawlen(L, 1) / 16 : 1;
+    case LENGTH: return length(L);
+    case INSERT: return lua_gettop(L) < 3 ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
+    case REMOVE: return lua_isnoneornil(L, 2) ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
+    case TEXT: return lua_type(L, 1) == LUA_TSTRING ? lua_rawlen(L, 1) / 16 : 1;
   }
   return 0;
 }
@@ -104,7 +99,8 @@ static int base_collectgarbage(lua_State *L) {
     neap__limits_work(L, 1000);
     lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, 0));
   } else {
-    return neap__fail(L, NEAP_FORBIDDEN, "collectgarbage(\"%s\") is not allowed here; \"count\" and \"step\" are", what);
+    return neap__fail(L, NEAP_FORBIDDEN, "collectgarbage(\"%s\") is not allowed here; \"count\" and \"step\" are",
+                      what);
   }
   return 1;
 }
@@ -114,9 +110,9 @@ void neap__bounded_open(lua_State *L) {
     const char *lib, *name;
     enum reach reach;
   } list[] = {
-      {"table", "move", MOVE},     {"table", "concat", RANGE},    {"table", "sort", LENGTH}, {"table", "insert", INSERT},
-      {"table", "remove", REMOVE}, {"utf8", "len", TEXT},         {"utf8", "offset", TEXT},  {"utf8", "codepoint", TEXT},
-      {"string", "upper", TEXT},   {"string", "reverse", TEXT},   {"string", "lower", TEXT}, {"string", "byte", TEXT},
+      {"table", "move", MOVE},     {"table", "concat", RANGE},  {"table", "sort", LENGTH}, {"table", "insert", INSERT},
+      {"table", "remove", REMOVE}, {"utf8", "len", TEXT},       {"utf8", "offset", TEXT},  {"utf8", "codepoint", TEXT},
+      {"string", "upper", TEXT},   {"string", "reverse", TEXT}, {"string", "lower", TEXT}, {"string", "byte", TEXT},
   };
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) bound(L, list[i].lib, list[i].name, list[i].reach);
   lua_getglobal(L, "string");

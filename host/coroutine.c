@@ -252,7 +252,7 @@ static bool outermost(neap *h, lua_State *L) {
   return main;
 }
 
-static int co_yield(lua_State *L) {
+static int co_yield (lua_State *L) {
   neap *h = neap__host(L);
   if (h->task && L == h->task->L) return luaL_error(L, "attempt to yield from outside a coroutine");
   if (h->limited) neap__limits_charge(L, L);
@@ -311,9 +311,9 @@ static int co_close(lua_State *L) {
 }
 
 static const luaL_Reg coroutines[] = {
-    {"create", co_create}, {"resume", co_resume}, {"wrap", co_wrap},       {"yield", co_yield},
-    {"status", co_status}, {"close", co_close},   {"running", co_running}, {"isyieldable", co_isyieldable},
-    {NULL, NULL},
+    {"create", co_create},   {"resume", co_resume},           {"wrap", co_wrap},
+    {"yield", co_yield },    {"status", co_status},           {"close", co_close},
+    {"running", co_running}, {"isyieldable", co_isyieldable}, {NULL, NULL},
 };
 
 static const luaL_Reg base[] = {{"pcall", base_pcall}, {"xpcall", base_xpcall}, {NULL, NULL}};

@@ -9,9 +9,9 @@
 #define ERROR_TYPE "neap.error"
 
 static const char *const kinds[] = {
-    "usage",     "validation", "not_found", "multiple",  "conflict",   "condition", "unsupported",
-    "auth",      "forbidden",  "limit",     "throttled", "timeout",    "cancelled", "connection",
-    "protocol",  "server",     "query",     "batch",     "mismatch",
+    "usage",    "validation", "not_found", "multiple",  "conflict", "condition", "unsupported",
+    "auth",     "forbidden",  "limit",     "throttled", "timeout",  "cancelled", "connection",
+    "protocol", "server",     "query",     "batch",     "mismatch",
 };
 #define KINDS ((int)(sizeof kinds / sizeof *kinds))
 
@@ -177,7 +177,8 @@ int neap__error_is(lua_State *L) {
 int neap__error_new(lua_State *L) {
   neap__arg_table(L, 1, "fields");
   const char *kind = field(L, "kind");
-  if (!kind || kind_find(kind) < 0) return neap__fail(L, NEAP_USAGE, "\"%s\" is not a kind of error", kind ? kind : "nil");
+  if (!kind || kind_find(kind) < 0)
+    return neap__fail(L, NEAP_USAGE, "\"%s\" is not a kind of error", kind ? kind : "nil");
   lua_settop(L, 1);
   if (!field(L, "where")) {
     lua_settop(L, 1);

@@ -35,18 +35,16 @@ void neap__kill_wrap(lua_State *L, struct neap__task *t) {
   struct neap__error e;
   if (neap__error_kind(L, -1) >= 0) return;
   switch (t->killed) {
-    case KILL_NONE:
-      return;
+    case KILL_NONE: return;
     case KILL_INSTRUCTIONS:
       neap__error_set(&e, NEAP_LIMIT, "the script ran more than %llu instructions, which is its limit",
                       (unsigned long long)o->max_instructions);
       break;
     case KILL_MEMORY:
-      neap__error_set(&e, NEAP_LIMIT, "the scripts need more than %zu bytes of memory, which is their limit", o->max_memory);
+      neap__error_set(&e, NEAP_LIMIT, "the scripts need more than %zu bytes of memory, which is their limit",
+                      o->max_memory);
       break;
-    case KILL_EXIT:
-      neap__error_set(&e, NEAP_CANCELLED, "the script called os.exit");
-      break;
+    case KILL_EXIT: neap__error_set(&e, NEAP_CANCELLED, "the script called os.exit"); break;
   }
   lua_pop(L, 1);
   neap__error_push(L, &e);

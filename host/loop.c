@@ -6,7 +6,7 @@
 
 struct neap__loop {
   uv_loop_t own;
-  uv_timer_t timer;   // armed for the earliest of `timers`
+  uv_timer_t timer;  // armed for the earliest of `timers`
   uv_async_t async;
   struct neap__timer *timers;
   bool own_loop, fired;  // fired: a timer was due in this pass

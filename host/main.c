@@ -76,7 +76,8 @@ static int parse_option(struct command *c, int *i) {
   if (strcmp(arg, "--version") == 0) return puts("neap " NEAP_VERSION), DONE;
   if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) return fputs(usage, stdout), DONE;
   if (strcmp(arg, "--busted") == 0) return set_code(c, busted, "=busted"), -1;
-  if (strcmp(arg, "-e") && strcmp(arg, "--lua-dir") && strcmp(arg, "--dump-lua")) return complain("unknown option ", arg);
+  if (strcmp(arg, "-e") && strcmp(arg, "--lua-dir") && strcmp(arg, "--dump-lua"))
+    return complain("unknown option ", arg);
   if (*i + 1 == c->argc) return complain("a value is missing after ", arg);
   if (strcmp(arg, "--dump-lua") == 0) return set_code(c, dump, "=dump"), -1;
   const char *value = c->argv[++*i];

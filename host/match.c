@@ -394,7 +394,7 @@ static int str_gsub(lua_State *L) {
       add_replacement(&m, &b, s, e);
       s = last = e;
     } else if (s < m.src_end) {
-      luaL_addchar(&b, *s++);
+      luaL_addchar(&b, *s++);  // NOLINT(clang-analyzer-core.NullDereference): s is a Lua string
     } else {
       break;
     }

@@ -16,7 +16,8 @@ static bool load_file(lua_State *L, const char *dir, const char *name) {
   const char *path = luaL_gsub(L, name, ".", "/");
   char file[1024];
   for (int i = 0; i < 2; i++) {
-    int n = i == 0 ? snprintf(file, sizeof file, forms[0], dir, path) : snprintf(file, sizeof file, forms[1], dir, path);
+    int n =
+        i == 0 ? snprintf(file, sizeof file, forms[0], dir, path) : snprintf(file, sizeof file, forms[1], dir, path);
     FILE *f = n > 0 && (size_t)n < sizeof file ? fopen(file, "r") : NULL;
     if (!f) continue;
     fclose(f);
@@ -129,7 +130,8 @@ static int base_require(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING_TYPE);
   lua_getfield(L, 4, name);
   struct loading *l = lua_touserdata(L, 5);
-  if (l && l->owner == l->op.host->task) return neap__fail(L, NEAP_USAGE, "module '%s' requires itself while it loads", name);
+  if (l && l->owner == l->op.host->task)
+    return neap__fail(L, NEAP_USAGE, "module '%s' requires itself while it loads", name);
   if (l) return neap__await(L, 5, 0, require_again);
   l = neap__op_new(L, sizeof *l, LOADING_TYPE, 1);
   l->owner = l->op.host->task;

@@ -28,13 +28,13 @@ typedef struct neap neap;
 typedef uint64_t neap_task;  // 0 = none; generation-checked: a stale id is harmless
 
 enum {
-  NEAP_OK = 0,        // done
-  NEAP_PENDING = 1,   // the task is not finished
-  NEAP_ERR = -1,      // a script failed; neap_message tells why
-  NEAP_ENOMEM = -2,   // memory is short
-  NEAP_ELIMIT = -3,   // a limit of neap_options
-  NEAP_EARG = -4,     // an argument makes no sense, or the task id is stale
-  NEAP_EABI = -5      // neap_options.size is not one that this library knows
+  NEAP_OK = 0,       // done
+  NEAP_PENDING = 1,  // the task is not finished
+  NEAP_ERR = -1,     // a script failed; neap_message tells why
+  NEAP_ENOMEM = -2,  // memory is short
+  NEAP_ELIMIT = -3,  // a limit of neap_options
+  NEAP_EARG = -4,    // an argument makes no sense, or the task id is stale
+  NEAP_EABI = -5     // neap_options.size is not one that this library knows
 };
 
 enum { NEAP_LOG_DEBUG, NEAP_LOG_INFO, NEAP_LOG_WARN, NEAP_LOG_ERROR };
@@ -54,12 +54,12 @@ typedef struct neap_options {
   void *ud;                   // handed to the four functions above
   size_t max_memory;          // bytes of Lua heap; 0 = no limit
   uint64_t max_instructions;  // of the Lua machine, per task; not catchable by the script; 0 = no limit
-  uint32_t slice_us;          // a task that computes longer than this in one step is suspended until the next; 0 = never
-  uint32_t max_tasks;         // live tasks; 0 = no limit
-  uint32_t max_rows_per_step; // rows that one step turns into objects; 0 = no limit
-  unsigned flags;             // NEAP_NO_FS | NEAP_NO_NET | NEAP_NO_OS
-  struct uv_loop_s *loop;     // borrowed; NULL = the host's own. With a borrowed loop neap_step only resumes what is ready
-  const char *lua_dir;        // Lua modules in this folder win over the embedded ones
+  uint32_t slice_us;   // a task that computes longer than this in one step is suspended until the next; 0 = never
+  uint32_t max_tasks;  // live tasks; 0 = no limit
+  uint32_t max_rows_per_step;  // rows that one step turns into objects; 0 = no limit
+  unsigned flags;              // NEAP_NO_FS | NEAP_NO_NET | NEAP_NO_OS
+  struct uv_loop_s *loop;  // borrowed; NULL = the host's own. With a borrowed loop neap_step only resumes what is ready
+  const char *lua_dir;     // Lua modules in this folder win over the embedded ones
 } neap_options;
 
 // Opens a host with a Lua state of its own. options may be NULL. *out is NULL on failure.

@@ -260,23 +260,28 @@ static int host_check(lua_State *L) {
   static const char *const kinds[] = {"table", "count", "function", NULL};
   const char *name = luaL_checkstring(L, 3);
   switch (luaL_checkoption(L, 1, NULL, kinds)) {
-    case 0:
-      neap__arg_table(L, 2, name);
-      break;
-    case 1:
-      neap__arg_integer(L, 2, name, 1, LUA_MAXINTEGER);
-      break;
-    default:
-      neap__arg_function(L, 2, name);
+    case 0: neap__arg_table(L, 2, name); break;
+    case 1: neap__arg_integer(L, 2, name, 1, LUA_MAXINTEGER); break;
+    default: neap__arg_function(L, 2, name);
   }
   return 0;
 }
 
 static const luaL_Reg functions[] = {
-    {"spawn", host_spawn}, {"all", host_all}, {"race", host_race},       {"timeout", host_timeout},
-    {"sleep", host_sleep}, {"try", host_try}, {"is", neap__error_is},    {"error", neap__error_new},
-    {"check", host_check}, {"install", host_install}, {"has_module", neap__module_exists},
-    {"sources", neap__module_sources}, {"log_write", neap__log_write}, {NULL, NULL},
+    {"spawn", host_spawn},
+    {"all", host_all},
+    {"race", host_race},
+    {"timeout", host_timeout},
+    {"sleep", host_sleep},
+    {"try", host_try},
+    {"is", neap__error_is},
+    {"error", neap__error_new},
+    {"check", host_check},
+    {"install", host_install},
+    {"has_module", neap__module_exists},
+    {"sources", neap__module_sources},
+    {"log_write", neap__log_write},
+    {NULL, NULL},
 };
 
 static void finalized(lua_State *L, const char *tname, lua_CFunction gc) {

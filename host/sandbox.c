@@ -77,7 +77,8 @@ static void weak_table(lua_State *L, const char *mode, const void *key) {
 }
 
 static int refuse_write(lua_State *L) {
-  return neap__fail(L, NEAP_FORBIDDEN, "libraries cannot be changed here: \"%s\" stays as it is", luaL_tolstring(L, 2, NULL));
+  return neap__fail(L, NEAP_FORBIDDEN, "libraries cannot be changed here: \"%s\" stays as it is",
+                    luaL_tolstring(L, 2, NULL));
 }
 
 static int proxy_pairs(lua_State *L) {
@@ -285,10 +286,10 @@ static void make_base(lua_State *L) {
 
 // What a script could use to reach around the limits: hooks, upvalues and the registry.
 static void reduce_debug(lua_State *L) {
-  static const char *const dangerous[] = {"debug",      "sethook",     "getregistry",  "setmetatable", "getmetatable",
-                                          "setupvalue", "upvaluejoin", "setuservalue", "setlocal",     "getuservalue",
-                                          "getupvalue", "getlocal",    "gethook",      "upvalueid",    "setcstacklimit",
-                                          NULL};
+  static const char *const dangerous[] = {"debug",        "sethook",      "getregistry",    "setmetatable",
+                                          "getmetatable", "setupvalue",   "upvaluejoin",    "setuservalue",
+                                          "setlocal",     "getuservalue", "getupvalue",     "getlocal",
+                                          "gethook",      "upvalueid",    "setcstacklimit", NULL};
   take_away(L, "debug", dangerous);
 }
 

@@ -27,28 +27,28 @@ struct neap__nursery;
 // A task is a userdata. Its user values: the coroutine that runs it, on whose stack results or error stay; the sentinel of
 // an error that nobody has seen; the result as JSON, once neap_result has asked.
 struct neap__task {
-  struct neap__op op;       // done when the task has ended: other tasks wait for it
+  struct neap__op op;  // done when the task has ended: other tasks wait for it
   neap_task id;
   lua_State *L;
   struct neap__task *next;  // in the ready queue, or among those that wait for the same operation
   struct neap__task *live_next, **live_prev;
-  struct neap__op *wait;    // what it is parked on, NULL = nothing
-  lua_KFunction k;          // goes on after the wait
+  struct neap__op *wait;  // what it is parked on, NULL = nothing
+  lua_KFunction k;        // goes on after the wait
   lua_KContext ctx;
-  struct neap__timer timer; // the deadline of the wait
+  struct neap__timer timer;  // the deadline of the wait
   enum neap__task_state state;
   enum neap__kill killed;
-  uint64_t instructions;    // charged so far, where they are limited
-  int nargs;                // for the first resume
-  bool yielded;             // it is on its way to the scheduler: our resume lets it through
-  bool cancelled;           // sticky: every wait raises
-  bool timed_out;           // the present wait ran into its deadline
-  bool observed;            // somebody asked for its outcome: its error is theirs
-  bool rooted;              // started by neap.h: no script can ask for its outcome
-  bool kept;                // neap.h gave its id away: it stays until it is released
-  struct neap__nursery *nursery;  // that started it and waits for it, NULL = none
+  uint64_t instructions;                       // charged so far, where they are limited
+  int nargs;                                   // for the first resume
+  bool yielded;                                // it is on its way to the scheduler: our resume lets it through
+  bool cancelled;                              // sticky: every wait raises
+  bool timed_out;                              // the present wait ran into its deadline
+  bool observed;                               // somebody asked for its outcome: its error is theirs
+  bool rooted;                                 // started by neap.h: no script can ask for its outcome
+  bool kept;                                   // neap.h gave its id away: it stays until it is released
+  struct neap__nursery *nursery;               // that started it and waits for it, NULL = none
   struct neap__task *sibling, **sibling_prev;  // the other children of that nursery
-  struct neap__failure *failure;  // its error while nobody has asked for it
+  struct neap__failure *failure;               // its error while nobody has asked for it
 };
 
 // An error that waits for somebody to ask for it: reported when its task is collected, or at the end of the run.
@@ -60,41 +60,41 @@ struct neap__failure {
 struct neap {
   lua_State *L;
   struct uv_loop_s *loop;
-  struct neap__loop *events;        // handles of loop.c
-  struct neap__task *task;          // the one that runs, NULL = none
-  lua_State *running;               // the coroutine that the scheduler or our resume runs
-  bool parkable;                    // all stacks between `running` and the scheduler can yield
+  struct neap__loop *events;  // handles of loop.c
+  struct neap__task *task;    // the one that runs, NULL = none
+  lua_State *running;         // the coroutine that the scheduler or our resume runs
+  bool parkable;              // all stacks between `running` and the scheduler can yield
   struct neap__task *ready, **ready_end;
-  struct neap__task *tasks;         // those that have not ended
+  struct neap__task *tasks;  // those that have not ended
   struct neap__failure *failures;
   size_t nready, live;
-  struct neap__task *later;         // suspended at the end of their slice, until the next turn
+  struct neap__task *later;  // suspended at the end of their slice, until the next turn
   neap_task last_id;
   struct neap__closer *closers;
   neap_options options;
-  size_t memory;                    // bytes that the Lua heap holds
-  struct {                          // the last request for memory that was refused, for pcall to see
+  size_t memory;  // bytes that the Lua heap holds
+  struct {        // the last request for memory that was refused, for pcall to see
     const void *block;
     size_t osize, nsize;
   } refused;
-  size_t overdraft;                 // bytes that may be used above max_memory, to say what happened
-  uint64_t shuffle;                 // state of the random order of the ready queue, 0 = in order
-  int64_t stopped_at;               // us: when a computing task was last told to stop
-  int64_t pause_at;                 // us: when the running task should let go, INT64_MAX = never
-  int64_t step_ends;                // us: when neap_step should return
-  unsigned ticks;                   // rows since the clock was last looked at
-  uint32_t rows;                    // in this step
-  int pumps;                        // how deep waits pump in place
-  int exit_code;                    // of os.exit, -1 = not called
-  bool owned;                       // the Lua state is ours
-  bool limited;                     // instructions or slices are limited: a count hook runs
-  bool sandboxed;                   // scripts have bounded functions and an environment of their own
-  bool contexts;                    // some coroutine has a context
-  bool stepping;                    // inside neap_step: nothing may block
-  bool ending;                      // all tasks have been cancelled: os.exit, a signal, or the host closes
-  bool failed;                      // a task that nobody awaits has failed
-  bool swept;                       // failures have been looked for since the last one
-  volatile sig_atomic_t stop;       // asked to stop, perhaps from a signal handler
+  size_t overdraft;            // bytes that may be used above max_memory, to say what happened
+  uint64_t shuffle;            // state of the random order of the ready queue, 0 = in order
+  int64_t stopped_at;          // us: when a computing task was last told to stop
+  int64_t pause_at;            // us: when the running task should let go, INT64_MAX = never
+  int64_t step_ends;           // us: when neap_step should return
+  unsigned ticks;              // rows since the clock was last looked at
+  uint32_t rows;               // in this step
+  int pumps;                   // how deep waits pump in place
+  int exit_code;               // of os.exit, -1 = not called
+  bool owned;                  // the Lua state is ours
+  bool limited;                // instructions or slices are limited: a count hook runs
+  bool sandboxed;              // scripts have bounded functions and an environment of their own
+  bool contexts;               // some coroutine has a context
+  bool stepping;               // inside neap_step: nothing may block
+  bool ending;                 // all tasks have been cancelled: os.exit, a signal, or the host closes
+  bool failed;                 // a task that nobody awaits has failed
+  bool swept;                  // failures have been looked for since the last one
+  volatile sig_atomic_t stop;  // asked to stop, perhaps from a signal handler
   char message[1024];
 };
 

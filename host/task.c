@@ -179,7 +179,8 @@ static void pump_until(neap *h, lua_State *L, struct neap__op *op) {
 static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lua_KFunction k) {
   if (h->stepping || h->options.loop)
     return neap__fail(L, NEAP_USAGE, "cannot wait inside a sort or a callback here: load it before the sort");
-  if (h->pumps >= MAX_PUMPS) return neap__fail(L, NEAP_USAGE, "waits inside callbacks nest more than %d deep", MAX_PUMPS);
+  if (h->pumps >= MAX_PUMPS)
+    return neap__fail(L, NEAP_USAGE, "waits inside callbacks nest more than %d deep", MAX_PUMPS);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   h->pumps++;
   pump_until(h, L, op);

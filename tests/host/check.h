@@ -9,14 +9,14 @@
 
 static int passed, failed;
 
-#define CHECK(what)                                                    \
-  do {                                                                 \
-    if (what) {                                                        \
-      passed++;                                                        \
-    } else {                                                           \
-      failed++;                                                        \
-      printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #what);      \
-    }                                                                  \
+#define CHECK(what)                                               \
+  do {                                                            \
+    if (what) {                                                   \
+      passed++;                                                   \
+    } else {                                                      \
+      failed++;                                                   \
+      printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #what); \
+    }                                                             \
   } while (0)
 
 static inline int report(void) {

@@ -41,19 +41,24 @@ static void test_instructions(void) {
   killed(instructions, "local x <close> = setmetatable({}, { __close = function() " LOOP " end }) " LOOP);
   killed(instructions, "pcall(function() local x <close> = setmetatable({}, { __close = function() " LOOP
                        " end }) error() end) error('caught')");
-  killed(instructions, "coroutine.close((function() local co = coroutine.create(function() local x <close> = "
-                       "setmetatable({}, { __close = function() " LOOP " end }) coroutine.yield() end) "
-                       "coroutine.resume(co) return co end)()) error('caught')");
+  killed(instructions,
+         "coroutine.close((function() local co = coroutine.create(function() local x <close> = "
+         "setmetatable({}, { __close = function() " LOOP
+         " end }) coroutine.yield() end) "
+         "coroutine.resume(co) return co end)()) error('caught')");
   killed(instructions, "coroutine.resume(coroutine.create(function() " LOOP " end)) error('caught')");
   killed(instructions, "coroutine.wrap(function() " LOOP " end)() error('caught')");
   killed(instructions, "while true do coroutine.wrap(function() for i = 1, 50 do end end)() end");
-  killed(instructions, "local function tower(n) if n > 0 then coroutine.wrap(tower)(n - 1) end end while true do tower(20) end");
-  killed(instructions, "local y = coroutine.wrap(function() while true do coroutine.yield() end end) while true do y() end");
+  killed(instructions,
+         "local function tower(n) if n > 0 then coroutine.wrap(tower)(n - 1) end end while true do tower(20) end");
+  killed(instructions,
+         "local y = coroutine.wrap(function() while true do coroutine.yield() end end) while true do y() end");
   killed(instructions, "require('neap').try(function() " LOOP " end) error('caught')");
   killed(instructions, "table.sort({ 3, 2, 1 }, function() " LOOP " end) error('caught')");
   killed(instructions, "string.gsub('x', 'x', function() " LOOP " end) error('caught')");
   killed(instructions, "load(function() " LOOP " end) error('caught')");
-  killed(instructions, "setmetatable({}, { __index = function() " LOOP " end }).x = 1; local y = setmetatable({}, "
+  killed(instructions, "setmetatable({}, { __index = function() " LOOP
+                       " end }).x = 1; local y = setmetatable({}, "
                        "{ __index = function() " LOOP " end }).x error('caught')");
   killed(instructions, "require('neap').spawn(function() " LOOP " end):await()");
   killed(instructions, "require('neap').all { function() " LOOP " end }");
@@ -64,10 +69,12 @@ static void test_unbounded_functions(void) {
   runs(instructions, "assert(string.rep('', 1 << 62) == '')");
   runs(instructions, "assert(not pcall(string.rep, 'x', 1 << 40))");
   runs(instructions, "assert(not pcall(table.move, {}, 1, 1 << 62, 2))");
-  runs(instructions, "assert(not pcall(table.concat, setmetatable({}, { __index = function() return '' end }), '', 1, 1 << 62))");
-  runs(instructions, "local long = setmetatable({}, { __len = function() return 1 << 62 end, __index = rawlen }) "
-                     "assert(not pcall(table.insert, long, 1, 1)) assert(not pcall(table.remove, long, 1)) "
-                     "assert(not pcall(table.sort, long))");
+  runs(instructions,
+       "assert(not pcall(table.concat, setmetatable({}, { __index = function() return '' end }), '', 1, 1 << 62))");
+  runs(instructions,
+       "local long = setmetatable({}, { __len = function() return 1 << 62 end, __index = rawlen }) "
+       "assert(not pcall(table.insert, long, 1, 1)) assert(not pcall(table.remove, long, 1)) "
+       "assert(not pcall(table.sort, long))");
   killed(instructions, "local s = string.rep('a', 100) s:find(string.rep('a?', 100) .. string.rep('a', 100))");
   killed(instructions, "local s = string.rep('a', 1 << 16) .. 'b' s:find(string.rep('a', 1 << 15) .. 'c', 1, true)");
   killed(instructions, "local s = string.rep('a', 1 << 20) while true do utf8.len(s) end");
@@ -79,10 +86,14 @@ static void test_unbounded_functions(void) {
 static void test_memory(void) {
   killed(memory, "local t = {} while true do t[#t + 1] = {} end");
   killed(memory, "pcall(function() local t = {} while true do t[#t + 1] = {} end end) error('caught')");
-  killed(memory, "xpcall(function() local t = {} while true do t[#t + 1] = {} end end, function() error() end) error('caught')");
+  killed(
+      memory,
+      "xpcall(function() local t = {} while true do t[#t + 1] = {} end end, function() error() end) error('caught')");
   killed(memory, "pcall(string.rep, 'x', 1 << 25) error('caught')");
   killed(memory, "local s = 'x' while true do s = s .. s end");
-  killed(memory, "coroutine.resume(coroutine.create(function() local t = {} while true do t[#t + 1] = {} end end)) error('caught')");
+  killed(memory,
+         "coroutine.resume(coroutine.create(function() local t = {} while true do t[#t + 1] = {} end end)) "
+         "error('caught')");
   killed(memory, "require('neap').try(function() local t = {} while true do t[#t + 1] = {} end end) error('caught')");
   runs(memory, "for i = 1, 1000 do local s = string.rep('x', 100000) end");  // garbage is no use of memory
 }
@@ -98,7 +109,8 @@ static void test_frozen(void) {
   runs(instructions, "assert(not pcall(setmetatable, {}, { __gc = print }))");
   runs(instructions, "assert(not load(string.dump(function() end)))");
   runs(instructions, "assert(not pcall(debug.sethook) and not pcall(debug.getregistry) and debug.traceback())");
-  runs(instructions, "assert(collectgarbage 'count' > 0 and not pcall(collectgarbage) and not pcall(collectgarbage, 'stop'))");
+  runs(instructions,
+       "assert(collectgarbage 'count' > 0 and not pcall(collectgarbage) and not pcall(collectgarbage, 'stop'))");
 }
 
 // Two scripts of one host do not see each other's globals.
@@ -114,15 +126,17 @@ static void test_environments(void) {
 }
 
 static void test_capabilities(void) {
-  runs((neap_options){.flags = NEAP_NO_FS}, "for _, f in ipairs { io.open, io.lines, os.remove, dofile, loadfile } do "
-                                            "local ok, e = pcall(f, 'x') assert(not ok and e.kind == 'forbidden') end");
+  runs((neap_options){.flags = NEAP_NO_FS},
+       "for _, f in ipairs { io.open, io.lines, os.remove, dofile, loadfile } do "
+       "local ok, e = pcall(f, 'x') assert(not ok and e.kind == 'forbidden') end");
   runs((neap_options){.flags = NEAP_NO_OS}, "local ok, e = pcall(os.execute, 'true') assert(e.kind == 'forbidden')");
   runs((neap_options){.flags = NEAP_NO_FS}, "assert(not pcall(require, 'busted')) assert(require 'neap')");
 }
 
 static void test_tasks(void) {
-  runs((neap_options){.max_tasks = 3}, "local neap = require 'neap' local function f() end neap.all { f, f } "
-                                       "local ok, e = pcall(neap.all, { f, f, f }) assert(e.kind == 'limit')");
+  runs((neap_options){.max_tasks = 3},
+       "local neap = require 'neap' local function f() end neap.all { f, f } "
+       "local ok, e = pcall(neap.all, { f, f, f }) assert(e.kind == 'limit')");
 }
 
 // A task that computes is suspended after its slice, and does not hold up the step.
@@ -133,7 +147,8 @@ static void test_slices(void) {
   neap *h;
   options.ud = &seen;
   CHECK(neap_open(&h, &options) == NEAP_OK);
-  const char *script = "n = 0 local co = coroutine.wrap(function() while n < 5e6 do n = n + 1 end coroutine.yield(n) end) return co()";
+  const char *script =
+      "n = 0 local co = coroutine.wrap(function() while n < 5e6 do n = n + 1 end coroutine.yield(n) end) return co()";
   CHECK(neap_spawn(h, script, strlen(script), "=script", &task) == NEAP_OK);
   int steps = 0;
   while (neap_step(h, 1000) > 0) steps++;

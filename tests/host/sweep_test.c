@@ -15,10 +15,10 @@ void *__wrap_realloc(void *p, size_t size);
 
 enum mode { ONE, ALL_FROM };  // which allocations fail: the n-th, or it and all later ones
 
-static long countdown;        // to the one that fails; < 0 = it has failed
+static long countdown;  // to the one that fails; < 0 = it has failed
 static bool armed;
 static enum mode mode;
-static long blocks;           // of Lua memory that are in use
+static long blocks;  // of Lua memory that are in use
 
 static bool fails(void) {
   if (!armed) return false;
