@@ -89,8 +89,10 @@ const struct place *neap__column_parse(lua_State *L, int class_idx, const char *
 // Gives the cells of a row and the related rows while a condition is evaluated.
 struct row_source {
   void (*cell)(struct row_source *, const struct field *, struct cell *out);
-  // SOME: calls back for each related row until it answers true. NULL where relations cannot be followed.
+  // SOME: calls back for each related row until it answers true. NULL where relations cannot be followed: none is met.
   bool (*some)(struct row_source *, const struct field *, const struct condition *child);
+  struct neap__regexes *regexes;  // neap__regexes_of(L)
+  bool failed;                    // a match took too many steps, or memory was short: the answer counts for nothing
 };
 bool neap__condition_evaluate(const struct condition *c, struct row_source *row);
 

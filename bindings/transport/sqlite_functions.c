@@ -1,7 +1,5 @@
 // sqlite_functions.c: what our statements need that SQLite does not have: regular expressions, exact decimals, and looking
 // into JSON lists. All are deterministic and answer NULL for what they cannot read, so that no row makes a statement fail.
-#include <stdlib.h>
-
 #include "transport/sqlite.h"
 #include "value/buffer.h"
 #include "value/decimal.h"
@@ -66,22 +64,15 @@ static void json_size(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (size >= 0) sqlite3_result_int64(ctx, size);
 }
 
-// Not Lua's allocator: a connection may live on a thread of its own.
-static void *plain_alloc(void *ud, void *p, size_t osize, size_t nsize) {
-  (void)ud, (void)osize;
-  if (nsize > 0) return realloc(p, nsize);
-  free(p);
-  return NULL;
-}
-
 // neap_json_at(json, path): the JSON text at the end of a path that is itself a JSON list of keys and indexes. For keys that
 // SQLite's own paths cannot name.
 static void json_at(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   struct slice json = text_of(argv[0]), path = text_of(argv[1]);
   struct neap__json_slice at = {json.p, json.n};
-  struct neap__buffer scratch = {.alloc = plain_alloc};
+  struct neap__buffer scratch;
   (void)argc;
   if (!json.p || !path.p) return;
+  neap__buffer_plain(&scratch);
   struct neap__json_each it = neap__json_each(path.p, path.n);
   bool found = true;
   while (found && neap__json_next(&it)) {

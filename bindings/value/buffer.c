@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #define FIRST_SIZE 256
 
@@ -11,6 +12,19 @@ static const char type_name[] = "neap.buffer";
 void neap__buffer_init(struct neap__buffer *b, lua_State *L) {
   memset(b, 0, sizeof *b);
   b->alloc = lua_getallocf(L, &b->ud);
+}
+
+static void *plain_alloc(void *ud, void *p, size_t osize, size_t nsize) {
+  (void)ud;
+  (void)osize;
+  if (nsize > 0) return realloc(p, nsize);
+  free(p);
+  return NULL;
+}
+
+void neap__buffer_plain(struct neap__buffer *b) {
+  memset(b, 0, sizeof *b);
+  b->alloc = plain_alloc;
 }
 
 void neap__buffer_free(struct neap__buffer *b) {

@@ -15,6 +15,8 @@ struct neap__buffer {
 
 // Prepares an empty buffer; who holds it calls neap__buffer_free. Where Lua may raise meanwhile use neap__buffer_push.
 void neap__buffer_init(struct neap__buffer *b, lua_State *L);
+// An empty buffer whose memory comes from malloc: for what lives where no Lua state is at hand.
+void neap__buffer_plain(struct neap__buffer *b);
 void neap__buffer_free(struct neap__buffer *b);
 // Pushes a userdata that owns an empty buffer and frees it when it is collected. Raises when memory is short.
 struct neap__buffer *neap__buffer_push(lua_State *L);
