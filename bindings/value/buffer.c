@@ -33,6 +33,7 @@ void neap__buffer_free(struct neap__buffer *b) {
   b->n = b->size = 0;
 }
 
+// By doubling, so that appending byte by byte costs the same for any length.
 int neap__buffer_grow(struct neap__buffer *b, size_t more) {
   if (more > SIZE_MAX / 4 - b->n) return -1;
   size_t size = b->size < FIRST_SIZE ? FIRST_SIZE : b->size * 2;
@@ -44,6 +45,7 @@ int neap__buffer_grow(struct neap__buffer *b, size_t more) {
   return 0;
 }
 
+// Runs when the userdata is collected, also after an error has thrown past its maker.
 static int buffer_gc(lua_State *L) {
   neap__buffer_free(lua_touserdata(L, 1));
   return 0;

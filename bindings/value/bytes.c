@@ -32,6 +32,7 @@ const char *neap__bytes_test(lua_State *L, int idx, size_t *n) {
   return b->p;
 }
 
+// *n is 0 if it raises, only to please the compiler.
 static const char *check(lua_State *L, int idx, size_t *n) {
   *n = 0;
   const char *p = neap__bytes_test(L, idx, n);
@@ -67,6 +68,7 @@ static int decode_group(const char *p, bool last, char *out) {
   return 3 - pad;
 }
 
+// Strict: one text for each value, so that encoded bytes may be compared.
 ptrdiff_t neap__bytes_unbase64(const char *p, size_t n, char *out) {
   char *to = out;
   if (n % 4 != 0) return -1;
@@ -118,6 +120,7 @@ static int bytes_len(lua_State *L) {
   return 1;
 }
 
+// Lua asks only for two userdata; the other may be anything.
 static int bytes_eq(lua_State *L) {
   size_t na, nb;
   const char *a = neap__bytes_test(L, 1, &na), *b = neap__bytes_test(L, 2, &nb);

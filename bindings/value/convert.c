@@ -20,6 +20,7 @@ static void push_json(lua_State *L, const struct cell *cell) {
   if (neap__json_push(L, cell->p, cell->n, NEAP_JSON_DEPTH, &e) != 0) lua_pushlstring(L, cell->p, cell->n);
 }
 
+// So may its decimals, if another program wrote them.
 static void push_decimal(lua_State *L, const struct cell *cell) {
   if (neap__decimal_push(L, cell->p, cell->n) != 0) lua_pushlstring(L, cell->p, cell->n);
 }
@@ -52,6 +53,7 @@ static int set_text(struct cell *cell, enum cell_kind kind, const char *p, size_
   return 0;
 }
 
+// The string that json_encode leaves is the anchor.
 static int read_json(lua_State *L, int idx, struct cell *cell, struct neap__error *e) {
   size_t n;
   if (neap__json_encode(L, idx, e) != 0) return lua_pushnil(L), -1;
@@ -59,14 +61,18 @@ static int read_json(lua_State *L, int idx, struct cell *cell, struct neap__erro
   return set_text(cell, CELL_JSON, p, n, e);
 }
 
+// NaN equals nothing, not even itself: no store keeps or finds it.
 static int read_number(lua_State *L, int idx, struct cell *cell, struct neap__error *e) {
   cell->kind = lua_isinteger(L, idx) ? CELL_INTEGER : CELL_NUMBER;
-  if (cell->kind == CELL_INTEGER) cell->i = lua_tointeger(L, idx);
-  else cell->d = lua_tonumber(L, idx);
+  if (cell->kind == CELL_INTEGER)
+    cell->i = lua_tointeger(L, idx);
+  else
+    cell->d = lua_tonumber(L, idx);
   bool nan = cell->kind == CELL_NUMBER && isnan(cell->d);
   return nan ? neap__error_set(e, NEAP_VALIDATION, "NaN is no value; expected a number") : 0;
 }
 
+// Borrowed from the Lua string, which the caller holds.
 static int read_text(lua_State *L, int idx, struct cell *cell, struct neap__error *e) {
   size_t n;
   const char *p = lua_tolstring(L, idx, &n);
@@ -100,7 +106,10 @@ int neap__cell_read(lua_State *L, int idx, struct cell *cell, struct neap__error
   lua_pushnil(L);
   switch (type) {
     case LUA_TNIL: return 0;
-    case LUA_TBOOLEAN: cell->kind = CELL_BOOLEAN; cell->i = lua_toboolean(L, idx); return 0;
+    case LUA_TBOOLEAN:
+      cell->kind = CELL_BOOLEAN;
+      cell->i = lua_toboolean(L, idx);
+      return 0;
     case LUA_TNUMBER: return read_number(L, idx, cell, e);
     case LUA_TSTRING: return read_text(L, idx, cell, e);
     default: break;
@@ -125,7 +134,7 @@ static int compare_integer_number(int64_t i, double d) {
   if (d < -0x1p63) return 1;
   int64_t whole = (int64_t)d;
   double rest = d - (double)whole;
-  return i != whole ? order(i < whole, i > whole) : order(rest > 0, rest < 0);
+  return i != whole ? order(i<whole, i> whole) : order(rest > 0, rest < 0);
 }
 
 // Rounding keeps order, so the nearest double decides unless it is d itself; then all digits of d are written out.
@@ -142,7 +151,7 @@ static int compare_decimal_number(const struct cell *decimal, double d) {
     snprintf(text + whole + fraction, sizeof text - whole - fraction, "e-%zu", fraction);
   }
   double nearest = strtod(text, NULL);
-  if (nearest != d) return order(nearest < d, nearest > d);
+  if (nearest != d) return order(nearest<d, nearest> d);
   int n = snprintf(digits, sizeof digits, "%.1100f", d);
   for (int i = 0; i < n; i++)
     if (digits[i] != '-' && (digits[i] < '0' || digits[i] > '9')) digits[i] = '.';
@@ -151,6 +160,7 @@ static int compare_decimal_number(const struct cell *decimal, double d) {
   return neap__decimal_compare(decimal->p, decimal->n, digits, (size_t)n);
 }
 
+// At least one of them is a decimal, the other may be an integer.
 static int compare_decimals(const struct cell *a, const struct cell *b) {
   char text[24];
   if (a->kind == CELL_INTEGER) {
@@ -161,23 +171,25 @@ static int compare_decimals(const struct cell *a, const struct cell *b) {
   return neap__decimal_compare(a->p, a->n, b->p, b->n);
 }
 
+// Three kinds, six pairs: mirrored ones swap their sides.
 static int compare_numbers(const struct cell *a, const struct cell *b) {
   if (a->kind == CELL_NUMBER) {
-    if (b->kind == CELL_NUMBER) return order(a->d < b->d, a->d > b->d);
+    if (b->kind == CELL_NUMBER) return order(a->d<b->d, a->d> b->d);
     return -compare_numbers(b, a);
   }
   if (b->kind == CELL_NUMBER)
     return a->kind == CELL_INTEGER ? compare_integer_number(a->i, b->d) : compare_decimal_number(a, b->d);
-  if (a->kind == CELL_INTEGER && b->kind == CELL_INTEGER) return order(a->i < b->i, a->i > b->i);
+  if (a->kind == CELL_INTEGER && b->kind == CELL_INTEGER) return order(a->i<b->i, a->i> b->i);
   return compare_decimals(a, b);
 }
 
 // ---- Comparing ----
 
+// As memcmp, the shorter first.
 static int compare_bytes(const struct cell *a, const struct cell *b) {
   uint32_t n = a->n < b->n ? a->n : b->n;
   int got = n > 0 ? memcmp(a->p, b->p, n) : 0;
-  return got != 0 ? order(got < 0, got > 0) : order(a->n < b->n, a->n > b->n);
+  return got != 0 ? order(got<0, got> 0) : order(a->n<b->n, a->n> b->n);
 }
 
 bool neap__cell_equal(const struct cell *a, const struct cell *b) {
@@ -192,7 +204,7 @@ int neap__cell_compare(const struct cell *a, const struct cell *b) {
   switch ((enum cell_kind)a->kind) {
     case CELL_BOOLEAN:
     case CELL_DATETIME:
-    case CELL_DATE: return order(a->i < b->i, a->i > b->i);
+    case CELL_DATE: return order(a->i<b->i, a->i> b->i);
     case CELL_TEXT:
     case CELL_BYTES: return compare_bytes(a, b);
     case CELL_UNLOADED:
@@ -219,10 +231,13 @@ static void print_text(const struct cell *cell, char *buf, size_t size) {
     if ((unsigned char)buf[i] < 0x20) buf[i] = '.';
 }
 
+// Infinities have no JSON text.
 static void print_number(double d, char *buf, size_t size) {
   char text[32];
-  if (!isfinite(d)) snprintf(buf, size, "%g", d);
-  else snprintf(buf, size, "%.*s", (int)neap__json_double(d, text), text);
+  if (!isfinite(d))
+    snprintf(buf, size, "%g", d);
+  else
+    snprintf(buf, size, "%.*s", (int)neap__json_double(d, text), text);
 }
 
 char *neap__cell_print(const struct cell *cell, char *buf, size_t size) {
@@ -237,11 +252,18 @@ char *neap__cell_print(const struct cell *cell, char *buf, size_t size) {
     case CELL_NUMBER: print_number(cell->d, buf, size); break;
     case CELL_TEXT: print_text(cell, buf, size); break;
     case CELL_BYTES: snprintf(buf, size, "%" PRIu32 " bytes", cell->n); break;
-    case CELL_DATETIME: neap__datetime_format(cell->i, text); snprintf(buf, size, "%s", text); break;
-    case CELL_DATE: neap__date_format(cell->i, text); snprintf(buf, size, "%s", text); break;
+    case CELL_DATETIME:
+      neap__datetime_format(cell->i, text);
+      snprintf(buf, size, "%s", text);
+      break;
+    case CELL_DATE:
+      neap__date_format(cell->i, text);
+      snprintf(buf, size, "%s", text);
+      break;
     case CELL_DECIMAL:
     case CELL_JSON:
-      snprintf(buf, size, "%.*s%s", cell->n < PRINTED ? (int)cell->n : PRINTED, cell->p, cell->n > PRINTED ? "..." : "");
+      snprintf(buf, size, "%.*s%s", cell->n < PRINTED ? (int)cell->n : PRINTED, cell->p,
+               cell->n > PRINTED ? "..." : "");
       break;
   }
   return buf;

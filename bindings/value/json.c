@@ -43,8 +43,8 @@ static int decode_long(lua_State *L, const char *text, size_t n, int depth) {
 
 // neap.json.decode(text, options) -> value
 //   options  { depth = 100 }: the deepest nesting that is accepted, 1 to 10000
-// null is neap.null, lists are marked as arrays, empty objects as objects; an integer of 64 bits stays one, other numbers
-// are floats where those are exact, else decimals. Raises `validation` with line, column and byte.
+// null is neap.null, lists are marked as arrays, empty objects as objects; an integer of 64 bits stays one, other
+// numbers are floats where those are exact, else decimals. Raises `validation` with line, column and byte.
 static int json_decode(lua_State *L) {
   size_t n;
   const char *text = neap__arg_string(L, 1, "text", &n);
@@ -75,8 +75,8 @@ static int encode_step(lua_State *L, int status, lua_KContext ctx) {
 
 // neap.json.encode(value, options) -> text
 //   options  { indent = 0, depth = 100 }: blanks a level, 0 = one line; the deepest nesting that is written, 1 to 10000
-// Keys are sorted. A table is a list if its keys are 1 to n or it is neap.array; `{}` is an object. Raises `validation` for
-// what JSON cannot hold (functions, NaN, cycles, keys that are no strings), with its place in the value.
+// Keys are sorted. A table is a list if its keys are 1 to n or it is neap.array; `{}` is an object. Raises `validation`
+// for what JSON cannot hold (functions, NaN, cycles, keys that are no strings), with its place in the value.
 static int json_encode(lua_State *L) {
   luaL_checkany(L, 1);
   int depth = option_integer(L, 2, "depth", 1, MAX_DEPTH, NEAP_JSON_DEPTH);
@@ -84,10 +84,11 @@ static int json_encode(lua_State *L) {
   lua_settop(L, 1);
   struct neap__buffer *out = neap__buffer_push(L);
   struct encoder *w = lua_newuserdatauv(L, sizeof *w + (size_t)depth * sizeof w->levels[0], 0);
-  w->writer = (struct neap__json_writer){
-      .out = out, .levels = w->levels, .depth = depth, .indent = indent, .error = &w->error};
+  w->writer =
+      (struct neap__json_writer){.out = out, .levels = w->levels, .depth = depth, .indent = indent, .error = &w->error};
   neap__json_writer_init(&w->writer, L);
-  return neap__json_begin(&w->writer, 1) == NEAP_ERR ? neap__raise(L, &w->error) : encode_step(L, LUA_OK, (lua_KContext)w);
+  return neap__json_begin(&w->writer, 1) == NEAP_ERR ? neap__raise(L, &w->error)
+                                                     : encode_step(L, LUA_OK, (lua_KContext)w);
 }
 
 static const luaL_Reg functions[] = {{"decode", json_decode}, {"encode", json_encode}, {NULL, NULL}};

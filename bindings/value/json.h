@@ -12,8 +12,8 @@
 // ---- Text to Lua values (json_read.c) ----
 
 // Pushes the value of a whole JSON text, in one go. A list is marked as an array, an empty object as an object, null is
-// neap.null. depth: the deepest nesting allowed, 1 to NEAP_JSON_DEPTH. -1: `e` (validation) says what is wrong and where,
-// and nothing is pushed. Raises only when memory is short.
+// neap.null. depth: the deepest nesting allowed, 1 to NEAP_JSON_DEPTH. -1: `e` (validation) says what is wrong and
+// where, and nothing is pushed. Raises only when memory is short.
 int neap__json_push(lua_State *L, const char *p, size_t n, int depth, struct neap__error *e);
 
 // ---- Lua values to text (json_write.c) ----
@@ -30,8 +30,8 @@ int neap__json_encode(lua_State *L, int idx, struct neap__error *e);
 // ---- Numbers (json_number.c) ----
 
 // Reads the JSON number that starts at p: INTEGER if it is written as one and fits 64 bits, else NUMBER if that double
-// prints as the same value, else DECIMAL, whose p and n are the literal (neap__decimal_parse makes it canonical). Returns
-// what follows it, or NULL if it is none.
+// prints as the same value, else DECIMAL, whose p and n are the literal (neap__decimal_parse makes it canonical).
+// Returns what follows it, or NULL if it is none.
 const char *neap__json_number(const char *p, const char *end, struct cell *out);
 
 // Writes the shortest text that reads back as the finite double d, with a point or an exponent. Returns its length.
@@ -68,9 +68,9 @@ struct neap__json_each {
 struct neap__json_each neap__json_each(const char *p, size_t n);
 bool neap__json_next(struct neap__json_each *it);
 
-// The cell of a value: NULL, BOOLEAN, INTEGER, NUMBER, DECIMAL, TEXT, or JSON for a container. What is not borrowed from
-// the text (escaped strings, decimals with exponents) is appended to scratch, which must then live as long as the cell.
-// -1 if the text is no JSON value or memory is short.
+// The cell of a value: NULL, BOOLEAN, INTEGER, NUMBER, DECIMAL, TEXT, or JSON for a container. What is not borrowed
+// from the text (escaped strings, decimals with exponents) is appended to scratch, which must then live as long as the
+// cell. -1 if the text is no JSON value or memory is short.
 int neap__json_scalar(const char *p, size_t n, struct cell *out, struct neap__buffer *scratch);
 
 // Equal by structure: the order of keys does not count, that of elements does; numbers compare by value.
@@ -78,8 +78,8 @@ bool neap__json_equal(const char *a, size_t na, const char *b, size_t nb);
 
 // ---- Shared by the files of JSON ----
 
-// Eight bytes of a string at once: does one of them end its plain part (a quote, a backslash, a control character)? After
-// Mycroft's test for a zero byte. Anded with NEAP_JSON_HIGH they tell whether one is above 127.
+// Eight bytes of a string at once: does one of them end its plain part (a quote, a backslash, a control character)?
+// After Mycroft's test for a zero byte. Anded with NEAP_JSON_HIGH they tell whether one is above 127.
 #define NEAP_JSON_ALL(c) (UINT64_C(0x0101010101010101) * (c))
 #define NEAP_JSON_HIGH NEAP_JSON_ALL(0x80)
 

@@ -1,14 +1,15 @@
 // json_number.c: numbers as JSON writes them. No digit is lost: what a double would round becomes a decimal.
-// Doubles print as the shortest digits that read back (Steele and White, "How to print floating-point numbers accurately").
+// Doubles print as the shortest digits that read back (Steele and White, "How to print floating-point numbers
+// accurately").
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "value/json.h"
 
-#define UNIQUE 1000000000000000u // 10^15: no two decimals of up to 15 digits round to one normal double
-#define DIGITS 17                // no double needs more
-#define FAR 100000               // exponents beyond are all the same: too large
+#define UNIQUE 1000000000000000u  // 10^15: no two decimals of up to 15 digits round to one normal double
+#define DIGITS 17                 // no double needs more
+#define FAR 100000                // exponents beyond are all the same: too large
 
 // Powers of ten that are exact in a double.
 static const double tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -36,6 +37,7 @@ static const char *skip_digits(const char *p, const char *end) {
   return p;
 }
 
+// The exponent is cut at FAR: from there on nothing fits anyway, and an int must not overflow.
 static const char *read_exponent(const char *p, const char *end, int *exponent) {
   bool negative = p < end && *p == '-';
   if (p < end && (*p == '-' || *p == '+')) p++;
@@ -47,6 +49,7 @@ static const char *read_exponent(const char *p, const char *end, int *exponent) 
   return p;
 }
 
+// The grammar of RFC 8259: no leading zeros, digits on both sides of a point.
 static const char *read_literal(const char *p, const char *end, struct literal *l) {
   l->negative = p < end && *p == '-';
   l->whole = p += l->negative;
@@ -71,6 +74,7 @@ static const char *read_literal(const char *p, const char *end, struct literal *
   return p;
 }
 
+// Digits are counted over the point.
 static char literal_digit(const struct literal *l, int i) {
   return i < l->nwhole ? l->whole[i] : l->fraction[i - l->nwhole];
 }
@@ -90,6 +94,7 @@ static double digits_double(const struct digits *s) {
   return strtod(text, NULL);
 }
 
+// Trailing zeros tell nothing: the value is 0.d1d2... times a power of ten.
 static void digits_trim(struct digits *s) {
   while (s->n > 1 && s->d[s->n - 1] == '0') s->n--;
 }
@@ -106,8 +111,10 @@ static void digits_scan(struct digits *s, const char *text) {
 static void digits_increment(struct digits *s) {
   int i = s->n - 1;
   while (i >= 0 && s->d[i] == '9') s->d[i--] = '0';
-  if (i >= 0) s->d[i]++;
-  else s->d[0] = '1', s->point++;
+  if (i >= 0)
+    s->d[i]++;
+  else
+    s->d[0] = '1', s->point++;
 }
 
 // d with a fraction, below 10^15: the common case, without snprintf.
@@ -140,7 +147,8 @@ static void shortest(double d, struct digits *s) {
     snprintf(text, sizeof text, "%.*e", precision - 1, d);
     digits_scan(s, text);
     if (digits_double(s) == d) break;
-    // Above a power of two the doubles lie wider than below it: the digits above may read back where the nearest do not.
+    // Above a power of two the doubles lie wider than below it: the digits above may read back where the nearest do
+    // not.
     struct digits above = *s;
     digits_increment(&above);
     if (precision < DIGITS && digits_double(&above) == d) {
@@ -210,6 +218,7 @@ const char *neap__json_number(const char *p, const char *end, struct cell *out) 
   return after;
 }
 
+// Both give where to go on.
 static char *put(char *to, const char *p, int n) {
   memcpy(to, p, (size_t)n);
   return to + n;
@@ -236,6 +245,7 @@ static size_t write_plain(const struct digits *s, char *out) {
   return (size_t)(to - out);
 }
 
+// "1.5e-07", as other languages write it too.
 static size_t write_exponent(const struct digits *s, char *out) {
   char *to = out;
   *to++ = s->d[0];
@@ -243,6 +253,7 @@ static size_t write_exponent(const struct digits *s, char *out) {
   return (size_t)(to - out) + (size_t)sprintf(to, "e%+03d", s->point - 1);
 }
 
+// Plain up to 16 digits before the point and 3 zeros behind it, as people would write it.
 size_t neap__json_double(double d, char out[32]) {
   size_t sign = signbit(d) ? 1 : 0;
   out[0] = '-';

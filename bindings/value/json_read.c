@@ -1,7 +1,8 @@
 // json_read.c: JSON text to Lua values in one pass, without a tree between, and able to stop and go on.
 //
-// The elements of a container wait on the Lua stack until there are CHUNK of them or it ends, so that a table is made in
-// its right size. Keys come from a small cache that guesses the next key from the last: rows of a list repeat theirs.
+// The elements of a container wait on the Lua stack until there are CHUNK of them or it ends, so that a table is made
+// in its right size. Keys come from a small cache that guesses the next key from the last: rows of a list repeat
+// theirs.
 #include "value/json_read.h"
 
 #include <stdio.h>
@@ -10,9 +11,9 @@
 #include "value/marks.h"
 #include "value/text.h"
 
-#define CHUNK 32       // elements or members that wait on the stack
-#define SLICE 2000     // values between two questions whether to pause
-#define SHORT_KEY 40   // Lua interns strings up to here: equal text is equal address
+#define CHUNK 32      // elements or members that wait on the stack
+#define SLICE 2000    // values between two questions whether to pause
+#define SHORT_KEY 40  // Lua interns strings up to here: equal text is equal address
 
 enum { FAILED = -1, SCALAR, OPENED };
 
@@ -20,6 +21,7 @@ enum { FAILED = -1, SCALAR, OPENED };
 
 // ---- Errors ----
 
+// The position is found only now: counting lines while reading would cost every text what few need.
 static int fail_at(struct neap__json_reader *r, const char *at, const char *what) {
   size_t line = 1, column = 1;
   for (const char *p = r->text; p < at; p++) {
@@ -34,18 +36,23 @@ static int fail_at(struct neap__json_reader *r, const char *at, const char *what
 static int fail_expected(struct neap__json_reader *r, const char *expected) {
   char what[160];
   unsigned char c = r->p < r->end ? (unsigned char)*r->p : 0;
-  if (r->p >= r->end) snprintf(what, sizeof what, "expected %s, found the end", expected);
-  else if (c < 0x20 || c >= 0x7f) snprintf(what, sizeof what, "expected %s, found byte 0x%02x", expected, c);
-  else snprintf(what, sizeof what, "expected %s, found '%c'", expected, c);
+  if (r->p >= r->end)
+    snprintf(what, sizeof what, "expected %s, found the end", expected);
+  else if (c < 0x20 || c >= 0x7f)
+    snprintf(what, sizeof what, "expected %s, found byte 0x%02x", expected, c);
+  else
+    snprintf(what, sizeof what, "expected %s, found '%c'", expected, c);
   return fail_at(r, r->p, what);
 }
 
+// The four blanks of RFC 8259; nothing else may stand between tokens.
 static inline void skip_blank(struct neap__json_reader *r) {
   while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t')) r->p++;
 }
 
 // ---- Strings ----
 
+// Only strings that hold bytes above 127 come here.
 static int check_utf8(struct neap__json_reader *r, const char *p, size_t n) {
   size_t bad;
   return neap__text_utf8(p, n, &bad) ? 0 : fail_at(r, p + bad, "a string is not valid UTF-8");
@@ -94,7 +101,7 @@ static const char *string_end(struct neap__json_reader *r, const char *p, bool *
     if (*p == '"') break;
     if (*p != '\\') return fail_at(r, p, "a control character in a string; write it as \\n or \\u00XX"), NULL;
     *escaped = true;
-    p += 2;
+    p += 2;  // whatever is escaped, a quote too; what it means is decided later
     if (p > r->end) p = r->end;
   }
   return high && check_utf8(r, start, (size_t)(p - start)) != 0 ? NULL : p;
@@ -114,11 +121,14 @@ static int read_string(struct neap__json_reader *r) {
 
 // ---- Keys ----
 
+// Where a key lies in the cache, if it does. Two keys of one place take it from each other in turn, which is slow, not
+// wrong.
 static struct neap__json_key *key_slot(struct neap__json_reader *r, const char *p, size_t n) {
   size_t hash = n * 7 + (unsigned char)p[0] * 31u + (unsigned char)p[n / 2] * 5u + (unsigned char)p[n - 1] * 3u;
   return &r->keys[hash % NEAP_JSON_KEYS];
 }
 
+// A copy from the stack costs less than hashing and interning the text again.
 static void push_key(struct neap__json_reader *r, const struct neap__json_key *key) {
   lua_pushvalue(r->L, r->base + (int)(key - r->keys));
 }
@@ -153,6 +163,7 @@ static inline bool guess_key(struct neap__json_reader *r) {
   return true;
 }
 
+// Long keys and escaped ones are rare: they pass by the cache.
 static int read_key_text(struct neap__json_reader *r) {
   const char *start = r->p;
   bool escaped = false;
@@ -161,8 +172,10 @@ static int read_key_text(struct neap__json_reader *r) {
   size_t n = (size_t)(stop - start);
   r->p = stop + 1;
   if (escaped) return push_escaped(r, start, stop);
-  if (r->keys != NULL && n > 0 && n <= SHORT_KEY) cached_key(r, start, n);
-  else lua_pushlstring(r->L, start, n);
+  if (r->keys != NULL && n > 0 && n <= SHORT_KEY)
+    cached_key(r, start, n);
+  else
+    lua_pushlstring(r->L, start, n);
   return 0;
 }
 
@@ -220,6 +233,7 @@ static bool distinct(lua_State *L, int first, int last) {
   return n > 0;
 }
 
+// Stores members one by one, asking before each whether the key is there: for long keys and large objects.
 static int store_checked(struct neap__json_reader *r, struct neap__json_frame *f) {
   lua_State *L = r->L;
   while (lua_gettop(L) > f->slot) {
@@ -235,6 +249,7 @@ static int store_checked(struct neap__json_reader *r, struct neap__json_frame *f
   return 0;
 }
 
+// The table takes the place that its container reserved below what waits for it.
 static void make_table(lua_State *L, struct neap__json_frame *f, int nlist, int nmap) {
   lua_createtable(L, nlist, nmap);
   lua_replace(L, f->slot);
@@ -256,6 +271,7 @@ static int flush_object(struct neap__json_reader *r, struct neap__json_frame *f)
   return 0;
 }
 
+// From the last to the first, since that is how they come off the stack; the table is large enough for all of them.
 static int flush_list(struct neap__json_reader *r, struct neap__json_frame *f) {
   lua_State *L = r->L;
   int pending = lua_gettop(L) - f->slot;
@@ -274,6 +290,7 @@ static int flush(struct neap__json_reader *r, struct neap__json_frame *f) {
 static int close_container(struct neap__json_reader *r) {
   struct neap__json_frame *f = CURRENT(r);
   if (flush(r, f) != 0) return FAILED;
+  // Lists keep their mark even if they are not empty: a script may empty them.
   if (f->close == ']' || f->empty) {
     lua_pushvalue(r->L, r->marks + (f->close == '}'));
     lua_setmetatable(r->L, -2);
@@ -287,7 +304,7 @@ static int close_container(struct neap__json_reader *r) {
 static int open_container(struct neap__json_reader *r) {
   if (r->nframes == r->depth) return fail_at(r, r->p, "containers are nested too deeply (option depth)");
   if (!lua_checkstack(r->L, 2 * CHUNK + 8)) return fail_at(r, r->p, "containers are nested too deeply (Lua's stack)");
-  lua_pushnil(r->L);
+  lua_pushnil(r->L);  // the place of the table, which is made when its size is known
   struct neap__json_frame *f = &r->frames[r->nframes++];
   *f = (struct neap__json_frame){.slot = lua_gettop(r->L), .close = (char)(*r->p + 2), .start = r->p - r->text};
   r->p++;
@@ -306,14 +323,17 @@ static int read_number(struct neap__json_reader *r) {
     bool digits = r->p < r->end && (*r->p == '-' || (*r->p >= '0' && *r->p <= '9'));
     return digits ? fail_at(r, r->p, "this number is malformed") : fail_expected(r, "a value");
   }
-  if (cell.kind == CELL_INTEGER) lua_pushinteger(r->L, cell.i);
-  else if (cell.kind == CELL_NUMBER) lua_pushnumber(r->L, cell.d);
+  if (cell.kind == CELL_INTEGER)
+    lua_pushinteger(r->L, cell.i);
+  else if (cell.kind == CELL_NUMBER)
+    lua_pushnumber(r->L, cell.d);
   else if (neap__decimal_push(r->L, cell.p, cell.n) != 0)
     return fail_at(r, r->p, "this number is out of range; decimals have at most 1,000 digits");
   r->p = after;
   return SCALAR;
 }
 
+// The value was pushed before the word was compared: if it is another word, the error drops it with everything else.
 static int read_word(struct neap__json_reader *r, const char *word, size_t n) {
   if ((size_t)(r->end - r->p) < n || memcmp(r->p, word, n) != 0) return fail_expected(r, "a value");
   r->p += n;
@@ -347,6 +367,7 @@ static inline int read_next(struct neap__json_reader *r) {
   return f->close == '}' && read_key(r) != 0 ? FAILED : OPENED;
 }
 
+// One text is one value.
 static int read_end(struct neap__json_reader *r) {
   skip_blank(r);
   return r->p < r->end ? fail_expected(r, "the end") : NEAP_OK;

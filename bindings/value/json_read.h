@@ -28,14 +28,14 @@ struct neap__json_reader {
   const char *text, *p, *end;
   struct neap__json_frame *frames;  // room for `depth` of them
   int depth, nframes;
-  struct neap__json_key *keys;      // NEAP_JSON_KEYS of them, or NULL: a short text does without
+  struct neap__json_key *keys;  // NEAP_JSON_KEYS of them, or NULL: a short text does without
   struct neap__json_key first, *last;
-  int base, marks;                  // stack indexes: of the first key; of the metatables of arrays and objects
+  int base, marks;  // stack indexes: of the first key; of the metatables of arrays and objects
   struct neap__error *error;
 };
 
-// Prepares a reader whose frames, depth, keys and error are set. The text must stay where it is until the end. Pushes what
-// the reader needs on the stack (many values); it is the caller's to remove.
+// Prepares a reader whose frames, depth, keys and error are set. The text must stay where it is until the end. Pushes
+// what the reader needs on the stack (many values); it is the caller's to remove.
 void neap__json_reader_init(struct neap__json_reader *r, lua_State *L, const char *p, size_t n);
 // NEAP_OK: the value is on top. NEAP_PENDING (only if pausing): call it again, with the stack as it is.
 // NEAP_ERR: the error is filled, the stack holds anything above what it held before the init.

@@ -23,6 +23,7 @@ const char *neap__json_plain(const char *p, const char *end, bool *high) {
   return p;
 }
 
+// Four hexadecimal digits, either case.
 static const char *read_hex(const char *p, const char *end, unsigned *out) {
   if (end - p < 4) return NULL;
   *out = 0;
@@ -35,6 +36,7 @@ static const char *read_hex(const char *p, const char *end, unsigned *out) {
   return p + 4;
 }
 
+// The code point must be valid: surrogates were sorted out before.
 static int put_utf8(unsigned c, char out[4]) {
   if (c < 0x80) return out[0] = (char)c, 1;
   int n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
@@ -99,6 +101,7 @@ static const char *skip_container(const char *p, const char *end) {
   return NULL;
 }
 
+// A number, true, false or null: whatever is not structure. Who needs its value finds out whether it is one.
 static const char *skip_word(const char *p, const char *end) {
   const char *start = p;
   while (p < end && strchr(",]} \n\r\t:\"[{", *p) == NULL) p++;
@@ -111,6 +114,7 @@ static const char *skip_value(const char *p, const char *end) {
   return *p == '[' || *p == '{' ? skip_container(p, end) : skip_word(p, end);
 }
 
+// Moves *p behind the next value and gives its text.
 static bool slice_read(const char **p, const char *end, struct neap__json_slice *out) {
   out->p = skip_blank(*p, end);
   if ((*p = skip_value(out->p, end)) == NULL) return false;
@@ -128,6 +132,7 @@ struct neap__json_each neap__json_each(const char *p, size_t n) {
   return it;
 }
 
+// The key, if there is one, and the value; the comma behind them is not looked at.
 static bool read_member(struct neap__json_each *it) {
   if (it->close == '}') {
     if (!slice_read(&it->p, it->end, &it->key) || it->key.p[0] != '"') return false;
@@ -159,8 +164,10 @@ struct cursor {
 static int cursor_next(struct cursor *c, char out[4]) {
   int len = 1;
   if (c->p >= c->end) return 0;
-  if (*c->p != '\\') out[0] = *c->p++;
-  else if ((c->p = neap__json_escape(c->p, c->end, out, &len)) == NULL) return c->p = c->end, -1;
+  if (*c->p != '\\')
+    out[0] = *c->p++;
+  else if ((c->p = neap__json_escape(c->p, c->end, out, &len)) == NULL)
+    return c->p = c->end, -1;
   return len;
 }
 
@@ -177,6 +184,7 @@ static bool literal_is(const struct neap__json_slice *literal, const char *text,
   return len == 0 && n == 0;
 }
 
+// The kind of container that is found decides whether the key or the index counts.
 static bool step_into(struct neap__json_slice *at, const struct neap__json_step *step) {
   struct neap__json_each it = neap__json_each(at->p, at->n);
   bool object = it.close == '}';
@@ -200,6 +208,7 @@ bool neap__json_find(const char *p, size_t n, const struct neap__json_step *step
 
 // ---- Scalars ----
 
+// Decoded text is never longer than its literal, so room is made once.
 static int append_text(const struct neap__json_slice *literal, struct neap__buffer *out) {
   struct cursor c = {literal->p + 1, literal->p + literal->n - 1};
   char piece[4];
@@ -212,6 +221,7 @@ static int append_text(const struct neap__json_slice *literal, struct neap__buff
   return len;
 }
 
+// Mostly there is nothing to decode, and the text is borrowed as it stands.
 static int text_cell(const struct neap__json_slice *literal, struct cell *out, struct neap__buffer *scratch) {
   if (literal->n < 2 || literal->n > UINT32_MAX) return -1;
   *out = (struct cell){.kind = CELL_TEXT, .p = literal->p + 1, .n = (uint32_t)(literal->n - 2)};
@@ -223,6 +233,7 @@ static int text_cell(const struct neap__json_slice *literal, struct cell *out, s
   return 0;
 }
 
+// A decimal is made canonical, so that cells compare by their digits.
 static int number_cell(const struct neap__json_slice *literal, struct cell *out, struct neap__buffer *scratch) {
   if (neap__json_number(literal->p, literal->p + literal->n, out) != literal->p + literal->n) return -1;
   if (out->kind != CELL_DECIMAL) return 0;
@@ -265,6 +276,7 @@ static bool slices_same(const struct neap__json_slice *a, const struct neap__jso
   return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
 }
 
+// Different spellings of one text are equal: "\u00e9" and "é".
 static bool strings_equal(const struct neap__json_slice *a, const struct neap__json_slice *b) {
   if (slices_same(a, b)) return true;
   if (memchr(a->p, '\\', a->n) == NULL && memchr(b->p, '\\', b->n) == NULL) return false;
@@ -282,7 +294,8 @@ static bool strings_equal(const struct neap__json_slice *a, const struct neap__j
 // Decimals and integers compare as text; a double differs from every decimal that the reader lets be.
 static bool numbers_equal(const struct neap__json_slice *a, const struct neap__json_slice *b) {
   struct cell x, y;
-  if (neap__json_number(a->p, a->p + a->n, &x) == NULL || neap__json_number(b->p, b->p + b->n, &y) == NULL) return false;
+  if (neap__json_number(a->p, a->p + a->n, &x) == NULL || neap__json_number(b->p, b->p + b->n, &y) == NULL)
+    return false;
   if (x.kind != CELL_DECIMAL && y.kind != CELL_DECIMAL) return neap__cell_equal(&x, &y);
   char tx[DECIMAL_TEXT], ty[DECIMAL_TEXT];
   size_t nx, ny;
@@ -293,6 +306,7 @@ static bool numbers_equal(const struct neap__json_slice *a, const struct neap__j
 
 static bool values_equal(const struct neap__json_slice *a, const struct neap__json_slice *b, int depth);
 
+// Element by element, in order.
 static bool lists_equal(struct neap__json_each a, struct neap__json_each b, int depth) {
   while (neap__json_next(&a))
     if (!neap__json_next(&b) || !values_equal(&a.value, &b.value, depth)) return false;
@@ -309,6 +323,7 @@ static bool member_equal(const struct neap__json_slice *b, struct neap__json_eac
   return false;
 }
 
+// Keys are distinct, so objects with as many members are equal if each of one is in the other.
 static size_t count_members(const struct neap__json_slice *s) {
   size_t count = 0;
   for (struct neap__json_each it = neap__json_each(s->p, s->n); neap__json_next(&it);) count++;

@@ -1,8 +1,8 @@
 // json_write.c: Lua values to JSON text, streaming into a buffer, and able to stop and go on.
 //
-// Keys are sorted by bytes: what is written never depends on the order of `pairs`. The members of a small object lie on the
-// Lua stack while it is written, those of a large one are listed in a table; rows of a list mostly have the keys of the row
-// before in the order of the row before, so that their order is known without sorting.
+// Keys are sorted by bytes: what is written never depends on the order of `pairs`. The members of a small object lie on
+// the Lua stack while it is written, those of a large one are listed in a table; rows of a list mostly have the keys of
+// the row before in the order of the row before, so that their order is known without sorting.
 #include "value/json_write.h"
 
 #include <math.h>
@@ -23,6 +23,7 @@ enum { FAILED = -1, SCALAR, OPENED };
 
 // ---- Errors, with the place in the value ----
 
+// Paths are printed as Lua would write them: a.b[1]["no name"].
 static bool is_name(const char *p, size_t n) {
   for (size_t i = 0; i < n; i++) {
     char c = p[i];
@@ -37,7 +38,8 @@ static int current_key(const struct neap__json_level *f) {
   return f->layout == NEAP_JSON_MEMBERS ? f->slot + 1 + 2 * f->order[f->i - 1] : f->slot + 3;
 }
 
-static int print_step(struct neap__json_writer *w, const struct neap__json_level *f, char *to, size_t room, bool first) {
+static int print_step(struct neap__json_writer *w, const struct neap__json_level *f, char *to, size_t room,
+                      bool first) {
   if (f->layout == NEAP_JSON_LIST) return snprintf(to, room, "[%lld]", (long long)f->i);
   size_t n;
   const char *key = lua_tolstring(w->L, current_key(f), &n);
@@ -55,6 +57,7 @@ static int fail(struct neap__json_writer *w, const char *what) {
   return neap__error_set(w->error, NEAP_VALIDATION, "cannot write JSON: %s (at %s)", what, path);
 }
 
+// Buffers grow outside of Lua, so nothing has been raised yet.
 static int fail_memory(struct neap__json_writer *w) {
   return neap__error_set(w->error, NEAP_LIMIT, "cannot write JSON: not enough memory");
 }
@@ -65,6 +68,7 @@ static inline int put(struct neap__json_writer *w, const char *p, size_t n) {
 
 // ---- Strings ----
 
+// RFC 8259 asks for no more than quotes, backslashes and control characters; other text stays readable.
 static size_t write_escape(unsigned char c, char *to) {
   static const char named[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
   const char *at = c ? strchr(named, c) : NULL;
@@ -108,10 +112,12 @@ static int put_string(struct neap__json_writer *w, const char *p, size_t n) {
   }
   out->p[out->n++] = '"';
   size_t bad;
-  if (high && !neap__text_utf8(start, n, &bad)) return fail(w, "a string is not valid UTF-8; expected text, or neap.bytes");
+  if (high && !neap__text_utf8(start, n, &bad))
+    return fail(w, "a string is not valid UTF-8; expected text, or neap.bytes");
   return SCALAR;
 }
 
+// Encoded in place: bytes may be large.
 static int put_base64(struct neap__json_writer *w, const char *p, size_t n) {
   size_t size = NEAP_BASE64_SIZE(n);
   if (neap__buffer_reserve(w->out, size + 2) != 0) return fail_memory(w);
@@ -128,6 +134,7 @@ static int put_quoted(struct neap__json_writer *w, const char *p, size_t n) {
 
 // ---- Numbers ----
 
+// By hand: printf costs more than the rest of the value.
 static int put_integer(struct neap__json_writer *w, lua_Integer value) {
   char text[24], *p = text + sizeof text;
   lua_Unsigned rest = value < 0 ? 0 - (lua_Unsigned)value : (lua_Unsigned)value;
@@ -137,6 +144,7 @@ static int put_integer(struct neap__json_writer *w, lua_Integer value) {
   return put(w, p, (size_t)(text + sizeof text - p));
 }
 
+// A float always has a point or an exponent, so that it reads back as a float.
 static int put_number(struct neap__json_writer *w, int idx) {
   if (lua_isinteger(w->L, idx)) return put_integer(w, lua_tointeger(w->L, idx));
   double d = lua_tonumber(w->L, idx);
@@ -147,6 +155,7 @@ static int put_number(struct neap__json_writer *w, int idx) {
 
 // ---- Containers ----
 
+// Begins a container: its table goes on the stack, and its address among those that must not come again below it.
 static int open_level(struct neap__json_writer *w, int idx, enum neap__json_layout layout, lua_Integer n) {
   const void *table = lua_topointer(w->L, idx);
   for (int i = 0; i < w->nlevels; i++)
@@ -180,11 +189,13 @@ static int push_members(lua_State *L, int table) {
   return n;
 }
 
+// The level was opened for the table whose key is wrong; the path ends above it.
 static int fail_key(struct neap__json_writer *w, int idx) {
   char what[160];
   const char *type = luaL_typename(w->L, idx);
   w->nlevels--;
-  if (!lua_isinteger(w->L, idx)) snprintf(what, sizeof what, "a key is a %s; expected strings", type);
+  if (!lua_isinteger(w->L, idx))
+    snprintf(what, sizeof what, "a key is a %s; expected strings", type);
   else
     snprintf(what, sizeof what, "key %lld is an integer; expected strings, or the keys 1 to n of a list without holes",
              (long long)lua_tointeger(w->L, idx));
@@ -199,6 +210,7 @@ static bool same_keys(struct neap__json_writer *w, const struct neap__json_level
   return true;
 }
 
+// By insertion: there are few, and mostly nearly in order.
 static int sort_members(struct neap__json_writer *w, const struct neap__json_level *f, int n) {
   struct neap__json_member *keys = w->keys;
   w->shape++;
@@ -250,6 +262,7 @@ static int list_keys(struct neap__json_writer *w, struct neap__json_level *f) {
   return OPENED;
 }
 
+// Small objects lie on the stack. One that turns out to be larger is taken off again and listed.
 static int open_object(struct neap__json_writer *w, int idx) {
   if (open_level(w, idx, NEAP_JSON_MEMBERS, 0) == FAILED) return FAILED;
   struct neap__json_level *f = CURRENT(w);
@@ -278,6 +291,7 @@ static bool is_list(lua_State *L, int idx, lua_Integer n) {
   return count == n;
 }
 
+// A mark decides, else the keys do.
 static int open_table(struct neap__json_writer *w, int idx) {
   lua_Integer n = (lua_Integer)lua_rawlen(w->L, idx);
   const void *mark = NULL;
@@ -316,6 +330,7 @@ static int put_hooked(struct neap__json_writer *w, int idx) {
   return put(w, p, n);
 }
 
+// The values of neap that JSON has no type for.
 static int put_userdata(struct neap__json_writer *w, int idx) {
   lua_State *L = w->L;
   size_t n;
@@ -338,7 +353,8 @@ static bool push_hook(lua_State *L, int idx) {
   return false;
 }
 
-// Writes the scalar at idx, or opens the container there. If it leaves more than that on the stack it says so in `extra`.
+// Writes the scalar at idx, or opens the container there. If it leaves more than that on the stack it says so in
+// `extra`.
 static int put_value(struct neap__json_writer *w, int idx, bool hooks) {
   lua_State *L = w->L;
   size_t n;
@@ -358,6 +374,7 @@ static int put_value(struct neap__json_writer *w, int idx, bool hooks) {
 
 // ---- Going through ----
 
+// The line break and the blanks before an element, in the indented form.
 static int put_line(struct neap__json_writer *w) {
   size_t n = (size_t)w->indent * (size_t)w->nlevels;
   if (neap__buffer_reserve(w->out, n + 1) != 0) return fail_memory(w);
@@ -410,6 +427,7 @@ static int put_listed(struct neap__json_writer *w, struct neap__json_level *f) {
   return put_value(w, f->slot + 4, true);
 }
 
+// Nothing of the container stays on the stack.
 static int close_level(struct neap__json_writer *w, struct neap__json_level *f) {
   w->nlevels--;
   if (f->n > 0 && put_break(w) == FAILED) return FAILED;
@@ -417,6 +435,7 @@ static int close_level(struct neap__json_writer *w, struct neap__json_level *f) 
   return put(w, f->layout == NEAP_JSON_LIST ? "]" : "}", 1);
 }
 
+// Writes the next element of the innermost container, or closes it.
 static int step(struct neap__json_writer *w) {
   struct neap__json_level *f = CURRENT(w);
   if (f->i == f->n) return close_level(w, f);
@@ -429,6 +448,7 @@ static int step(struct neap__json_writer *w) {
   return FAILED;
 }
 
+// Tables are told by the address of their metatable: cheaper than asking it, for every table.
 static const void *mark_address(lua_State *L, enum neap__mark mark) {
   neap__mark_push(L, mark);
   const void *address = lua_topointer(L, -1);

@@ -18,12 +18,12 @@ struct neap__json_member {
 
 // A container that is being written.
 struct neap__json_level {
-  const void *table;    // its address, to find cycles
-  lua_Integer i, n;     // elements written, elements in all
-  int slot;             // stack index of the table; its members or keys lie above
-  unsigned shape;       // which keys of the writer its members have
-  uint8_t layout;       // enum neap__json_layout
-  bool extra;           // something lies on the stack above its members
+  const void *table;  // its address, to find cycles
+  lua_Integer i, n;   // elements written, elements in all
+  int slot;           // stack index of the table; its members or keys lie above
+  unsigned shape;     // which keys of the writer its members have
+  uint8_t layout;     // enum neap__json_layout
+  bool extra;         // something lies on the stack above its members
   uint8_t order[NEAP_JSON_SMALL];
 };
 
@@ -36,9 +36,9 @@ struct neap__json_writer {
   // The keys of the object that was opened last, in the order in which they were found, and their order in the text.
   struct neap__json_member keys[NEAP_JSON_SMALL];
   uint8_t order[NEAP_JSON_SMALL];
-  int nkeys;                        // -1: not known
-  unsigned shape;                   // counts the changes of keys
-  const void *array, *object, *set; // the metatables of marked tables
+  int nkeys;                         // -1: not known
+  unsigned shape;                    // counts the changes of keys
+  const void *array, *object, *set;  // the metatables of marked tables
 };
 
 // Prepares a writer whose out, levels, depth, indent and error are set.

@@ -24,7 +24,8 @@ bool neap__null_test(lua_State *L, int idx) {
 
 enum neap__mark neap__mark_kind(lua_State *L, int idx) {
   if (!lua_istable(L, idx) || !lua_getmetatable(L, idx)) return NEAP_MARK_NONE;
-  enum neap__mark mark = lua_rawgetp(L, -1, keys) == LUA_TNUMBER ? (enum neap__mark)lua_tointeger(L, -1) : NEAP_MARK_NONE;
+  enum neap__mark mark =
+      lua_rawgetp(L, -1, keys) == LUA_TNUMBER ? (enum neap__mark)lua_tointeger(L, -1) : NEAP_MARK_NONE;
   lua_pop(L, 2);
   return mark;
 }
@@ -80,8 +81,10 @@ static void drop_duplicates(lua_State *L) {
   lua_newtable(L);
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, 1, i);
-    if (is_key(L) ? seen_before(L, 2) : holds(L, 1, kept)) lua_pop(L, 1);
-    else lua_rawseti(L, 1, ++kept);
+    if (is_key(L) ? seen_before(L, 2) : holds(L, 1, kept))
+      lua_pop(L, 1);
+    else
+      lua_rawseti(L, 1, ++kept);
   }
   for (lua_Integer i = kept + 1; i <= n; i++) {
     lua_pushnil(L);
@@ -112,6 +115,7 @@ static int set_eq(lua_State *L) {
 
 // ---- Geopoints ----
 
+// A script may have taken the field away: then it counts as 0.
 static lua_Number coordinate(lua_State *L, int idx, const char *name) {
   lua_getfield(L, idx, name);
   lua_Number value = lua_tonumber(L, -1);
@@ -119,6 +123,7 @@ static lua_Number coordinate(lua_State *L, int idx, const char *name) {
   return value;
 }
 
+// The same place, whatever else the tables hold.
 static int geopoint_eq(lua_State *L) {
   lua_pushboolean(L, neap__mark_kind(L, 1) == neap__mark_kind(L, 2) &&
                          coordinate(L, 1, "latitude") == coordinate(L, 2, "latitude") &&
@@ -131,6 +136,7 @@ static int geopoint_tostring(lua_State *L) {
   return 1;
 }
 
+// NaN fails both comparisons, so it is refused too.
 static lua_Number check_degrees(lua_State *L, int idx, const char *name, lua_Number most) {
   lua_Number degrees = lua_tonumber(L, idx);
   if (lua_type(L, idx) != LUA_TNUMBER || !(degrees >= -most && degrees <= most))
@@ -149,6 +155,7 @@ static int mark_geopoint(lua_State *L) {
 
 // ---- The functions ----
 
+// What array, object and set have in common. A metatable of the script would be lost: such a table is refused.
 static int mark_table(lua_State *L, enum neap__mark mark) {
   lua_settop(L, 1);
   if (lua_isnil(L, 1)) {
@@ -183,11 +190,14 @@ static int mark_set(lua_State *L) {
 
 // All light userdata share one metatable: others print as they always did.
 static int light_tostring(lua_State *L) {
-  if (neap__null_test(L, 1)) lua_pushliteral(L, "null");
-  else lua_pushfstring(L, "userdata: %p", lua_topointer(L, 1));
+  if (neap__null_test(L, 1))
+    lua_pushliteral(L, "null");
+  else
+    lua_pushfstring(L, "userdata: %p", lua_topointer(L, 1));
   return 1;
 }
 
+// Lua has no way to give one light userdata a metatable alone. Where somebody has set one it stays.
 static void null_metatable(lua_State *L) {
   neap__null_push(L);
   if (lua_getmetatable(L, -1)) {
@@ -206,6 +216,7 @@ static void null_metatable(lua_State *L) {
 static const luaL_Reg set_meta[] = {{"__eq", set_eq}, {NULL, NULL}};
 static const luaL_Reg geopoint_meta[] = {{"__eq", geopoint_eq}, {"__tostring", geopoint_tostring}, {NULL, NULL}};
 
+// Registered when it is whole, since each step may run out of memory.
 static void create_metatable(lua_State *L, enum neap__mark mark) {
   lua_createtable(L, 0, 5);
   lua_pushinteger(L, (lua_Integer)mark);

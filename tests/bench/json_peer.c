@@ -31,8 +31,10 @@ int main(int argc, char **argv) {
   clock_t start = 0;
   for (int i = -3; i < ROUNDS; i++) {
     if (i == 0) start = clock();
-    if (decoding) decode(text);
-    else encode(tree);
+    if (decoding)
+      decode(text);
+    else
+      encode(tree);
   }
   printf("%.9f\n", (double)(clock() - start) / CLOCKS_PER_SEC / ROUNDS);
   cJSON_Delete(tree);

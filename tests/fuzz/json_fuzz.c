@@ -68,7 +68,8 @@ static bool same_value(lua_State *L, int idx, const cJSON *item) {
   if (cJSON_IsNull(item)) return neap__null_test(L, idx);
   if (cJSON_IsBool(item)) return lua_isboolean(L, idx) && lua_toboolean(L, idx) == cJSON_IsTrue(item);
   if (cJSON_IsNumber(item)) return same_number(L, idx, item);
-  if (cJSON_IsString(item)) return lua_type(L, idx) == LUA_TSTRING && strcmp(lua_tostring(L, idx), item->valuestring) == 0;
+  if (cJSON_IsString(item))
+    return lua_type(L, idx) == LUA_TSTRING && strcmp(lua_tostring(L, idx), item->valuestring) == 0;
   if (!lua_istable(L, idx)) return false;
   return cJSON_IsArray(item) ? same_list(L, idx, item) : same_object(L, idx, item);
 }
