@@ -4,6 +4,7 @@
 
 const luaL_Reg neap__modules[] = {
     {"neap.bytes", luaopen_neap_bytes},
+    {"neap.csv", luaopen_neap_csv},
     {"neap.date", luaopen_neap_date},
     {"neap.datetime", luaopen_neap_datetime},
     {"neap.decimal", luaopen_neap_decimal},

@@ -5,6 +5,7 @@
 #include <lua.h>
 
 int luaopen_neap_bytes(lua_State *L);
+int luaopen_neap_csv(lua_State *L);
 int luaopen_neap_date(lua_State *L);
 int luaopen_neap_datetime(lua_State *L);
 int luaopen_neap_decimal(lua_State *L);
