@@ -3,6 +3,7 @@
 #include "state.h"
 
 #define FAILURE_TYPE "neap.failure"
+#define SWEEP_US 1000000  // at most one full collection a second, however many tasks fail
 
 static const char failures_key = 0;  // registry: weak table, struct neap__failure -> its sentinel
 
@@ -90,8 +91,12 @@ static int report_now(lua_State *L) {
 }
 
 void neap__failure_sweep(neap *h, lua_State *L, bool all) {
-  if (h->failures && (all || !h->swept)) lua_gc(L, LUA_GCCOLLECT);
-  h->swept = true;
+  bool due = !h->swept && neap__now_us() - h->swept_at > SWEEP_US;
+  if (h->failures && (all || due)) {
+    lua_gc(L, LUA_GCCOLLECT);
+    h->swept = true;
+    h->swept_at = neap__now_us();
+  }
   while (all && h->failures) {
     struct neap__failure *f = h->failures;
     lua_pushcfunction(L, report_now);

@@ -114,6 +114,8 @@ void neap__context_set(lua_State *L);
 
 neap *neap__host(lua_State *L);
 struct uv_loop_s *neap__loop(neap *);
+// Makes the loop return, and asks the owner of a stepped host for a step. May be called from any thread.
+void neap__wake(neap *);
 // Loop time in milliseconds; monotonic.
 int64_t neap__now_ms(neap *);
 // True if work that blocks must go to a thread (a stepped host), false where it may run in place (the command, neap_run).

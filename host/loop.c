@@ -130,7 +130,6 @@ int neap__loop_open(neap *h) {
 void neap__loop_close(neap *h) {
   struct neap__loop *e = h->events;
   if (!e) return;
-  while (e->timers) neap__timer_stop(h, e->timers);
   uv_close((uv_handle_t *)&e->timer, NULL);
   uv_close((uv_handle_t *)&e->async, NULL);
   if (e->own_loop) {
@@ -146,10 +145,18 @@ void neap__loop_close(neap *h) {
 bool neap__loop_poll(neap *h, bool block) {
   struct neap__loop *e = h->events;
   uv_update_time(h->loop);
-  if (e->timers && block) arm(e);
   e->fired = false;
   uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   return e->fired || h->ready || h->later || uv_loop_alive(h->loop);
+}
+
+void neap__loop_clear(neap *h) {
+  while (h->events && h->events->timers) neap__timer_stop(h, h->events->timers);
+}
+
+void neap__wake(neap *h) {
+  if (h->options.wake) h->options.wake(h->options.ud);
+  neap__loop_wake(h);
 }
 
 void neap__loop_wake(neap *h) {
@@ -161,6 +168,7 @@ struct uv_loop_s *neap__loop(neap *h) {
 }
 
 int64_t neap__now_ms(neap *h) {
+  uv_update_time(h->loop);
   return (int64_t)uv_now(h->loop);
 }
 

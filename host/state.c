@@ -191,6 +191,7 @@ static void shut(neap *h) {
     neap__closer_remove(c);
     c->close(c);
   }
+  neap__loop_clear(h);
   if (h->owned && h->L) lua_close(h->L);
   neap__loop_close(h);
   free((void *)(uintptr_t)h->options.lua_dir);

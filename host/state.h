@@ -94,6 +94,7 @@ struct neap {
   bool ending;                 // all tasks have been cancelled: os.exit, a signal, or the host closes
   bool failed;                 // a task that nobody awaits has failed
   bool swept;                  // failures have been looked for since the last one
+  int64_t swept_at;            // us: when that was
   volatile sig_atomic_t stop;  // asked to stop, perhaps from a signal handler
   char message[1024];
 };
@@ -106,6 +107,8 @@ int neap__loop_open(neap *h);
 void neap__loop_close(neap *h);
 // Runs the loop once: blocks until something happens if `block`. Fires timers. False if nothing is left that could happen.
 bool neap__loop_poll(neap *h, bool block);
+// Stops all timers, before what they live in is freed.
+void neap__loop_clear(neap *h);
 void neap__loop_wake(neap *h);  // safe in signal handlers and from other threads
 void neap__timer_start(neap *h, struct neap__timer *t, int64_t at, void (*fire)(struct neap__timer *));
 void neap__timer_stop(neap *h, struct neap__timer *t);

@@ -212,7 +212,7 @@ bool neap__should_pause(lua_State *L, unsigned rows) {
   neap *h = neap__host(L);
   if (h->stop || (h->task && (h->task->killed || h->task->cancelled))) return true;
   h->rows += rows;
-  if (h->options.max_rows_per_step && h->rows >= h->options.max_rows_per_step) return true;
+  if (h->stepping && h->options.max_rows_per_step && h->rows >= h->options.max_rows_per_step) return true;
   if (h->pause_at == INT64_MAX || (h->ticks += rows) < 32) return false;
   h->ticks = 0;
   return neap__now_us() >= h->pause_at;
@@ -346,6 +346,7 @@ static int settle(lua_State *L) {
 static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) {
   if (status != LUA_OK) t->state = TASK_FAILED;  // memory was too short even for its base
   unlink_live(h, t);
+  if (h->live == 0 && !h->stop) h->ending = false;
   neap__timer_stop(h, &t->timer);
   h->refused.nsize = 0;
   if (t->state == TASK_FAILED) {

@@ -13,7 +13,7 @@ try() {
   printf 'failed: %s\n%s\n' "$what" "$out"
 }
 
-make_it() { make --no-print-directory -s BIN="${BIN:-bin}" BUILD="${BUILD:-build}" PREFIX=/usr DESTDIR="$dir" "$1"; }
+make_it() { make --no-print-directory -s PREFIX=/usr DESTDIR="$dir" BIN=bin BUILD=build "$1"; }
 try "make install" make_it install
 try "the command" "$dir/usr/bin/neap" -e 'assert(require("neap").all)'
 try "the manual page" test -s "$dir/usr/share/man/man1/neap.1"
