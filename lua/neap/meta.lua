@@ -46,7 +46,111 @@ function json.decode(text, options) end
 ---@return string
 function json.encode(value, options) end
 
+-- ---- Values: datetimes, dates, decimals, uuids, CSV ----
+
+---A point in time: microseconds since 1970-01-01 UTC, years 0001 to 9999. Parts are in UTC.
+---@class neap.datetime.value
+---@field year integer
+---@field month integer
+---@field day integer
+---@field hour integer
+---@field minute integer
+---@field second integer
+---@field microsecond integer
+---@operator add(number): neap.datetime.value
+---@operator sub(number): neap.datetime.value
+---@operator sub(neap.datetime.value): number
+local datetime_value = {}
+---Raises `usage` for a conversion that it does not know.
+---@param format string as of strftime: `%Y-%m-%d %H:%M:%S.%f`
+---@return string
+function datetime_value:format(format) end
+---@return neap.date.value the day in UTC
+function datetime_value:date() end
+---@return number seconds since 1970-01-01 UTC; an integer when there is no fraction
+function datetime_value:timestamp() end
+
+---A day of the calendar, years 0001 to 9999.
+---@class neap.date.value
+---@field year integer
+---@field month integer
+---@field day integer
+---@operator add(integer): neap.date.value
+---@operator sub(integer): neap.date.value
+---@operator sub(neap.date.value): integer
+local date_value = {}
+---@param format string as of datetime:format
+---@return string
+function date_value:format(format) end
+---@return neap.datetime.value its midnight in UTC
+function date_value:datetime() end
+
+---An exact number of at most 1,000 digits, with a scale that is kept. Mixes with integers; floats raise `validation`.
+---@class neap.decimal.value
+---@operator add(neap.decimal.value|integer): neap.decimal.value
+---@operator sub(neap.decimal.value|integer): neap.decimal.value
+---@operator mul(neap.decimal.value|integer): neap.decimal.value
+---@operator div(neap.decimal.value|integer): neap.decimal.value
+---@operator idiv(neap.decimal.value|integer): neap.decimal.value
+---@operator mod(neap.decimal.value|integer): neap.decimal.value
+---@operator unm: neap.decimal.value
+local decimal_value = {}
+---Divides and rounds half to even.
+---@param x neap.decimal.value|integer
+---@param scale integer digits after the point
+---@return neap.decimal.value
+function decimal_value:div(x, scale) end
+---Rounds half to even.
+---@param scale? integer digits after the point; 0 unless given
+---@return neap.decimal.value
+function decimal_value:round(scale) end
+---@param x neap.decimal.value|integer
+---@return boolean equal by number: 1.10 and 1.1 are
+function decimal_value:eq(x) end
+---@param x neap.decimal.value|integer
+---@return integer -1, 0 or 1
+function decimal_value:compare(x) end
+---@return number the nearest float; raises `validation` beyond their range
+function decimal_value:tonumber() end
+---@return integer? nil if it has a fraction or does not fit 64 bits
+function decimal_value:tointeger() end
+---@return integer digits after the point
+function decimal_value:scale() end
+
+---@class neap.csv.options
+---@field header? boolean|string[] true: the first row names the columns; false: rows are lists; or the names themselves
+---@field delimiter? string one byte; "," unless given
+---@field quote? string one byte; '"' unless given
+
+---@class neap.csv.writer
+local csv_writer = {}
+---@param ... table rows: lists, or tables or objects keyed by column
+---@return neap.csv.writer
+function csv_writer:write(...) end
+function csv_writer:close() end
+
+---@class neap.csv
+local csv = {}
+---Iterates over the rows of a file as it is read. Raises `not_found`, or `validation` with the line of a fault.
+---@param path string|file*
+---@param options? neap.csv.options
+---@return fun(): table<string, string>
+function csv.read(path, options) end
+---@param text string
+---@param options? neap.csv.options
+---@return table<string, string>[]
+function csv.parse(text, options) end
+---@param rows table[]
+---@param options? neap.csv.options
+---@return string
+function csv.encode(rows, options) end
+---@param path string|file*
+---@param options? neap.csv.options
+---@return neap.csv.writer
+function csv.writer(path, options) end
+
 ---@class neap
+---@field csv neap.csv
 ---@field null neap.null
 ---@field json neap.json
 ---@field bytes neap.bytes
@@ -74,5 +178,28 @@ function neap.set(t) end
 ---@param longitude number
 ---@return neap.geopoint
 function neap.geopoint(latitude, longitude) end
+
+---A point in time, from ISO 8601 text (UTC without an offset), seconds since 1970, a date, or its fields in UTC. Raises
+---`validation`.
+---@param value string|number|table|neap.date.value
+---@return neap.datetime.value
+function neap.datetime(value) end
+
+---@return neap.datetime.value
+function neap.now() end
+
+---A day, from text like "2015-07-20", a datetime, or { year =, month =, day = }. Raises `validation`.
+---@param value string|table|neap.datetime.value
+---@return neap.date.value
+function neap.date(value) end
+
+---An exact number, from text like "1.10" or an integer. Raises `validation`, for floats too.
+---@param value string|integer|neap.decimal.value
+---@return neap.decimal.value
+function neap.decimal(value) end
+
+---@param options? { version: 1|4|7 } 4, random, unless given; 7 sorts by the time it was made
+---@return string
+function neap.uuid(options) end
 
 return neap

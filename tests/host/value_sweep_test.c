@@ -15,6 +15,12 @@ static const char script[] =
     "assert(neap.json.encode(neap.json.decode(text)) == text)\n"
     "local long = '[' .. (text .. ','):rep(2) .. text .. ']'\n"
     "assert(#neap.json.decode(long, { depth = 200 }) == 3)\n"
+    "local at, price = neap.datetime '2015-07-20T09:05Z', neap.decimal '1.10'\n"
+    "assert(at + 60 > at and at:date() + 1 > neap.date '2015-07-20' and at:format '%F' == tostring(at:date()))\n"
+    "assert(price * 3 / 2 < 2 and #neap.uuid() == 36 and neap.now() > at)\n"
+    "local rows = { { at = at, price = price }, { at = neap.null, price = 5 } }\n"
+    "assert(#neap.csv.parse(neap.csv.encode(rows)) == 2)\n"
+    "assert(not pcall(neap.csv.parse, 'a\\n\"1'))\n"
     "assert(not pcall(neap.json.decode, '{\"a\":1,\"a\":2}'))\n";
 
 struct allocator {
