@@ -47,11 +47,10 @@ struct query {
   const struct reach *groups;
   int naggregates;
   const struct aggregate *aggregates;
-  // Rows that many_to_many relations lead to: only those that a row of link->through ties to one of the owners. Each row
-  // then has one cell more, the last: the key of its owner.
+  // Rows that a many_to_many relation leads to: one for each row of link->through that meets `owners`. Each has one cell
+  // more, the last: the key of its owner.
   const struct field *link;        // the many_to_many field, NULL = none
-  int nowners;
-  const struct cell *owners;
+  const struct condition *owners;  // on link->through
   bool for_update, skip_locked, consistent;
 };
 

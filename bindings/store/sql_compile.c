@@ -1,0 +1,203 @@
+// sql_compile.c: reads and set-based writes as SQL. The text depends on the shape of a query only; values are parameters.
+#include "model/object.h"
+#include "store/sql_query.h"
+#include "store/sql_store.h"
+
+// ---- Pieces ----
+
+int neap__sql_reach(struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
+  if (r->nvia == 0) return neap__sql_place(s, alias, &r->place, e);
+  const struct field *pointer = r->via[0];
+  int there = s->naliases++;
+  neap__sql_add(s, "(SELECT ");
+  struct reach rest = {r->nvia - 1, r->via + 1, r->place};
+  if (neap__sql_reach(s, there, &rest, e) != 0) return -1;
+  neap__sql_add(s, " FROM ");
+  neap__sql_table(s, pointer->target);
+  neap__sql_addf(s, " t%d WHERE ", there);
+  neap__sql_column(s, there, pointer->target->keys[0]);
+  neap__sql_add(s, " = ");
+  neap__sql_column(s, alias, pointer);
+  neap__sql_add(s, ")");
+  return 0;
+}
+
+static int add_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, const char **word,
+                         struct neap__error *e) {
+  if (!c || neap__condition_is_true(c)) return 0;
+  neap__sql_add(s, *word);
+  *word = " AND ";
+  return neap__sql_condition(L, s, alias, c, e);
+}
+
+int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  const char *word = " WHERE ";
+  if (q->link && add_condition(L, s, 1, q->owners, &word, e) != 0) return -1;
+  if (add_condition(L, s, 0, q->where, &word, e) != 0) return -1;
+  return add_condition(L, s, 0, neap__view_scope(view, q->class->shape), &word, e);
+}
+
+void neap__sql_from(struct sql_text *s, const struct query *q) {
+  const struct shape *shape = q->class->shape;
+  neap__sql_add(s, " FROM ");
+  neap__sql_table(s, shape);
+  neap__sql_add(s, " t0");
+  s->naliases = 1;
+  if (!q->link) return;
+  neap__sql_add(s, " JOIN ");
+  neap__sql_table(s, q->link->through);
+  neap__sql_add(s, " t1 ON ");
+  neap__sql_column(s, 1, q->link->through_there);
+  neap__sql_add(s, " = ");
+  neap__sql_column(s, 0, shape->keys[0]);
+  s->naliases = 2;
+}
+
+static bool nullable(const struct reach *r) {
+  return r->nvia > 0 || r->place.nsteps > 0 || !(r->place.field->flags & (FIELD_PRIMARY | FIELD_REQUIRED));
+}
+
+static int label_column(const struct query *q, const char *label) {
+  for (int i = 0; i < q->naggregates; i++)
+    if (strcmp(q->aggregates[i].label, label) == 0) return q->ngroups + i + 1;
+  return 0;
+}
+
+// Absent sorts last either way. A label stands for the number of its result column.
+int neap__sql_order(struct sql_text *s, const struct query *q, struct neap__error *e) {
+  for (int i = 0; i < q->norders; i++) {
+    const struct order *o = &q->orders[i];
+    neap__sql_add(s, i == 0 ? " ORDER BY " : ", ");
+    if (o->label)
+      neap__sql_addf(s, "%d", label_column(q, o->label));
+    else if (neap__sql_reach(s, 0, &o->reach, e) != 0)
+      return -1;
+    if (o->descending) neap__sql_add(s, " DESC");
+    if (o->label || nullable(&o->reach)) neap__sql_add(s, " NULLS LAST");
+  }
+  return 0;
+}
+
+// An offset without a limit does not exist everywhere: then the limit is the largest number.
+void neap__sql_limit(struct sql_text *s, const struct query *q) {
+  if (q->limit < 0 && q->skip == 0) return;
+  neap__sql_add(s, " LIMIT ");
+  neap__sql_bind(s, &(struct cell){.i = q->limit < 0 ? INT64_MAX : q->limit, .kind = CELL_INTEGER});
+  if (q->skip == 0) return;
+  neap__sql_add(s, " OFFSET ");
+  neap__sql_bind(s, &(struct cell){.i = q->skip, .kind = CELL_INTEGER});
+}
+
+// Where, order and limit of whatever was selected from t0.
+static int write_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  neap__sql_from(s, q);
+  if (neap__sql_where(L, s, view, q, e) != 0 || neap__sql_order(s, q, e) != 0) return -1;
+  neap__sql_limit(s, q);
+  return 0;
+}
+
+// ---- Reads ----
+
+static const struct field *selected(const struct query *q, int i) {
+  return q->nselect ? q->select[i] : q->class->shape->columns[i];
+}
+
+static int nselected(const struct query *q) {
+  return q->nselect ? q->nselect : q->class->shape->ncolumns;
+}
+
+int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
+  if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate_kinds(q, kinds);
+  int n = nselected(q);
+  for (int i = 0; i < n; i++) kinds[i] = (uint8_t)neap__sql_kind(&selected(q, i)->type);
+  if (q->link) kinds[n++] = (uint8_t)neap__sql_kind(&q->link->through_here->type);
+  return n;
+}
+
+int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate(L, s, view, q, e);
+  if (q->for_update && !(view->store->verbs->capabilities & CAN_FOR_UPDATE))
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s cannot lock rows; a transaction there already has all for itself",
+                           view->store->verbs->name);
+  neap__sql_add(s, "SELECT ");
+  for (int i = 0, n = nselected(q); i < n; i++) {
+    if (i > 0) neap__sql_add(s, ", ");
+    neap__sql_column(s, 0, selected(q, i));
+  }
+  if (q->link) {
+    neap__sql_add(s, ", ");
+    neap__sql_column(s, 1, q->link->through_here);
+  }
+  if (write_rest(L, s, view, q, e) != 0) return -1;
+  if (q->for_update) neap__sql_add(s, q->skip_locked ? " FOR UPDATE SKIP LOCKED" : " FOR UPDATE");
+  return 0;
+}
+
+// With a limit or an offset the rows are cut first and counted then.
+int neap__sql_count(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  bool cut = q->limit >= 0 || q->skip > 0;
+  neap__sql_add(s, cut ? "SELECT count(*) FROM (SELECT 1" : "SELECT count(*)");
+  neap__sql_from(s, q);
+  if (neap__sql_where(L, s, view, q, e) != 0) return -1;
+  neap__sql_limit(s, q);
+  if (cut) neap__sql_add(s, ") counted");
+  return 0;
+}
+
+// ---- Set-based writes ----
+
+// The rows that the query would give: its condition, or, where that is not all, the keys that it selects.
+static int write_target(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  const struct shape *shape = q->class->shape;
+  if (q->limit < 0 && q->skip == 0 && !q->link) return neap__sql_where(L, s, view, q, e);
+  neap__sql_add(s, " WHERE (");
+  for (int i = 0; i < shape->nkeys; i++) {
+    if (i > 0) neap__sql_add(s, ", ");
+    neap__sql_name(s, shape->keys[i]->wire);
+  }
+  neap__sql_add(s, ") IN (SELECT ");
+  for (int i = 0; i < shape->nkeys; i++) {
+    if (i > 0) neap__sql_add(s, ", ");
+    neap__sql_column(s, 0, shape->keys[i]);
+  }
+  if (write_rest(L, s, view, q, e) != 0) return -1;
+  neap__sql_add(s, ")");
+  return 0;
+}
+
+static int write_set(struct sql_text *s, const struct change *c, struct neap__error *e) {
+  const struct field *f = c->place.field;
+  struct cell value = neap__sql_value(f, c->cell);
+  if (c->place.nsteps > 0 || (c->kind != CHANGE_SET && c->kind != CHANGE_INCREMENT))
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s: a set-based update sets or increments whole columns", f->name);
+  neap__sql_name(s, f->wire);
+  neap__sql_add(s, " = ");
+  if (c->kind == CHANGE_INCREMENT) {
+    neap__sql_add(s, "coalesce(");
+    neap__sql_name(s, f->wire);
+    neap__sql_add(s, ", 0) + ");
+  }
+  neap__sql_bind(s, &value);
+  return 0;
+}
+
+int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const struct change *sets,
+                     int nsets, struct neap__error *e) {
+  neap__sql_add(s, "UPDATE ");
+  neap__sql_table(s, q->class->shape);
+  neap__sql_add(s, " AS t0 SET ");
+  s->naliases = 1;
+  for (int i = 0; i < nsets; i++) {
+    if (i > 0) neap__sql_add(s, ", ");
+    if (write_set(s, &sets[i], e) != 0) return -1;
+  }
+  return write_target(L, s, view, q, e);
+}
+
+int neap__sql_remove(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  neap__sql_add(s, "DELETE FROM ");
+  neap__sql_table(s, q->class->shape);
+  neap__sql_add(s, " AS t0");
+  s->naliases = 1;
+  return write_target(L, s, view, q, e);
+}
