@@ -1,0 +1,286 @@
+// cursor.c: pages by keyset. A page goes on behind the last row of the one before it, found by the values that the order
+// compares, so that it costs the same wherever it is, and rows that come or go meanwhile do no harm.
+//
+// A cursor is the JSON list [order, value ...] in base64: opaque to scripts, safe in URLs once escaped. It may come from
+// anywhere, so nothing in it is trusted: it has to fit the order of the query, and its values the types of the fields.
+#include <string.h>
+
+#include "model/query_build.h"
+#include "value/buffer.h"
+#include "value/bytes.h"
+#include "value/datetime.h"
+#include "value/json.h"
+#include "value/marks.h"
+
+#define CURSOR_MAX 65536
+
+// ---- The order of pages: total, by whole columns ----
+
+static bool ordered_by(const struct query *q, const struct field *f) {
+  for (int i = 0; i < q->norders; i++)
+    if (q->orders[i].reach.place.field == f) return true;
+  return false;
+}
+
+static void check_orders(lua_State *L, const struct query *q) {
+  if (q->ngroups > 0) neap__fail(L, NEAP_USAGE, "page: groups come as a whole; use all()");
+  if (q->limit >= 0 || q->skip > 0) neap__fail(L, NEAP_USAGE, "page has its own size: it does not go with limit and skip");
+  if (q->class->shape->nkeys == 0) neap__fail(L, NEAP_USAGE, "page: %s has no primary key", q->class->shape->model);
+  for (int i = 0; i < q->norders; i++) {
+    const struct reach *r = &q->orders[i].reach;
+    if (r->nvia > 0 || r->place.nsteps > 0 || r->place.field->column < 0)
+      neap__fail(L, NEAP_USAGE, "page can order by columns of %s only, not by what lies behind '%s'", q->class->shape->model,
+                 r->nvia ? r->via[0]->name : r->place.field->name);
+    if (r->place.type && (r->place.type->kind == TYPE_BYTES || r->place.type->kind == TYPE_JSON))
+      neap__fail(L, NEAP_USAGE, "page cannot order by '%s', a %s", r->place.field->name, neap__type_name(r->place.type->kind));
+  }
+}
+
+// Completes the order of the query at index 1 (a copy of the script's) by the keys.
+static void complete_orders(lua_State *L, struct query *q) {
+  const struct shape *shape = q->class->shape;
+  struct order *orders = lua_newuserdatauv(L, (size_t)(q->norders + shape->nkeys) * sizeof *orders, 1);
+  if (q->norders > 0) memcpy(orders, q->orders, (size_t)q->norders * sizeof *orders);
+  int n = q->norders;
+  for (int i = 0; i < shape->nkeys; i++)
+    if (!ordered_by(q, shape->keys[i]))
+      orders[n++] = (struct order){.reach.place = {.field = shape->keys[i], .type = &shape->keys[i]->type}};
+  lua_getiuservalue(L, 1, QUERY_ORDERS);
+  lua_setiuservalue(L, -2, 1);
+  neap__query_keep(L, 1, QUERY_ORDERS);
+  q->orders = orders;
+  q->norders = n;
+}
+
+// What the order compares has to be loaded.
+static void complete_select(lua_State *L, struct query *q) {
+  if (q->nselect == 0) return;
+  size_t size = ((size_t)q->class->shape->ncolumns / 64 + 1) * sizeof(uint64_t);
+  uint64_t *bits = memset(lua_newuserdatauv(L, size, 0), 0, size);
+  for (int i = 0; i < q->nselect; i++) bits[q->select[i]->column / 64] |= UINT64_C(1) << (q->select[i]->column % 64);
+  for (int i = 0; i < q->norders; i++) {
+    int column = q->orders[i].reach.place.field->column;
+    bits[column / 64] |= UINT64_C(1) << (column % 64);
+  }
+  neap__query_select(L, 1, bits);
+  lua_pop(L, 1);
+}
+
+// Pushes "Post -views id": what a cursor was made for.
+static const char *push_fingerprint(lua_State *L, const struct query *q) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, q->class->shape->model);
+  for (int i = 0; i < q->norders; i++) {
+    luaL_addchar(&b, ' ');
+    neap__order_name(L, &q->orders[i]);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
+}
+
+// ---- Writing ----
+
+// Times and decimals go as text, as the checks read them back.
+static void push_plain(lua_State *L, const struct cell *cell) {
+  char text[40];
+  if (cell->kind == CELL_NIL || cell->kind == CELL_NULL)
+    neap__null_push(L);
+  else if (cell->kind == CELL_DATETIME)
+    lua_pushlstring(L, text, neap__datetime_format(cell->i, text));
+  else if (cell->kind == CELL_DATE)
+    lua_pushlstring(L, text, neap__date_format(cell->i, text));
+  else if (cell->kind == CELL_DECIMAL)
+    lua_pushlstring(L, cell->p, cell->n);
+  else
+    neap__cell_push(L, cell);
+}
+
+// Pushes the cursor behind the object at idx.
+static void push_cursor(lua_State *L, const struct query *q, int idx) {
+  struct neap__error e;
+  size_t n;
+  lua_createtable(L, q->norders + 1, 0);
+  int list = lua_gettop(L);
+  push_fingerprint(L, q);
+  lua_rawseti(L, list, 1);
+  for (int i = 0; i < q->norders; i++) {
+    struct cell cell;
+    neap__object_get(L, idx, q->orders[i].reach.place.field->column, &cell);
+    push_plain(L, &cell);
+    lua_rawseti(L, list, i + 2);
+  }
+  if (neap__json_encode(L, list, &e) != 0) neap__raise(L, &e);
+  const char *json = lua_tolstring(L, -1, &n);
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, NEAP_BASE64_SIZE(n));
+  neap__bytes_base64(json, n, out);
+  luaL_pushresultsize(&b, NEAP_BASE64_SIZE(n));
+}
+
+// ---- Reading ----
+
+static int bad(lua_State *L, const char *what) {
+  return neap__fail(L, NEAP_QUERY, "the cursor cannot be used: %s", what);
+}
+
+// Pushes the list that the cursor at idx holds.
+static void push_decoded(lua_State *L, int idx) {
+  struct neap__error e;
+  size_t n;
+  const char *text = lua_tolstring(L, idx, &n);
+  if (n > CURSOR_MAX) bad(L, "it is too long");
+  char *json = lua_newuserdatauv(L, n + 1, 0);
+  ptrdiff_t len = neap__bytes_unbase64(text, n, json);
+  if (len < 0) bad(L, "it is no base64");
+  if (neap__json_push(L, json, (size_t)len, 2, &e) != 0) bad(L, e.message);
+  if (!lua_istable(L, -1)) bad(L, "it holds no list");
+  lua_remove(L, -2);
+}
+
+// Reads value i of the list on top of the stack; pushes what anchors it.
+static struct cell read_value(lua_State *L, int list, const struct order *o, int i) {
+  struct neap__error e;
+  struct cell cell = {.kind = CELL_NIL};
+  const struct field *f = o->reach.place.field;
+  lua_rawgeti(L, list, i + 2);
+  if (neap__null_test(L, -1)) return cell;
+  if (lua_isnil(L, -1) || neap__check_operand(L, &f->type, lua_gettop(L), &cell, &e) != 0)
+    neap__fail(L, NEAP_QUERY, "the cursor cannot be used: its value for %s is no %s", f->name, neap__type_name(f->type.kind));
+  return cell;
+}
+
+// ---- The condition: behind the values in the order ----
+
+static bool nullable(const struct field *f) {
+  return !(f->flags & (FIELD_PRIMARY | FIELD_REQUIRED));
+}
+
+static void leaf(lua_State *L, const struct field *f, enum condition_op op, const struct cell *cell) {
+  neap__condition_leaf(L, 2, f, op, cell, 1);
+}
+
+static void absent(lua_State *L, const struct field *f) {
+  leaf(L, f, COND_EXISTS, &(struct cell){.i = 0, .kind = CELL_BOOLEAN});
+}
+
+static void or_absent(lua_State *L, const struct field *f) {
+  if (!nullable(f)) return;
+  absent(L, f);
+  neap__condition_or(L, -2, -1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+// Pushes: the field comes behind the value. Nothing comes behind absence.
+static void behind(lua_State *L, const struct order *o, const struct cell *cell) {
+  const struct field *f = o->reach.place.field;
+  if (cell->kind == CELL_NIL) {
+    absent(L, f);
+    neap__condition_not(L, -1);
+    neap__condition_and(L, -1, -2);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return;
+  }
+  leaf(L, f, o->descending ? COND_LT : COND_GT, cell);
+  or_absent(L, f);
+}
+
+static void same(lua_State *L, const struct order *o, const struct cell *cell) {
+  if (cell->kind == CELL_NIL)
+    absent(L, o->reach.place.field);
+  else
+    leaf(L, o->reach.place.field, COND_EQ, cell);
+}
+
+// Replaces the two conditions on top of the stack by one of them.
+static void join(lua_State *L, const struct condition *(*how)(lua_State *, int, int)) {
+  how(L, -2, -1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+// Pushes behind(1) or same(1) and (behind(2) or same(2) and ( … )). The leading bound says the first again, alone, so that
+// an index can start there.
+static void push_behind(lua_State *L, const struct query *q, const struct cell *cells) {
+  int last = q->norders - 1;
+  behind(L, &q->orders[last], &cells[last]);
+  for (int i = last - 1; i >= 0; i--) {
+    same(L, &q->orders[i], &cells[i]);
+    join(L, neap__condition_and);
+    behind(L, &q->orders[i], &cells[i]);
+    join(L, neap__condition_or);
+  }
+  const struct field *first = q->orders[0].reach.place.field;
+  if (last == 0 || nullable(first) || cells[0].kind == CELL_NIL) return;
+  leaf(L, first, q->orders[0].descending ? COND_LTE : COND_GTE, &cells[0]);
+  join(L, neap__condition_and);
+}
+
+// Narrows the query at index 1, whose class is at index 2, to what comes behind the cursor at index 3.
+static void apply(lua_State *L, const struct query *q) {
+  push_decoded(L, 3);
+  int list = lua_gettop(L);
+  push_fingerprint(L, q);
+  lua_rawgeti(L, list, 1);
+  if (!lua_rawequal(L, -1, -2))
+    neap__fail(L, NEAP_QUERY, "the cursor cannot be used: it was made for '%s', this query is '%s'",
+               luaL_tolstring(L, -1, NULL), lua_tostring(L, -2));
+  if ((int)lua_rawlen(L, list) != q->norders + 1) bad(L, "it has not one value for each field of the order");
+  struct cell *cells = lua_newuserdatauv(L, (size_t)q->norders * sizeof *cells, 0);
+  luaL_checkstack(L, 2 * q->norders + 20, "order");
+  for (int i = 0; i < q->norders; i++) cells[i] = read_value(L, list, &q->orders[i], i);
+  push_behind(L, q, cells);
+  neap__query_and(L, 1);
+}
+
+// ---- page ----
+
+static int page_read(lua_State *L, int status, lua_KContext size) {
+  const struct query *q = lua_touserdata(L, 1);
+  int list = lua_gettop(L);
+  (void)status;
+  if ((lua_KContext)lua_rawlen(L, list) <= size) return 1;
+  lua_pushnil(L);
+  lua_rawseti(L, list, size + 1);
+  lua_rawgeti(L, list, size);
+  push_cursor(L, q, lua_gettop(L));
+  lua_pushvalue(L, list);
+  lua_insert(L, -2);
+  return 2;
+}
+
+static int read_all(lua_State *L) {
+  return neap__query_read(L, READ_OBJECTS, RESULT_LIST);
+}
+
+// Query:page{ size = 50, after = cursor } -> list of objects, next cursor
+//   The cursor is nil at the end. Its order is the query's, then the keys; absent values come last. kind `query`: a cursor
+//   that was not made by such a query, or was changed.
+static int query_page(lua_State *L) {
+  lua_settop(L, 2);
+  check_orders(L, neap__query_self(L, 1));
+  neap__arg_table(L, 2, "options");
+  lua_getfield(L, 2, "size");
+  lua_Integer size = lua_isnil(L, -1) ? 50 : neap__arg_integer(L, -1, "size", 1, INT32_MAX);
+  lua_getfield(L, 2, "after");
+  if (!lua_isnil(L, -1)) neap__arg_string(L, -1, "after", NULL);
+  lua_replace(L, 3);
+  struct query *q = neap__query_clone(L, 1);
+  lua_replace(L, 1);
+  neap__query_push_class(L, 1);
+  lua_replace(L, 2);
+  complete_orders(L, q);
+  complete_select(L, q);
+  if (!lua_isnil(L, 3)) apply(L, q);
+  q->limit = size + 1;
+  lua_settop(L, 1);
+  lua_pushcfunction(L, read_all);
+  lua_pushvalue(L, 1);
+  lua_callk(L, 1, 1, size, page_read);
+  return page_read(L, LUA_OK, size);
+}
+
+const luaL_Reg neap__query_pages[] = {{"page", query_page}, {NULL, NULL}};

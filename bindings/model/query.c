@@ -1,0 +1,476 @@
+// query.c: the methods that make a query of a query: where, order, limit, select, include, group. A query is immutable:
+// each of them changes a copy that nobody has seen yet.
+#include <stdio.h>
+#include <string.h>
+
+#include "model/query_build.h"
+
+#define QUERY_TYPE "neap.query"
+
+// ---- The userdata ----
+
+static struct query *push_query(lua_State *L, const struct query *from) {
+  struct query *q = lua_newuserdatauv(L, sizeof *q, QUERY_VALUES);
+  *q = *from;
+  luaL_setmetatable(L, QUERY_TYPE);
+  return q;
+}
+
+struct query *neap__query_new(lua_State *L, int class_idx) {
+  class_idx = lua_absindex(L, class_idx);
+  struct query *q = push_query(L, &(struct query){.class = neap__class_check(L, class_idx), .limit = -1});
+  lua_pushvalue(L, class_idx);
+  lua_setiuservalue(L, -2, QUERY_CLASS);
+  return q;
+}
+
+struct query *neap__query_clone(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  struct query *q = push_query(L, lua_touserdata(L, idx));
+  for (int i = QUERY_CLASS; i < QUERY_FILLED; i++) {
+    lua_getiuservalue(L, idx, i);
+    lua_setiuservalue(L, -2, i);
+  }
+  return q;
+}
+
+const struct query *neap__query_test(lua_State *L, int idx) {
+  return luaL_testudata(L, idx, QUERY_TYPE);
+}
+
+const struct query *neap__query_check(lua_State *L, int idx) {
+  const struct query *q = neap__query_test(L, idx);
+  if (!q) neap__fail(L, NEAP_USAGE, "a query was expected, not %s; call its methods with a colon", luaL_typename(L, idx));
+  return q;
+}
+
+const struct query *neap__query_self(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  if (neap__class_test(L, idx)) {
+    neap__query_new(L, idx);
+    lua_replace(L, idx);
+  }
+  return neap__query_check(L, idx);
+}
+
+void neap__query_keep(lua_State *L, int q, enum query_value value) {
+  q = lua_absindex(L, q);
+  lua_setiuservalue(L, q, value);
+}
+
+void neap__query_push_class(lua_State *L, int q) {
+  lua_getiuservalue(L, q, QUERY_CLASS);
+}
+
+int neap__query_width(const struct query *q) {
+  if (q->ngroups + q->naggregates > 0) return q->ngroups + q->naggregates;
+  return (q->nselect ? q->nselect : q->class->shape->ncolumns) + (q->link != NULL);
+}
+
+enum read_form neap__query_form(const struct query *q) {
+  return q->ngroups + q->naggregates > 0 ? READ_TABLES : READ_OBJECTS;
+}
+
+// The start of a method: replaces self by a copy of it, to be changed, and leaves its class at index 2, below the arguments.
+static struct query *begin(lua_State *L) {
+  neap__query_self(L, 1);
+  neap__query_clone(L, 1);
+  lua_replace(L, 1);
+  neap__query_push_class(L, 1);
+  lua_insert(L, 2);
+  return lua_touserdata(L, 1);
+}
+
+static int finish(lua_State *L) {
+  lua_settop(L, 1);
+  return 1;
+}
+
+// ---- Conditions ----
+
+void neap__query_and(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  struct query *q = lua_touserdata(L, idx);
+  lua_getiuservalue(L, idx, QUERY_WHERE);
+  q->where = neap__condition_and(L, -1, -2);
+  neap__query_keep(L, idx, QUERY_WHERE);
+  lua_pop(L, 2);
+}
+
+// Query:where(condition ...) -> Query
+//   conditions in any spelling, or a name and a value; those of several calls are ANDed
+static int query_where(lua_State *L) {
+  begin(L);
+  neap__condition_parse(L, 2, 3);
+  neap__query_and(L, 1);
+  return finish(L);
+}
+
+// Query:exclude(condition ...) -> Query
+//   the rows that where() with the same arguments would not give
+static int query_exclude(lua_State *L) {
+  begin(L);
+  neap__condition_parse(L, 2, 3);
+  neap__condition_not(L, -1);
+  neap__query_and(L, 1);
+  return finish(L);
+}
+
+// ---- Places ----
+
+// Appends the value on top of the stack to the list of anchors, and pops it.
+static void anchor(lua_State *L, int anchors) {
+  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+}
+
+// Splits "author.name" or "author__name" where a dot or two underscores are: the length of the first part.
+static size_t first_part(const char *path, size_t n, size_t *separator) {
+  for (size_t i = 0; i < n; i++) {
+    *separator = path[i] == '.' ? 1 : path[i] == '_' && i > 0 && i + 2 < n && path[i + 1] == '_' ? 2 : 0;
+    if (*separator) return i;
+  }
+  return n;
+}
+
+static void resolve(lua_State *L, int class_idx, const struct field *field) {
+  struct neap__error e;
+  if (neap__shape_resolve(L, class_idx, field, &e) != 0) neap__raise(L, &e);
+}
+
+#define VIA_MAX 8
+
+struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors, const char *what) {
+  const struct field *via[VIA_MAX];
+  struct reach r = {0};
+  size_t separator;
+  lua_pushvalue(L, class_idx);
+  for (;;) {
+    const struct shape *shape = neap__class_check(L, -1)->shape;
+    size_t part = first_part(path, n, &separator);
+    const struct field *f = part < n ? neap__shape_field(shape, path, part) : NULL;
+    if (!f || f->type.kind != TYPE_POINTER) break;
+    if (r.nvia == VIA_MAX) neap__fail(L, NEAP_USAGE, "%s: more than %d pointers in one name", what, VIA_MAX);
+    resolve(L, lua_gettop(L), f);
+    via[r.nvia++] = f;
+    neap__class_of(L, lua_gettop(L), f->target_name);
+    lua_remove(L, -2);
+    path += part + separator;
+    n -= part + separator;
+  }
+  r.place = *neap__column_parse(L, lua_gettop(L), path, n);
+  anchor(L, anchors);
+  lua_pop(L, 1);
+  if (r.nvia == 0) return r;
+  r.via = memcpy(lua_newuserdatauv(L, (size_t)r.nvia * sizeof *via, 0), via, (size_t)r.nvia * sizeof *via);
+  anchor(L, anchors);
+  return r;
+}
+
+struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors, const char *what) {
+  const struct shape *shape = neap__class_check(L, class_idx)->shape;
+  const struct place *place = neap__column_test(L, idx);
+  if (!place) {
+    size_t n;
+    if (lua_type(L, idx) != LUA_TSTRING)
+      neap__fail(L, NEAP_USAGE, "%s takes names of fields or columns of %s, not %s", what, shape->model, luaL_typename(L, idx));
+    const char *path = lua_tolstring(L, idx, &n);
+    return neap__reach_parse_text(L, class_idx, path, n, anchors, what);
+  }
+  if (place->field->index >= shape->nfields || &shape->fields[place->field->index] != place->field)
+    neap__fail(L, NEAP_USAGE, "%s: the column %s is not one of %s", what, place->field->name, shape->model);
+  lua_pushvalue(L, idx);
+  anchor(L, anchors);
+  return (struct reach){.place = *place};
+}
+
+// Pushes room for `count` things of `size` bytes, and the list of what they point to, which it anchors.
+static void *push_block(lua_State *L, int count, size_t size) {
+  void *block = lua_newuserdatauv(L, (size_t)count * size + 1, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -3, 1);
+  return block;
+}
+
+// ---- Order, limit ----
+
+// One argument of order: "-views", "author.name", a column, or the label of an aggregate where the query has groups.
+static struct order parse_order(lua_State *L, const struct query *q, int idx, int anchors) {
+  struct order o = {0};
+  if (lua_type(L, idx) != LUA_TSTRING) {
+    o.reach = neap__reach_parse(L, 2, idx, anchors, "order");
+    return o;
+  }
+  size_t n;
+  const char *name = lua_tolstring(L, idx, &n);
+  o.descending = n > 0 && *name == '-';
+  name += o.descending;
+  n -= o.descending;
+  size_t separator, part = first_part(name, n, &separator);
+  if (q->ngroups > 0 && !neap__shape_field(q->class->shape, name, part)) {
+    o.label = lua_pushlstring(L, name, n);
+    anchor(L, anchors);
+  } else {
+    o.reach = neap__reach_parse_text(L, 2, name, n, anchors, "order");
+  }
+  return o;
+}
+
+// Query:order(name ...) -> Query
+//   name  a field, a path ("author.name", "data.key"), a column, or where groups are the label of an aggregate; "-name"
+//         turns the direction around. Absent values come last either way. The last call counts.
+static int query_order(lua_State *L) {
+  struct query *q = begin(L);
+  int n = lua_gettop(L) - 2;
+  struct order *orders = push_block(L, n, sizeof *orders);
+  for (int i = 0; i < n; i++) orders[i] = parse_order(L, q, i + 3, lua_gettop(L));
+  lua_pop(L, 1);
+  neap__query_keep(L, 1, QUERY_ORDERS);
+  q->orders = orders;
+  q->norders = n;
+  return finish(L);
+}
+
+void neap__order_name(lua_State *L, const struct order *o) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  if (o->descending) luaL_addchar(&b, '-');
+  for (int i = 0; i < o->reach.nvia; i++) {
+    luaL_addstring(&b, o->reach.via[i]->name);
+    luaL_addchar(&b, '.');
+  }
+  luaL_addstring(&b, o->label ? o->label : o->reach.place.field->name);
+  luaL_pushresult(&b);
+}
+
+// Query:limit(n) -> Query
+//   n  integer >= 0: the most rows to give; 0 gives none
+static int query_limit(lua_State *L) {
+  struct query *q = begin(L);
+  q->limit = neap__arg_integer(L, 3, "n", 0, LUA_MAXINTEGER);
+  return finish(L);
+}
+
+// Query:skip(n) -> Query
+//   n  integer >= 0: rows to leave out first. page() is faster where many would be skipped.
+static int query_skip(lua_State *L) {
+  struct query *q = begin(L);
+  q->skip = neap__arg_integer(L, 3, "n", 0, LUA_MAXINTEGER);
+  return finish(L);
+}
+
+// ---- Select ----
+
+void neap__query_select(lua_State *L, int idx, const uint64_t *bits) {
+  idx = lua_absindex(L, idx);
+  struct query *q = lua_touserdata(L, idx);
+  const struct shape *shape = q->class->shape;
+  const struct field **select = lua_newuserdatauv(L, (size_t)(shape->ncolumns + 1) * sizeof *select, 0);
+  q->nselect = 0;
+  for (int i = 0; i < shape->ncolumns; i++)
+    if (bits[i / 64] >> (i % 64) & 1) select[q->nselect++] = shape->columns[i];
+  q->select = select;
+  neap__query_keep(L, idx, QUERY_SELECT);
+}
+
+static void mark(uint64_t *bits, int column) {
+  bits[column / 64] |= UINT64_C(1) << (column % 64);
+}
+
+// Pushes the bits of the columns that the arguments from index `first` to `last` name for the class at index 2.
+static uint64_t *push_columns(lua_State *L, const struct shape *shape, int first, int last, const char *what) {
+  size_t size = ((size_t)shape->ncolumns / 64 + 1) * sizeof(uint64_t);
+  uint64_t *bits = memset(lua_newuserdatauv(L, size, 0), 0, size);
+  lua_newtable(L);
+  for (int i = first; i <= last; i++) {
+    struct reach r = neap__reach_parse(L, 2, i, lua_gettop(L), what);
+    if (r.nvia > 0 || r.place.nsteps > 0 || r.place.field->column < 0)
+      neap__fail(L, NEAP_USAGE, "%s takes whole columns of %s; '%s' is none (related objects come with include)", what,
+                 shape->model, luaL_tolstring(L, i, NULL));
+    mark(bits, r.place.field->column);
+  }
+  lua_pop(L, 1);
+  return bits;
+}
+
+// Query:select(name ...) -> Query
+//   loads only these fields, and always the keys and the version. Reading another field of such an object raises.
+static int query_select(lua_State *L) {
+  struct query *q = begin(L);
+  const struct shape *shape = q->class->shape;
+  int last = lua_gettop(L);
+  if (last < 3) return neap__fail(L, NEAP_USAGE, "select takes the names of fields of %s", shape->model);
+  uint64_t *bits = push_columns(L, shape, 3, last, "select");
+  for (int i = 0; i < shape->nkeys; i++) mark(bits, shape->keys[i]->column);
+  if (shape->version >= 0) mark(bits, shape->version);
+  neap__query_select(L, 1, bits);
+  return finish(L);
+}
+
+// Query:pluck(name) -> list of the values of one field
+static int query_pluck(lua_State *L) {
+  struct query *q = begin(L);
+  lua_settop(L, 3);
+  uint64_t *bits = push_columns(L, q->class->shape, 3, 3, "pluck");
+  neap__query_select(L, 1, bits);
+  lua_settop(L, 1);
+  return neap__query_read(L, READ_VALUES, RESULT_LIST);
+}
+
+// ---- Include ----
+
+static const struct field *relation_field(lua_State *L, const struct shape *shape, const char *name, size_t n) {
+  const struct field *f = neap__shape_field(shape, name, n);
+  if (f && f->target_name) return f;
+  const char *near = f ? NULL : neap__shape_nearest(shape, name, n);
+  neap__fail(L, NEAP_USAGE, "include: '%.*s' is no pointer or relation of %s%s%s%s", (int)n, name, shape->model,
+             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  return NULL;
+}
+
+static int find_include(const struct include *list, int n, const struct field *field, int parent) {
+  for (int i = 0; i < n; i++)
+    if (list[i].field == field && list[i].parent == parent) return i;
+  return n;
+}
+
+// Adds one path ("comments.user") to the includes, of which there is room for enough. Returns their new number.
+static int add_include(lua_State *L, struct include *list, int n, const char *path, size_t len) {
+  int parent = -1;
+  size_t separator = 0;
+  lua_pushvalue(L, 2);
+  for (size_t part; len > 0; path += part + separator, len -= part + separator) {
+    part = first_part(path, len, &separator);
+    const struct field *f = relation_field(L, neap__class_check(L, -1)->shape, path, part);
+    resolve(L, lua_gettop(L), f);
+    int at = find_include(list, n, f, parent);
+    if (at == n) list[n++] = (struct include){f, parent};
+    parent = at;
+    neap__class_of(L, lua_gettop(L), f->target_name);
+    lua_remove(L, -2);
+  }
+  lua_pop(L, 1);
+  return n;
+}
+
+// How many includes the arguments from index 3 can add at most.
+static int count_parts(lua_State *L) {
+  int n = 0;
+  for (int i = 3; i <= lua_gettop(L); i++) {
+    size_t len, separator;
+    const char *path = neap__arg_string(L, i, "include", &len);
+    for (size_t part; len > 0; path += part + separator, len -= part + separator, n++) part = first_part(path, len, &separator);
+  }
+  return n;
+}
+
+// Query:include(path ...) -> Query
+//   path  a pointer or relation, "author", or one behind another, "comments.user": loaded with the rows, by one statement a
+//         relation and level. Several calls add up.
+static int query_include(lua_State *L) {
+  struct query *q = begin(L);
+  int last = lua_gettop(L), n = q->nincludes;
+  struct include *list = lua_newuserdatauv(L, (size_t)(n + count_parts(L) + 1) * sizeof *list, 0);
+  if (n > 0) memcpy(list, q->includes, (size_t)n * sizeof *list);
+  for (int i = 3; i <= last; i++) {
+    size_t len;
+    const char *path = lua_tolstring(L, i, &len);
+    n = add_include(L, list, n, path, len);
+  }
+  q->includes = list;
+  q->nincludes = n;
+  lua_settop(L, last + 1);
+  neap__query_keep(L, 1, QUERY_INCLUDES);
+  return finish(L);
+}
+
+// ---- Groups ----
+
+// Query:group(name ...) -> Query
+//   its rows are plain tables, one for each combination of the values; aggregate{…} adds what is computed of each group
+static int query_group(lua_State *L) {
+  struct query *q = begin(L);
+  int n = lua_gettop(L) - 2;
+  if (n == 0) return neap__fail(L, NEAP_USAGE, "group takes the names of fields of %s", q->class->shape->model);
+  struct reach *groups = push_block(L, n, sizeof *groups);
+  for (int i = 0; i < n; i++) groups[i] = neap__reach_parse(L, 2, i + 3, lua_gettop(L), "group");
+  lua_pop(L, 1);
+  neap__query_keep(L, 1, QUERY_GROUPS);
+  q->groups = groups;
+  q->ngroups = n;
+  return finish(L);
+}
+
+// ---- Other stores' ways ----
+
+// Query:for_update{ skip_locked = true } -> Query
+//   locks the rows until the transaction ends, where the store has such locks
+static int query_for_update(lua_State *L) {
+  struct query *q = begin(L);
+  q->for_update = true;
+  if (lua_istable(L, 3)) {
+    lua_getfield(L, 3, "skip_locked");
+    q->skip_locked = lua_toboolean(L, -1);
+  }
+  return finish(L);
+}
+
+// Query:consistent() -> Query
+//   reads what was written last, on stores that otherwise may give something older
+static int query_consistent(lua_State *L) {
+  begin(L)->consistent = true;
+  return finish(L);
+}
+
+// Query:index, key, filter, scan: how DynamoDB is to look for the rows.
+static int query_unsupported(lua_State *L) {
+  const struct query *q = neap__query_self(L, 1);
+  return neap__fail(L, NEAP_UNSUPPORTED, "%s finds its way by itself: where() is enough", q->class->view->store->verbs->name);
+}
+
+static int query_tostring(lua_State *L) {
+  const struct query *q = neap__query_check(L, 1);
+  lua_pushfstring(L, "query over %s", q->class->shape->model);
+  if (q->where && !neap__condition_is_true(q->where)) {
+    lua_pushliteral(L, " where ");
+    neap__condition_print(L, q->where);
+    lua_concat(L, 3);
+  }
+  return 1;
+}
+
+// ---- Registration ----
+
+static const luaL_Reg methods[] = {
+    {"where", query_where},           {"exclude", query_exclude},
+    {"order", query_order},           {"limit", query_limit},
+    {"skip", query_skip},             {"select", query_select},
+    {"pluck", query_pluck},           {"include", query_include},
+    {"group", query_group},           {"for_update", query_for_update},
+    {"consistent", query_consistent}, {"index", query_unsupported},
+    {"key", query_unsupported},       {"filter", query_unsupported},
+    {"scan", query_unsupported},      {NULL, NULL},
+};
+
+// Every method of a query is one of each class too: there it means all objects of the class.
+static void add_methods(lua_State *L) {
+  static const luaL_Reg *const lists[] = {methods, neap__query_terminals, neap__query_aggregates, neap__query_pages};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) luaL_setfuncs(L, lists[i], 0);
+}
+
+// require "neap.query" -> the table of methods
+int luaopen_neap_query(lua_State *L) {
+  neap__query_read_open(L);
+  luaL_newmetatable(L, QUERY_TYPE);
+  lua_pushcfunction(L, query_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushboolean(L, false);
+  lua_setfield(L, -2, "__metatable");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, "neap.class.methods");
+  add_methods(L);
+  lua_newtable(L);
+  add_methods(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "__index");
+  return 1;
+}

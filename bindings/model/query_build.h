@@ -1,0 +1,58 @@
+// query_build.h: what the files of queries share among themselves.
+#ifndef NEAP_QUERY_BUILD_H
+#define NEAP_QUERY_BUILD_H
+
+#include <lauxlib.h>
+
+#include "model/object.h"
+#include "model/query.h"
+#include "model/relation.h"
+#include "model/store.h"
+
+// User values of a query: what its pointers name. FILLED, the list that an include has loaded, is not copied by clones.
+enum query_value {
+  QUERY_CLASS = 1, QUERY_WHERE, QUERY_ORDERS, QUERY_SELECT, QUERY_INCLUDES, QUERY_GROUPS, QUERY_AGGREGATES, QUERY_OWNERS,
+  QUERY_FILLED, QUERY_VALUES = QUERY_FILLED
+};
+
+// Methods by file; query.c puts them into the metatable of queries and into every class.
+extern const luaL_Reg neap__query_terminals[], neap__query_aggregates[], neap__query_pages[];
+
+// Pops a value and anchors it in the query at q.
+void neap__query_keep(lua_State *L, int q, enum query_value value);
+// Pushes the class of the query at q.
+void neap__query_push_class(lua_State *L, int q);
+// ANDs the condition on top of the stack (popped) into the query at q.
+void neap__query_and(lua_State *L, int q);
+// Gives the query at q a selection of its own: `bits` (by column) without adding the keys.
+void neap__query_select(lua_State *L, int q, const uint64_t *bits);
+
+// Reads the reach that the value at idx (text, or a column expression) names for the class at class_idx. What it points to
+// is appended to the list at `anchors`. Raises usage, naming `what` wanted it.
+struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors, const char *what);
+struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors, const char *what);
+// "-views", "author.name": as it was written, for cursors and messages. Pushes it.
+void neap__order_name(lua_State *L, const struct order *o);
+
+// ---- query_read.c: the answer to a select becomes a list, or a stream ----
+
+enum read_form { READ_OBJECTS, READ_TABLES, READ_VALUES };
+enum read_result { RESULT_LIST, RESULT_FIRST, RESULT_ONE };
+
+// Tables where the query has groups or aggregates, else objects.
+enum read_form neap__query_form(const struct query *q);
+// The end of a terminal: the query is at index 1 and alone. Sends it, reads all of its rows and leaves what `result` says;
+// where the query has a link the list of the owners' keys comes second.
+int neap__query_read(lua_State *L, enum read_form form, enum read_result result);
+// The end of a terminal: leaves an iterator over the query at index 1, as `for ... in` takes it.
+int neap__query_each(lua_State *L, lua_Integer batch);
+
+// The same for answers in one row or none: verb() pushed the rows at index 2, and `finish` leaves the result, given the cells
+// of the row (NULL: there was none).
+typedef int (*neap__one_row)(lua_State *L, const struct rows *rows, const struct cell *cells);
+int neap__query_one_row(lua_State *L, int width, neap__one_row finish);
+// Post:sql(text, params) -> list of objects
+int neap__query_sql(lua_State *L);
+void neap__query_read_open(lua_State *L);
+
+#endif

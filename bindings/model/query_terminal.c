@@ -1,0 +1,345 @@
+// query_terminal.c: the methods that send something: reads, counts, single objects by key, set-based writes, explain.
+#include <string.h>
+
+#include "model/query_build.h"
+#include "value/datetime.h"
+
+static struct view *view_of(lua_State *L, const struct query *q) {
+  return neap__view_effective(L, q->class->view);
+}
+
+// The start of a method: self, a query from here on, is at index 1.
+static const struct query *begin(lua_State *L, int arguments) {
+  lua_settop(L, 1 + arguments);
+  return neap__query_self(L, 1);
+}
+
+// ---- Lists and streams ----
+
+// Pushes the list that an include has loaded for this very query, or pushes nothing.
+static bool push_filled(lua_State *L) {
+  if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TTABLE) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+static int copy_list(lua_State *L) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+  lua_createtable(L, n < INT32_MAX ? (int)n : 0, 0);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, -2, i);
+    lua_rawseti(L, -2, i);
+  }
+  return 1;
+}
+
+// Query:all() -> list of objects; of plain tables where the query has groups
+static int query_all(lua_State *L) {
+  const struct query *q = begin(L, 0);
+  if (push_filled(L)) return copy_list(L);
+  neap__query_read(L, neap__query_form(q), RESULT_LIST);
+  return 1;
+}
+
+static int filled_next(lua_State *L) {
+  lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
+  lua_pushinteger(L, i);
+  lua_replace(L, lua_upvalueindex(2));
+  lua_rawgeti(L, lua_upvalueindex(1), i);
+  return 1;
+}
+
+// Query:each{ batch = n } -> iterator
+//   streams: for p in q:each() do … end. batch: rows that are read ahead, and asked of stores that give pages.
+static int query_each(lua_State *L) {
+  begin(L, 1);
+  lua_Integer batch = 0;
+  if (lua_istable(L, 2) && lua_getfield(L, 2, "batch") != LUA_TNIL)
+    batch = neap__arg_integer(L, -1, "batch", 1, INT32_MAX);
+  lua_settop(L, 1);
+  if (!push_filled(L)) return neap__query_each(L, batch);
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, filled_next, 2);
+  return 1;
+}
+
+// Replaces the query at index 1 by one that gives at most n rows.
+static struct query *cut(lua_State *L, int64_t n) {
+  struct query *q = neap__query_clone(L, 1);
+  if (q->limit < 0 || q->limit > n) q->limit = n;
+  lua_replace(L, 1);
+  return q;
+}
+
+// Query:first() -> object or nil
+static int query_first(lua_State *L) {
+  begin(L, 0);
+  if (push_filled(L)) return lua_rawgeti(L, -1, 1), 1;
+  return neap__query_read(L, neap__query_form(cut(L, 1)), RESULT_FIRST);
+}
+
+// Query:one() -> object
+//   raises not_found where there is none, multiple where there are several
+static int query_one(lua_State *L) {
+  begin(L, 0);
+  return neap__query_read(L, neap__query_form(cut(L, 2)), RESULT_ONE);
+}
+
+// Query:rows() -> list of plain tables { field = value }; pointers give their keys, under the column's name
+static int query_rows(lua_State *L) {
+  begin(L, 0);
+  return neap__query_read(L, READ_TABLES, RESULT_LIST);
+}
+
+// ---- Counts ----
+
+static int push_cell(lua_State *L, const struct rows *rows, const struct cell *cells) {
+  (void)rows;
+  neap__cell_push(L, cells);
+  return 1;
+}
+
+// Query:count() -> integer
+//   the rows that the query would give: limit and skip count too
+static int query_count(lua_State *L) {
+  const struct query *q = begin(L, 0);
+  if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
+  struct view *view = view_of(L, q);
+  view->store->verbs->count(L, view, q);
+  return neap__query_one_row(L, 1, push_cell);
+}
+
+static int push_found(lua_State *L, const struct rows *rows, const struct cell *cells) {
+  (void)rows;
+  lua_pushboolean(L, cells != NULL);
+  return 1;
+}
+
+// Query:exists() -> boolean
+static int query_exists(lua_State *L) {
+  begin(L, 0);
+  struct query *q = cut(L, 1);
+  const struct shape *shape = q->class->shape;
+  uint64_t *bits = memset(lua_newuserdatauv(L, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits, 0), 0,
+                          ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits);
+  int column = shape->nkeys ? shape->keys[0]->column : 0;
+  bits[column / 64] |= UINT64_C(1) << (column % 64);
+  neap__query_select(L, 1, bits);
+  lua_settop(L, 1);
+  q->norders = 0;
+  struct view *view = view_of(L, q);
+  view->store->verbs->select(L, view, q);
+  return neap__query_one_row(L, neap__query_width(q), push_found);
+}
+
+// ---- One object by its key ----
+
+// Reads the key at idx into cells (room for 4), and pushes what anchors each of them.
+static void read_key(lua_State *L, const struct shape *shape, int idx, struct cell *cells) {
+  struct neap__error e;
+  if (shape->nkeys == 0) neap__fail(L, NEAP_USAGE, "%s has no primary key", shape->model);
+  bool by_name = shape->nkeys > 1;
+  if (by_name && !lua_istable(L, idx))
+    neap__fail(L, NEAP_USAGE, "a key of %s is a table { %s =, %s = }, not %s", shape->model, shape->keys[0]->name,
+               shape->keys[1]->name, luaL_typename(L, idx));
+  for (int i = 0; i < shape->nkeys; i++) {
+    if (by_name)
+      lua_getfield(L, idx, shape->keys[i]->name);
+    else
+      lua_pushvalue(L, idx);
+    if (lua_isnil(L, -1))
+      neap__fail(L, NEAP_USAGE, "%s: a key is needed, %s is nil", shape->model, shape->keys[i]->name);
+    if (neap__check_value(L, shape, shape->keys[i], lua_gettop(L), &cells[i], &e) != 0) neap__raise(L, &e);
+  }
+}
+
+// What get and find keep while they wait. Their stack: class, key, what anchors the key's cells, rows, this.
+struct getting {
+  bool must;
+  struct cell cells[];
+};
+
+static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
+  const struct shape *shape = neap__class_test(L, 1)->shape;
+  struct rows *rows = lua_touserdata(L, (int)ctx);
+  struct getting *g = lua_touserdata(L, (int)ctx + 1);
+  struct object_builder b;
+  (void)status;
+  enum rows_state state = rows->next(rows, g->cells);
+  if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, get_go_on);
+  if (state == ROWS_FAILED) return neap__raise(L, &rows->error);
+  if (state == ROWS_ROW) {
+    neap__object_builder(L, &b, 1, shape->ncolumns, NULL);
+    neap__object_build(L, &b, g->cells);
+  } else {
+    lua_pushnil(L);
+  }
+  rows->close(rows);
+  if (state == ROWS_ROW || !g->must) return 1;
+  if (shape->nkeys > 1) return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with this key", shape->model);
+  return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s", shape->model, shape->keys[0]->name,
+                    luaL_tolstring(L, 2, NULL));
+}
+
+// The short way, for all objects of a class: the store has the statement ready.
+static int get_by_key(lua_State *L, const struct class *class, bool must) {
+  const struct shape *shape = class->shape;
+  struct cell key[4];
+  struct view *view = neap__view_effective(L, class->view);
+  read_key(L, shape, 2, key);
+  view->store->verbs->get(L, view, class, key);
+  int rows = lua_gettop(L);
+  struct getting *g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncolumns * sizeof(struct cell), 0);
+  g->must = must;
+  return get_go_on(L, LUA_OK, rows);
+}
+
+// The long way: the key is one more condition of the query.
+static int get_by_query(lua_State *L, bool must) {
+  struct query *q = neap__query_clone(L, 1);
+  const struct shape *shape = q->class->shape;
+  struct cell key[4];
+  lua_replace(L, 1);
+  neap__query_push_class(L, 1);
+  read_key(L, shape, 2, key);
+  for (int i = 0; i < shape->nkeys; i++) {
+    neap__condition_leaf(L, 3, shape->keys[i], COND_EQ, &key[i], 1);
+    neap__query_and(L, 1);
+  }
+  return neap__query_read(L, READ_OBJECTS, must ? RESULT_ONE : RESULT_FIRST);
+}
+
+static int get(lua_State *L, bool must) {
+  const struct class *class = neap__class_test(L, 1);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) return neap__fail(L, NEAP_USAGE, "a key is needed, not nil");
+  if (class && !neap__view_scope(neap__view_effective(L, class->view), class->shape)) return get_by_key(L, class, must);
+  neap__query_self(L, 1);
+  return get_by_query(L, must);
+}
+
+// Query:get(key) -> object
+//   key  a scalar, or { name = value, … } where the model has several; raises not_found
+static int query_get(lua_State *L) {
+  return get(L, true);
+}
+
+// Query:find(key) -> object or nil
+static int query_find(lua_State *L) {
+  return get(L, false);
+}
+
+// ---- Set-based writes ----
+
+static int push_changed(lua_State *L, const struct rows *rows, const struct cell *cells) {
+  (void)cells;
+  lua_pushinteger(L, rows->changed);
+  return 1;
+}
+
+// A write without any condition needs { all = true } at idx.
+static void guard(lua_State *L, const struct query *q, int idx, const char *verb) {
+  if (q->link || (q->where && !neap__condition_is_true(q->where))) return;
+  if (lua_istable(L, idx) && lua_getfield(L, idx, "all") != LUA_TNIL && lua_toboolean(L, -1)) return;
+  neap__fail(L, NEAP_USAGE, "%s without a condition would reach every %s; if that is meant pass { all = true }", verb,
+             q->class->shape->model);
+}
+
+// Query:delete{ all = true } -> number of rows deleted
+//   set-based: objects are not loaded, hooks do not run
+static int query_delete(lua_State *L) {
+  const struct query *q = begin(L, 1);
+  guard(L, q, 2, "delete");
+  lua_settop(L, 1);
+  struct view *view = view_of(L, q);
+  view->store->verbs->remove(L, view, q);
+  return neap__query_one_row(L, 1, push_changed);
+}
+
+static struct change set(const struct field *f, enum change_kind kind, struct cell cell) {
+  return (struct change){kind, {.field = f, .type = &f->type}, cell};
+}
+
+// The field that the key on top of the stack names.
+static const struct field *set_field(lua_State *L, const struct shape *shape, int class_idx) {
+  size_t n;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    neap__fail(L, NEAP_USAGE, "update takes { field = value, … } of %s", shape->model);
+  const char *name = lua_tolstring(L, -1, &n);
+  const struct place *place = neap__column_parse(L, class_idx, name, n);
+  const struct field *f = place->field;
+  if (place->nsteps > 0 || f->column < 0)
+    neap__fail(L, NEAP_USAGE, "update sets whole columns; '%s' is none of %s", name, shape->model);
+  if (f->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s: keys do not change", shape->model, f->name);
+  lua_pop(L, 1);
+  return f;
+}
+
+// Reads the table at index 2 into a list by column, of which there is room for all; what anchors the values goes on the stack.
+static void read_sets(lua_State *L, const struct shape *shape, struct change *sets, int class_idx) {
+  struct neap__error e;
+  for (lua_pushnil(L); lua_next(L, 2);) {
+    lua_pushvalue(L, -2);
+    const struct field *f = set_field(L, shape, class_idx);
+    lua_pop(L, 1);
+    struct change *c = &sets[f->column];
+    *c = set(f, CHANGE_SET, (struct cell){.kind = CELL_NIL});
+    if (neap__check_value(L, shape, f, lua_gettop(L), &c->cell, &e) != 0) neap__raise(L, &e);
+    if ((c->cell.kind == CELL_NIL || c->cell.kind == CELL_NULL) && (f->flags & FIELD_REQUIRED))
+      neap__fail(L, NEAP_VALIDATION, "%s.%s is required", shape->model, f->name);
+    luaL_checkstack(L, 4, "too many fields");
+    lua_rotate(L, -3, 1);  // the anchor goes below the key
+    lua_pop(L, 1);
+  }
+}
+
+// Adds what goes with every change (auto_now, version), then moves the changes together, in declared order.
+static int complete_sets(const struct shape *shape, struct change *sets) {
+  int n = 0;
+  for (int i = 0; i < shape->ncolumns; i++) {
+    const struct field *f = shape->columns[i];
+    if (!sets[i].place.field && (f->flags & FIELD_AUTO_NOW))
+      sets[i] = set(f, CHANGE_SET, (struct cell){.i = neap__datetime_now(), .kind = CELL_DATETIME});
+    if (!sets[i].place.field && i == shape->version)
+      sets[i] = set(f, CHANGE_INCREMENT, (struct cell){.i = 1, .kind = CELL_INTEGER});
+    if (sets[i].place.field) sets[n++] = sets[i];
+  }
+  return n;
+}
+
+// Query:update({ field = value, … }, { all = true }) -> number of rows changed
+//   set-based: objects are not loaded, hooks do not run; neap.null removes a value
+static int query_update(lua_State *L) {
+  const struct query *q = begin(L, 2);
+  const struct shape *shape = q->class->shape;
+  neap__arg_table(L, 2, "fields");
+  guard(L, q, 3, "update");
+  if (lua_pushnil(L), !lua_next(L, 2)) return neap__fail(L, NEAP_USAGE, "update of %s: no field is given", shape->model);
+  lua_settop(L, 2);
+  neap__query_push_class(L, 1);
+  size_t size = (size_t)shape->ncolumns * sizeof(struct change);
+  struct change *sets = memset(lua_newuserdatauv(L, size, 0), 0, size);
+  read_sets(L, shape, sets, 3);
+  int n = complete_sets(shape, sets);
+  struct view *view = view_of(L, q);
+  view->store->verbs->update(L, view, q, sets, n);
+  lua_insert(L, 2);
+  return neap__query_one_row(L, 1, push_changed);
+}
+
+// ---- Texts ----
+
+// Query:explain() -> what would be sent: { sql =, params = } where the store speaks SQL
+static int query_explain(lua_State *L) {
+  const struct query *q = begin(L, 0);
+  struct view *view = view_of(L, q);
+  view->store->verbs->explain(L, view, q);
+  return 1;
+}
+
+const luaL_Reg neap__query_terminals[] = {
+    {"all", query_all},       {"each", query_each},     {"first", query_first},   {"one", query_one},
+    {"rows", query_rows},     {"count", query_count},   {"exists", query_exists}, {"get", query_get},
+    {"find", query_find},     {"update", query_update}, {"delete", query_delete}, {"explain", query_explain},
+    {"sql", neap__query_sql}, {NULL, NULL},
+};
