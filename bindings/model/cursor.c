@@ -121,6 +121,10 @@ static void push_cursor(lua_State *L, const struct query *q, int idx) {
 
 // ---- Reading ----
 
+static bool nullable(const struct field *f) {
+  return !(f->flags & (FIELD_PRIMARY | FIELD_REQUIRED));
+}
+
 static int bad(lua_State *L, const char *what) {
   return neap__fail(L, NEAP_QUERY, "the cursor cannot be used: %s", what);
 }
@@ -145,17 +149,13 @@ static struct cell read_value(lua_State *L, int list, const struct order *o, int
   struct cell cell = {.kind = CELL_NIL};
   const struct field *f = o->reach.place.field;
   lua_rawgeti(L, list, i + 2);
-  if (neap__null_test(L, -1)) return cell;
+  if (neap__null_test(L, -1) && nullable(f)) return cell;
   if (lua_isnil(L, -1) || neap__check_operand(L, &f->type, lua_gettop(L), &cell, &e) != 0)
     neap__fail(L, NEAP_QUERY, "the cursor cannot be used: its value for %s is no %s", f->name, neap__type_name(f->type.kind));
   return cell;
 }
 
 // ---- The condition: behind the values in the order ----
-
-static bool nullable(const struct field *f) {
-  return !(f->flags & (FIELD_PRIMARY | FIELD_REQUIRED));
-}
 
 static void leaf(lua_State *L, const struct field *f, enum condition_op op, const struct cell *cell) {
   neap__condition_leaf(L, 2, f, op, cell, 1);
@@ -165,27 +165,23 @@ static void absent(lua_State *L, const struct field *f) {
   leaf(L, f, COND_EXISTS, &(struct cell){.i = 0, .kind = CELL_BOOLEAN});
 }
 
-static void or_absent(lua_State *L, const struct field *f) {
-  if (!nullable(f)) return;
-  absent(L, f);
-  neap__condition_or(L, -2, -1);
+// Replaces the two conditions on top of the stack by one of them.
+static void join(lua_State *L, const struct condition *(*how)(lua_State *, int, int)) {
+  how(L, -2, -1);
   lua_replace(L, -3);
   lua_pop(L, 1);
 }
 
-// Pushes: the field comes behind the value. Nothing comes behind absence.
+static void or_absent(lua_State *L, const struct field *f) {
+  if (!nullable(f)) return;
+  absent(L, f);
+  join(L, neap__condition_or);
+}
+
+// Pushes: the field comes behind the value, which is not absent: behind absence nothing comes.
 static void behind(lua_State *L, const struct order *o, const struct cell *cell) {
-  const struct field *f = o->reach.place.field;
-  if (cell->kind == CELL_NIL) {
-    absent(L, f);
-    neap__condition_not(L, -1);
-    neap__condition_and(L, -1, -2);
-    lua_replace(L, -3);
-    lua_pop(L, 1);
-    return;
-  }
-  leaf(L, f, o->descending ? COND_LT : COND_GT, cell);
-  or_absent(L, f);
+  leaf(L, o->reach.place.field, o->descending ? COND_LT : COND_GT, cell);
+  or_absent(L, o->reach.place.field);
 }
 
 static void same(lua_State *L, const struct order *o, const struct cell *cell) {
@@ -193,13 +189,6 @@ static void same(lua_State *L, const struct order *o, const struct cell *cell) {
     absent(L, o->reach.place.field);
   else
     leaf(L, o->reach.place.field, COND_EQ, cell);
-}
-
-// Replaces the two conditions on top of the stack by one of them.
-static void join(lua_State *L, const struct condition *(*how)(lua_State *, int, int)) {
-  how(L, -2, -1);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
 }
 
 // Pushes behind(1) or same(1) and (behind(2) or same(2) and ( … )). The leading bound says the first again, alone, so that
@@ -210,6 +199,7 @@ static void push_behind(lua_State *L, const struct query *q, const struct cell *
   for (int i = last - 1; i >= 0; i--) {
     same(L, &q->orders[i], &cells[i]);
     join(L, neap__condition_and);
+    if (cells[i].kind == CELL_NIL) continue;
     behind(L, &q->orders[i], &cells[i]);
     join(L, neap__condition_or);
   }

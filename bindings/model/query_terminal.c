@@ -213,7 +213,7 @@ static int get(lua_State *L, bool must) {
   const struct class *class = neap__class_test(L, 1);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) return neap__fail(L, NEAP_USAGE, "a key is needed, not nil");
-  if (class && !neap__view_scope(neap__view_effective(L, class->view), class->shape)) return get_by_key(L, class, must);
+  if (class) return get_by_key(L, class, must);
   neap__query_self(L, 1);
   return get_by_query(L, must);
 }

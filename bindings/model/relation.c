@@ -1,0 +1,420 @@
+// relation.c: loading related objects. One statement a relation, for all the objects that came in one answer; the rows are
+// dealt out here. What reading a pointer or a relation gives stands at the end.
+#include <string.h>
+
+#include "model/query_build.h"
+
+static void resolve(lua_State *L, int class_idx, const struct field *field) {
+  struct neap__error e;
+  if (neap__shape_resolve(L, class_idx, field, &e) != 0) neap__raise(L, &e);
+}
+
+static bool to_many(const struct field *f) {
+  return f->type.kind == TYPE_HAS_MANY || f->type.kind == TYPE_MANY_TO_MANY;
+}
+
+// The column of the owner whose value the relation looks for: the pointer itself, or the key.
+static int here_column(const struct field *f) {
+  return f->type.kind == TYPE_POINTER ? f->column : f->shape->keys[0]->column;
+}
+
+// Pushes a key as a Lua value that finds it in a table.
+static void push_lookup(lua_State *L, const struct cell *cell) {
+  char text[64];
+  if (cell->kind == CELL_TEXT || cell->kind == CELL_BYTES || cell->kind == CELL_DECIMAL)
+    lua_pushlstring(L, cell->p, cell->n);
+  else if (cell->kind == CELL_NUMBER)
+    lua_pushstring(L, neap__cell_print(cell, text, sizeof text));
+  else
+    lua_pushinteger(L, cell->i);
+}
+
+static bool is_nothing(const struct cell *cell) {
+  return cell->kind == CELL_NIL || cell->kind == CELL_NULL || cell->kind == CELL_UNLOADED;
+}
+
+// ---- Stubs: objects that know their key, and whose pointer they are ----
+
+static char stub_key;  // its address marks what a stub keeps in the place of its siblings: [&stub_key] = field, [1] = owner
+
+// The field by which the object at idx became a stub, and its owner pushed. NULL and nothing pushed if it is none.
+static const struct field *push_stub_owner(lua_State *L, int idx) {
+  neap__object_get_siblings(L, idx);
+  if (!lua_istable(L, -1) || lua_rawgetp(L, -1, &stub_key) == LUA_TNIL) {
+    lua_pop(L, lua_istable(L, -1) ? 1 : lua_istable(L, -2) ? 2 : 1);
+    return NULL;
+  }
+  const struct field *field = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  lua_rawgeti(L, -1, 1);
+  lua_remove(L, -2);
+  return field;
+}
+
+static bool is_stub(lua_State *L, int idx) {
+  if (!push_stub_owner(L, idx)) return false;
+  lua_pop(L, 1);
+  return true;
+}
+
+static const int *key_column(const struct shape *shape) {
+  return &shape->keys[0]->column;
+}
+
+// Pushes the stub that the pointer `field` of the object at idx is, given the key, and makes the object remember it.
+static void push_stub(lua_State *L, int idx, const struct field *field, const struct cell *key) {
+  struct object_builder b;
+  neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
+  resolve(L, lua_gettop(L), field);
+  neap__class_of(L, lua_gettop(L), field->target_name);
+  lua_remove(L, -2);
+  neap__object_builder(L, &b, lua_gettop(L), 1, key_column(field->target));
+  neap__object_build(L, &b, key);
+  lua_newtable(L);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)field);
+  lua_rawsetp(L, -2, &stub_key);
+  lua_pushvalue(L, idx);
+  lua_rawseti(L, -2, 1);
+  neap__object_set_siblings(L, lua_gettop(L) - 1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  neap__object_set_related(L, idx, field);
+}
+
+// Fills the stub at idx from the loaded object at `from`, beside whose siblings it takes its place.
+static void fill_stub(lua_State *L, int idx, int from) {
+  const struct shape *shape = neap__object_class(lua_touserdata(L, from))->shape;
+  size_t cells_size = (size_t)shape->ncolumns * sizeof(struct cell);
+  struct cell *cells = lua_newuserdatauv(L, cells_size + (size_t)shape->ncolumns * sizeof(int), 0);
+  int *columns = (int *)((char *)cells + cells_size);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    neap__object_get(L, from, i, &cells[i]);
+    columns[i] = i;
+  }
+  neap__object_reset(L, idx, cells, shape->ncolumns, columns);
+  neap__object_get_siblings(L, from);
+  if (lua_istable(L, -1)) {
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  } else {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  neap__object_set_siblings(L, idx);
+  lua_pop(L, 1);
+}
+
+// ---- Loading one relation for a list of objects ----
+
+enum { LOAD_PARENTS = 1, LOAD_CLASS, LOAD_FIELD, LOAD_FOUND, LOAD_OWNERS, LOAD_MAP };
+
+// Pushes the keys that the relation looks for, each once; their number to *n.
+static const struct cell *push_keys(lua_State *L, const struct field *field, int *n) {
+  lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_PARENTS);
+  int column = here_column(field);
+  *n = 0;
+  lua_newtable(L);
+  struct cell *keys = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *keys, 0);
+  for (lua_Integer i = 1; i <= count; i++, lua_pop(L, 1)) {
+    lua_rawgeti(L, LOAD_PARENTS, i);
+    neap__object_get(L, lua_gettop(L), column, &keys[*n]);
+    if (is_nothing(&keys[*n])) continue;
+    push_lookup(L, &keys[*n]);
+    lua_pushvalue(L, -1);
+    bool seen = lua_rawget(L, -5) != LUA_TNIL;
+    lua_pop(L, 1);
+    lua_pushboolean(L, true);
+    lua_rawset(L, -5);
+    *n += !seen;
+  }
+  lua_remove(L, -2);
+  return keys;
+}
+
+// Pushes the query that gives what the relation leads to from any of the keys.
+static void push_query(lua_State *L, int class_idx, const struct field *field, const struct cell *keys, int n) {
+  enum condition_op op = n == 1 ? COND_EQ : COND_IN;
+  neap__class_of(L, class_idx, field->target_name);
+  struct query *q = neap__query_new(L, lua_gettop(L));
+  lua_replace(L, -2);
+  int query = lua_gettop(L);
+  if (field->type.kind == TYPE_MANY_TO_MANY) {
+    neap__class_of(L, class_idx, field->through->model);
+    q->link = field;
+    q->owners = neap__condition_leaf(L, query + 1, field->through_here, op, keys, n);
+    neap__query_keep(L, query, QUERY_OWNERS);
+  } else {
+    neap__query_push_class(L, query);
+    const struct field *there = field->type.kind == TYPE_POINTER ? field->target->keys[0] : field->inverse;
+    neap__condition_leaf(L, query + 1, there, op, keys, n);
+    neap__query_and(L, query);
+  }
+  lua_settop(L, query);
+}
+
+// Pushes what finds found row i (the object is on top of the stack) in the map.
+static void push_found_key(lua_State *L, const struct field *field, lua_Integer i) {
+  struct cell cell;
+  if (field->type.kind == TYPE_MANY_TO_MANY) {
+    lua_rawgeti(L, LOAD_OWNERS, i);
+    return;
+  }
+  int column = field->type.kind == TYPE_POINTER ? field->target->keys[0]->column : field->inverse->column;
+  neap__object_get(L, lua_gettop(L), column, &cell);
+  push_lookup(L, &cell);
+}
+
+// Pushes the map from a key to the object found for it, or to the list of objects.
+static void push_map(lua_State *L, const struct field *field) {
+  lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_FOUND);
+  lua_newtable(L);
+  for (lua_Integer i = 1; i <= count; i++, lua_settop(L, LOAD_MAP)) {
+    lua_rawgeti(L, LOAD_FOUND, i);
+    push_found_key(L, field, i);
+    if (!to_many(field)) {
+      lua_insert(L, -2);
+      lua_rawset(L, LOAD_MAP);
+      continue;
+    }
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, LOAD_MAP) == LUA_TNIL) {
+      lua_newtable(L);
+      lua_pushvalue(L, -3);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, LOAD_MAP);
+    } else {
+      lua_pushnil(L);
+      lua_replace(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawget(L, LOAD_MAP);
+    }
+    lua_pushvalue(L, LOAD_MAP + 1);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
+}
+
+// Gives the parent at index `parent` what was found for it, which is on top of the stack (nil: nothing), and pops it.
+static void give(lua_State *L, const struct field *field, int parent) {
+  int found = lua_gettop(L);
+  if (lua_isnil(L, found)) {
+    if (field->type.kind == TYPE_POINTER) return lua_pop(L, 1);  // dangling, or hidden: the stub will say so
+    if (to_many(field))
+      lua_newtable(L);
+    else
+      lua_pushboolean(L, false);
+    lua_replace(L, found);
+  }
+  neap__object_get_related(L, parent, field);
+  if (field->type.kind == TYPE_POINTER && neap__object_test(L, -1) && is_stub(L, found + 1)) {
+    fill_stub(L, found + 1, found);
+    lua_pop(L, 2);
+    return;
+  }
+  lua_pop(L, 1);
+  neap__object_set_related(L, parent, field);
+}
+
+static int loaded(lua_State *L, int status, lua_KContext ctx) {
+  const struct field *field = lua_touserdata(L, LOAD_FIELD);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_PARENTS);
+  struct cell cell;
+  (void)status;
+  (void)ctx;
+  push_map(L, field);
+  for (lua_Integer i = 1; i <= count; i++, lua_settop(L, LOAD_MAP)) {
+    lua_rawgeti(L, LOAD_PARENTS, i);
+    neap__object_get(L, LOAD_MAP + 1, here_column(field), &cell);
+    if (is_nothing(&cell)) continue;
+    push_lookup(L, &cell);
+    lua_rawget(L, LOAD_MAP);
+    give(L, field, LOAD_MAP + 1);
+  }
+  lua_settop(L, LOAD_FOUND);
+  return 1;
+}
+
+static int read_list(lua_State *L) {
+  return neap__query_read(L, READ_OBJECTS, RESULT_LIST);
+}
+
+// load(list of objects, their class, field) -> list of all that was found
+static int load(lua_State *L) {
+  const struct field *field = lua_touserdata(L, LOAD_FIELD);
+  int n;
+  resolve(L, LOAD_CLASS, field);
+  const struct cell *keys = push_keys(L, field, &n);
+  if (n == 0) return lua_newtable(L), 1;
+  lua_pushcfunction(L, read_list);
+  push_query(L, LOAD_CLASS, field, keys, n);
+  lua_rotate(L, LOAD_FIELD + 1, 2);
+  lua_settop(L, LOAD_FIELD + 2);
+  lua_callk(L, 1, 2, 0, loaded);
+  return loaded(L, LUA_OK, 0);
+}
+
+// ---- Includes ----
+
+// What include keeps while it waits; its index is the context. Behind it lie the lists and the classes by include.
+struct including {
+  const struct query *q;
+  int list, at;
+  lua_KContext ctx;
+  lua_KFunction k;
+};
+
+static int include_go_on(lua_State *L, int status, lua_KContext index);
+
+// Pushes the class of the objects that include i starts from.
+static void push_parent_class(lua_State *L, const struct including *in, int i, int index) {
+  int parent = in->q->includes[i].parent;
+  if (parent < 0)
+    neap__class_push(L, in->q->class);
+  else
+    lua_rawgeti(L, index + 2, parent + 1);
+}
+
+static int include_next(lua_State *L, struct including *in, int index) {
+  if (in->at == in->q->nincludes) {
+    lua_KFunction k = in->k;
+    lua_KContext ctx = in->ctx;
+    lua_settop(L, index - 1);
+    return k(L, LUA_OK, ctx);
+  }
+  const struct include *node = &in->q->includes[in->at];
+  push_parent_class(L, in, in->at, index);
+  neap__class_of(L, lua_gettop(L), node->field->target_name);
+  lua_rawseti(L, index + 2, in->at + 1);
+  lua_pop(L, 1);
+  lua_pushcfunction(L, load);
+  if (node->parent < 0)
+    lua_pushvalue(L, in->list);
+  else
+    lua_rawgeti(L, index + 1, node->parent + 1);
+  push_parent_class(L, in, in->at, index);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)node->field);
+  lua_callk(L, 3, 1, index, include_go_on);
+  return include_go_on(L, LUA_OK, index);
+}
+
+static int include_go_on(lua_State *L, int status, lua_KContext index) {
+  struct including *in = lua_touserdata(L, (int)index);
+  (void)status;
+  lua_rawseti(L, (int)index + 1, ++in->at);
+  return include_next(L, in, (int)index);
+}
+
+int neap__relation_include(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k) {
+  struct including *in = lua_newuserdatauv(L, sizeof *in, 0);
+  *in = (struct including){lua_touserdata(L, q), list, 0, ctx, k};
+  int index = lua_gettop(L);
+  lua_newtable(L);
+  lua_newtable(L);
+  return include_next(L, in, index);
+}
+
+// ---- Reading ----
+
+// Pushes the list of the objects that came with the one at idx and still live; the object alone if none did.
+static void push_siblings(lua_State *L, int idx) {
+  lua_newtable(L);
+  int list = lua_gettop(L);
+  lua_Integer n = 0;
+  neap__object_get_siblings(L, idx);
+  bool some = lua_istable(L, -1) && !is_stub(L, idx);
+  if (some) {
+    for (lua_pushnil(L); lua_next(L, list + 1);) lua_rawseti(L, list, ++n);
+  } else {
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, list, ++n);
+  }
+  lua_settop(L, list);
+}
+
+// Loads the relation `field` for the object at idx and its siblings; then k goes on, with the stack as it is.
+static int load_siblings(lua_State *L, int idx, const struct field *field, lua_KContext ctx, lua_KFunction k) {
+  lua_pushcfunction(L, load);
+  push_siblings(L, idx);
+  neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
+  lua_pushlightuserdata(L, (void *)(uintptr_t)field);
+  lua_callk(L, 3, 0, ctx, k);
+  return k(L, LUA_OK, ctx);
+}
+
+static void forbid_lazy(lua_State *L, const struct field *field) {
+  if (field->flags & FIELD_EAGER)
+    neap__fail(L, NEAP_USAGE, "%s.%s is not loaded, and its model says lazy = \"error\": use :include(\"%s\")",
+               field->shape->model, field->name, field->name);
+}
+
+// Field and index of a touched stub while it loads: below the top of the stack.
+static int touched(lua_State *L, int status, lua_KContext ctx) {
+  const struct field *field = lua_touserdata(L, -1);
+  const struct shape *shape = field->shape;
+  int idx = (int)ctx;
+  (void)status;
+  if (is_stub(L, idx)) {
+    neap__object_push_key(L, idx);
+    return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s, which a pointer leads to", shape->model,
+                      shape->keys[0]->name, luaL_tolstring(L, -1, NULL));
+  }
+  lua_getfield(L, idx, field->name);
+  return 1;
+}
+
+int neap__relation_touch(lua_State *L, int idx, const struct field *field) {
+  idx = lua_absindex(L, idx);
+  const struct field *pointer = push_stub_owner(L, idx);
+  if (!pointer)
+    return neap__fail(L, NEAP_USAGE, "%s.%s was not selected by the query", field->shape->model, field->name);
+  forbid_lazy(L, pointer);
+  int owner = lua_gettop(L);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)field);
+  return load_siblings(L, owner, pointer, idx, touched);
+}
+
+// Pushes the query that a relation to many is for the object at idx.
+static void push_bound(lua_State *L, int idx, const struct field *field) {
+  struct cell key;
+  neap__object_get(L, idx, here_column(field), &key);
+  if (is_nothing(&key))
+    neap__fail(L, NEAP_USAGE, "%s has no key yet: save it before reading %s", field->shape->model, field->name);
+  neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
+  resolve(L, lua_gettop(L), field);
+  push_query(L, lua_gettop(L), field, &key, 1);
+}
+
+static int has_one_read(lua_State *L, int status, lua_KContext ctx) {
+  const struct field *field = lua_touserdata(L, -1);
+  (void)status;
+  neap__object_get_related(L, (int)ctx, field);
+  if (!neap__object_test(L, -1)) lua_pushnil(L);
+  return 1;
+}
+
+int neap__relation_read(lua_State *L, int idx, const struct field *field) {
+  struct cell key;
+  idx = lua_absindex(L, idx);
+  if (to_many(field)) {
+    push_bound(L, idx, field);
+    neap__object_get_related(L, idx, field);
+    neap__query_keep(L, -2, QUERY_FILLED);
+    return 1;
+  }
+  neap__object_get_related(L, idx, field);
+  if (neap__object_test(L, -1)) return 1;
+  bool nothing = lua_isboolean(L, -1);
+  lua_pop(L, 1);
+  neap__object_get(L, idx, here_column(field), &key);
+  if (nothing || is_nothing(&key)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (field->type.kind == TYPE_POINTER) {
+    push_stub(L, idx, field, &key);
+    return 1;
+  }
+  forbid_lazy(L, field);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)field);
+  return load_siblings(L, idx, field, idx, has_one_read);
+}
