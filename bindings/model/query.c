@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/query_build.h"
+#include "modules.h"
 
 #define QUERY_TYPE "neap.query"
 

@@ -165,6 +165,19 @@ static void push_found_key(lua_State *L, const struct field *field, lua_Integer 
   push_lookup(L, &cell);
 }
 
+// Replaces the key on top of the stack by its list in the map, which is made when it is not there.
+static void push_list(lua_State *L) {
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, LOAD_MAP) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LOAD_MAP);
+  }
+  lua_remove(L, -2);
+}
+
 // Pushes the map from a key to the object found for it, or to the list of objects.
 static void push_map(lua_State *L, const struct field *field) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_FOUND);
@@ -172,25 +185,14 @@ static void push_map(lua_State *L, const struct field *field) {
   for (lua_Integer i = 1; i <= count; i++, lua_settop(L, LOAD_MAP)) {
     lua_rawgeti(L, LOAD_FOUND, i);
     push_found_key(L, field, i);
-    if (!to_many(field)) {
+    if (to_many(field)) {
+      push_list(L);
+      lua_insert(L, -2);
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    } else {
       lua_insert(L, -2);
       lua_rawset(L, LOAD_MAP);
-      continue;
     }
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, LOAD_MAP) == LUA_TNIL) {
-      lua_newtable(L);
-      lua_pushvalue(L, -3);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, LOAD_MAP);
-    } else {
-      lua_pushnil(L);
-      lua_replace(L, -2);
-      lua_pushvalue(L, -2);
-      lua_rawget(L, LOAD_MAP);
-    }
-    lua_pushvalue(L, LOAD_MAP + 1);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   }
 }
 

@@ -39,7 +39,8 @@ struct type_member {
 enum field_flag {
   FIELD_PRIMARY = 1, FIELD_AUTO = 2, FIELD_REQUIRED = 4, FIELD_UNIQUE = 8, FIELD_INDEX = 16, FIELD_SECRET = 32,
   FIELD_VERSION = 64, FIELD_AUTO_NOW = 128, FIELD_AUTO_NOW_ADD = 256, FIELD_DEFAULT = 512,  // has a default, value or function
-  FIELD_HASH_KEY = 1024, FIELD_RANGE_KEY = 2048, FIELD_VALIDATE = 4096                       // has a validate function
+  FIELD_HASH_KEY = 1024, FIELD_RANGE_KEY = 2048, FIELD_VALIDATE = 4096,                      // has a validate function
+  FIELD_EAGER = 8192                                                                         // lazy = "error"
 };
 
 enum on_delete { ON_DELETE_NOTHING, ON_DELETE_RESTRICT, ON_DELETE_CASCADE, ON_DELETE_SET_NULL };
