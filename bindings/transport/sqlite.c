@@ -209,21 +209,21 @@ static int wrong_value(struct sqlite_statement *s, int i, const char *expected, 
   return -1;
 }
 
-static void take_text(struct sqlite_statement *s, int i, enum cell_kind kind, struct cell *out) {
-  out->p = (const char *)sqlite3_column_text(s->stmt, i);
-  out->n = (uint32_t)sqlite3_column_bytes(s->stmt, i);
+static void take_text(sqlite3_value *v, enum cell_kind kind, struct cell *out) {
+  out->p = (const char *)sqlite3_value_text(v);
+  out->n = (uint32_t)sqlite3_value_bytes(v);
   out->kind = (uint8_t)(out->p ? kind : CELL_NIL);
 }
 
-static int read_integer(struct sqlite_statement *s, int i, enum cell_kind want, struct cell *out) {
-  int64_t v = sqlite3_column_int64(s->stmt, i);
+static int read_integer(sqlite3_value *value, enum cell_kind want, struct cell *out) {
+  int64_t v = sqlite3_value_int64(value);
   switch (want) {
     case CELL_BOOLEAN: *out = (struct cell){.i = v != 0, .kind = CELL_BOOLEAN}; break;
     case CELL_NUMBER: *out = (struct cell){.d = (double)v, .kind = CELL_NUMBER}; break;
     case CELL_DATETIME: *out = (struct cell){.i = v * 1000000, .kind = CELL_DATETIME}; break;  // a timestamp: whole seconds
     case CELL_TEXT:
     case CELL_DECIMAL:
-    case CELL_JSON: take_text(s, i, want, out); break;
+    case CELL_JSON: take_text(value, want, out); break;
     case CELL_UNLOADED:
     case CELL_NIL:
     case CELL_NULL:
@@ -234,10 +234,11 @@ static int read_integer(struct sqlite_statement *s, int i, enum cell_kind want, 
   return 0;
 }
 
-static int read_float(struct sqlite_statement *s, int i, enum cell_kind want, struct cell *out, struct neap__error *e) {
-  double d = sqlite3_column_double(s->stmt, i);
+static int read_float(struct sqlite_statement *s, int i, sqlite3_value *value, enum cell_kind want, struct cell *out,
+                      struct neap__error *e) {
+  double d = sqlite3_value_double(value);
   if (want == CELL_TEXT || want == CELL_DECIMAL || want == CELL_JSON) {
-    take_text(s, i, want, out);
+    take_text(value, want, out);
     return 0;
   }
   if (want == CELL_INTEGER || want == CELL_BOOLEAN) {
@@ -249,9 +250,10 @@ static int read_float(struct sqlite_statement *s, int i, enum cell_kind want, st
   return 0;
 }
 
-static int read_text(struct sqlite_statement *s, int i, enum cell_kind want, struct cell *out, struct neap__error *e) {
+static int read_text(struct sqlite_statement *s, int i, sqlite3_value *value, enum cell_kind want, struct cell *out,
+                     struct neap__error *e) {
   int64_t v;
-  take_text(s, i, CELL_TEXT, out);
+  take_text(value, CELL_TEXT, out);
   switch (want) {
     case CELL_DATETIME:
       if (!neap__datetime_parse(out->p, out->n, &v)) return wrong_value(s, i, "a datetime", e);
@@ -275,16 +277,19 @@ static int read_text(struct sqlite_statement *s, int i, enum cell_kind want, str
   return 0;
 }
 
+// sqlite3_column_value looks a column up once, where each of column_type, column_text and column_bytes does it again. Its
+// value is "unprotected", which matters to connections that threads share; ours have no mutex to protect them with.
 static int read_cell(struct sqlite_statement *s, int i, struct cell *out, struct neap__error *e) {
   enum cell_kind want = i < s->nkinds ? s->kinds[i] : CELL_UNLOADED;
-  switch (sqlite3_column_type(s->stmt, i)) {
+  sqlite3_value *value = sqlite3_column_value(s->stmt, i);
+  switch (sqlite3_value_type(value)) {
     case SQLITE_NULL: *out = (struct cell){.kind = CELL_NIL}; return 0;
-    case SQLITE_INTEGER: return read_integer(s, i, want, out);
-    case SQLITE_FLOAT: return read_float(s, i, want, out, e);
-    case SQLITE_TEXT: return read_text(s, i, want, out, e);
+    case SQLITE_INTEGER: return read_integer(value, want, out);
+    case SQLITE_FLOAT: return read_float(s, i, value, want, out, e);
+    case SQLITE_TEXT: return read_text(s, i, value, want, out, e);
     default:
-      out->p = sqlite3_column_blob(s->stmt, i);
-      out->n = (uint32_t)sqlite3_column_bytes(s->stmt, i);
+      out->p = sqlite3_value_blob(value);
+      out->n = (uint32_t)sqlite3_value_bytes(value);
       out->kind = want == CELL_TEXT || want == CELL_JSON ? (uint8_t)want : CELL_BYTES;
       if (!out->p) out->p = "";
       return 0;
@@ -378,7 +383,6 @@ struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_s
 }
 
 void neap__sqlite_finish(struct sqlite_statement *s) {
-  struct sqlite *c = (struct sqlite *)s->cursor.connection;
   if (!s->busy) return;
   *s->prev = s->next;
   if (s->next) s->next->prev = s->prev;
