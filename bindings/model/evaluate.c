@@ -36,9 +36,9 @@ static void look_into(struct found *f, const struct place *place, struct neap__b
     steps[i] = (struct neap__json_step){s->key, s->nkey, s->key ? -1 : s->index};
   }
   scratch->n = 0;
-  f->json = (struct neap__json_slice){NULL, 0};
-  f->there = neap__json_find(whole.p, whole.n, steps, place->nsteps, &f->json) &&
-             neap__json_scalar(f->json.p, f->json.n, &f->cell, scratch) == 0 && !is_absent(&f->cell);
+  f->there = neap__json_find(whole.p, whole.n, steps, place->nsteps, &f->json);
+  if (!f->there) f->json = (struct neap__json_slice){NULL, 0};
+  f->there = f->there && neap__json_scalar(f->json.p, f->json.n, &f->cell, scratch) == 0 && !is_absent(&f->cell);
 }
 
 static struct found find(struct evaluation *ev, const struct place *place, struct neap__buffer *scratch) {

@@ -257,6 +257,25 @@ static const struct condition *compare_sets(struct comparison *k, int idx) {
   return ne ? neap__condition_not(L, -1) : c;
 }
 
+// Sets among others: one after the other, for each is equal to its own kind of condition.
+static const struct condition *compare_in_sets(struct comparison *k, int idx) {
+  lua_State *L = k->L;
+  lua_Integer n = list_length(k, idx);
+  bool nin = k->draft.op == COND_NIN;
+  if (n > CONDITION_MAX_NODES) neap__fail(L, NEAP_LIMIT, "more than %d sets in one condition", CONDITION_MAX_NODES);
+  luaL_checkstack(L, (int)n + LUA_MINSTACK, "sets");
+  k->draft.op = nin ? COND_NE : COND_EQ;
+  for (lua_Integer i = 1; i <= n; i++) {
+    int base = lua_gettop(L) + 1;
+    struct comparison each = *k;
+    lua_geti(L, idx, i);
+    compare_sets(&each, base);
+    lua_replace(L, base);
+    lua_settop(L, base);
+  }
+  return neap__condition_branch(L, k->class_idx, nin ? COND_AND : COND_OR, (int)n);
+}
+
 // ---- The other operators ----
 
 static const struct condition *compare_between(struct comparison *k, int idx) {
@@ -410,7 +429,7 @@ static const struct condition *dispatch(struct comparison *k, int idx) {
     case COND_GT:
     case COND_GTE: return compare_one(k, idx);
     case COND_IN:
-    case COND_NIN: return compare_in(k, idx);
+    case COND_NIN: return set ? compare_in_sets(k, idx) : compare_in(k, idx);
     case COND_BETWEEN: return compare_between(k, idx);
     case COND_EXISTS: return compare_exists(k, idx);
     case COND_PREFIX:

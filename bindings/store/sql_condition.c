@@ -265,7 +265,8 @@ static int write_between(struct writer *w, const struct condition *c) {
 
 // What JSON cannot carry exactly, or SQL cannot compare in a list: one comparison each.
 static bool goes_alone(const struct cell *cell) {
-  return cell->kind == CELL_BYTES || cell->kind == CELL_JSON || (cell->kind == CELL_NUMBER && cell->d != floor(cell->d));
+  return cell->kind == CELL_BYTES || cell->kind == CELL_JSON ||
+         (cell->kind == CELL_NUMBER && (cell->d != floor(cell->d) || fabs(cell->d) >= 0x1p53));
 }
 
 // All operands of a class as one parameter, a JSON list. Decimals travel as text there.
