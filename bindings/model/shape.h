@@ -64,6 +64,7 @@ struct field {
   const struct field *through_here, *through_there;  // its pointers to this model and to the target
   // COMPUTED
   const char *sql;           // "{age} + 10", NULL = none
+  struct cell initial;       // the default where it is a value and not a function; CELL_NIL = none
 };
 
 struct index {
@@ -120,8 +121,6 @@ struct class *neap__class_test(lua_State *L, int idx);
 struct class *neap__class_check(lua_State *L, int idx);
 // Pushes the class (its userdata).
 void neap__class_push(lua_State *L, const struct class *class);
-// Pushes the declared default of a field, a value or a function; nil if it has none.
-void neap__class_default(lua_State *L, int class_idx, const struct field *field);
 // Pushes the class of a model by name as the view of the class at idx sees it. Raises usage for an unknown one.
 void neap__class_of(lua_State *L, int class_idx, const char *model);
 

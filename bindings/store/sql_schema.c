@@ -97,17 +97,23 @@ static void write_reference(struct sql_text *s, const struct field *f) {
   if (*action) neap__sql_addf(s, " ON DELETE %s", action);
 }
 
-// "title" TEXT NOT NULL DEFAULT 'none'. `fallback` NULL: no default that a table can know.
-static void write_column(struct sql_text *s, const struct shape *shape, const struct field *f, const struct cell *fallback) {
+// Whether the default is a value that the table may know too, so that rows which other programs write have it.
+static bool has_default(const struct field *f) {
+  return f->initial.kind >= CELL_BOOLEAN && f->initial.kind != CELL_BYTES && !(f->flags & FIELD_SECRET);
+}
+
+// "title" TEXT NOT NULL DEFAULT 'none'
+static void write_column(struct sql_text *s, const struct shape *shape, const struct field *f) {
   neap__sql_name(s, f->wire);
   neap__sql_addf(s, " %s", column_type(&f->type));
   if (shape->nkeys == 1 && shape->keys[0] == f)
     neap__sql_add(s, is_rowid(shape, f) ? " PRIMARY KEY" : " NOT NULL PRIMARY KEY");
   else if (is_required(f))
     neap__sql_add(s, " NOT NULL");
-  if (fallback) {
+  if (has_default(f)) {
+    struct cell cell = neap__sql_value(f, f->initial);
     neap__sql_add(s, " DEFAULT ");
-    write_literal(s, fallback);
+    write_literal(s, &cell);
   }
   if (f->type.kind == TYPE_POINTER) write_reference(s, f);
 }
@@ -231,24 +237,8 @@ static const char *push_name(lua_State *L, const struct class *class, const char
   return template ? luaL_gsub(L, template, "{table}", name) : lua_pushstring(L, name);
 }
 
-// The default of a field as a cell that can stand in a definition; pushes what anchors it. False if there is none.
-static bool default_cell(lua_State *L, int class_idx, const struct shape *shape, const struct field *f, struct cell *out) {
-  struct neap__error e;
-  lua_pushnil(L);
-  if (!(f->flags & FIELD_DEFAULT) || (f->flags & FIELD_SECRET)) return false;
-  neap__class_default(L, class_idx, f);
-  lua_replace(L, -2);
-  if (lua_isnil(L, -1) || lua_isfunction(L, -1) || neap__check_value(L, shape, f, -1, out, &e) != 0) return false;
-  lua_replace(L, -2);
-  *out = neap__sql_value(f, *out);
-  return out->kind >= CELL_BOOLEAN && out->kind != CELL_BYTES;
-}
-
-// Pushes { name, type, kind, required, auto, key, add }.
-static void push_column(lua_State *L, int class_idx, const struct class *class, const struct shape *shape,
-                        const struct field *f) {
-  struct cell cell;
-  bool has_default = default_cell(L, class_idx, shape, f, &cell);
+// Pushes { name, type, kind, required, rowid, definition, add }; add is nil where rows that are there would have no value.
+static void push_column(lua_State *L, const struct class *class, const struct shape *shape, const struct field *f) {
   lua_createtable(L, 0, 8);
   set_string(L, "name", f->wire);
   set_string(L, "type", column_type(&f->type));
@@ -256,23 +246,22 @@ static void push_column(lua_State *L, int class_idx, const struct class *class, 
   set_boolean(L, "required", is_required(f));
   set_boolean(L, "rowid", is_rowid(shape, f) && (f->flags & FIELD_AUTO));
   struct sql_text *s = text_new(L, class);
-  write_column(s, shape, f, has_default ? &cell : NULL);
+  write_column(s, shape, f);
   set_text(L, "definition", s);
-  if (!(f->flags & FIELD_PRIMARY) && (has_default || !is_required(f))) {
+  if (!(f->flags & FIELD_PRIMARY) && (has_default(f) || !is_required(f))) {
     s = text_new(L, class);
     neap__sql_add(s, "ALTER TABLE ");
     neap__sql_table(s, shape);
     neap__sql_add(s, " ADD COLUMN ");
-    write_column(s, shape, f, has_default ? &cell : NULL);
+    write_column(s, shape, f);
     set_text(L, "add", s);
   }
-  lua_remove(L, -2);
 }
 
-static void push_columns(lua_State *L, int class_idx, const struct class *class, const struct shape *shape) {
+static void push_columns(lua_State *L, const struct class *class, const struct shape *shape) {
   lua_createtable(L, shape->ncolumns, 0);
   for (int i = 0; i < shape->ncolumns; i++) {
-    push_column(L, class_idx, class, shape, shape->columns[i]);
+    push_column(L, class, shape, shape->columns[i]);
     lua_rawseti(L, -2, i + 1);
   }
 }
@@ -375,13 +364,13 @@ static void push_indexes(lua_State *L, const struct class *class, const struct s
 }
 
 // Pushes { model, table, columns, keys, references, indexes, create }.
-static void push_description(lua_State *L, int class_idx, const struct class *class, const struct shape *shape) {
+static void push_description(lua_State *L, const struct class *class, const struct shape *shape) {
   luaL_checkstack(L, 16, NULL);
   lua_createtable(L, 0, 8);
   set_string(L, "model", shape->model);
   push_name(L, class, shape->table);
   lua_setfield(L, -2, "table");
-  push_columns(L, class_idx, class, shape);
+  push_columns(L, class, shape);
   struct sql_text *s = text_new(L, class);
   write_create(L, s, shape, lua_gettop(L) - 1);
   lua_insert(L, -2);
@@ -427,13 +416,13 @@ static int schema_describe(lua_State *L) {
     return neap__fail(L, NEAP_UNSUPPORTED, "%s has no schema to bind", class->view->store->verbs->name);
   if (prepare(L, 1, shape, &e) != 0) return neap__raise(L, &e);
   lua_newtable(L);
-  push_description(L, 1, class, shape);
+  push_description(L, class, shape);
   lua_rawseti(L, 2, ++n);
   for (int i = 0; i < shape->nfields; i++) {
     const struct shape *through = shape->fields[i].through;
     if (shape->fields[i].type.kind != TYPE_MANY_TO_MANY || !through) continue;
     if (prepare(L, 1, through, &e) != 0) return neap__raise(L, &e);
-    push_description(L, 1, class, through);
+    push_description(L, class, through);
     lua_rawseti(L, 2, ++n);
   }
   return 1;

@@ -1,0 +1,23 @@
+-- What a store says that it can do is what the manual says. Nothing becomes `unsupported` quietly.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+
+contract.each("the capability table", function(c)
+  it("is the one of the manual", function()
+    local said = {}
+    for name in pairs(c.capabilities) do said[name] = c.store:supports(name) end
+    assert.same(c.capabilities, said)
+  end)
+
+  it("knows no other names", function()
+    local ok, e = pcall(c.store.supports, c.store, "telepathy")
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "usage"))
+    assert.truthy(tostring(e):find("telepathy", 1, true))
+  end)
+
+  it("names every capability in the error for an unknown one", function()
+    local _, e = pcall(c.store.supports, c.store, "telepathy")
+    for name in pairs(c.capabilities) do assert.truthy(e.message:find(name, 1, true), name) end
+  end)
+end)
