@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "value/bytes.h"
 #include "value/datetime.h"
@@ -15,7 +14,8 @@
 #include "value/marks.h"
 #include "value/text.h"
 
-#define SLICE 2000  // values between two questions whether to pause
+#define SLICE 2000   // values between two questions whether to pause
+#define SORT_WORK 8  // comparisons that count as one value
 
 enum { FAILED = -1, SCALAR, OPENED };
 
@@ -173,11 +173,6 @@ static int open_level(struct neap__json_writer *w, int idx, enum neap__json_layo
   return put(w, layout == NEAP_JSON_LIST ? "[" : "{", 1) == SCALAR ? OPENED : FAILED;
 }
 
-static int compare_keys(const struct neap__json_member *a, const struct neap__json_member *b) {
-  int order = memcmp(a->p, b->p, a->n < b->n ? a->n : b->n);
-  return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
-}
-
 // Pushes key and value of up to NEAP_JSON_SMALL members; returns their number, or -1 if there are more.
 static int push_members(lua_State *L, int table) {
   int n = 0;
@@ -220,7 +215,8 @@ static int sort_members(struct neap__json_writer *w, const struct neap__json_lev
     if (lua_type(w->L, slot) != LUA_TSTRING) return fail_key(w, slot);
     keys[i].object = lua_topointer(w->L, slot);
     keys[i].p = lua_tolstring(w->L, slot, &keys[i].n);
-    for (; at > 0 && compare_keys(&keys[i], &keys[w->order[at - 1]]) < 0; at--) w->order[at] = w->order[at - 1];
+    for (; at > 0 && neap__json_member_compare(&keys[i], &keys[w->order[at - 1]]) < 0; at--)
+      w->order[at] = w->order[at - 1];
     w->order[at] = (uint8_t)i;
   }
   w->nkeys = n;
@@ -235,31 +231,26 @@ static int order_members(struct neap__json_writer *w, struct neap__json_level *f
   return OPENED;
 }
 
-static int compare_members(const void *a, const void *b) {
-  return compare_keys(a, b);
+// Takes the next key of a large object: it stays on the stack, where lua_next wants it.
+static int gather_key(struct neap__json_writer *w, struct neap__json_level *f) {
+  lua_State *L = w->L;
+  struct neap__json_member key = {.index = f->n + 1};
+  if (!lua_next(L, f->slot)) {
+    f->layout = NEAP_JSON_SORT;
+    return OPENED;
+  }
+  lua_pop(L, 1);
+  if (lua_type(L, -1) != LUA_TSTRING) return fail_key(w, -1);
+  key.p = lua_tolstring(L, -1, &key.n);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, f->slot + 1, ++f->n);
+  return neap__json_keys_add(lua_touserdata(L, f->slot + 2), &key) == 0 ? OPENED : fail_memory(w);
 }
 
-// Lists the keys of a large object in a table, which keeps them alive, and sorts them in a userdata.
-static int list_keys(struct neap__json_writer *w, struct neap__json_level *f) {
-  lua_State *L = w->L;
-  lua_newtable(L);
-  f->layout = NEAP_JSON_KEYLIST;
-  lua_pushnil(L);
-  while (lua_next(L, f->slot)) {
-    if (lua_type(L, -2) != LUA_TSTRING) return fail_key(w, -2);
-    lua_pop(L, 1);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, f->slot + 1, ++f->n);
-  }
-  struct neap__json_member *members = lua_newuserdatauv(L, (size_t)f->n * sizeof *members, 0);
-  for (lua_Integer i = 0; i < f->n; i++) {
-    lua_rawgeti(L, f->slot + 1, i + 1);
-    members[i].p = lua_tolstring(L, -1, &members[i].n);
-    members[i].index = i + 1;
-    lua_pop(L, 1);
-  }
-  qsort(members, (size_t)f->n, sizeof *members, compare_members);
-  return OPENED;
+static int sort_keys(struct neap__json_writer *w, struct neap__json_level *f) {
+  int sorted = neap__json_keys_sort(lua_touserdata(w->L, f->slot + 2), SORT_WORK);
+  if (sorted > 0) f->layout = NEAP_JSON_KEYLIST;
+  return sorted < 0 ? fail_memory(w) : OPENED;
 }
 
 // Small objects lie on the stack. One that turns out to be larger is taken off again and listed.
@@ -272,7 +263,11 @@ static int open_object(struct neap__json_writer *w, int idx) {
     return order_members(w, f, n);
   }
   lua_settop(w->L, f->slot);
-  return list_keys(w, f);
+  f->layout = NEAP_JSON_GATHER;
+  lua_newtable(w->L);
+  neap__json_keys_push(w->L);
+  lua_pushnil(w->L);
+  return OPENED;
 }
 
 // Are the keys of the table at idx exactly 1 to n? Mostly nothing follows n; else they are counted.
@@ -414,15 +409,13 @@ static int put_member(struct neap__json_writer *w, struct neap__json_level *f) {
   return put_value(w, slot + 1, true);
 }
 
-// A member of a large object: the list of keys lies at slot + 1, their order at + 2, key and value go to + 3 and + 4.
 static int put_listed(struct neap__json_writer *w, struct neap__json_level *f) {
   lua_State *L = w->L;
+  const struct neap__json_member *key = &neap__json_keys_all(lua_touserdata(L, f->slot + 2))[f->i - 1];
   lua_settop(L, f->slot + 2);
-  const struct neap__json_member *members = lua_touserdata(L, f->slot + 2);
-  lua_rawgeti(L, f->slot + 1, members[f->i - 1].index);
+  lua_rawgeti(L, f->slot + 1, key->index);
   lua_pushvalue(L, -1);
   lua_rawget(L, f->slot);
-  const struct neap__json_member *key = &members[f->i - 1];
   if (put_separator(w, f) == FAILED || put_key(w, key->p, key->n) == FAILED) return FAILED;
   return put_value(w, f->slot + 4, true);
 }
@@ -435,15 +428,22 @@ static int close_level(struct neap__json_writer *w, struct neap__json_level *f) 
   return put(w, f->layout == NEAP_JSON_LIST ? "]" : "}", 1);
 }
 
-// Writes the next element of the innermost container, or closes it.
-static int step(struct neap__json_writer *w) {
-  struct neap__json_level *f = CURRENT(w);
+static int put_next(struct neap__json_writer *w, struct neap__json_level *f) {
   if (f->i == f->n) return close_level(w, f);
   f->i++;
+  if (f->layout == NEAP_JSON_LIST) return put_element(w, f);
+  return f->layout == NEAP_JSON_MEMBERS ? put_member(w, f) : put_listed(w, f);
+}
+
+// Goes on with the innermost container.
+static int step(struct neap__json_writer *w) {
+  struct neap__json_level *f = CURRENT(w);
   switch ((enum neap__json_layout)f->layout) {
-    case NEAP_JSON_LIST: return put_element(w, f);
-    case NEAP_JSON_MEMBERS: return put_member(w, f);
-    case NEAP_JSON_KEYLIST: return put_listed(w, f);
+    case NEAP_JSON_LIST:
+    case NEAP_JSON_MEMBERS:
+    case NEAP_JSON_KEYLIST: return put_next(w, f);
+    case NEAP_JSON_GATHER: return gather_key(w, f);
+    case NEAP_JSON_SORT: return sort_keys(w, f);
   }
   return FAILED;
 }

@@ -3,18 +3,14 @@
 #define NEAP_JSON_WRITE_H
 
 #include "value/json.h"
+#include "value/json_keys.h"
 
 #define NEAP_JSON_SMALL 32  // objects of up to so many members are sorted on the stack
 
-enum neap__json_layout { NEAP_JSON_LIST, NEAP_JSON_MEMBERS, NEAP_JSON_KEYLIST };
-
-// A key of an object. object is the address of the Lua string, index its place in the list of keys of a large object.
-struct neap__json_member {
-  const char *p;
-  size_t n;
-  const void *object;
-  lua_Integer index;
-};
+// How a container lies on the Lua stack, from its slot on. Small objects: the table and its members, as key and value.
+// Large ones: the table, the list of its keys (which keeps them alive), their order, and the key and the value at hand;
+// first their keys are gathered, then they are sorted, then written.
+enum neap__json_layout { NEAP_JSON_LIST, NEAP_JSON_MEMBERS, NEAP_JSON_GATHER, NEAP_JSON_SORT, NEAP_JSON_KEYLIST };
 
 // A container that is being written.
 struct neap__json_level {
