@@ -459,7 +459,20 @@ static void add_methods(lua_State *L) {
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) luaL_setfuncs(L, lists[i], 0);
 }
 
-// require "neap.query" -> the table of methods
+// query.link(query) -> class of the link table, name of its pointer to the owner, name of the other, key of the owner
+//   nothing if the query is not one that a many_to_many relation gave
+static int query_link(lua_State *L) {
+  const struct query *q = neap__query_check(L, 1);
+  if (!q->link) return 0;
+  neap__query_push_class(L, 1);
+  neap__class_of(L, lua_gettop(L), q->link->through->model);
+  lua_pushstring(L, q->link->through_here->name);
+  lua_pushstring(L, q->link->through_there->name);
+  neap__cell_push(L, q->owners->cells);
+  return 4;
+}
+
+// require "neap.query" -> { methods = what queries index, link = }
 int luaopen_neap_query(lua_State *L) {
   neap__query_read_open(L);
   luaL_newmetatable(L, QUERY_TYPE);
@@ -469,9 +482,13 @@ int luaopen_neap_query(lua_State *L) {
   lua_setfield(L, -2, "__metatable");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, "neap.class.methods");
   add_methods(L);
+  lua_createtable(L, 0, 2);
   lua_newtable(L);
   add_methods(L);
   lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "__index");
+  lua_setfield(L, -5, "__index");
+  lua_setfield(L, -2, "methods");
+  lua_pushcfunction(L, query_link);
+  lua_setfield(L, -2, "link");
   return 1;
 }

@@ -200,12 +200,12 @@ static void push_map(lua_State *L, const struct field *field) {
 static void give(lua_State *L, const struct field *field, int parent) {
   int found = lua_gettop(L);
   if (lua_isnil(L, found)) {
-    if (field->type.kind == TYPE_POINTER) return lua_pop(L, 1);  // dangling, or hidden: the stub will say so
+    lua_pop(L, 1);
+    if (field->type.kind == TYPE_POINTER) return;  // dangling, or hidden: the stub will say so
     if (to_many(field))
       lua_newtable(L);
     else
       lua_pushboolean(L, false);
-    lua_replace(L, found);
   }
   neap__object_get_related(L, parent, field);
   if (field->type.kind == TYPE_POINTER && neap__object_test(L, -1) && is_stub(L, found + 1)) {

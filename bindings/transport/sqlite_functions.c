@@ -132,6 +132,7 @@ int neap__sqlite_functions(sqlite3 *db) {
   int code = sqlite3_create_collation_v2(db, "neap_decimal", SQLITE_UTF8, NULL, by_decimal, NULL);
   for (size_t i = 0; i < sizeof plain / sizeof *plain && code == SQLITE_OK; i++)
     code = sqlite3_create_function_v2(db, plain[i].name, plain[i].nargs, flags, NULL, plain[i].call, NULL, NULL, NULL);
+  if (code == SQLITE_OK) code = neap__sqlite_decimal_functions(db);
   struct neap__regexes *regexes = code == SQLITE_OK ? neap__regexes_new() : NULL;
   if (code == SQLITE_OK && !regexes) code = SQLITE_NOMEM;
   if (code != SQLITE_OK) return code;  // else SQLite frees the cache, also when it refuses the function
