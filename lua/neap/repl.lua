@@ -84,11 +84,12 @@ local function report(ok, ...)
 end
 
 -- Reads lines until they make a chunk. Nil at the end of input.
-local function read(edit)
+local function read(edit, history)
   local text, prompt = nil, "> "
   while true do
     local line = edit.readline(prompt, repl.complete)
     if not line then return nil end
+    if history then edit.write_history(history) end
     text = text and text .. "\n" .. line or line
     local chunk, problem = repl.compile(text)
     if problem ~= "more" then return chunk or function() error(problem, 0) end end
@@ -103,8 +104,7 @@ function repl.run(edit)
   local history = home and home .. "/.neap_history"
   if history then edit.read_history(history) end
   _G.neap = require "neap"
-  for chunk in read, edit do report(pcall(chunk)) end
-  if history then edit.write_history(history) end
+  for chunk in function() return read(edit, history) end do report(pcall(chunk)) end
   print()
 end
 

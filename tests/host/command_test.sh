@@ -62,6 +62,7 @@ is "--lua-dir wins" "disk" "$($NEAP --lua-dir "$dir/lua" -e 'print(require "neap
 # signal NAME SCRIPT: sent once the script has said that it runs; the exit code is 128 + n, and it takes about a second at most.
 signal() {
   local name=$1 expected=$2 script=$3 start pid
+  rm -f "$dir/out"
   $NEAP -e "io.stdout:write 'ready\n' io.stdout:flush() $script" > "$dir/out" 2> "$dir/err" &
   pid=$!
   for _ in $(seq 200); do [ -s "$dir/out" ] && break; sleep 0.05; done

@@ -1,0 +1,55 @@
+local neap = require "neap"
+local host = require "neap.host"
+
+describe("an error object", function()
+  it("is one line that says what and where", function()
+    local _, e = pcall(neap.sleep, -1)
+    assert.equal("table", type(e))
+    assert.matches("^tests/unit/errors_spec.lua:%d+: usage: seconds must be .* not %-1$", tostring(e))
+  end)
+
+  it("shows store, code and detail, and no line breaks", function()
+    local e = host.error { kind = "server", message = "it\nfailed", store = "sqlite", code = "XX000", detail = "disk" }
+    assert.matches("server: it failed %(sqlite XX000: disk%)$", tostring(e))
+  end)
+
+  it("is told by its kind", function()
+    local e = host.error { kind = "conflict", message = "twice" }
+    assert.is_true(neap.is(e, "conflict"))
+    assert.is_false(neap.is(e, "usage"))
+    assert.is_false(neap.is("conflict", "conflict"))
+    assert.is_false(neap.is({ kind = "conflict" }, "conflict"))
+  end)
+
+  it("has one of the known kinds", function()
+    assert.is_false((pcall(neap.is, nil, "nonsense")))
+    assert.is_false((pcall(host.error, { kind = "nonsense", message = "x" })))
+  end)
+
+  it("takes the place of whatever else is raised", function()
+    local _, e = neap.try(error, "text", 0)
+    assert.same({ "usage", "text" }, { e.kind, e.message })
+    local cause = { 1 }
+    _, e = neap.try(error, cause)
+    assert.equal(cause, e.cause)
+    _, e = neap.try(error)
+    assert.equal("nil", e.message)
+  end)
+
+  it("passes through neap.try unchanged", function()
+    local e = host.error { kind = "auth", message = "no" }
+    assert.equal(e, select(2, neap.try(error, e)))
+  end)
+end)
+
+describe("neap.try", function()
+  it("gives what the function returned", function()
+    assert.same({ 1, nil, 3, n = 3 }, table.pack(neap.try(function(...) return ... end, 1, nil, 3)))
+    assert.same({ n = 0 }, table.pack(neap.try(function() end)))
+  end)
+
+  it("calls what can be called", function()
+    assert.equal("called", neap.try(setmetatable({}, { __call = function() return "called" end })))
+    assert.is_false((pcall(neap.try, 5)))
+  end)
+end)
