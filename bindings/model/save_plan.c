@@ -92,7 +92,16 @@ struct planning {
   struct arena arena;
   const uint64_t *all;
   fault_function *fault;
+  int copies;                // stack index of a list of copied texts, 0 = texts are borrowed from the objects
 };
+
+// Where statements run on a thread, scripts go on meanwhile and may change what a cell borrows.
+static void keep(struct planning *p, struct cell *c) {
+  bool text = c->kind == CELL_TEXT || c->kind == CELL_BYTES || c->kind == CELL_DECIMAL || c->kind == CELL_JSON;
+  if (!p->copies || !text) return;
+  c->p = lua_pushlstring(p->L, c->p, c->n);
+  lua_rawseti(p->L, p->copies, (lua_Integer)lua_rawlen(p->L, p->copies) + 1);
+}
 
 // A new object lacks values that its model requires: all of them are named.
 static int check_required(struct planning *p, int idx, const uint64_t *sent, struct neap__error *e) {
@@ -129,7 +138,8 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
       entry->computed_columns[entry->ncomputed++] = i;
       set_bit(columns, i);
     } else if (set) {
-      neap__object_get(p->L, idx, i, &cells[n++]);
+      neap__object_get(p->L, idx, i, &cells[n]);
+      keep(p, &cells[n++]);
     }
   }
   w->columns = columns;
@@ -138,7 +148,10 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
 
 static void fill_key(struct planning *p, int idx, struct write *w) {
   struct cell *key = deal(&p->arena, (size_t)p->shape->nkeys, sizeof *key);
-  for (int i = 0; i < p->shape->nkeys; i++) neap__object_confirmed(p->L, idx, p->shape->keys[i]->column, &key[i]);
+  for (int i = 0; i < p->shape->nkeys; i++) {
+    neap__object_confirmed(p->L, idx, p->shape->keys[i]->column, &key[i]);
+    keep(p, &key[i]);
+  }
   w->key = key;
 }
 
@@ -155,6 +168,7 @@ static void fill_expected(struct planning *p, int idx, struct write *w) {
     neap__object_confirmed(p->L, idx, i, &cell);
     if (cell.kind == CELL_UNLOADED) continue;
     set_bit(bits, i);
+    keep(p, &cell);
     cells[n++] = cell;
   }
   if (n == 0) return;
@@ -292,8 +306,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   lua_pop(L, 1);
   size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
   size_t head = round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
-  struct save_chunk *chunk = lua_newuserdatauv(L, head + (size_t)count * each, 1);
-  struct planning p = {L, view, options, shape, NULL, {(char *)chunk}, NULL, fault};
+  struct save_chunk *chunk = lua_newuserdatauv(L, head + (size_t)count * each, 2);
+  struct planning p = {L, view, options, shape, NULL, {(char *)chunk}, NULL, fault, 0};
   memset(deal(&p.arena, 1, sizeof *chunk), 0, sizeof *chunk);
   chunk->class = class;
   chunk->writes = memset(deal(&p.arena, (size_t)count, sizeof(struct write)), 0, (size_t)count * sizeof(struct write));
@@ -307,6 +321,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   p.all = all;
   p.condition = push_condition(L, view, class, options->condition);
   lua_setiuservalue(L, -2, 1);
+  lua_newtable(L);
+  if (neap__stepped(neap__host(L))) p.copies = lua_gettop(L);
   for (int i = 0; i < count; i++) {
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];
@@ -315,6 +331,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
     chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry) : plan_save(&p, lua_gettop(L), w, entry);
     lua_pop(L, 1);
   }
+  lua_setiuservalue(L, -2, 2);
   *next += count;
   return chunk;
 }

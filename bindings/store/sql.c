@@ -6,6 +6,7 @@
 #include "modules.h"
 #include "store/sql_dialect.h"
 #include "store/sql_store.h"
+#include "value/datetime.h"
 
 #define STORE_TYPE "neap.sql.store"
 
@@ -38,6 +39,22 @@ enum cell_kind neap__sql_kind(const struct type *type) {
     case TYPE_MANY_TO_MANY: return CELL_UNLOADED;
   }
   return CELL_UNLOADED;
+}
+
+void neap__sql_cast(struct cell *cell, enum cell_kind kind) {
+  int64_t v;
+  if (cell->kind == CELL_INTEGER && kind == CELL_BOOLEAN)
+    *cell = (struct cell){.i = cell->i != 0, .kind = CELL_BOOLEAN};
+  else if (cell->kind == CELL_INTEGER && kind == CELL_NUMBER)
+    *cell = (struct cell){.d = (double)cell->i, .kind = CELL_NUMBER};
+  else if (cell->kind == CELL_INTEGER && kind == CELL_DATETIME)
+    *cell = (struct cell){.i = cell->i * 1000000, .kind = CELL_DATETIME};
+  else if (cell->kind == CELL_TEXT && kind == CELL_DATETIME && neap__datetime_parse(cell->p, cell->n, &v))
+    *cell = (struct cell){.i = v, .kind = CELL_DATETIME};
+  else if (cell->kind == CELL_TEXT && kind == CELL_DATE && neap__date_parse(cell->p, cell->n, &v))
+    *cell = (struct cell){.i = v, .kind = CELL_DATE};
+  else if (cell->kind == CELL_TEXT && (kind == CELL_JSON || kind == CELL_DECIMAL || kind == CELL_BYTES))
+    cell->kind = (uint8_t)kind;
 }
 
 struct cell neap__sql_value(const struct field *field, struct cell cell) {
@@ -375,8 +392,10 @@ static void write_raw(lua_State *L, struct sql_text *text, const char *p, size_t
 static struct rows *sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n, int params) {
   struct neap__error none;
   view = neap__view_effective(L, view);
-  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, class ? class->shape->ncolumns + 64 : 0);
+  int ncasts = class ? class->shape->ncolumns + 64 : 0;
+  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, ncasts);
   run->class = class;
+  run->ncasts = ncasts;
   run->at_end = raw_ended;
   lua_newtable(L);
   lua_pushvalue(L, -1);
@@ -385,6 +404,7 @@ static struct rows *sql_raw(lua_State *L, struct view *view, const struct class 
   write_raw(L, text, p, n, params, lua_gettop(L) - 1);
   lua_remove(L, -2);
   take_text(L, run, text, 0, &none);
+  run->statement.kinds = NULL;
   return &run->rows;
 }
 
@@ -444,7 +464,7 @@ static int sql_open(lua_State *L) {
   s->head.verbs = &neap__sqlite_verbs;
   s->head.host = neap__host(L);
   s->head.table_template = option_string(L, "table_template", NULL);
-  s->transport = &neap__sqlite;
+  s->transport = neap__stepped(s->head.host) ? &neap__sqlite_threaded : &neap__sqlite;
   s->dialect = &neap__sql_sqlite;
   s->address.path = option_string(L, "path", ":memory:");
   s->address.timeout = 5;

@@ -114,10 +114,22 @@ static enum rows_state fail(struct sql_run *run) {
 static enum rows_state start(struct sql_run *run) {
   struct neap__error *e = &run->rows.error;
   run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, e);
-  if (!run->cursor) return fail(run);
+  run->known = false;
+  return run->cursor ? ROWS_ROW : fail(run);
+}
+
+// Once the statement has really begun: its columns, and for raw statements the types that their names stand for.
+static enum rows_state learn_columns(struct sql_run *run) {
+  const struct sql_transport *t = run->connection->transport;
+  if (run->cursor->ncells < 0) {
+    enum rows_state state = t->next(run->cursor, NULL, &run->rows.error);
+    if (state == ROWS_WAIT) return state;
+    if (state == ROWS_FAILED) return fail(run);
+  }
+  run->known = true;
   run->rows.ncells = run->cursor->ncells;
-  for (int i = 0; run->class && i < run->statement.nkinds && i < run->rows.ncells; i++) {
-    const char *name = run->connection->transport->column_name(run->cursor, i);
+  for (int i = 0; run->class && i < run->ncasts && i < run->rows.ncells; i++) {
+    const char *name = t->column_name(run->cursor, i);
     for (int c = 0; name && c < run->class->shape->ncolumns; c++)
       if (strcmp(run->class->shape->columns[c]->wire, name) == 0)
         run->kinds[i] = (uint8_t)neap__sql_kind(&run->class->shape->columns[c]->type);
@@ -138,6 +150,12 @@ static enum rows_state at_end(struct sql_run *run) {
   return ROWS_END;
 }
 
+static enum rows_state cast(struct sql_run *run, struct cell *cells, enum rows_state state) {
+  for (int i = 0; state == ROWS_ROW && run->class && i < run->ncasts && i < run->rows.ncells; i++)
+    neap__sql_cast(&cells[i], run->kinds[i]);
+  return state;
+}
+
 static enum rows_state run_next(struct rows *rows, struct cell *cells) {
   struct sql_run *run = (struct sql_run *)rows;
   enum rows_state state;
@@ -145,13 +163,14 @@ static enum rows_state run_next(struct rows *rows, struct cell *cells) {
   if (run->ended || !run->store) return ROWS_END;
   if (!run->cursor) {
     if (!run->connection && (state = neap__sql_lease(run)) != ROWS_ROW) return state == ROWS_FAILED ? fail(run) : state;
-    if ((state = start(run)) != ROWS_ROW || !cells) return state;
+    if ((state = start(run)) != ROWS_ROW) return state;
   }
+  if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
   do {
     state = run->connection->transport->next(run->cursor, cells, &rows->error);
     if (state == ROWS_END) state = at_end(run);
     else if (state == ROWS_FAILED) return fail(run);
-    else return state;
+    else return cast(run, cells, state);
   } while (state == ROWS_ROW);
   return state;
 }

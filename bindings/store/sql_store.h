@@ -37,7 +37,9 @@ struct sql_run {
   struct sql_statement statement;
   const char *second;                // runs after the first, NULL = nothing
   struct sql_cursor *cursor;
-  const struct class *class;         // raw: names columns that are read by type
+  const struct class *class;         // raw: names columns that are read by type, the kinds of which are then in `kinds`
+  int ncasts;                        // room in `kinds` for them
+  bool known;                        // the columns of the cursor are known
   void *more;                        // sql_bulk.c: the writes
   bool row;                          // its statement has given a row
   int (*at_end)(struct sql_run *);   // 0, or -1 with rows.error filled
@@ -78,6 +80,8 @@ void neap__sql_lease_open(lua_State *L);
 
 // ---- sql.c ----
 
+// Makes a cell as the database types it one of a kind, where its value allows that.
+void neap__sql_cast(struct cell *cell, enum cell_kind kind);
 // Writes a value of the field as the database keeps it.
 struct cell neap__sql_value(const struct field *field, struct cell cell);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_text(const struct cell *c) {
+bool neap__cell_has_text(const struct cell *c) {
   switch ((enum cell_kind)c->kind) {
     case CELL_TEXT:
     case CELL_BYTES:
@@ -26,7 +26,7 @@ static bool has_text(const struct cell *c) {
 static size_t row_bytes(const struct cell *cells, int ncells) {
   size_t n = sizeof(uint64_t) + (size_t)ncells * sizeof *cells;
   for (int i = 0; i < ncells; i++)
-    if (has_text(&cells[i])) n += cells[i].n;
+    if (neap__cell_has_text(&cells[i])) n += cells[i].n;
   return (n + 7) & ~(size_t)7;
 }
 
@@ -57,7 +57,7 @@ bool neap__spool_add(struct spool *s, const struct cell *cells, int ncells) {
   memcpy(p + sizeof bytes, cells, (size_t)ncells * sizeof *cells);
   p += sizeof bytes + (size_t)ncells * sizeof *cells;
   for (int i = 0; i < ncells; i++) {
-    if (!has_text(&cells[i]) || cells[i].n == 0) continue;
+    if (!neap__cell_has_text(&cells[i]) || cells[i].n == 0) continue;
     memcpy(p, cells[i].p, cells[i].n);
     p += cells[i].n;
   }
@@ -77,7 +77,7 @@ static void unpack(char *p, struct cell *cells, int ncells) {
   memcpy(cells, p + sizeof(uint64_t), (size_t)ncells * sizeof *cells);
   p += sizeof(uint64_t) + (size_t)ncells * sizeof *cells;
   for (int i = 0; i < ncells; i++) {
-    if (!has_text(&cells[i])) continue;
+    if (!neap__cell_has_text(&cells[i])) continue;
     cells[i].p = p;
     p += cells[i].n;
   }

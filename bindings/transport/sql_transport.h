@@ -37,7 +37,7 @@ struct sql_connection {
 // The head of a running statement.
 struct sql_cursor {
   struct sql_connection *connection;
-  int ncells;
+  int ncells;                // -1 until it is known: next(cursor, NULL) then tells when it is
   int64_t changed;           // rows written, once at the end
 };
 
@@ -58,6 +58,7 @@ struct sql_transport {
   const char *(*column_name)(struct sql_cursor *, int i);
 };
 
-extern const struct sql_transport neap__sqlite;
+extern const struct sql_transport neap__sqlite;           // in place
+extern const struct sql_transport neap__sqlite_threaded;  // on a thread, for hosts that are stepped
 
 #endif

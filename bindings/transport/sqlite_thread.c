@@ -1,0 +1,319 @@
+// sqlite_thread.c: the same driver on a thread of its own, for hosts that are stepped and must not block. Statements go to the
+// thread in order; rows come back in blocks, so that the two meet once in many rows.
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "transport/sqlite.h"
+
+#define BLOCK_ROWS 256
+
+enum job { JOB_START, JOB_FILL, JOB_FINISH };
+
+// A statement on its way. Whoever has it may touch it: the thread while `busy`, the script's side otherwise.
+struct remote {
+  struct sql_cursor cursor;
+  enum job job;
+  struct remote *next;         // in the queue of the thread, or among those that it has served
+  struct neap__op *op;         // NULL once nobody waits any more
+  struct sql_statement statement;
+  char *copy;                  // text, parameters and kinds of the statement
+  struct sqlite_statement *local;
+  struct spool block;          // rows that have come over
+  enum rows_state state;       // after the block: ROWS_ROW when there may be more
+  char **names;
+  bool busy, abandoned;
+  struct neap__error error;
+};
+
+struct threaded {
+  struct sql_connection head;
+  struct sqlite local;
+  uv_thread_t thread;
+  uv_mutex_t mutex;
+  uv_cond_t wanted;
+  uv_async_t *async;           // its memory is freed when libuv has let go of it
+  struct remote *queue, *served;
+  int in_flight;
+  int64_t last_id;
+  bool in_transaction, closing;
+};
+
+static void append(struct remote **list, struct remote *r) {
+  while (*list) list = &(*list)->next;
+  r->next = NULL;
+  *list = r;
+}
+
+static void remote_free(struct remote *r) {
+  for (int i = 0; r->names && i < r->cursor.ncells; i++) free(r->names[i]);
+  free(r->names);
+  free(r->copy);
+  neap__spool_free(&r->block);
+  free(r);
+}
+
+// ---- On the thread ----
+
+static bool copy_names(struct remote *r) {
+  r->cursor.ncells = r->local->cursor.ncells;
+  r->names = calloc((size_t)r->cursor.ncells + 1, sizeof *r->names);
+  for (int i = 0; r->names && i < r->cursor.ncells; i++)
+    if (!(r->names[i] = strdup(sqlite3_column_name(r->local->stmt, i)))) return false;
+  return r->names != NULL;
+}
+
+static void fill(struct remote *r) {
+  struct cell *cells = malloc((size_t)r->cursor.ncells * sizeof *cells + 1);
+  int rows = 0;
+  r->state = cells ? ROWS_ROW : ROWS_FAILED;
+  while (r->state == ROWS_ROW && rows++ < BLOCK_ROWS) {
+    r->state = neap__sqlite_step(r->local, cells, &r->error);
+    if (r->state == ROWS_ROW && !neap__spool_add(&r->block, cells, r->cursor.ncells)) {
+      neap__error_set(&r->error, NEAP_LIMIT, "memory is short");
+      r->state = ROWS_FAILED;
+    }
+  }
+  if (!cells) neap__error_set(&r->error, NEAP_LIMIT, "memory is short");
+  free(cells);
+  r->cursor.changed = r->local->cursor.changed;
+}
+
+static void serve(struct threaded *c, struct remote *r) {
+  if (r->job == JOB_FINISH) {
+    if (r->local) neap__sqlite_finish(r->local);
+    r->local = NULL;
+    return;
+  }
+  if (r->job == JOB_START) {
+    c->local.interrupted = false;
+    r->local = neap__sqlite_start(&c->local, &r->statement, &r->error);
+    if (!r->local || !copy_names(r)) {
+      r->state = ROWS_FAILED;
+      return;
+    }
+  }
+  fill(r);
+}
+
+static void run(void *ud) {
+  struct threaded *c = ud;
+  uv_mutex_lock(&c->mutex);
+  while (!c->closing || c->queue) {
+    struct remote *r = c->queue;
+    if (!r) {
+      uv_cond_wait(&c->wanted, &c->mutex);
+      continue;
+    }
+    c->queue = r->next;
+    uv_mutex_unlock(&c->mutex);
+    serve(c, r);
+    uv_mutex_lock(&c->mutex);
+    c->last_id = sqlite3_last_insert_rowid(c->local.db);
+    c->in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
+    append(&c->served, r);
+    uv_async_send(c->async);
+    neap__wake(c->head.host);
+  }
+  uv_mutex_unlock(&c->mutex);
+}
+
+// ---- On the script's side ----
+
+static void post(struct threaded *c, struct remote *r, enum job job) {
+  r->job = job;
+  r->busy = true;
+  if (r->op) r->op->done = false;
+  if (c->in_flight++ == 0) uv_ref((uv_handle_t *)c->async);
+  uv_mutex_lock(&c->mutex);
+  append(&c->queue, r);
+  uv_cond_signal(&c->wanted);
+  uv_mutex_unlock(&c->mutex);
+}
+
+static void take_back(struct threaded *c, struct remote *r) {
+  r->busy = false;
+  if (--c->in_flight == 0) uv_unref((uv_handle_t *)c->async);
+  if (r->job == JOB_FINISH) {
+    remote_free(r);
+    return;
+  }
+  if (r->abandoned) {
+    post(c, r, JOB_FINISH);
+    return;
+  }
+  neap__spool_rewind(&r->block);
+  if (r->op) neap__op_done(r->op);
+}
+
+static void collect(struct threaded *c) {
+  uv_mutex_lock(&c->mutex);
+  struct remote *r = c->served, *next;
+  c->served = NULL;
+  c->head.in_transaction = c->in_transaction;
+  uv_mutex_unlock(&c->mutex);
+  for (; r; r = next) {
+    next = r->next;
+    take_back(c, r);
+  }
+}
+
+static void on_served(uv_async_t *async) {
+  if (async->data) collect(async->data);
+}
+
+// Copies what the statement borrows: its values may change while the thread works.
+static bool copy_statement(struct remote *r, const struct sql_statement *s) {
+  size_t params = (size_t)s->nparams * sizeof *s->params, texts = s->n + 1, kinds = s->kinds ? (size_t)s->nkinds : 0;
+  for (int i = 0; i < s->nparams; i++) texts += neap__cell_has_text(&s->params[i]) ? s->params[i].n : 0;
+  char *p = r->copy = malloc(params + texts + kinds);
+  if (!p) return false;
+  struct cell *cells = (struct cell *)(void *)p;
+  if (params) memcpy(cells, s->params, params);
+  p += params;
+  r->statement = (struct sql_statement){memcpy(p, s->text, s->n), s->n, cells, s->nparams, NULL, s->nkinds};
+  p[s->n] = 0;
+  p += s->n + 1;
+  for (int i = 0; i < s->nparams; i++) {
+    if (!neap__cell_has_text(&cells[i])) continue;
+    if (cells[i].n) memcpy(p, cells[i].p, cells[i].n);
+    cells[i].p = p;
+    p += cells[i].n;
+  }
+  if (kinds) r->statement.kinds = memcpy(p, s->kinds, kinds);
+  return true;
+}
+
+static struct sql_cursor *threaded_start(struct sql_connection *connection, const struct sql_statement *s,
+                                         struct neap__op *op, struct neap__error *e) {
+  struct threaded *c = (struct threaded *)connection;
+  struct remote *r = calloc(1, sizeof *r);
+  if (!r || !copy_statement(r, s)) {
+    if (r) remote_free(r);
+    neap__error_set(e, NEAP_LIMIT, "memory is short");
+    return NULL;
+  }
+  r->cursor.connection = connection;
+  r->cursor.ncells = -1;
+  r->op = op;
+  post(c, r, JOB_START);
+  return &r->cursor;
+}
+
+static enum rows_state threaded_next(struct sql_cursor *cursor, struct cell *cells, struct neap__error *e) {
+  struct remote *r = (struct remote *)cursor;
+  if (r->busy) {
+    if (r->op) r->op->done = false;
+    return ROWS_WAIT;
+  }
+  if (!cells && r->cursor.ncells > 0) return ROWS_ROW;
+  if (cells && neap__spool_next(&r->block, cells, r->cursor.ncells) > 0) return ROWS_ROW;
+  if (r->state == ROWS_FAILED) *e = r->error;
+  if (r->state != ROWS_ROW) return r->state;
+  neap__spool_free(&r->block);
+  post((struct threaded *)cursor->connection, r, JOB_FILL);
+  return ROWS_WAIT;
+}
+
+static void threaded_finish(struct sql_cursor *cursor) {
+  struct remote *r = (struct remote *)cursor;
+  struct threaded *c = (struct threaded *)cursor->connection;
+  r->op = NULL;
+  r->abandoned = true;
+  if (!r->busy) post(c, r, JOB_FINISH);
+}
+
+static void threaded_interrupt(struct sql_connection *connection) {
+  struct threaded *c = (struct threaded *)connection;
+  c->local.interrupted = true;
+  sqlite3_interrupt(c->local.db);
+}
+
+static int64_t threaded_last_id(struct sql_connection *connection) {
+  return ((struct threaded *)connection)->last_id;
+}
+
+static const char *threaded_column_name(struct sql_cursor *cursor, int i) {
+  struct remote *r = (struct remote *)cursor;
+  return r->names && i < r->cursor.ncells ? r->names[i] : NULL;
+}
+
+// ---- Opening and closing ----
+
+static void free_handle(uv_handle_t *handle) {
+  free(handle);
+}
+
+// What remains is let go without asking the thread, which has ended.
+static void drop_all(struct remote *r) {
+  for (struct remote *next; r; r = next) {
+    next = r->next;
+    if (r->local) neap__sqlite_finish(r->local);
+    remote_free(r);
+  }
+}
+
+static void threaded_close(struct sql_connection *connection) {
+  struct threaded *c = (struct threaded *)connection;
+  threaded_interrupt(connection);
+  uv_mutex_lock(&c->mutex);
+  c->closing = true;
+  uv_cond_signal(&c->wanted);
+  uv_mutex_unlock(&c->mutex);
+  uv_thread_join(&c->thread);
+  drop_all(c->served);
+  c->async->data = NULL;
+  uv_close((uv_handle_t *)c->async, free_handle);
+  uv_mutex_destroy(&c->mutex);
+  uv_cond_destroy(&c->wanted);
+  neap__sqlite_close(&c->local);
+  free(c);
+}
+
+static bool start_thread(struct threaded *c, neap *host) {
+  if (!(c->async = calloc(1, sizeof *c->async))) return false;
+  if (uv_async_init(neap__loop(host), c->async, on_served) != 0) {
+    free(c->async);
+    return false;
+  }
+  c->async->data = c;
+  uv_unref((uv_handle_t *)c->async);
+  uv_mutex_init(&c->mutex);
+  uv_cond_init(&c->wanted);
+  if (uv_thread_create(&c->thread, run, c) == 0) return true;
+  uv_close((uv_handle_t *)c->async, free_handle);
+  uv_mutex_destroy(&c->mutex);
+  uv_cond_destroy(&c->wanted);
+  return false;
+}
+
+// Opening itself happens in place: it reads one page, and its errors belong to whoever opens.
+static struct sql_connection *threaded_open(neap *host, const struct sql_address *address, bool reader,
+                                            struct neap__error *e) {
+  struct threaded *c = calloc(1, sizeof *c);
+  if (!c) {
+    neap__error_set(e, NEAP_LIMIT, "memory is short");
+    return NULL;
+  }
+  c->head.transport = &neap__sqlite_threaded;
+  c->head.host = c->local.head.host = host;
+  if (neap__sqlite_open(&c->local, address, reader, e) == 0) {
+    if (start_thread(c, host)) return &c->head;
+    neap__error_set(e, NEAP_LIMIT, "a thread for %s cannot be started", address->path);
+  }
+  neap__sqlite_close(&c->local);
+  free(c);
+  return NULL;
+}
+
+const struct sql_transport neap__sqlite_threaded = {
+    .name = "sqlite",
+    .open = threaded_open,
+    .close = threaded_close,
+    .start = threaded_start,
+    .next = threaded_next,
+    .finish = threaded_finish,
+    .interrupt = threaded_interrupt,
+    .last_id = threaded_last_id,
+    .column_name = threaded_column_name,
+};
