@@ -84,6 +84,8 @@ $(BUILD)/sources.o: $(BUILD)/sources.c
 
 # Programs of the tests: each its own, linked with the library. The allocation sweep replaces malloc.
 $(BUILD)/tests/host/sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# Links every library, used or not: what starting costs at least.
+$(BUILD)/tests/bench/linked: LDFLAGS += -Wl,--no-as-needed
 
 $(BUILD)/tests/%_replay: tests/%_fuzz.c tests/fuzz/replay.c $(BIN)/libneap.a
 	$(call say,LINK,$@)
