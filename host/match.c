@@ -159,8 +159,9 @@ static const char *match_capture(struct match *m, const char *s, int digit) {
   int l = digit - '1';
   if (l < 0 || l >= m->level || m->capture[l].len == UNFINISHED) luaL_error(m->L, "invalid capture index %%%d", l + 1);
   size_t len = (size_t)m->capture[l].len;
+  if ((size_t)(m->src_end - s) < len) return NULL;  // also where the capture is a position
   count(m, (unsigned)(len / 8));
-  return (size_t)(m->src_end - s) >= len && memcmp(m->capture[l].init, s, len) == 0 ? s + len : NULL;
+  return memcmp(m->capture[l].init, s, len) == 0 ? s + len : NULL;
 }
 
 static const char *match_frontier(struct match *m, const char *s, const char *p) {
