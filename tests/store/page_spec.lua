@@ -1,0 +1,86 @@
+-- Pages: keysets in any direction, with absent values, and cursors that nobody can bend.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+contract.each("pages", function(c)
+  local Item
+
+  before_each(function()
+    Item = c.store:model("Item", {
+      id = t.integer { primary = true }, a = t.integer (), b = t.string (), at = t.datetime (), price = t.decimal (),
+      r = t.integer { required = true },
+    })
+    c.store:bind()
+    local list = {}
+    for i = 1, 60 do
+      list[i] = Item {
+        id = i, a = i % 4 > 0 and i % 4 or nil, b = i % 3 > 0 and ("x"):rep(i % 3) or nil, r = i % 5,
+        at = i % 7 > 0 and ("2024-01-%02dT00:00:00.5Z"):format(i % 7) or nil, price = i % 2 > 0 and ("%d.50"):format(i % 9) or nil,
+      }
+    end
+    c.store:save(list)
+  end)
+
+  local function walk(q, size)
+    local ids, cursor, pages = {}, nil, 0
+    repeat
+      local rows
+      rows, cursor = q:page { size = size, after = cursor }
+      assert.truthy(#rows <= size)
+      for _, row in ipairs(rows) do ids[#ids + 1] = row.id end
+      pages = pages + 1
+      assert.truthy(pages < 70)
+    until not cursor
+    return ids, pages
+  end
+
+  for _, order in ipairs {
+    {}, { "-id" }, { "a" }, { "-a" }, { "a", "-b" }, { "-a", "b", "-at" }, { "r", "-a" }, { "-r", "id" }, { "price", "-at" },
+  } do
+    it("together give each row once, ordered by " .. (#order > 0 and table.concat(order, ", ") or "the key"), function()
+      local q = #order > 0 and Item:order(table.unpack(order)) or Item
+      local whole = { table.unpack(order) }
+      whole[#whole + 1] = "id"
+      local expected = Item:order(table.unpack(whole)):pluck "id"
+      assert.same(expected, walk(q, 7))
+      assert.same(expected, walk(q, 60))
+      assert.same(expected, walk(q, 1))
+    end)
+  end
+
+  it("keep to the condition and the selection", function()
+    local ids = walk(Item:where { r = 2 }:select "b":order "-a", 5)
+    assert.equal(12, #ids)
+  end)
+
+  it("have no cursor at the end", function()
+    local rows, cursor = Item:page { size = 60 }
+    assert.equal(60, #rows)
+    assert.is_nil(cursor)
+  end)
+
+  it("refuse a cursor of another order, and one that was changed", function()
+    local _, cursor = Item:order "a":page { size = 5 }
+    local json = require "neap.json"
+    local forged = function(value) return neap.bytes(json.encode(value)):base64() end
+    for _, bad in ipairs {
+      "", "x", "?!", cursor:sub(2), cursor .. "AAAA", forged { "Item a id", "one", 3 }, forged { "Item a id", 1 },
+      forged { "Item a id", 1, neap.null }, forged { "Item a id", 1, 2, 3 }, forged { 1 }, forged "Item a id",
+      forged { "Item a id", { 1 }, 3 }, forged { "Item a id", 1.5, 3 },
+    } do
+      local ok, e = pcall(function() return Item:order "a":page { size = 5, after = bad } end)
+      assert.is_false(ok, bad)
+      assert.equal("query", e.kind, tostring(e))
+    end
+    local ok, e = pcall(function() return Item:order "-a":page { size = 5, after = cursor } end)
+    assert.is_false(ok)
+    assert.truthy(tostring(e):find("Item -a id", 1, true))
+  end)
+
+  it("refuse orders that no cursor can hold", function()
+    assert.has_error(function() Item:limit(3):page { size = 5 } end)
+    assert.has_error(function() Item:page { size = 0 } end)
+    assert.has_error(function() Item:group "a":page { size = 5 } end)
+  end)
+end)

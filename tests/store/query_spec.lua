@@ -1,0 +1,196 @@
+-- Queries: what each method gives, and what is refused before anything is sent.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local shop = require "tests.store.shop"
+
+local function fails(kind, pattern, f, ...)
+  local ok, e = pcall(f, ...)
+  assert.is_false(ok)
+  assert.equal(kind, e.kind, tostring(e))
+  assert.truthy(tostring(e):find(pattern, 1, true), tostring(e))
+end
+
+contract.each("queries", function(c)
+  local m, Post
+
+  before_each(function()
+    m = shop.fill(c.store, shop.declare(c.store))
+    Post = m.Post
+  end)
+
+  local function ids(q) return shop.list(q:all(), "id") end
+
+  describe("where", function()
+    it("gives the rows that meet all conditions", function()
+      assert.same({ 2, 3, 4 }, ids(Post:where { views__gte = 20 }:order "id"))
+      assert.same({ 4 }, ids(Post:where { views = 20 }:where { title__prefix = "San" }))
+    end)
+
+    it("takes a name and a value", function()
+      assert.same({ 1 }, ids(Post:where("title", "Tides")))
+    end)
+
+    it("leaves the query that it was called on as it was", function()
+      local all = Post:order "id"
+      local few = all:where { id = 1 }
+      assert.equal(5, #all:all())
+      assert.equal(1, #few:all())
+    end)
+
+    it("follows pointers", function()
+      assert.same({ 1, 2 }, ids(Post:where { author__name = "Ada" }:order "id"))
+    end)
+
+    it("gives with exclude what it would not give, absent values included", function()
+      assert.same({ 3, 4, 5 }, ids(Post:exclude { author = 1 }:order "id"))
+    end)
+  end)
+
+  describe("order", function()
+    it("sorts up and down by several fields", function()
+      assert.same({ 2, 3, 4, 1, 5 }, ids(Post:order("-views", "id")))
+      assert.same({ 2, 4, 3, 1, 5 }, ids(Post:order("-views", "title")))
+    end)
+
+    it("puts absent values last either way", function()
+      assert.same({ 1, 5, 2, 3, 4 }, ids(Post:order("at", "id")))
+      assert.same({ 2, 1, 5, 3, 4 }, ids(Post:order("-at", "id")))
+    end)
+
+    it("sorts decimals by number", function()
+      assert.same({ 3, 1, 2 }, ids(Post:where { price__exists = true }:order "price"))
+    end)
+
+    it("reaches through pointers and into JSON", function()
+      assert.same({ 3, 4, 1, 2, 5 }, ids(Post:order("-author.name", "id")))
+      assert.same({ 3, 1 }, ids(Post:where { data__key__exists = true }:order "data.key"))
+    end)
+
+    it("names the nearest field for an unknown one", function()
+      fails("usage", "views", function() return Post:order "veiws" end)
+    end)
+  end)
+
+  describe("limit and skip", function()
+    it("cut the answer", function()
+      assert.same({ 2, 3 }, ids(Post:order "id":skip(1):limit(2)))
+      assert.same({ 4, 5 }, ids(Post:order "id":skip(3)))
+      assert.same({}, ids(Post:limit(0)))
+    end)
+
+    it("count for count", function()
+      assert.equal(5, Post:count())
+      assert.equal(2, Post:limit(2):count())
+      assert.equal(1, Post:skip(4):limit(9):count())
+      assert.equal(0, Post:limit(0):count())
+    end)
+
+    it("take whole numbers from 0", function()
+      fails("usage", "n", function() return Post:limit(-1) end)
+      fails("usage", "n", function() return Post:skip(1.5) end)
+    end)
+  end)
+
+  describe("terminals", function()
+    it("first gives an object or nil", function()
+      assert.equal("Moon", Post:order "-views":first().title)
+      assert.is_nil(Post:where { id = 99 }:first())
+    end)
+
+    it("one gives the only object", function()
+      assert.equal(3, Post:where { title = "Sea" }:one().id)
+      fails("not_found", "Post", function() return Post:where { id = 99 }:one() end)
+      fails("multiple", "Post", function() return Post:where { views = 20 }:one() end)
+    end)
+
+    it("get gives the object of a key, find nil where there is none", function()
+      assert.equal("Sea", Post:get(3).title)
+      fails("not_found", "99", function() return Post:get(99) end)
+      assert.is_nil(Post:find(99))
+      assert.is_nil(Post:where { views = 0 }:find(3))
+    end)
+
+    it("exists tells whether there is any", function()
+      assert.is_true(Post:where { views = 20 }:exists())
+      assert.is_false(Post:where { views = 21 }:exists())
+      assert.is_false(Post:limit(0):exists())
+    end)
+
+    it("pluck gives the values of one field, neap.null where there is none", function()
+      assert.same({ "Moon", "Sand", "Sea", "Tides", "Wind" }, Post:order "title":pluck "title")
+      assert.same({ 1, 1, 2, 2, neap.null }, Post:order "id":pluck "author")
+    end)
+
+    it("rows gives plain tables, pointers as keys", function()
+      local row = Post:where { id = 4 }:rows()[1]
+      assert.same({ id = 4, author_id = 2, title = "Sand", views = 20 }, row)
+    end)
+
+    it("each streams and may be left early", function()
+      local seen = {}
+      for p in Post:order "id":each { batch = 2 } do
+        seen[#seen + 1] = p.id
+        if p.id == 3 then break end
+      end
+      assert.same({ 1, 2, 3 }, seen)
+      assert.equal(5, Post:count())
+    end)
+
+    it("each lets the loop save what it reads", function()
+      for p in Post:order "id":each() do
+        p.views = p.views + 1
+        p:save()
+      end
+      assert.equal(85, Post:sum "views")
+    end)
+
+    it("work on the class as on a query", function()
+      assert.equal(5, #Post:all())
+      assert.equal("Moon", Post:order "title":first().title)
+    end)
+  end)
+
+  describe("select", function()
+    it("loads only what is named, and the keys", function()
+      local p = Post:select "title":where { id = 1 }:one()
+      assert.equal(1, p.id)
+      assert.equal("Tides", p.title)
+    end)
+
+    it("makes other fields raise when they are read", function()
+      local p = Post:select "title":first()
+      fails("usage", "views", function() return p.views end)
+    end)
+
+    it("takes whole columns only", function()
+      fails("usage", "comments", function() return Post:select "comments" end)
+      fails("usage", "title", function() return Post:select "titel" end)
+    end)
+  end)
+
+  describe("explain", function()
+    it("gives what would be sent", function()
+      local e = Post:where { views__gte = 20 }:order "-id":limit(2):explain()
+      assert.truthy(e.sql:find("ORDER BY", 1, true))
+      assert.same({ 20, 2 }, e.params)
+    end)
+
+    it("gives the same text for other values", function()
+      assert.equal(Post:where { title = "a" }:explain().sql, Post:where { title = "'; DROP TABLE" }:explain().sql)
+    end)
+  end)
+
+  describe("sql", function()
+    it("gives objects from a statement of one's own", function()
+      local list = Post:sql("SELECT id, title FROM Post WHERE views > ? ORDER BY id", { 15 })
+      assert.same({ "Moon", "Sea", "Sand" }, shop.list(list, "title"))
+      list[1].title = "Full moon"
+      list[1]:save()
+      assert.equal("Full moon", Post:get(2).title)
+    end)
+
+    it("names a column that the model has not", function()
+      fails("usage", "n", function() return Post:sql "SELECT id, 1 AS n FROM Post" end)
+    end)
+  end)
+end)

@@ -1,0 +1,108 @@
+-- Relations: pointers that load when touched, queries bound to an object, link tables.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local shop = require "tests.store.shop"
+local t = neap.types
+
+contract.each("relations", function(c)
+  local m
+
+  before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
+
+  describe("a pointer", function()
+    it("reads as the object, which loads when touched", function()
+      local p = m.Post:get(1)
+      assert.equal(1, p.author.id)
+      assert.equal("Ada", p.author.name)
+      assert.equal(1, p.author_id)
+    end)
+
+    it("is nil where nothing is pointed to", function()
+      assert.is_nil(m.Post:get(5).author)
+    end)
+
+    it("raises not_found when what it leads to is gone", function()
+      c:client "PRAGMA foreign_keys = OFF; UPDATE Post SET author_id = 77 WHERE id = 1"
+      local p = m.Post:get(1)
+      assert.equal(77, p.author.id)
+      local ok, e = pcall(function() return p.author.name end)
+      assert.is_false(ok)
+      assert.equal("not_found", e.kind)
+    end)
+
+    it("loads for all objects of the answer at once", function()
+      local posts = m.Post:where { author__exists = true }:order "id":all()
+      assert.equal("Ada", posts[1].author.name)
+      c:client "PRAGMA foreign_keys = OFF; UPDATE Author SET name = 'later'"
+      assert.equal("Bob", posts[3].author.name)
+      assert.equal("later", m.Post:get(3).author.name)
+    end)
+
+    it("loads for a chunk of a stream at once", function()
+      local names = {}
+      for p in m.Post:where { author__exists = true }:order "id":each() do names[#names + 1] = p.author.name end
+      assert.same({ "Ada", "Ada", "Bob", "Bob" }, names)
+    end)
+
+    it("raises when touched where the model says lazy = \"error\"", function()
+      local Note = c.store:model("Note", {
+        id = t.integer { primary = true }, author = t.pointer ("Author", { lazy = "error" }),
+      })
+      c.store:bind()
+      Note { id = 1, author = 1 }:save()
+      local ok, e = pcall(function() return Note:get(1).author.name end)
+      assert.is_false(ok)
+      assert.truthy(tostring(e):find("include", 1, true))
+      assert.equal("Ada", Note:include "author":first().author.name)
+    end)
+  end)
+
+  describe("has_one", function()
+    it("is the object that points back, or nil", function()
+      assert.equal("counts", m.Author:get(1).profile.bio)
+      assert.is_nil(m.Author:get(2).profile)
+    end)
+  end)
+
+  describe("has_many", function()
+    it("is a query bound to the object", function()
+      local p = m.Post:get(1)
+      assert.equal(2, p.comments:count())
+      assert.same({ "oh", "ah" }, p.comments:order "-id":pluck "text")
+      assert.equal("oh", p.comments:where { user = 3 }:one().text)
+    end)
+
+    it("wants a saved object", function()
+      local ok, e = pcall(function() return m.Post { title = "New" }.comments end)
+      assert.is_false(ok)
+      assert.equal("usage", e.kind)
+    end)
+  end)
+
+  describe("many_to_many", function()
+    it("is a query over the other side", function()
+      assert.same({ "sea", "sky" }, m.Post:get(1).tags:order "name":pluck "name")
+      assert.equal(1, m.Post:get(2).tags:count())
+      assert.equal(0, m.Post:get(3).tags:count())
+    end)
+
+    it("adds, removes and sets links", function()
+      local p = m.Post:get(1)
+      p.tags:add { 2, m.Tag:get(3) }
+      assert.same({ 1, 2, 3 }, p.tags:order "id":pluck "id")
+      p.tags:remove { 1 }
+      assert.same({ 2, 3 }, p.tags:order "id":pluck "id")
+      p.tags:set { 1, 2 }
+      assert.same({ 1, 2 }, p.tags:order "id":pluck "id")
+      assert.same({ "1", "2" }, c:client "SELECT tag_id FROM PostTag WHERE post_id = 1 ORDER BY tag_id")
+    end)
+  end)
+
+  describe("conditions", function()
+    it("over relations mean that some related row meets them", function()
+      assert.same({ 1, 2 }, m.Post:where { comments__user = 2 }:order "id":pluck "id")
+      assert.same({ 1, 2 }, m.Post:where { tags__name = "sky" }:order "id":pluck "id")
+      assert.same({ 1 }, m.Author:where { posts__views__gte = 30 }:pluck "id")
+    end)
+  end)
+end)

@@ -1,0 +1,49 @@
+-- Set-based writes: update and delete over a condition.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local shop = require "tests.store.shop"
+
+contract.each("set-based writes", function(c)
+  local m
+
+  before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
+
+  it("update the rows that meet the condition and count them", function()
+    assert.equal(2, m.Post:where { views = 20 }:update { views = 21, title = "New" })
+    assert.same({ "New", "New" }, m.Post:where { views = 21 }:pluck "title")
+    assert.same({ "10", "30", "21", "21", "0" }, c:client "SELECT views FROM Post ORDER BY id")
+  end)
+
+  it("remove a value with neap.null", function()
+    m.Post:where { id = 1 }:update { at = neap.null, author = neap.null }
+    assert.is_nil(m.Post:get(1).at)
+    assert.is_nil(m.Post:get(1).author)
+  end)
+
+  it("delete the rows that meet the condition", function()
+    assert.equal(3, m.Post:where { author__name__exists = true, views__lte = 20 }:delete())
+    assert.same({ 2, 5 }, m.Post:order "id":pluck "id")
+  end)
+
+  it("reach only the rows that the query would give", function()
+    assert.equal(1, m.Post:where { views__gte = 0 }:order "-views":limit(1):delete())
+    assert.is_nil(m.Post:find(2))
+  end)
+
+  it("want all = true where no condition is", function()
+    assert.has_error(function() m.Post:delete() end)
+    assert.has_error(function() m.Post:where {}:update { views = 0 } end)
+    assert.equal(5, m.Post:count())
+    assert.equal(5, m.Post:update({ views = 1 }, { all = true }))
+    assert.equal(5, m.Post:delete { all = true })
+  end)
+
+  it("check values before anything is sent", function()
+    for _, bad in ipairs { { views = "many" }, { title = neap.null }, { veiws = 1 }, { id = 9 }, { comments = 1 }, {} } do
+      local ok, e = pcall(function() return m.Post:where { id = 1 }:update(bad) end)
+      assert.is_false(ok)
+      assert.truthy(e.kind == "usage" or e.kind == "validation", tostring(e))
+    end
+    assert.equal(10, m.Post:get(1).views)
+  end)
+end)
