@@ -156,6 +156,45 @@ static void test_refused(lua_State *L) {
   lua_settop(L, 0);
 }
 
+static int raw_hook(lua_State *L) {
+  lua_pushliteral(L, "{\"raw\":1}");
+  lua_pushboolean(L, 1);
+  return 2;
+}
+
+static int table_hook(lua_State *L) {
+  lua_createtable(L, 1, 0);
+  lua_pushinteger(L, 7);
+  lua_rawseti(L, -2, 1);
+  return 1;
+}
+
+// Pushes a userdata that writes itself.
+static void push_hooked(lua_State *L, lua_CFunction hook) {
+  lua_newuserdatauv(L, 1, 0);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, hook);
+  lua_setfield(L, -2, "__json");
+  lua_setmetatable(L, -2);
+}
+
+static void test_hooks(lua_State *L) {
+  struct neap__error e;
+  lua_newtable(L);
+  for (int i = 1; i <= 4; i++) {
+    push_hooked(L, i % 2 ? raw_hook : table_hook);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 1, i % 2 ? "raw" : "table");
+    lua_setfield(L, 1, i < 3 ? "a" : "b");
+  }
+  CHECK(neap__json_encode(L, 1, &e) == 0);
+  CHECK(strcmp(lua_tostring(L, -1), "{\"a\":[7],\"b\":[7],\"raw\":{\"raw\":1},\"table\":[7]}") == 0);
+  lua_settop(L, 0);
+  push_hooked(L, raw_hook);
+  CHECK(neap__json_encode(L, 1, &e) == 0 && strcmp(lua_tostring(L, -1), "{\"raw\":1}") == 0);
+  lua_settop(L, 0);
+}
+
 static bool prints(struct cell cell, const char *expected) {
   char buf[80];
   return strcmp(neap__cell_print(&cell, buf, sizeof buf), expected) == 0;
@@ -182,6 +221,7 @@ int main(void) {
   test_scalar(L);
   test_lua(L);
   test_refused(L);
+  test_hooks(L);
   test_print();
   lua_close(L);
   return report();
