@@ -118,6 +118,12 @@ static bool melts(enum condition_op op, const struct condition *child) {
   return child->op == op && (op == COND_AND || op == COND_OR);
 }
 
+// How much deeper a branch is than its child. Not of not is folded, so NOT alone adds nothing.
+static int weight(enum condition_op op, const struct condition *child) {
+  if (op == COND_SOME) return CONDITION_SOME_DEPTH;
+  return op != COND_NOT && !melts(op, child);
+}
+
 // Adds what a branch of `op` gets from a child. Returns where the next one goes.
 static const struct condition **add_child(const struct condition **to, enum condition_op op, const struct condition *child) {
   if (!melts(op, child)) {
@@ -138,13 +144,14 @@ static const struct condition *push_branch(lua_State *L, int class_idx, enum con
     const struct condition *child = node_at(L, first + i);
     children = add_child(children, op, child);
     if (child->shape) node->condition.shape = child->shape;
-    int depth = depth_of(child) + !melts(op, child);
+    int depth = depth_of(child) + weight(op, child);
     if (depth > node->depth) node->depth = depth;
     lua_pushvalue(L, first + i);
     lua_setiuservalue(L, -2, i + 2);
   }
   if (node->depth > CONDITION_MAX_DEPTH)
-    neap__fail(L, NEAP_LIMIT, "conditions are nested deeper than %d", CONDITION_MAX_DEPTH);
+    neap__fail(L, NEAP_LIMIT, "conditions are nested deeper than %d (a relation counts %d)", CONDITION_MAX_DEPTH,
+               CONDITION_SOME_DEPTH);
   return &node->condition;
 }
 

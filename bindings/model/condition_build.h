@@ -4,7 +4,8 @@
 
 #include "model/condition.h"
 
-#define CONDITION_MAX_DEPTH 100       // of tables and branches in each other
+#define CONDITION_MAX_DEPTH 64        // of tables and branches in each other: what SQLite's parser holds
+#define CONDITION_SOME_DEPTH 8        // what a relation counts in that
 #define CONDITION_MAX_NODES 10000     // children of one branch
 #define CONDITION_MAX_OPERANDS 100000 // of one `in`, `any` or `all`
 #define PLACE_MAX_STEPS 32

@@ -10,6 +10,7 @@
 #include "value/match.h"
 
 #define CHUNK 100  // operands of one AND or OR; more are put in groups, for SQLite limits how deep an expression is
+#define MAX_CONTAINERS 500  // lists and maps in one IN: each is a comparison
 
 struct writer {
   struct sql_text *s;
@@ -299,28 +300,46 @@ static int write_in_list(struct writer *w, const struct condition *c, enum sql_c
   return expand(w, w->s->dialect->in, fill_in, &(struct list){c, class});
 }
 
-static int write_alone(struct writer *w, const struct condition *c, int *n) {
+// Operands of a class that go alone, bound one by one.
+static int write_bound(struct writer *w, const struct condition *c, enum sql_class class) {
+  int n = 0;
+  if (write_guard(w, &c->place, class) != 0 || write_value(w, &c->place, class) != 0) return -1;
+  for (int i = 0; i < c->ncells; i++) {
+    if (!goes_alone(&c->cells[i]) || class_of(&c->cells[i]) != class) continue;
+    neap__sql_add(w->s, n++ ? ", " : " IN (");
+    bind(w, &c->place, &c->cells[i]);
+  }
+  neap__sql_add(w->s, ")");
+  return 0;
+}
+
+static int write_containers(struct writer *w, const struct condition *c) {
+  int n = 0;
   for (int i = 0; i < c->ncells; i++) {
     struct condition one = {.op = COND_EQ, .place = c->place, .ncells = 1, .cells = &c->cells[i]};
-    if (!goes_alone(&c->cells[i])) continue;
-    neap__sql_add(w->s, (*n)++ ? " OR " : "");
+    if (c->cells[i].kind != CELL_JSON) continue;
+    if (n == MAX_CONTAINERS)
+      return neap__error_set(w->e, NEAP_LIMIT, "%s.%s: in takes at most %d lists and maps", w->shape->model,
+                             c->place.field->name, MAX_CONTAINERS);
+    neap__sql_add(w->s, n++ ? " OR " : "");
     if (write_order(w, &one) != 0) return -1;
   }
   return 0;
 }
 
 static int write_in(struct writer *w, const struct condition *c) {
-  bool found[SQL_CLASSES] = {false};
-  int n = 0;
-  for (int i = 0; i < c->ncells; i++)
-    if (!goes_alone(&c->cells[i])) found[class_of(&c->cells[i])] = true;
-  if (write_alone(w, c, &n) != 0) return -1;
+  bool found[SQL_CLASSES][2] = {{false}};
+  int n = 0, status = 0;
+  for (int i = 0; i < c->ncells; i++) found[class_of(&c->cells[i])][goes_alone(&c->cells[i])] = true;
   for (enum sql_class class = 0; class < SQL_CLASSES; class++) {
-    if (!found[class]) continue;
-    neap__sql_add(w->s, n++ ? " OR " : "");
-    if (write_in_list(w, c, class) != 0) return -1;
+    for (int alone = 0; alone < 2 && status == 0; alone++) {
+      if (!found[class][alone]) continue;
+      neap__sql_add(w->s, n++ ? " OR " : "");
+      if (class == SQL_JSON) status = write_containers(w, c);
+      else status = alone ? write_bound(w, c, class) : write_in_list(w, c, class);
+    }
   }
-  return 0;
+  return status;
 }
 
 static size_t encode(uint32_t c, char *out) {
@@ -418,47 +437,49 @@ static void write_equal(struct sql_text *s, int a, const struct field *f, int b,
   neap__sql_column(s, b, g);
 }
 
-// FROM and the join of the related table, known as t<there>, with the row at hand.
-static int write_join(struct writer *w, const struct condition *c, int there) {
-  struct sql_text *s = w->s;
+// The tables of the related row, known as t<there>, and what ties it to the row at hand. `link` is the alias of the table
+// between them.
+static int write_from(struct writer *w, const struct condition *c, int there, int link) {
   const struct field *f = c->place.field;
-  neap__sql_table(s, f->target);
-  neap__sql_addf(s, " AS t%d", there);
-  if (f->type.kind == TYPE_POINTER) {
-    neap__sql_add(s, " WHERE ");
-    write_equal(s, there, f->target->keys[0], w->alias, f);
-  } else if ((f->type.kind == TYPE_HAS_ONE || f->type.kind == TYPE_HAS_MANY) && f->inverse) {
-    neap__sql_add(s, " WHERE ");
-    write_equal(s, there, f->inverse, w->alias, w->shape->keys[0]);
-  } else if (f->type.kind == TYPE_MANY_TO_MANY && f->through_here && f->through_there) {
-    int link = s->naliases++;
-    neap__sql_add(s, " JOIN ");
-    neap__sql_table(s, f->through);
-    neap__sql_addf(s, " AS t%d ON ", link);
-    write_equal(s, there, f->target->keys[0], link, f->through_there);
-    neap__sql_add(s, " WHERE ");
-    write_equal(s, link, f->through_here, w->alias, w->shape->keys[0]);
-  } else {
-    return unsupported(w, c);
-  }
+  neap__sql_table(w->s, f->target);
+  neap__sql_addf(w->s, " AS t%d", there);
+  if (f->type.kind != TYPE_MANY_TO_MANY) return 0;
+  if (!f->through_here || !f->through_there) return unsupported(w, c);
+  neap__sql_add(w->s, " JOIN ");
+  neap__sql_table(w->s, f->through);
+  neap__sql_addf(w->s, " AS t%d ON ", link);
+  write_equal(w->s, there, f->target->keys[0], link, f->through_there);
   return 0;
 }
 
+static int write_tie(struct writer *w, const struct condition *c, int there, int link) {
+  const struct field *f = c->place.field;
+  const struct field *key = w->shape->keys[0];
+  if (f->type.kind == TYPE_POINTER) write_equal(w->s, there, f->target->keys[0], w->alias, f);
+  else if (f->type.kind == TYPE_MANY_TO_MANY) write_equal(w->s, link, f->through_here, w->alias, key);
+  else if (f->inverse) write_equal(w->s, there, f->inverse, w->alias, key);
+  else return unsupported(w, c);
+  return 0;
+}
+
+// The condition stands before the tie: see write_branch.
 static int write_some(struct writer *w, const struct condition *c, bool negated) {
   struct sql_text *s = w->s;
   const struct shape *target = c->place.field->target;
   if (s->naliases <= w->alias) s->naliases = w->alias + 1;
-  int there = s->naliases++;
+  int there = s->naliases++, link = c->place.field->type.kind == TYPE_MANY_TO_MANY ? s->naliases++ : 0;
   neap__sql_add(s, negated ? "NOT EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
-  if (write_join(w, c, there) != 0) return -1;
+  if (write_from(w, c, there, link) != 0) return -1;
+  neap__sql_add(s, " WHERE ");
   struct writer inner = {s, w->e, there, target};
   const struct condition *scope = s->view ? neap__view_scope(s->view, target) : NULL;
   for (int i = 0; i < 2; i++) {
     const struct condition *each = i ? scope : c->children[0];
     if (!each || neap__condition_is_true(each)) continue;
-    neap__sql_add(s, " AND ");
     if (write(&inner, each, false) != 0) return -1;
+    neap__sql_add(s, " AND ");
   }
+  if (write_tie(w, c, there, link) != 0) return -1;
   neap__sql_add(s, ")");
   return 0;
 }
@@ -515,7 +536,7 @@ static int write_leaf_or_not(struct writer *w, const struct condition *c, bool n
 }
 
 static bool is_branch(const struct condition *c) {
-  return c->op <= COND_NOT;
+  return c->op <= COND_SOME;
 }
 
 // Branches go first: a parser holds `((((` more easily than `a AND (b OR (c AND (`.
