@@ -297,7 +297,7 @@ static struct rows *sql_rollback(lua_State *L, struct view *view) {
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   if (tx->store && tx->level > view->level) tx->level = view->level;  // what was open inside goes with it
   run->at_end = level_ended;
-  bool gone = !tx->connection || !tx->connection->in_transaction;
+  bool gone = !tx->connection || tx->lost;
   set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO s%d", view->level);
   if (!gone && view->level > 1) {
     snprintf(run->control[1], sizeof run->control[1], "RELEASE s%d", view->level);
@@ -310,12 +310,13 @@ static struct rows *sql_rollback(lua_State *L, struct view *view) {
 
 // What a script begins or ends by hand must not leak to the next user of the connection.
 static int raw_ended(struct sql_run *run) {
-  struct sql_connection *c = run->connection;
   struct neap__error e;
-  if (run->transaction && !c->in_transaction)
+  bool open = run->cursor->in_transaction;
+  if (run->transaction) run->transaction->lost = !open;
+  if (run->transaction && !open)
     return neap__error_set(&run->rows.error, NEAP_USAGE, "the statement ended the transaction; let store:transaction do that");
-  if (run->transaction || !c->in_transaction) return 0;
-  neap__sql_execute(c, "ROLLBACK", &e);
+  if (run->transaction || !open) return 0;
+  neap__sql_execute(run->connection, "ROLLBACK", &e);
   return neap__error_set(&run->rows.error, NEAP_USAGE,
                          "the statement left a transaction open, it was rolled back; use store:transaction(function(tx) ... end)");
 }

@@ -33,6 +33,8 @@ struct bulk {
   int n, at;
   enum phase phase;
   bool own_transaction;
+  struct sql_transaction tx;     // it
+  bool open;                     // the database is in a transaction, this one or the caller's
   struct spool answers;
   struct failure *failures, **last_failure;
   struct cell *params;           // of the statement that runs
@@ -178,7 +180,7 @@ static void next_item(struct bulk *b) {
 }
 
 static void fail_whole(struct bulk *b) {
-  bool open = b->own_transaction && b->phase != PHASE_BEGIN && b->run->connection->in_transaction;
+  bool open = b->own_transaction && b->phase != PHASE_BEGIN && b->open;
   b->run->rows.whole = true;
   b->phase = open ? PHASE_ROLLBACK : PHASE_ANSWER;
 }
@@ -187,7 +189,10 @@ static void fail_whole(struct bulk *b) {
 static bool fatal(const struct bulk *b) {
   const struct neap__error *e = &b->run->rows.error;
   if (b->phase == PHASE_BEGIN || b->phase == PHASE_COMMIT) return true;
-  if (b->own_transaction && !b->run->connection->in_transaction) return true;
+  if (b->run->transaction && !b->open) {
+    b->run->transaction->lost = true;
+    return true;
+  }
   return e->kind == NEAP_CANCELLED || e->kind == NEAP_TIMEOUT || e->kind == NEAP_SERVER || e->kind == NEAP_LIMIT || e->retryable;
 }
 
@@ -276,7 +281,10 @@ static enum rows_state step(struct bulk *b, bool *row) {
     if (state == ROWS_WAIT) return state;
   }
   int64_t changed = run->cursor ? run->cursor->changed : 0;
-  if (run->cursor) t->finish(run->cursor);
+  if (run->cursor) {
+    b->open = run->cursor->in_transaction;
+    t->finish(run->cursor);
+  }
   run->cursor = NULL;
   bool had = *row;
   *row = false;
@@ -321,7 +329,9 @@ static enum rows_state bulk_next(struct rows *rows, struct cell *cells) {
   }
   while (b->phase != PHASE_ANSWER) {
     if ((state = step(b, &run->row)) != ROWS_ROW) return state;
-    if (b->phase == PHASE_ANSWER) neap__spool_rewind(&b->answers);
+    if (b->phase != PHASE_ANSWER) continue;
+    neap__spool_rewind(&b->answers);
+    neap__sql_transaction_end(&b->tx);
   }
   return rows->whole ? ROWS_FAILED : answer(b, cells);
 }
@@ -365,6 +375,12 @@ struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class
   for (int i = 0; i < n; i++) b->own_transaction |= writes[i].kind == WRITE_UPSERT;
   b->own_transaction = !view->transaction && (n > 1 || b->own_transaction);
   b->phase = n == 0 ? PHASE_ANSWER : b->own_transaction ? PHASE_BEGIN : PHASE_WRITE;
+  b->open = view->transaction != NULL;
+  if (b->own_transaction) {
+    b->tx.store = run->store;
+    run->transaction = &b->tx;
+    run->use = USE_BEGIN;
+  }
   run->more = b;
   run->rows.next = bulk_next;
   run->rows.close = bulk_close;

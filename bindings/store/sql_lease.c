@@ -168,9 +168,10 @@ static enum rows_state run_next(struct rows *rows, struct cell *cells) {
   if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
   do {
     state = run->connection->transport->next(run->cursor, cells, &rows->error);
-    if (state == ROWS_END) state = at_end(run);
-    else if (state == ROWS_FAILED) return fail(run);
-    else return cast(run, cells, state);
+    if (state == ROWS_FAILED && run->transaction && !run->cursor->in_transaction) run->transaction->lost = true;
+    if (state == ROWS_FAILED) return fail(run);
+    if (state != ROWS_END) return cast(run, cells, state);
+    state = at_end(run);
   } while (state == ROWS_ROW);
   return state;
 }
@@ -189,8 +190,8 @@ void neap__sql_run_close(struct rows *rows) {
 
 static void on_cancel(struct neap__op *op) {
   struct sql_run *run = (struct sql_run *)op;
-  if (run->connection && run->connection->transport->interrupt) {
-    run->connection->transport->interrupt(run->connection);
+  if (run->cursor && run->connection->transport->interrupt) {
+    run->connection->transport->interrupt(run->cursor);
     return;
   }
   unlink_run(run);

@@ -13,6 +13,7 @@ struct sql_transaction {
   struct sql_store *store;           // NULL once it has ended
   struct sql_connection *connection;
   int level;                         // of the innermost open savepoint
+  bool lost;                         // the database has rolled it back by itself
 };
 
 // What a run may have to wait for.

@@ -31,7 +31,6 @@ struct sql_connection {
   const struct sql_transport *transport;
   neap *host;
   bool broken;               // must be closed, not given back
-  bool in_transaction;       // as the database itself sees it
 };
 
 // The head of a running statement.
@@ -39,6 +38,7 @@ struct sql_cursor {
   struct sql_connection *connection;
   int ncells;                // -1 until it is known: next(cursor, NULL) then tells when it is
   int64_t changed;           // rows written, once at the end
+  bool in_transaction;       // what the database says of the connection once this statement has ended
 };
 
 struct sql_transport {
@@ -51,7 +51,7 @@ struct sql_transport {
   enum rows_state (*next)(struct sql_cursor *, struct cell *cells, struct neap__error *e);
   void (*finish)(struct sql_cursor *);
   // Asks what runs to end soon: it fails with `cancelled`. NULL where nothing runs beside the script.
-  void (*interrupt)(struct sql_connection *);
+  void (*interrupt)(struct sql_cursor *);
   // The integer key that the last insert on this connection got by itself.
   int64_t (*last_id)(struct sql_connection *);
   // The name of result column i.

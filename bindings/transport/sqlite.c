@@ -308,7 +308,7 @@ static enum rows_state step(struct sqlite_statement *s, struct cell *cells, stru
     return ROWS_ROW;
   }
   s->done = true;
-  c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
+  s->cursor.in_transaction = sqlite3_get_autocommit(c->db) == 0;
   if (code == SQLITE_DONE) {
     if (!sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
     sqlite3_reset(s->stmt);

@@ -22,7 +22,7 @@ struct remote {
   struct spool block;          // rows that have come over
   enum rows_state state;       // after the block: ROWS_ROW when there may be more
   char **names;
-  bool busy, abandoned;
+  bool busy, abandoned, cancelled;
   struct neap__error error;
 };
 
@@ -33,10 +33,10 @@ struct threaded {
   uv_mutex_t mutex;
   uv_cond_t wanted;
   uv_async_t *async;           // its memory is freed when libuv has let go of it
-  struct remote *queue, *served;
+  struct remote *queue, *serving, *served;
   int in_flight;
   int64_t last_id;
-  bool in_transaction, closing;
+  bool closing;
 };
 
 static void append(struct remote **list, struct remote *r) {
@@ -86,7 +86,6 @@ static void serve(struct threaded *c, struct remote *r) {
     return;
   }
   if (r->job == JOB_START) {
-    c->local.interrupted = false;
     r->local = neap__sqlite_start(&c->local, &r->statement, &r->error);
     if (!r->local || !copy_names(r)) {
       r->state = ROWS_FAILED;
@@ -106,11 +105,14 @@ static void run(void *ud) {
       continue;
     }
     c->queue = r->next;
+    c->serving = r;
+    c->local.interrupted = r->cancelled || c->closing;
     uv_mutex_unlock(&c->mutex);
     serve(c, r);
     uv_mutex_lock(&c->mutex);
+    c->serving = NULL;
     c->last_id = sqlite3_last_insert_rowid(c->local.db);
-    c->in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
+    r->cursor.in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
     append(&c->served, r);
     uv_async_send(c->async);
     neap__wake(c->head.host);
@@ -150,7 +152,6 @@ static void collect(struct threaded *c) {
   uv_mutex_lock(&c->mutex);
   struct remote *r = c->served, *next;
   c->served = NULL;
-  c->head.in_transaction = c->in_transaction;
   uv_mutex_unlock(&c->mutex);
   for (; r; r = next) {
     next = r->next;
@@ -223,10 +224,13 @@ static void threaded_finish(struct sql_cursor *cursor) {
   if (!r->busy) post(c, r, JOB_FINISH);
 }
 
-static void threaded_interrupt(struct sql_connection *connection) {
-  struct threaded *c = (struct threaded *)connection;
-  c->local.interrupted = true;
-  sqlite3_interrupt(c->local.db);
+static void threaded_interrupt(struct sql_cursor *cursor) {
+  struct remote *r = (struct remote *)cursor;
+  struct threaded *c = (struct threaded *)cursor->connection;
+  uv_mutex_lock(&c->mutex);
+  r->cancelled = true;
+  if (c->serving == r) c->local.interrupted = true;
+  uv_mutex_unlock(&c->mutex);
 }
 
 static int64_t threaded_last_id(struct sql_connection *connection) {
@@ -255,9 +259,8 @@ static void drop_all(struct remote *r) {
 
 static void threaded_close(struct sql_connection *connection) {
   struct threaded *c = (struct threaded *)connection;
-  threaded_interrupt(connection);
   uv_mutex_lock(&c->mutex);
-  c->closing = true;
+  c->closing = c->local.interrupted = true;
   uv_cond_signal(&c->wanted);
   uv_mutex_unlock(&c->mutex);
   uv_thread_join(&c->thread);

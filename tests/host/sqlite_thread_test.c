@@ -1,0 +1,82 @@
+// sqlite_thread_test.c: in a stepped host SQLite works on a thread: no step waits for it, and everything else is the same.
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static const char reads_and_writes[] =
+    "local neap = require 'neap'\n"
+    "local store = neap.open(FILE)\n"
+    "store:sql 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)'\n"
+    "assert(store:sql('INSERT INTO t (v) VALUES (?)', { 'one' }) == 1)\n"
+    "assert(store:sql('SELECT v FROM t')[1].v == 'one')\n"
+    "local ok, e = pcall(store.sql, store, 'SELECT missing FROM t')\n"
+    "assert(not ok and neap.is(e, 'mismatch'))\n"
+    "local ok, e = pcall(store.transaction, store, function(tx)\n"
+    "  tx:sql \"INSERT INTO t (v) VALUES ('two')\"\n"
+    "  pcall(tx.transaction, tx, function(inner) inner:sql \"INSERT INTO t (v) VALUES ('x')\" error 'inner' end)\n"
+    "  assert(#tx:sql 'SELECT * FROM t' == 2)\n"
+    "  error 'no'\n"
+    "end)\n"
+    "assert(not ok and #store:sql 'SELECT * FROM t' == 1)\n"
+    "store:sql 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t (v) SELECT i FROM n'\n"
+    "assert(#store:sql 'SELECT * FROM t' == 2001)\n"
+    "local a = neap.spawn(function()\n"
+    "  store:transaction(function() store:sql 'DELETE FROM t' neap.sleep(0.01) store:sql \"INSERT INTO t (v) VALUES ('a')\" end)\n"
+    "end)\n"
+    "store:sql \"INSERT INTO t (v) VALUES ('b')\"\n"
+    "a:await()\n"
+    "assert(#store:sql 'SELECT * FROM t' <= 2)\n"
+    "store:close()\n";
+
+static const char endless[] =
+    "local neap = require 'neap'\n"
+    "local store = neap.open(FILE)\n"
+    "local function slow() store:sql 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n' end\n"
+    "local ok, e = pcall(neap.timeout, 0.05, slow)\n"
+    "assert(not ok and neap.is(e, 'timeout'), tostring(e))\n"
+    "assert(store:sql('SELECT 1 AS one')[1].one == 1)\n";
+
+static const char left_open[] =
+    "local neap = require 'neap'\n"
+    "local store = neap.open(FILE)\n"
+    "store:sql 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n'\n";
+
+static neap *open_with(const char *script, const char *file, neap_task *task) {
+  static char text[4096];
+  neap_options options = {.size = sizeof options, .slice_us = 1000};
+  neap *h;
+  if (neap_open(&h, &options) != NEAP_OK) return NULL;
+  snprintf(text, sizeof text, "local FILE = 'sqlite:%s' %s", file, script);
+  if (neap_spawn(h, text, strlen(text), "=script", task) != NEAP_OK) printf("%s\n", neap_message(h));
+  return h;
+}
+
+static bool runs(const char *script, const char *file) {
+  neap_task task;
+  neap *h = open_with(script, file, &task);
+  for (int i = 0; i < 20000 && neap_step(h, 1000) > 0; i++) usleep(500);
+  int status = neap_status(h, task);
+  if (status != NEAP_OK) printf("%s\n", neap_result(h, task, NULL) ? neap_result(h, task, NULL) : neap_message(h));
+  neap_close(&h);
+  return status == NEAP_OK;
+}
+
+int main(void) {
+  char file[64], shm[80], wal[80];
+  neap_task task;
+  snprintf(file, sizeof file, "/tmp/neap_thread_%d.db", (int)getpid());
+  snprintf(shm, sizeof shm, "%s-shm", file);
+  snprintf(wal, sizeof wal, "%s-wal", file);
+  CHECK(runs(reads_and_writes, file));
+  CHECK(runs(reads_and_writes, ":memory:"));
+  CHECK(runs(endless, file));
+  neap *h = open_with(left_open, file, &task);
+  for (int i = 0; i < 20; i++) neap_step(h, 1000);
+  neap_close(&h);  // while the statement runs: it is stopped
+  CHECK(h == NULL);
+  unlink(file);
+  unlink(shm);
+  unlink(wal);
+  return report();
+}
