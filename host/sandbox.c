@@ -158,6 +158,14 @@ static int frozen_rawset(lua_State *L) {
   return 1;
 }
 
+// getmetatable(v): of tables only; those of userdata have finalizers, and all scripts share them.
+static int base_getmetatable(lua_State *L) {
+  luaL_checkany(L, 1);
+  if (!lua_istable(L, 1) || !lua_getmetatable(L, 1)) return lua_pushnil(L), 1;
+  luaL_getmetafield(L, 1, "__metatable");
+  return 1;
+}
+
 // ---- The environment of a script ----
 
 // load(chunk [, name [, mode [, env]]]): text only, and in the script's environment (upvalue 1) unless told otherwise.
@@ -273,7 +281,7 @@ static void make_base(lua_State *L) {
   lua_pushglobaltable(L);
   lua_pushnil(L);
   while (lua_next(L, -2)) {
-    if (lua_istable(L, -1)) freeze(L, false);
+    if (lua_istable(L, -1)) freeze(L, strcmp(lua_tostring(L, -2), "package") == 0);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, -5);
@@ -298,11 +306,8 @@ static void sandbox(lua_State *L) {
   neap__bounded_open(L);
   lua_pushcfunction(L, frozen_rawset);
   lua_setglobal(L, "rawset");
-  lua_pushliteral(L, "");
-  lua_getmetatable(L, -1);
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 2);
+  lua_pushcfunction(L, base_getmetatable);
+  lua_setglobal(L, "getmetatable");
   weak_table(L, "k", &frozen_key);
   weak_table(L, "k", &proxy_key);
   lua_newtable(L);

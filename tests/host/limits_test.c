@@ -105,6 +105,10 @@ static void test_frozen(void) {
   runs(instructions, "local n = 0 for k in pairs(string) do n = n + 1 end assert(n > 10)");
   runs(instructions, "assert(not pcall(function() require('neap').sleep = 1 end))");
   runs(instructions, "assert(require 'string' ~= nil and not pcall(function() require('string').rep = 1 end))");
+  runs(instructions, "assert(not pcall(function() package.loaded.string.rep = 1 end))");
+  runs(instructions, "assert(not getmetatable(io.stdout) and not getmetatable(require('neap').spawn(print)))");
+  runs(instructions, "local _, e = require('neap').try(error) assert(not getmetatable(e))");
+  killed(instructions, "error(setmetatable({}, { __tostring = function() " LOOP " end }))");
   runs(instructions, "x = 5 assert(_G.x == 5 and load('return x')() == 5 and not package.loaded._G)");
   runs(instructions, "assert(not pcall(setmetatable, {}, { __gc = print }))");
   runs(instructions, "assert(not load(string.dump(function() end)))");
