@@ -11,6 +11,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.json", luaopen_neap_json},
     {"neap.marks", luaopen_neap_marks},
     {"neap.now", luaopen_neap_now},
+    {"neap.terminal", luaopen_neap_terminal},
     {"neap.uuid", luaopen_neap_uuid},
     {NULL, NULL},
 };

@@ -16,6 +16,7 @@ int luaopen_neap_query(lua_State *L);
 int luaopen_neap_save_kernel(lua_State *L);
 int luaopen_neap_sql(lua_State *L);
 int luaopen_neap_sql_schema(lua_State *L);
+int luaopen_neap_terminal(lua_State *L);
 int luaopen_neap_uuid(lua_State *L);
 int luaopen_neap_view(lua_State *L);
 
