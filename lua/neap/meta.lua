@@ -292,6 +292,21 @@ function neap.log.warn(text, fields) end
 ---@param fields? table<string, any>
 function neap.log.error(text, fields) end
 
+-- ---- Progress ----
+
+---@class neap.progress.bar
+local progress_bar = {}
+---@param count? integer how many more are done; 1 unless given
+function progress_bar:step(count) end
+function progress_bar:close() end
+
+---A bar on standard error when that is a terminal, else nothing. For a query: iterates over its objects.
+---@overload fun(query: table, label?: string): fun(): table
+---@param total integer
+---@param label? string
+---@return neap.progress.bar
+function neap.progress(total, label) end
+
 return neap
 
 -- ---- Queries and relations ----

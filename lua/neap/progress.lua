@@ -1,4 +1,5 @@
 -- neap.progress: how far a long job is, as a bar on a terminal; in a pipe or a log it prints nothing.
+local now = require "neap.now"
 local terminal = require "neap.terminal"
 
 local INTERVAL = 0.1  -- seconds between two drawings
@@ -21,9 +22,9 @@ end
 ---@param count? integer 1 unless given
 function Progress:step(count)
   self.done = self.done + (count or 1)
-  local now = os.clock()
-  if self.done < self.total and now - self.last < INTERVAL then return end
-  self.last = now
+  local time = now():timestamp()
+  if self.done < self.total and time - self.last < INTERVAL then return end
+  self.last = time
   draw(self)
 end
 
@@ -35,7 +36,7 @@ end
 Progress.__close = Progress.close
 
 local function start(total, label)
-  return setmetatable({ total = total, label = label or "", done = 0, last = -INTERVAL }, Progress)
+  return setmetatable({ total = total, label = label or "", done = 0, last = 0 }, Progress)
 end
 
 --- For a query: iterates over its objects and shows how far it is.
@@ -44,15 +45,9 @@ local function each(query, label)
   local next, state, first, closing = query:each()
   return function(_, previous)
     local object = next(state, previous)
-    if object ~= nil then bar:step() end
+    if object ~= nil then bar:step() else bar:close() end
     return object
-  end, state, first, setmetatable({}, {
-    __close = function(_, e)
-      bar:close()
-      local meta = getmetatable(closing)
-      if type(meta) == "table" and meta.__close then meta.__close(closing, e) end
-    end,
-  })
+  end, state, first, closing
 end
 
 --- neap.progress(1000, "import") gives a bar: bar:step(n), bar:close(), <close>.

@@ -14,6 +14,22 @@ describe("lua/neap/meta.lua", function()
     assert.same({}, missing)
   end)
 
+  it("annotates the functions of each module of values", function()
+    local missing = {}
+    for _, module in ipairs { "bytes", "csv", "json" } do
+      for name in pairs(neap[module]) do
+        local found = text:find("function " .. module .. "." .. name .. "(", 1, true)
+          or text:find("---@field " .. name .. " ", 1, true)
+        if not found then missing[#missing + 1] = module .. "." .. name end
+      end
+    end
+    for _, name in ipairs { "date", "datetime", "decimal", "now", "progress", "uuid" } do
+      if not text:find("function neap." .. name .. "(", 1, true) then missing[#missing + 1] = name end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+  end)
+
   it("is Lua", function()
     assert.is_function(load(text))
   end)
