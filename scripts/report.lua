@@ -1,6 +1,7 @@
 -- report.lua: what the shop of chinook.lua sold.
---   neap scripts/report.lua [--store URL] [--format text|csv|json] [--top N] [countries|months|artists|customer ID] ...
--- Without a section it gives countries, months and artists. `customer ID` lists a customer's invoices with their tracks.
+--   neap scripts/report.lua [--store URL] [--format text|csv|json] [--top N] [section] ...
+-- Sections: countries, months, artists, customer ID. Without one it gives the first three; `customer ID` lists
+-- a customer's invoices with their tracks.
 local neap = require "neap"
 local terminal = require "neap.terminal"
 
@@ -34,7 +35,8 @@ local function read_arguments()
     elseif word == "--format" then options.format = next_argument "the format of --format"
     elseif word == "--top" then options.top = integer(next_argument "the number of --top", "--top")
     elseif word == "customer" then
-      options.sections[#options.sections + 1] = { word, integer(next_argument "the id of customer", "the id of customer") }
+      local id = integer(next_argument "the id of customer", "the id of customer")
+      options.sections[#options.sections + 1] = { word, id }
     elseif word == "countries" or word == "months" or word == "artists" then
       options.sections[#options.sections + 1] = { word }
     else usage(("%q is neither an option nor a section"):format(word)) end
@@ -82,8 +84,10 @@ function section.customer(Models, _, id)
   local rows = {}
   for _, invoice in ipairs(customer.invoices:order("at"):include("lines.track"):all()) do
     for _, line in ipairs(invoice.lines:all()) do
-      rows[#rows + 1] = { invoice = invoice.id, date = invoice.at:date(), track = line.track.name, quantity = line.quantity,
-        amount = line.price * line.quantity }
+      rows[#rows + 1] = {
+        invoice = invoice.id, date = invoice.at:date(), track = line.track.name, quantity = line.quantity,
+        amount = line.price * line.quantity,
+      }
     end
   end
   return { title = ("Invoices of %s %s, %s"):format(customer.first_name, customer.last_name, customer.country),
@@ -98,44 +102,54 @@ local function cells_of(report, row)
   return cells
 end
 
-local function is_number(value)
-  return type(value) == "number" or (type(value) == "userdata" and tostring(value):find "^-?%d+%.?%d*$" ~= nil)
-end
-
-local function width(text)
-  return utf8.len(text) or #text
-end
-
 -- Cuts or fills a text to a number of characters, numbers at the right.
-local function fit(text, room, right)
-  local n = width(text)
-  if n > room then return text:sub(1, utf8.offset(text, math.max(room, 1)) - 1) .. "…" end
-  return right and (" "):rep(room - n) .. text or text .. (" "):rep(room - n)
+local function fit(text, room)
+  local n = utf8.len(text) or #text
+  if n > room then return text:sub(1, utf8.offset(text, room) - 1) .. "…" end
+  local blanks = (" "):rep(room - n)
+  return tonumber(text) and blanks .. text or text .. blanks
 end
 
-local function table_of(report)
-  local lines, widths = {}, {}
-  for i, column in ipairs(report.columns) do widths[i] = #column end
-  for r, row in ipairs(report.rows) do
-    lines[r] = cells_of(report, row)
-    for i, cell in ipairs(lines[r]) do widths[i] = math.max(widths[i], width(cell)) end
+local function widths_of(lines)
+  local widths = {}
+  for _, cells in ipairs(lines) do
+    for i, cell in ipairs(cells) do widths[i] = math.max(widths[i] or 1, utf8.len(cell) or #cell) end
   end
-  return lines, widths
+  return widths
 end
 
--- The widest column gives way when the lines would not fit.
-local function shrink(widths, columns)
-  local total, widest = #widths - 1, 1
-  for i, n in ipairs(widths) do
-    total = total + n
-    if n > widths[widest] then widest = i end
+-- Makes the widest column narrower where the line would not fit; gives the room that is left for a bar.
+local function squeeze(widths, columns)
+  local widest, room = 1, columns - #widths
+  for i, width in ipairs(widths) do
+    room = room - width
+    if width > widths[widest] then widest = i end
   end
-  widths[widest] = math.max(widths[widest] - math.max(total - columns, 0), math.min(widths[widest], 8))
-  return total
+  if room < 0 then widths[widest] = math.max(widths[widest] + room, 1) end
+  return math.max(room, 0)
 end
 
-local function bar(value, most, room)
-  return (" " .. ("█"):rep(math.floor(value / most * room + 0.5))):gsub("%s+$", "")
+local function number_of(value)
+  return tonumber(tostring(value))
+end
+
+local function bar(report, row, room)
+  if not report.bar then return "" end
+  local most = 0
+  for _, other in ipairs(report.rows) do most = math.max(most, number_of(other[report.bar])) end
+  return most > 0 and ("█"):rep(math.floor(number_of(row[report.bar]) / most * room + 0.5)) or ""
+end
+
+local function print_table(report, columns)
+  local lines = {}
+  for i, row in ipairs(report.rows) do lines[i] = cells_of(report, row) end
+  local widths = widths_of(lines)
+  local room = squeeze(widths, columns)
+  for r, cells in ipairs(lines) do
+    for i, cell in ipairs(cells) do cells[i] = fit(cell, widths[i]) end
+    cells[#cells + 1] = bar(report, report.rows[r], room)
+    print((table.concat(cells, " "):gsub("%s+$", "")))
+  end
 end
 
 local write = {}
@@ -143,17 +157,8 @@ local write = {}
 function write.text(reports)
   local columns = terminal.columns(1) or tonumber(os.getenv "COLUMNS") or DEFAULT_COLUMNS
   for n, report in ipairs(reports) do
-    local lines, widths = table_of(report)
-    local room = report.bar and columns - shrink(widths, columns) - 1 or 0
-    if not report.bar then shrink(widths, columns) end
-    local most = 0
-    local function value(row) return tonumber(tostring(row[report.bar])) or 0 end
-    if room > 4 then for _, row in ipairs(report.rows) do most = math.max(most, value(row)) end end
     print((n > 1 and "\n" or "") .. report.title)
-    for r, cells in ipairs(lines) do
-      for i, cell in ipairs(cells) do cells[i] = fit(cell, widths[i], is_number(report.rows[r][report.columns[i]])) end
-      print(table.concat(cells, " ") .. (most > 0 and bar(value(report.rows[r]), most, room - 1) or ""))
-    end
+    print_table(report, columns)
   end
 end
 

@@ -1,0 +1,127 @@
+-- The programs in scripts/, run as a user runs them, on SQLite. What they wrote is read by sqlite3, not by us.
+local neap = require "neap"
+local bin = (os.getenv "BIN" or "bin") .. "/neap"
+
+local function capture(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read "a"
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+local function script(...)
+  return capture(bin .. " scripts/" .. table.concat({ ... }, " "))
+end
+
+local function sqlite(path, statement)
+  return (capture(("sqlite3 '%s' \"%s\""):format(path, statement)):gsub("\n$", ""))
+end
+
+describe("chinook.lua", function()
+  local path = os.tmpname()
+  local url = "sqlite:" .. path
+  local first = script("chinook.lua", url)
+
+  teardown(function()
+    for _, ending in ipairs { "", "-wal", "-shm" } do os.remove(path .. ending) end
+  end)
+
+  it("imports every row", function()
+    assert.truthy(first:find("found 0 rows complete and 15607 missing; imported 15607", 1, true), first)
+    assert.equal("3503|2240|8715", sqlite(path,
+      "select (select count(*) from tracks), (select count(*) from invoice_lines), (select count(*) from playlist_tracks)"))
+    assert.equal("ok", sqlite(path, "pragma integrity_check; pragma foreign_key_check"))
+  end)
+
+  it("keeps money exact", function()
+    assert.equal("text|0.99", sqlite(path, "select typeof(price), price from tracks where id = 1"))
+  end)
+
+  it("prints no progress bar into a pipe", function()
+    assert.is_nil(first:find "\r")
+  end)
+
+  it("changes nothing when it runs again", function()
+    local text, code = script("chinook.lua", url)
+    assert.truthy(text:find("found 15607 rows complete and 0 missing; nothing changed", 1, true), text)
+    assert.equal(0, code)
+  end)
+
+  it("adds what is missing and nothing else", function()
+    sqlite(path, "delete from invoice_lines where id % 7 = 0; delete from playlist_tracks where playlist_id = 1")
+    local missing = 320 + tonumber(sqlite(path, "select 8715 - count(*) from playlist_tracks"))
+    local text = script("chinook.lua", url)
+    assert.truthy(text:find(("%d missing; imported %d"):format(missing, missing), 1, true), text)
+    assert.equal("2240|8715",
+      sqlite(path, "select (select count(*) from invoice_lines), (select count(*) from playlist_tracks)"))
+  end)
+
+  it("says so when the store is none", function()
+    local text, code = script("chinook.lua", "nowhere:db")
+    assert.truthy(text:find("nowhere", 1, true), text)
+    assert.equal(1, code)
+  end)
+
+  describe("and report.lua", function()
+    local function report(...) return script("report.lua --store", url, ...) end
+
+    it("sums sales by country, the largest first", function()
+      local text = report "--format csv countries"
+      assert.truthy(text:find("^country,invoices,sales\nUSA,91,523.06\nCanada,56,303.96\nFrance,35,195.10\n"), text)
+      assert.equal(25, select(2, text:gsub("\n", "")))
+    end)
+
+    it("sums sales by month, from the first", function()
+      local text = report "--format csv months"
+      assert.equal("2021-01", text:match "\n(%d%d%d%d%-%d%d),")
+      assert.equal(tonumber(sqlite(path, "select count(distinct substr(at, 1, 7)) from invoices")),
+        select(2, text:gsub("\n%d%d%d%d%-%d%d,", "")))
+    end)
+
+    it("finds the artists that sold most", function()
+      assert.equal("artist,sold\nIron Maiden,140\nU2,107\nMetallica,91\n", (report "--format csv --top 3 artists"))
+    end)
+
+    it("lists a customer's invoices with lines and tracks", function()
+      local text = report "--format csv customer 1"
+      local lines = sqlite(path,
+        "select count(*) from invoice_lines l join invoices i on i.id = l.invoice_id where i.customer_id = 1")
+      assert.equal(tonumber(lines) + 1, select(2, text:gsub("\n", "")), text)
+    end)
+
+    it("draws bars that fit the terminal", function()
+      for _, columns in ipairs { 40, 72, 120 } do
+        local text = capture(("COLUMNS=%d %s scripts/report.lua --store %s countries months artists"):format(columns, bin, url))
+        local longest = 0
+        for line in text:gmatch "[^\n]+" do longest = math.max(longest, utf8.len(line)) end
+        assert.truthy(text:find "█", text)
+        assert.equal(columns, longest)
+      end
+    end)
+
+    it("writes JSON that reads back", function()
+      local reports = neap.json.decode((report "--format json"))
+      assert.equal(3, #reports)
+      assert.equal("USA", reports[1].rows[1].country)
+    end)
+
+    it("refuses what it does not know with exit code 2", function()
+      for _, arguments in ipairs { "planets", "--format xml", "--top none", "customer", "customer 1000" } do
+        local text, code = report(arguments)
+        assert.equal(2, code, text)
+        assert.truthy(text:find("usage: report.lua", 1, true), text)
+      end
+    end)
+  end)
+end)
+
+describe("leaderboard.lua", function()
+  it("tells the story of the game scores", function()
+    local text, code = script "leaderboard.lua"
+    assert.equal(0, code, text)
+    assert.truthy(text:find("John Doe\t1437\tlevel 20\ttrue", 1, true), text)
+    assert.truthy(text:find("not saved: Sword\tconflict\nsaved: Shield\ttrue", 1, true), text)
+    assert.truthy(text:find("  1. Jane Doe     3500\n  2. Sara         2100\n  3. Rebecca      1400\n", 1, true), text)
+    assert.truthy(text:find("after one has left: 2", 1, true), text)
+  end)
+end)
