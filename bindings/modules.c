@@ -4,6 +4,7 @@
 
 const luaL_Reg neap__modules[] = {
     {"neap.bytes", luaopen_neap_bytes},
+    {"neap.class", luaopen_neap_class},
     {"neap.csv", luaopen_neap_csv},
     {"neap.date", luaopen_neap_date},
     {"neap.datetime", luaopen_neap_datetime},
@@ -11,7 +12,13 @@ const luaL_Reg neap__modules[] = {
     {"neap.json", luaopen_neap_json},
     {"neap.marks", luaopen_neap_marks},
     {"neap.now", luaopen_neap_now},
+    {"neap.object", luaopen_neap_object},
+    {"neap.query", luaopen_neap_query},
+    {"neap.save_kernel", luaopen_neap_save_kernel},
+    {"neap.sql", luaopen_neap_sql},
+    {"neap.sql.schema", luaopen_neap_sql_schema},
     {"neap.terminal", luaopen_neap_terminal},
     {"neap.uuid", luaopen_neap_uuid},
+    {"neap.view", luaopen_neap_view},
     {NULL, NULL},
 };

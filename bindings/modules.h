@@ -5,6 +5,7 @@
 #include <lua.h>
 
 int luaopen_neap_bytes(lua_State *L);
+int luaopen_neap_class(lua_State *L);
 int luaopen_neap_csv(lua_State *L);
 int luaopen_neap_date(lua_State *L);
 int luaopen_neap_datetime(lua_State *L);
@@ -12,6 +13,7 @@ int luaopen_neap_decimal(lua_State *L);
 int luaopen_neap_json(lua_State *L);
 int luaopen_neap_marks(lua_State *L);
 int luaopen_neap_now(lua_State *L);
+int luaopen_neap_object(lua_State *L);
 int luaopen_neap_query(lua_State *L);
 int luaopen_neap_save_kernel(lua_State *L);
 int luaopen_neap_sql(lua_State *L);

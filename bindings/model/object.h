@@ -1,4 +1,8 @@
-// object.h: the row that a script holds: one userdata of typed cells in three layers (design: row, base, changes).
+// object.h: the row that a script holds: one userdata of typed cells in three layers.
+//
+// The inline row is what was loaded: 8 bytes and a kind a column, text behind them; it never changes. `base` holds what was
+// confirmed since, `change` what the script has written; both are cells in an overlay that is made when first needed.
+// Decoded lists and maps are kept, as scripts may change them in place.
 #ifndef NEAP_OBJECT_H
 #define NEAP_OBJECT_H
 
@@ -54,6 +58,13 @@ void neap__object_get_related(lua_State *L, int idx, const struct field *field);
 // once. Pops the list (weak) and notes it.
 void neap__object_set_siblings(lua_State *L, int idx);
 void neap__object_get_siblings(lua_State *L, int idx);
+
+// Marks the object as a stub: its key is known, other columns load when they are read (relation.h). Loading ends that.
+void neap__object_set_stub(lua_State *L, int idx);
+// Pushes an object of the class at class_idx of which nothing but the key is known.
+struct object *neap__object_stub(lua_State *L, int class_idx, const struct cell *key);
+// Sets a column from C as if a script had assigned the value on top of the stack, which is popped. Raises validation.
+void neap__object_set(lua_State *L, int idx, const struct field *field);
 
 // Pushes the key as scripts know it: a scalar, or a table { name = value } for composite keys; nil when there is none.
 void neap__object_push_key(lua_State *L, int idx);

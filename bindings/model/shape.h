@@ -1,8 +1,8 @@
 // shape.h: a model, compiled: its types, fields, keys and indexes as C structs that the whole engine reads.
 //
-// A shape is one block of memory that Lua owns (a userdata without __gc, anchored by every class of the model), immutable
-// once its relations are resolved. Names in it are interned Lua strings, anchored with it, so that a field is found by the
-// pointer of the key.
+// A shape is memory that Lua owns (a userdata without __gc, anchored by every class of the model), immutable once its
+// relations are resolved. Names in it are interned Lua strings, anchored with it, so that a field is found by the pointer
+// of the key.
 #ifndef NEAP_SHAPE_H
 #define NEAP_SHAPE_H
 
@@ -52,7 +52,8 @@ struct field {
   unsigned flags;            // enum field_flag
   int index;                 // place in shape->fields
   const struct shape *shape; // the model that declares it
-  int column;                // place in shape->columns and in every row of cells; -1 = not kept in a column
+  int column;                // place in shape->columns and in every row of cells; -1 = not kept in a column; computed SQL
+                             // has a place behind the kept ones, ncolumns <= column < ncells
   enum on_delete on_delete;
   // Relations and pointers; resolved late, when the other model is first needed.
   const char *target_name;   // POINTER, HAS_*, MANY_TO_MANY, RELATION
@@ -64,10 +65,15 @@ struct field {
   const struct field *through_here, *through_there;  // its pointers to this model and to the target
   // COMPUTED
   const char *sql;           // "{age} + 10", NULL = none
+  int nneeds;
+  const struct field **needs;   // what `get` reads
   struct cell initial;       // the default where it is a value and not a function; CELL_NIL = none
 };
 
+enum index_kind { INDEX_PLAIN, INDEX_GLOBAL, INDEX_LOCAL };
+
 struct index {
+  enum index_kind kind;      // GLOBAL and LOCAL (DynamoDB): parts are the hash key, then the range key
   const char *name;          // as declared; wire name made of table and name unless column= gave one
   const char *wire;
   bool unique;
@@ -87,19 +93,35 @@ struct shape {
   struct field *fields;      // in declared order
   int ncolumns;
   const struct field **columns;  // the fields kept in columns, in declared order: the order of cells in rows
+  int ncells;                // ncolumns and the computed fields in SQL, whose fields lie behind the others in `columns`
   int nkeys;
   const struct field *keys[4];   // the primary key, in declared order
   int nindexes;
   struct index *indexes;
   int version;               // column of the version field, -1 = none
   int open;                  // column of the JSON that holds undeclared fields of an open model, -1 = not open
-  bool hooks;                // a class of it has hooks, function defaults, validate or setters: saves run their Lua phase
+  bool hooks;                // a class of it has hooks or validate functions: saves run their Lua phase
+  bool defaults;             // some default is a function: construction runs its Lua phase
+  unsigned mask;             // names is a hash table of mask + 1 places, by the pointers of the names
+  const struct shape_name {
+    const char *text;        // NULL = free
+    const struct field *field;
+    bool column;             // the name of a pointer's column: it reads as the bare key
+  } *names;
 };
 
 // Finds a field by name (any text of n bytes). NULL if there is none.
 const struct field *neap__shape_field(const struct shape *shape, const char *name, size_t n);
-// The same for an interned Lua string that is known to be one: by pointer, a few ns.
-const struct field *neap__shape_field_interned(const struct shape *shape, const char *name);
+// What a script's key names, fields and columns of pointers: by pointer for interned strings, a few ns. NULL if nothing.
+static inline const struct shape_name *neap__shape_name(const struct shape *shape, const char *interned) {
+  for (unsigned i = (unsigned)((uintptr_t)interned >> 4);; i++) {
+    const struct shape_name *name = &shape->names[i & shape->mask];
+    if (name->text == interned) return name;
+    if (name->text == NULL) return NULL;
+  }
+}
+// The same by content.
+const struct shape_name *neap__shape_name_text(const struct shape *shape, const char *name, size_t n);
 // The declared name nearest to `name`, for "did you mean"; NULL if none is near.
 const char *neap__shape_nearest(const struct shape *shape, const char *name, size_t n);
 // Makes sure that the relation or pointer `field` knows its target (and inverse, through); models are looked up by name in
@@ -138,5 +160,7 @@ int neap__check_type(lua_State *L, const struct type *type, const char *where, i
 // condition on it matches nothing), 0, or -1 with e filled (NaN, function).
 int neap__check_operand(lua_State *L, const struct type *type, int idx, struct cell *out, struct neap__error *e);
 const char *neap__type_name(enum type_kind kind);
+// Pushes the value of a cell as scripts see it in a place of that type: elements of lists and maps too.
+void neap__type_push(lua_State *L, const struct type *type, const struct cell *cell);
 
 #endif

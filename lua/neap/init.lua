@@ -28,6 +28,14 @@ function neap.gather(list, n, f)
   return results
 end
 
+--- Opens a store.
+---@param spec? string|table  a URL, or a table with `url` and options; none: $NEAP_STORE, else sqlite:neap.db
+---@return table store
+function neap.open(spec)
+  require "neap.model"
+  return require "neap.store".open(spec)
+end
+
 --- `neap.json` is `require "neap.json"`; a name that no module bears is nil.
 setmetatable(neap, {
   __index = function(self, name)

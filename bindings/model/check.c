@@ -1,0 +1,550 @@
+// check.c: from the values of scripts to cells of a type, checked, and from cells back to values.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/object.h"
+#include "value/bytes.h"
+#include "value/datetime.h"
+#include "value/decimal.h"
+#include "value/json.h"
+#include "value/marks.h"
+#include "value/text.h"
+#include "value/uuid.h"
+
+// Where a value stands, for messages: a field of a model or a name, and the way into it.
+struct spot {
+  const struct shape *shape;
+  const struct field *field;
+  const char *where;
+  const struct spot *outer;  // element `key` or `index` of that one
+  const char *key;
+  lua_Integer index;
+  bool bounds;               // also check min, max, match and one_of
+};
+
+static const struct spot *outermost(const struct spot *s) {
+  while (s->outer) s = s->outer;
+  return s;
+}
+
+static size_t print_spot(const struct spot *s, char *buf, size_t size) {
+  size_t n = s->outer ? print_spot(s->outer, buf, size) : 0;
+  const char *format = s->outer ? (s->key ? ".%s" : "[%lld]") : "%s";
+  if (n >= size) return n;
+  if (s->outer && !s->key) return n + (size_t)snprintf(buf + n, size - n, format, (long long)s->index);
+  if (s->field) return (size_t)snprintf(buf, size, "%s.%s", s->shape->model, s->field->name);
+  return n + (size_t)snprintf(buf + n, size - n, format, s->outer ? s->key : s->where);
+}
+
+// Writes the value at idx for a message, *** if it is secret.
+static void print_value(lua_State *L, const struct spot *s, int idx, char *buf, size_t size) {
+  const struct spot *top = outermost(s);
+  struct neap__error ignored;
+  struct cell cell;
+  if (top->field && (top->field->flags & FIELD_SECRET)) {
+    snprintf(buf, size, "***");
+  } else if (lua_istable(L, idx) || neap__cell_read(L, idx, &cell, &ignored) != 0) {
+    snprintf(buf, size, "a %s", luaL_typename(L, idx));
+  } else {
+    neap__cell_print(&cell, buf, size);
+    lua_pop(L, 1);
+  }
+}
+
+static int wrong(lua_State *L, const struct spot *s, int idx, struct neap__error *e, const char *expected) {
+  char where[160], value[80];
+  print_spot(s, where, sizeof where);
+  int top = lua_gettop(L);
+  print_value(L, s, idx, value, sizeof value);
+  lua_settop(L, top);
+  return neap__error_set(e, NEAP_VALIDATION, "%s: %s is wrong; expected %s", where, value, expected);
+}
+
+// ---- Kinds of values: each pushes the anchor of what the cell borrows ----
+
+static int give_text(lua_State *L, struct cell *out, enum cell_kind kind, const char *p, size_t n) {
+  lua_pushlstring(L, p, n);
+  *out = (struct cell){.p = lua_tostring(L, -1), .n = (uint32_t)n, .kind = (uint8_t)kind};
+  return 0;
+}
+
+static int give_integer(lua_State *L, struct cell *out, enum cell_kind kind, int64_t i) {
+  lua_pushnil(L);
+  *out = (struct cell){.i = i, .kind = (uint8_t)kind};
+  return 0;
+}
+
+static int check_string(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  size_t n, bad;
+  if (lua_type(L, idx) != LUA_TSTRING) return wrong(L, s, idx, e, "a string");
+  const char *p = lua_tolstring(L, idx, &n);
+  if (n > UINT32_MAX) return wrong(L, s, idx, e, "less than 4 GB of text");
+  if (memchr(p, 0, n)) return wrong(L, s, idx, e, "text without NUL (t.bytes keeps any bytes)");
+  if (!neap__text_utf8(p, n, &bad)) return wrong(L, s, idx, e, "UTF-8 (t.bytes keeps any bytes)");
+  lua_pushvalue(L, idx);
+  *out = (struct cell){.p = p, .n = (uint32_t)n, .kind = CELL_TEXT};
+  return 0;
+}
+
+static int check_integer(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  int exact = 0;
+  lua_Integer i = lua_type(L, idx) == LUA_TNUMBER ? lua_tointegerx(L, idx, &exact) : 0;
+  return exact ? give_integer(L, out, CELL_INTEGER, i) : wrong(L, s, idx, e, "an integer");
+}
+
+static int check_number(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  if (lua_type(L, idx) != LUA_TNUMBER || isnan(lua_tonumber(L, idx))) return wrong(L, s, idx, e, "a number");
+  *out = (struct cell){.d = lua_tonumber(L, idx), .kind = CELL_NUMBER};
+  lua_pushnil(L);
+  return 0;
+}
+
+// Pads the canonical text with zeros to `scale` digits, or cuts zeros; -1 if digits would be lost.
+static int rescale(char *text, size_t *n, int scale) {
+  char *point = memchr(text, '.', *n);
+  size_t have = point ? *n - (size_t)(point - text) - 1 : 0;
+  for (; have > (size_t)scale; have--, (*n)--)
+    if (text[*n - 1] != '0') return -1;
+  if (have == 0 && scale == 0 && point) (*n)--;
+  if (!point && scale > 0) text[(*n)++] = '.';
+  for (; have < (size_t)scale; have++) text[(*n)++] = '0';
+  return 0;
+}
+
+static int check_decimal(lua_State *L, const struct spot *s, const struct type *type, int idx, struct cell *out,
+                         struct neap__error *e) {
+  char text[DECIMAL_TEXT + 1100];
+  size_t n = 0;
+  if (neap__decimal_test(L, idx)) {
+    const char *p = neap__decimal_text(L, idx, &n);
+    if (type->scale < 0) {
+      *out = (struct cell){.p = p, .n = (uint32_t)n, .kind = CELL_DECIMAL};
+      return 0;
+    }
+    memcpy(text, p, n);
+    lua_pop(L, 1);
+  } else if (lua_isinteger(L, idx)) {
+    n = (size_t)snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, idx));
+  } else {
+    size_t given;
+    const char *p = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &given) : NULL;
+    if (!p || neap__decimal_parse(p, given, text, DECIMAL_TEXT, &n, e) != 0)
+      return wrong(L, s, idx, e, "a decimal, an integer or text such as \"1.10\"");
+  }
+  if (type->scale >= 0 && rescale(text, &n, type->scale) != 0) {
+    char expected[60];
+    snprintf(expected, sizeof expected, "at most %d digits behind the point", type->scale);
+    return wrong(L, s, idx, e, expected);
+  }
+  return give_text(L, out, CELL_DECIMAL, text, n);
+}
+
+static int check_datetime(lua_State *L, const struct spot *s, const struct type *type, int idx, struct cell *out,
+                          struct neap__error *e) {
+  int64_t us = 0;
+  size_t n;
+  bool ok = neap__datetime_test(L, idx, &us);
+  if (!ok && lua_type(L, idx) == LUA_TSTRING) {
+    const char *p = lua_tolstring(L, idx, &n);
+    ok = neap__datetime_parse(p, n, &us);
+  }
+  if (!ok) return wrong(L, s, idx, e, "a datetime or ISO 8601 text");
+  if (type->kind == TYPE_TIMESTAMP) us -= (us % 1000000 + 1000000) % 1000000;
+  return give_integer(L, out, CELL_DATETIME, us);
+}
+
+static int check_date(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  int64_t days = 0;
+  size_t n;
+  bool ok = neap__date_test(L, idx, &days);
+  if (!ok && lua_type(L, idx) == LUA_TSTRING) {
+    const char *p = lua_tolstring(L, idx, &n);
+    ok = neap__date_parse(p, n, &days);
+  }
+  return ok ? give_integer(L, out, CELL_DATE, days) : wrong(L, s, idx, e, "a date or text such as \"2015-07-20\"");
+}
+
+static int check_uuid(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  char text[37];
+  size_t n;
+  const char *p = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &n) : NULL;
+  if (!p || !neap__uuid_parse(p, n, text)) return wrong(L, s, idx, e, "a uuid in text");
+  return give_text(L, out, CELL_TEXT, text, 36);
+}
+
+static int check_bytes(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  size_t n;
+  const char *p = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &n) : neap__bytes_test(L, idx, &n);
+  if (!p || n > UINT32_MAX) return wrong(L, s, idx, e, "bytes or a string");
+  lua_pushvalue(L, idx);
+  *out = (struct cell){.p = p, .n = (uint32_t)n, .kind = CELL_BYTES};
+  return 0;
+}
+
+// The JSON text of anything.
+static int check_json(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  char where[160];
+  if (neap__json_encode(L, idx, e) != 0) {
+    struct neap__error why = *e;
+    print_spot(s, where, sizeof where);
+    return neap__error_set(e, NEAP_VALIDATION, "%s: %s", where, why.message);
+  }
+  size_t n;
+  const char *p = lua_tolstring(L, -1, &n);
+  *out = (struct cell){.p = p, .n = (uint32_t)n, .kind = CELL_JSON};
+  return 0;
+}
+
+// ---- Containers: JSON text whose elements have been checked ----
+
+static int check(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
+                 struct neap__error *e);
+
+// Appends the value at idx, checked as `type`. Sets know by `seen` (a table index, 0 = none) what they have.
+static int append(lua_State *L, const struct type *type, const struct spot *s, int idx, struct neap__buffer *b, int seen,
+                  size_t *count, struct neap__error *e) {
+  struct cell cell;
+  int top = lua_gettop(L);
+  static const struct type any = {.kind = TYPE_JSON, .scale = -1};
+  if (check(L, type ? type : &any, s, idx, &cell, e) != 0) return -1;
+  if (cell.kind == CELL_JSON) lua_pushlstring(L, cell.p, cell.n);
+  else {
+    neap__cell_push(L, &cell);
+    if (neap__json_encode(L, -1, e) != 0) return -1;
+  }
+  if (seen) {
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, seen) != LUA_TNIL) return lua_settop(L, top), 0;
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, seen);
+  }
+  size_t n;
+  const char *p = lua_tolstring(L, -1, &n);
+  if ((*count > 0 && neap__buffer_byte(b, ',') != 0) || neap__buffer_append(b, p, n) != 0)
+    return neap__error_set(e, NEAP_LIMIT, "memory is short");
+  ++*count;
+  lua_settop(L, top);
+  return 0;
+}
+
+static int check_list(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
+                      struct neap__error *e) {
+  const char *what = type->kind == TYPE_SET ? "a list without holes (a set)" : "a list without holes";
+  if (!lua_istable(L, idx) || neap__mark_kind(L, idx) == NEAP_MARK_OBJECT) return wrong(L, s, idx, e, what);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, idx), members = 0;
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) members++;
+  if (members != n) return wrong(L, s, idx, e, what);
+  int top = lua_gettop(L);
+  size_t count = 0;
+  struct neap__buffer *b = neap__buffer_push(L);
+  if (type->kind == TYPE_SET) lua_newtable(L);
+  int seen = type->kind == TYPE_SET ? lua_gettop(L) : 0;
+  if (neap__buffer_byte(b, '[') != 0) return neap__error_set(e, NEAP_LIMIT, "memory is short");
+  for (lua_Integer i = 1; i <= n; i++) {
+    struct spot inner = {.outer = s, .index = i, .bounds = s->bounds};
+    lua_rawgeti(L, idx, i);
+    if (append(L, type->of, &inner, lua_gettop(L), b, seen, &count, e) != 0) return lua_settop(L, top), -1;
+    lua_pop(L, 1);
+  }
+  if (neap__buffer_byte(b, ']') != 0) return neap__error_set(e, NEAP_LIMIT, "memory is short");
+  give_text(L, out, CELL_JSON, b->p, b->n);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+  return 0;
+}
+
+static const struct type *find_member(const struct type *type, const char *name) {
+  for (int i = 0; i < type->nmembers; i++)
+    if (strcmp(type->members[i].name, name) == 0) return &type->members[i].type;
+  return NULL;
+}
+
+// Replaces the copy of the map on top of the stack's member by what its type makes of it.
+static int check_member(lua_State *L, const struct type *type, const struct spot *s, int copy, struct neap__error *e) {
+  struct cell cell;
+  struct spot inner = {.outer = s, .key = lua_tostring(L, -2), .bounds = s->bounds};
+  const struct type *of = type->nmembers ? find_member(type, inner.key) : type->of;
+  if (!of) {
+    char expected[200] = "one of ";
+    struct neap__nearest near = neap__nearest_to(inner.key, strlen(inner.key));
+    for (int i = 0; i < type->nmembers; i++) neap__nearest_offer(&near, type->members[i].name);
+    snprintf(expected, sizeof expected, "a declared name%s%s", near.best ? "; did you mean " : "", near.best ? near.best : "");
+    return wrong(L, &inner, lua_gettop(L) - 1, e, expected);
+  }
+  if (check(L, of, &inner, lua_gettop(L), &cell, e) != 0) return -1;
+  lua_pushvalue(L, -3);
+  neap__type_push(L, of, &cell);
+  lua_rawset(L, copy);
+  lua_pop(L, 1);
+  return 0;
+}
+
+static int check_map(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
+                     struct neap__error *e) {
+  enum neap__mark mark = lua_istable(L, idx) ? neap__mark_kind(L, idx) : NEAP_MARK_ARRAY;
+  if (mark == NEAP_MARK_ARRAY || mark == NEAP_MARK_SET) return wrong(L, s, idx, e, "a map, { name = value }");
+  int top = lua_gettop(L);
+  lua_newtable(L);
+  neap__mark_set(L, -1, NEAP_MARK_OBJECT);
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) return lua_settop(L, top), wrong(L, s, idx, e, "a map, { name = value }");
+    if (type->of || type->nmembers) {
+      if (check_member(L, type, s, top + 1, e) != 0) return lua_settop(L, top), -1;
+      continue;
+    }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, top + 1);
+  }
+  if (check_json(L, s, top + 1, out, e) != 0) return lua_settop(L, top), -1;
+  lua_replace(L, top + 1);
+  return 0;
+}
+
+static int check_geopoint(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
+  const char *what = "a geopoint, neap.geopoint(latitude, longitude)";
+  if (!lua_istable(L, idx)) return wrong(L, s, idx, e, what);
+  lua_getfield(L, idx, "latitude");
+  lua_getfield(L, idx, "longitude");
+  bool ok = lua_type(L, -2) == LUA_TNUMBER && lua_type(L, -1) == LUA_TNUMBER && fabs(lua_tonumber(L, -2)) <= 90 &&
+            fabs(lua_tonumber(L, -1)) <= 180;
+  double latitude = lua_tonumber(L, -2), longitude = lua_tonumber(L, -1);
+  lua_pop(L, 2);
+  if (!ok) return wrong(L, s, idx, e, what);
+  neap__geopoint_push(L, latitude, longitude);
+  if (check_json(L, s, lua_gettop(L), out, e) != 0) return lua_pop(L, 1), -1;
+  lua_remove(L, -2);
+  return 0;
+}
+
+// An object of the model that the pointer points to counts as its key.
+static int check_pointer(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
+                         struct neap__error *e) {
+  const struct object *o = lua_isuserdata(L, idx) ? neap__object_test(L, idx) : NULL;
+  const struct field *f = outermost(s)->field;
+  if (!o && type->of) return check(L, type->of, s, idx, out, e);
+  if (!o) {
+    if (lua_type(L, idx) != LUA_TSTRING && !lua_isinteger(L, idx)) return wrong(L, s, idx, e, "an object or its key");
+    return neap__cell_read(L, idx, out, e);
+  }
+  const struct shape *shape = neap__object_class(o)->shape;
+  if (f && f->target_name && strcmp(f->target_name, shape->model) != 0) {
+    char expected[120];
+    snprintf(expected, sizeof expected, "an object of %s or its key, not one of %s", f->target_name, shape->model);
+    return wrong(L, s, idx, e, expected);
+  }
+  if (shape->nkeys != 1) return wrong(L, s, idx, e, "an object with one key");
+  neap__object_get(L, idx, shape->keys[0]->column, out);
+  if (out->kind == CELL_UNLOADED) out->kind = CELL_NIL;
+  if (out->kind != CELL_TEXT && out->kind != CELL_DECIMAL && out->kind != CELL_BYTES) lua_pushnil(L);
+  else give_text(L, out, (enum cell_kind)out->kind, out->p, out->n);
+  return 0;
+}
+
+// ---- Bounds ----
+
+static int out_of_bounds(lua_State *L, const struct type *type, const struct spot *s, int idx, struct neap__error *e,
+                         const char *unit) {
+  char min[60], max[60], expected[200];
+  neap__cell_print(&type->min, min, sizeof min);
+  neap__cell_print(&type->max, max, sizeof max);
+  if (type->min.kind == CELL_NIL) snprintf(expected, sizeof expected, "at most %s%s", max, unit);
+  else if (type->max.kind == CELL_NIL) snprintf(expected, sizeof expected, "at least %s%s", min, unit);
+  else snprintf(expected, sizeof expected, "%s to %s%s", min, max, unit);
+  return wrong(L, s, idx, e, expected);
+}
+
+static int check_size(lua_State *L, const struct type *type, const struct spot *s, int idx, const struct cell *cell,
+                      struct neap__error *e) {
+  const char *unit = type->kind == TYPE_STRING ? " characters" : type->kind == TYPE_BYTES ? " bytes" : " elements";
+  struct cell size = {.kind = CELL_INTEGER};
+  if (type->kind == TYPE_STRING) size.i = (int64_t)neap__text_length(cell->p, cell->n);
+  else if (type->kind == TYPE_BYTES) size.i = cell->n;
+  else {
+    struct neap__json_each it = neap__json_each(cell->p, cell->n);
+    while (neap__json_next(&it)) size.i++;
+  }
+  bool ok = (type->min.kind != CELL_INTEGER || size.i >= type->min.i) && (type->max.kind != CELL_INTEGER || size.i <= type->max.i);
+  return ok ? 0 : out_of_bounds(L, type, s, idx, e, unit);
+}
+
+static int check_one_of(lua_State *L, const struct type *type, const struct spot *s, int idx, const struct cell *cell,
+                        struct neap__error *e) {
+  char expected[300] = "one of ";
+  size_t n = strlen(expected);
+  for (int i = 0; i < type->n_one_of; i++)
+    if (neap__cell_equal(&type->one_of[i], cell)) return 0;
+  for (int i = 0; i < type->n_one_of && n < sizeof expected - 60; i++) {
+    char one[50];
+    n += (size_t)snprintf(expected + n, sizeof expected - n, "%s%s", i ? ", " : "", neap__cell_print(&type->one_of[i], one, sizeof one));
+  }
+  return wrong(L, s, idx, e, expected);
+}
+
+static int check_match(lua_State *L, const struct type *type, const struct spot *s, int idx, const struct cell *cell,
+                       struct neap__error *e) {
+  int matches = neap__regex_match(neap__regexes_of(L), type->match, strlen(type->match), cell->p, cell->n, e);
+  if (matches < 0) return -1;
+  if (matches) return 0;
+  char expected[200];
+  snprintf(expected, sizeof expected, "text that matches %s", type->match);
+  return wrong(L, s, idx, e, expected);
+}
+
+static int check_bounds(lua_State *L, const struct type *type, const struct spot *s, int idx, const struct cell *cell,
+                        struct neap__error *e) {
+  if (type->match && check_match(L, type, s, idx, cell, e) != 0) return -1;
+  if (type->one_of && check_one_of(L, type, s, idx, cell, e) != 0) return -1;
+  if (type->min.kind == CELL_NIL && type->max.kind == CELL_NIL) return 0;
+  if (type->kind == TYPE_STRING || type->kind == TYPE_BYTES || cell->kind == CELL_JSON) return check_size(L, type, s, idx, cell, e);
+  bool ok = (type->min.kind == CELL_NIL || neap__cell_compare(cell, &type->min) != -1) &&
+            (type->max.kind == CELL_NIL || neap__cell_compare(cell, &type->max) != 1);
+  return ok ? 0 : out_of_bounds(L, type, s, idx, e, "");
+}
+
+// ---- All types ----
+
+static int check_kind(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
+                      struct neap__error *e) {
+  switch (type->kind) {
+    case TYPE_STRING: return check_string(L, s, idx, out, e);
+    case TYPE_INTEGER: return check_integer(L, s, idx, out, e);
+    case TYPE_NUMBER: return check_number(L, s, idx, out, e);
+    case TYPE_DECIMAL: return check_decimal(L, s, type, idx, out, e);
+    case TYPE_BOOLEAN:
+      if (!lua_isboolean(L, idx)) return wrong(L, s, idx, e, "true or false");
+      return give_integer(L, out, CELL_BOOLEAN, lua_toboolean(L, idx));
+    case TYPE_DATETIME:
+    case TYPE_TIMESTAMP: return check_datetime(L, s, type, idx, out, e);
+    case TYPE_DATE: return check_date(L, s, idx, out, e);
+    case TYPE_UUID: return check_uuid(L, s, idx, out, e);
+    case TYPE_BYTES:
+    case TYPE_BYTESTREAM: return check_bytes(L, s, idx, out, e);
+    case TYPE_JSON:
+    case TYPE_FILE: return check_json(L, s, idx, out, e);
+    case TYPE_LIST:
+    case TYPE_SET: return check_list(L, type, s, idx, out, e);
+    case TYPE_MAP: return check_map(L, type, s, idx, out, e);
+    case TYPE_GEOPOINT: return check_geopoint(L, s, idx, out, e);
+    case TYPE_POINTER: return check_pointer(L, type, s, idx, out, e);
+    case TYPE_COMPUTED:
+      if (type->of) return check(L, type->of, s, idx, out, e);
+      return neap__cell_read(L, idx, out, e);
+    case TYPE_RELATION:
+    case TYPE_HAS_ONE:
+    case TYPE_HAS_MANY:
+    case TYPE_MANY_TO_MANY: break;
+  }
+  return wrong(L, s, idx, e, "nothing: relations are changed through the objects at their other end");
+}
+
+static bool has_bounds(const struct type *type) {
+  return type->match || type->one_of || type->min.kind > CELL_NIL || type->max.kind > CELL_NIL;
+}
+
+static int check(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
+                 struct neap__error *e) {
+  luaL_checkstack(L, 20, "a value is nested too deeply");
+  if (lua_isnil(L, idx)) return give_integer(L, out, CELL_NIL, 0);
+  if (lua_islightuserdata(L, idx) && neap__null_test(L, idx))
+    return give_integer(L, out, type->kind == TYPE_JSON ? CELL_NULL : CELL_NIL, 0);
+  if (check_kind(L, type, s, idx, out, e) != 0) return -1;
+  if (s->bounds && has_bounds(type) && out->kind != CELL_NIL && check_bounds(L, type, s, idx, out, e) != 0) return lua_pop(L, 1), -1;
+  return 0;
+}
+
+int neap__check_value(lua_State *L, const struct shape *shape, const struct field *field, int idx, struct cell *out,
+                      struct neap__error *e) {
+  struct spot s = {.shape = shape, .field = field, .bounds = true};
+  int top = lua_gettop(L);
+  if (check(L, &field->type, &s, lua_absindex(L, idx), out, e) == 0) return 0;
+  lua_settop(L, top);
+  return -1;
+}
+
+int neap__check_type(lua_State *L, const struct type *type, const char *where, int idx, struct cell *out,
+                     struct neap__error *e) {
+  struct spot s = {.where = where, .bounds = true};
+  int top = lua_gettop(L);
+  if (check(L, type, &s, lua_absindex(L, idx), out, e) == 0) return 0;
+  lua_settop(L, top);
+  return -1;
+}
+
+int neap__check_operand(lua_State *L, const struct type *type, int idx, struct cell *out, struct neap__error *e) {
+  struct spot s = {.where = "the value"};
+  int top = lua_gettop(L);
+  idx = lua_absindex(L, idx);
+  if (check(L, type, &s, idx, out, e) == 0) return 0;
+  lua_settop(L, top);
+  bool nan = lua_type(L, idx) == LUA_TNUMBER && lua_tonumber(L, idx) != lua_tonumber(L, idx);
+  if (!nan && !lua_isfunction(L, idx) && !lua_isthread(L, idx)) {
+    *out = (struct cell){.kind = CELL_NIL};
+    lua_pushnil(L);
+    return 1;
+  }
+  return -1;
+}
+
+// ---- Back to values ----
+
+// Whether JSON alone cannot tell the values of the type.
+static bool is_converted(const struct type *type) {
+  if (!type) return false;
+  for (int i = 0; i < type->nmembers; i++)
+    if (is_converted(&type->members[i].type)) return true;
+  switch (type->kind) {
+    case TYPE_DECIMAL:
+    case TYPE_DATETIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_DATE:
+    case TYPE_BYTES:
+    case TYPE_SET:
+    case TYPE_GEOPOINT: return true;
+    case TYPE_LIST:
+    case TYPE_MAP: return is_converted(type->of);
+    default: return false;
+  }
+}
+
+static void convert(lua_State *L, const struct type *type);
+
+// Converts each element of the container on top of the stack.
+static void convert_elements(lua_State *L, const struct type *type) {
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    const struct type *of = type->nmembers ? find_member(type, lua_tostring(L, -2)) : type->of;
+    if (of) convert(L, of);
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+}
+
+// Converts the decoded value on top of the stack to what the type says; what does not fit stays.
+static void convert(lua_State *L, const struct type *type) {
+  struct neap__error e;
+  struct cell cell;
+  luaL_checkstack(L, 20, "a value is nested too deeply");
+  if (lua_istable(L, -1)) {
+    if (is_converted(type->of) || type->nmembers) convert_elements(L, type);
+    if (type->kind == TYPE_SET) neap__mark_set(L, -1, NEAP_MARK_SET);
+    if (type->kind == TYPE_GEOPOINT) neap__mark_set(L, -1, NEAP_MARK_GEOPOINT);
+  } else if (is_converted(type)) {
+    if (type->kind == TYPE_DECIMAL && lua_type(L, -1) == LUA_TNUMBER && !lua_isinteger(L, -1)) {
+      luaL_tolstring(L, -1, NULL);
+      lua_replace(L, -2);
+    }
+    if (neap__check_type(L, type, "", -1, &cell, &e) != 0) return;
+    neap__cell_push(L, &cell);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  }
+}
+
+void neap__type_push(lua_State *L, const struct type *type, const struct cell *cell) {
+  neap__cell_push(L, cell);
+  if (cell->kind == CELL_JSON && type && type->kind != TYPE_JSON) convert(L, type);
+}

@@ -1,0 +1,302 @@
+// class.c: a class is a shape seen through a view: what makes objects and queries, and holds the methods of both.
+#include <string.h>
+
+#include "model/class.h"
+#include "model/row.h"
+#include "modules.h"
+#include "value/text.h"
+
+#define CLASS_TYPE "neap.class"
+
+static const char live_key = 0;  // registry: weak table, address of a class -> its userdata
+
+// ---- Finding ----
+
+struct class *neap__class_test(lua_State *L, int idx) {
+  return luaL_testudata(L, idx, CLASS_TYPE);
+}
+
+struct class *neap__class_check(lua_State *L, int idx) {
+  struct class *class = neap__class_test(L, idx);
+  if (!class) neap__fail(L, NEAP_USAGE, "a model was expected, not %s; call its functions with a colon, Post:where{...}", luaL_typename(L, idx));
+  return class;
+}
+
+void neap__class_push(lua_State *L, const struct class *class) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
+  lua_rawgetp(L, -1, class);
+  lua_remove(L, -2);
+}
+
+void neap__class_function(lua_State *L, const struct class *class, const struct field *field, const char *name) {
+  neap__class_push(L, class);
+  lua_getiuservalue(L, -1, CLASS_SHAPE);
+  lua_getiuservalue(L, -1, SHAPE_FUNCTIONS);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  if (lua_getfield(L, -1, field->name) == LUA_TTABLE) {
+    lua_getfield(L, -1, name);
+    lua_replace(L, -2);
+  }
+  lua_replace(L, -2);
+}
+
+// ---- Making ----
+
+// Pushes a class for the shape on top of the stack, which it replaces; `base` is the stack index of the class whose methods
+// it shares, 0 = none.
+static struct class *push_class(lua_State *L, struct view *view, int base) {
+  struct class *class = lua_newuserdatauv(L, sizeof *class, CLASS_VALUES);
+  *class = (struct class){lua_touserdata(L, -2), view};
+  int self = lua_gettop(L);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, self, CLASS_SHAPE);
+  neap__view_push(L, view);
+  lua_setiuservalue(L, self, CLASS_VIEW);
+  lua_newtable(L);
+  lua_setiuservalue(L, self, CLASS_FIELDS);
+  lua_newtable(L);
+  if (base) {
+    lua_createtable(L, 0, 1);
+    lua_getiuservalue(L, base, CLASS_OWN);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+  }
+  neap__object_metatable(L, self, -1);
+  lua_setiuservalue(L, self, CLASS_OBJECTS);
+  lua_setiuservalue(L, self, CLASS_OWN);
+  luaL_setmetatable(L, CLASS_TYPE);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
+  lua_pushvalue(L, self);
+  lua_rawsetp(L, -2, class);
+  lua_pop(L, 1);
+  lua_remove(L, -2);
+  return class;
+}
+
+// Makes the class on top of the stack known to the store: models by name, and order, the names as they were declared.
+static void remember(lua_State *L, const struct view *view, const char *model) {
+  int class = lua_gettop(L);
+  neap__view_shared(L, view);
+  luaL_getsubtable(L, class + 1, "models");
+  luaL_getsubtable(L, class + 1, "order");
+  if (lua_getfield(L, class + 2, model) == LUA_TNIL) {
+    lua_pushstring(L, model);
+    lua_rawseti(L, class + 3, (lua_Integer)lua_rawlen(L, class + 3) + 1);
+  }
+  lua_pushvalue(L, class);
+  lua_setfield(L, class + 2, model);
+  lua_settop(L, class);
+}
+
+// class.declare(view, name, fields, options) -> class
+//   fields   a list of { name, type } in declared order, lua/neap/model.lua makes it
+//   options  table, open, and what stores know
+static int class_declare(lua_State *L) {
+  struct view *view = neap__view_check(L, 1);
+  const char *name = neap__arg_string(L, 2, "name", NULL);
+  neap__arg_table(L, 3, "fields");
+  neap__arg_table(L, 4, "options");
+  neap__declare_shape(L, name, 3, 4);
+  push_class(L, view, 0);
+  remember(L, view, name);
+  return 1;
+}
+
+// Pushes the class of the model as the view sees it, or nil. Other views than the first keep theirs by the shape.
+static bool push_seen(lua_State *L, struct view *view, const char *model) {
+  neap__view_shared(L, view);
+  luaL_getsubtable(L, -1, "models");
+  if (lua_getfield(L, -1, model) == LUA_TNIL) return false;
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  struct class *base = lua_touserdata(L, -1);
+  if (base->view == view) return true;
+  int at = lua_gettop(L);
+  neap__view_push(L, view);
+  lua_pushliteral(L, "classes");
+  lua_getiuservalue(L, -2, 3);
+  luaL_getsubtable(L, -1, "classes");
+  if (lua_getfield(L, -1, model) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_getiuservalue(L, at, CLASS_SHAPE);
+    push_class(L, view, at);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, model);
+  }
+  lua_replace(L, at);
+  lua_settop(L, at);
+  return true;
+}
+
+static int unknown_model(lua_State *L, const struct view *view, const char *model) {
+  neap__view_shared(L, view);
+  luaL_getsubtable(L, -1, "models");
+  struct neap__nearest near = neap__nearest_to(model, strlen(model));
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) neap__nearest_offer(&near, lua_tostring(L, -2));
+  return neap__fail(L, NEAP_USAGE, "no model %s is declared in this store%s%s; declare it with store:model(\"%s\", { ... })", model,
+                    near.best ? "; did you mean " : "", near.best ? near.best : "", model);
+}
+
+void neap__class_of(lua_State *L, int class_idx, const char *model) {
+  struct class *class = neap__class_check(L, class_idx);
+  if (!push_seen(L, class->view, model)) unknown_model(L, class->view, model);
+}
+
+// class.find(view, name) -> class; raises usage for a model that is not declared
+static int class_find(lua_State *L) {
+  struct view *view = neap__view_check(L, 1);
+  const char *name = neap__arg_string(L, 2, "name", NULL);
+  return push_seen(L, view, name) ? 1 : unknown_model(L, view, name);
+}
+
+// ---- What scripts see ----
+
+// Pushes the column expression of a field, made once.
+static void push_column(lua_State *L, int class_idx, const struct field *field) {
+  lua_getiuservalue(L, class_idx, CLASS_FIELDS);
+  if (lua_getfield(L, -1, field->name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    neap__column_push(L, class_idx, field);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, field->name);
+  }
+  lua_remove(L, -2);
+}
+
+// Post.fields.title; unknown names raise
+static int fields_index(lua_State *L) {
+  const struct class *class = lua_touserdata(L, lua_upvalueindex(1));
+  size_t n;
+  const char *name = neap__arg_string(L, 2, "field", &n);
+  const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
+  if (!found) {
+    const char *near = neap__shape_nearest(class->shape, name, n);
+    return neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", class->shape->model, name, near ? "; did you mean " : "", near ? near : "");
+  }
+  push_column(L, lua_upvalueindex(1), found->field);
+  return 1;
+}
+
+static int push_fields(lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, fields_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+// upvalues: 1 methods of classes, 2 methods of objects
+static int class_index(lua_State *L) {
+  struct class *class = lua_touserdata(L, 1);
+  size_t n;
+  lua_settop(L, 2);
+  if (lua_type(L, 2) != LUA_TSTRING) return lua_pushnil(L), 1;
+  const char *name = lua_tolstring(L, 2, &n);
+  lua_getiuservalue(L, 1, CLASS_OWN);
+  lua_pushvalue(L, 2);
+  if (lua_gettable(L, 3) != LUA_TNIL) return 1;
+  for (int i = 1; i <= 2; i++) {
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(i)) != LUA_TNIL) return 1;
+  }
+  if (strcmp(name, "fields") == 0) return push_fields(L);
+  const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
+  if (!found) return lua_pushnil(L), 1;
+  push_column(L, 1, found->field);
+  return 1;
+}
+
+static bool is_hook(const char *name) {
+  return strcmp(name, "before_save") == 0 || strcmp(name, "after_save") == 0 || strcmp(name, "before_delete") == 0 ||
+         strcmp(name, "after_delete") == 0;
+}
+
+// function Post:summary() ... end
+static int class_newindex(lua_State *L) {
+  struct class *class = neap__class_check(L, 1);
+  size_t n;
+  const char *name = neap__arg_string(L, 2, "method", &n);
+  if (neap__shape_name_text(class->shape, name, n))
+    return neap__fail(L, NEAP_USAGE, "%s.%s is a field; a method needs another name", class->shape->model, name);
+  if (is_hook(name)) {
+    lua_getiuservalue(L, 1, CLASS_SHAPE);
+    ((struct shape *)lua_touserdata(L, -1))->hooks = true;
+    lua_pop(L, 1);
+  }
+  lua_getiuservalue(L, 1, CLASS_OWN);
+  lua_insert(L, 2);
+  lua_rawset(L, 2);
+  return 0;
+}
+
+static int finish_call(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  lua_settop(L, 3);
+  return 1;
+}
+
+// Post { title = "Tides" } -> a new object, not saved
+static int class_call(lua_State *L) {
+  struct class *class = neap__class_check(L, 1);
+  lua_settop(L, 2);
+  if (!lua_isnil(L, 2)) neap__arg_table(L, 2, class->shape->model);
+  neap__object_new(L, 1);
+  if (lua_istable(L, 2)) neap__object_assign(L, 3, 2);
+  if (!class->shape->defaults) return 1;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "neap.hooks");
+  lua_getfield(L, -1, "defaults");
+  lua_pushvalue(L, 3);
+  lua_callk(L, 1, 0, 0, finish_call);
+  return finish_call(L, LUA_OK, 0);
+}
+
+static int class_tostring(lua_State *L) {
+  struct class *class = neap__class_check(L, 1);
+  lua_pushfstring(L, "model: %s", class->shape->model);
+  return 1;
+}
+
+// class.functions(object) -> what the declaration's fields have: { field = { default = f, validate = f } }
+static int class_functions(lua_State *L) {
+  neap__class_push(L, neap__object_check(L, 1)->class);
+  lua_getiuservalue(L, -1, CLASS_SHAPE);
+  lua_getiuservalue(L, -1, SHAPE_FUNCTIONS);
+  return 1;
+}
+
+// class.method(object, name) -> the method that scripts defined on its class, or nil
+static int class_method(lua_State *L) {
+  neap__class_push(L, neap__object_check(L, 1)->class);
+  lua_getiuservalue(L, -1, CLASS_OWN);
+  lua_pushvalue(L, 2);
+  lua_gettable(L, -2);
+  return 1;
+}
+
+int luaopen_neap_class(lua_State *L) {
+  static const luaL_Reg functions[] = {{"declare", class_declare},     {"find", class_find},
+                                       {"functions", class_functions}, {"method", class_method}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__newindex", class_newindex}, {"__call", class_call}, {"__tostring", class_tostring}, {NULL, NULL}};
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &live_key);
+  luaL_newmetatable(L, CLASS_TYPE);
+  luaL_setfuncs(L, meta, 0);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, CLASS_METHODS);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
+  lua_pushcclosure(L, class_index, 2);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "model");
+  lua_setfield(L, -2, "__metatable");
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,251 @@
+// declare.c: compiles the declaration of a model: its fields, keys, indexes and names become one shape.
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/declare.h"
+
+#define KEYS_MAX ((int)(sizeof((struct shape *)0)->keys / sizeof(struct field *)))
+
+void *neap__declare_alloc(struct declare *d, size_t count, size_t size) {
+  size_t bytes = count * size + 1;
+  void *p = memset(lua_newuserdatauv(d->L, bytes, 0), 0, bytes);
+  lua_rawseti(d->L, d->anchors, (lua_Integer)lua_rawlen(d->L, d->anchors) + 1);
+  return p;
+}
+
+const char *neap__declare_text(struct declare *d, int idx) {
+  lua_pushvalue(d->L, idx);
+  const char *text = lua_tostring(d->L, -1);
+  lua_rawseti(d->L, d->anchors, (lua_Integer)lua_rawlen(d->L, d->anchors) + 1);
+  return text;
+}
+
+int neap__declare_fail(struct declare *d, const char *format, ...) {
+  char text[400];
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(text, sizeof text, format, ap);
+  va_end(ap);
+  return neap__fail(d->L, NEAP_USAGE, "%s%s%s: %s", d->shape->model, d->field ? "." : "", d->field ? d->field : "", text);
+}
+
+// ---- Names ----
+
+static void put_name(struct declare *d, const char *text, const struct field *field, bool column) {
+  struct shape *shape = d->shape;
+  struct shape_name *names = (struct shape_name *)(uintptr_t)shape->names;
+  unsigned i = (unsigned)((uintptr_t)text >> 4) & shape->mask;
+  while (names[i].text) i = (i + 1) & shape->mask;
+  names[i] = (struct shape_name){text, field, column};
+}
+
+static void build_names(struct declare *d) {
+  struct shape *shape = d->shape;
+  unsigned size = 8;
+  while (size < 4u * (unsigned)shape->nfields) size *= 2;
+  shape->mask = size - 1;
+  shape->names = neap__declare_alloc(d, size, sizeof *shape->names);
+  for (int i = 0; i < shape->nfields; i++) {
+    d->field = shape->fields[i].name;
+    if (neap__shape_name_text(shape, d->field, strlen(d->field))) neap__declare_fail(d, "the field is declared twice");
+    put_name(d, d->field, &shape->fields[i], false);
+  }
+  for (int i = 0; i < shape->nfields; i++) {
+    const struct field *f = &shape->fields[i];
+    if (f->type.kind == TYPE_POINTER && !neap__shape_name_text(shape, f->wire, strlen(f->wire))) put_name(d, f->wire, f, true);
+  }
+}
+
+// ---- Fields ----
+
+static bool is_index_kind(const char *kind) {
+  return strcmp(kind, "index") == 0 || strcmp(kind, "unique") == 0 || strcmp(kind, "global_index") == 0 ||
+         strcmp(kind, "local_index") == 0;
+}
+
+// Pushes the name and the spec of the i-th thing declared; the first word of its kind tells indexes from fields.
+static bool push_declared(struct declare *d, int fields, int i) {
+  lua_State *L = d->L;
+  lua_rawgeti(L, fields, i);
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
+  lua_remove(L, -3);
+  d->field = lua_tostring(L, -2);
+  if (!lua_istable(L, -1) || lua_getfield(L, -1, "kind") != LUA_TSTRING)
+    neap__declare_fail(d, "a type such as t.string() was expected, not %s", luaL_typename(L, lua_istable(L, -1) ? -1 : -1));
+  bool index = is_index_kind(lua_tostring(L, -1));
+  lua_pop(L, 1);
+  return index;
+}
+
+static void read_fields(struct declare *d, int fields) {
+  struct shape *shape = d->shape;
+  lua_State *L = d->L;
+  int n = (int)lua_rawlen(L, fields), nfields = 0;
+  shape->fields = neap__declare_alloc(d, (size_t)n, sizeof *shape->fields);
+  for (int i = 1; i <= n; i++) {
+    if (!push_declared(d, fields, i)) {
+      struct field *f = &shape->fields[nfields];
+      f->index = nfields++;
+      f->shape = shape;
+      f->name = neap__declare_text(d, -2);
+      neap__declare_field(d, lua_gettop(L), f);
+    }
+    lua_pop(L, 2);
+  }
+  shape->nfields = nfields;
+  d->field = NULL;
+}
+
+static void place_columns(struct declare *d) {
+  struct shape *shape = d->shape;
+  shape->columns = neap__declare_alloc(d, (size_t)shape->nfields, sizeof *shape->columns);
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < shape->nfields; i++) {
+      struct field *f = &shape->fields[i];
+      bool kept = f->type.kind < TYPE_RELATION;
+      if (pass == 0) f->column = -1;
+      if (pass == 0 ? !kept : kept || !f->sql) continue;
+      f->column = shape->ncells;
+      shape->columns[shape->ncells++] = f;
+    }
+    if (pass == 0) shape->ncolumns = shape->ncells;
+  }
+}
+
+static void find_keys(struct declare *d) {
+  struct shape *shape = d->shape;
+  for (int i = 0; i < shape->ncolumns; i++) {
+    const struct field *f = shape->columns[i];
+    d->field = f->name;
+    if (f->flags & FIELD_PRIMARY) {
+      if (shape->nkeys == KEYS_MAX) neap__declare_fail(d, "a primary key has at most %d columns", KEYS_MAX);
+      shape->keys[shape->nkeys++] = f;
+    }
+    if (!(f->flags & FIELD_VERSION)) continue;
+    if (shape->version >= 0) neap__declare_fail(d, "a model has at most one version");
+    shape->version = i;
+  }
+  d->field = NULL;
+  if (shape->nkeys == 0) neap__declare_fail(d, "a model needs a key: give a field primary = true");
+}
+
+// ---- Indexes ----
+
+static void read_part(struct declare *d, struct index_part *part) {
+  size_t n;
+  if (lua_type(d->L, -1) != LUA_TSTRING) neap__declare_fail(d, "an index is made of names of fields, not %s", luaL_typename(d->L, -1));
+  const char *name = lua_tolstring(d->L, -1, &n);
+  if (memchr(name, '{', n)) {
+    part->sql = neap__declare_text(d, -1);
+    return;
+  }
+  part->descending = *name == '-';
+  const struct shape_name *found = neap__shape_name_text(d->shape, name + part->descending, n - part->descending);
+  if (!found || found->field->column < 0) neap__declare_fail(d, "%s has no column %s", d->shape->model, name + part->descending);
+  part->field = found->field;
+}
+
+// The parts of an index are the list itself; of those of DynamoDB hash_key and range_key.
+static int push_parts(struct declare *d, int spec, struct index *index) {
+  lua_State *L = d->L;
+  if (index->kind == INDEX_PLAIN) {
+    if (lua_getfield(L, spec, "parts") != LUA_TTABLE || lua_rawlen(L, -1) == 0) neap__declare_fail(d, "an index takes a list of fields");
+    return (int)lua_rawlen(L, -1);
+  }
+  int n = 0;
+  lua_newtable(L);
+  lua_getfield(L, spec, "options");
+  if (index->kind == INDEX_GLOBAL) {
+    lua_getfield(L, -1, "hash_key");
+  } else {
+    lua_pushstring(L, d->shape->keys[0]->name);
+  }
+  lua_rawseti(L, -3, ++n);
+  if (lua_getfield(L, -1, "range_key") == LUA_TNIL) lua_pop(L, 1);
+  else lua_rawseti(L, -3, ++n);
+  lua_pop(L, 1);
+  return n;
+}
+
+static void read_index(struct declare *d, int spec, struct index *index) {
+  lua_State *L = d->L;
+  lua_getfield(L, spec, "kind");
+  const char *kind = lua_tostring(L, -1);
+  index->unique = *kind == 'u';
+  index->kind = *kind == 'g' ? INDEX_GLOBAL : *kind == 'l' ? INDEX_LOCAL : INDEX_PLAIN;
+  lua_getfield(L, spec, "options");
+  if (lua_istable(L, -1) && lua_getfield(L, -1, "column") == LUA_TSTRING) index->wire = neap__declare_text(d, -1);
+  lua_settop(L, spec);
+  if (!index->wire) {
+    lua_pushfstring(L, index->kind == INDEX_PLAIN ? "%s_%s" : "%.0s%s", d->shape->table, index->name);
+    index->wire = neap__declare_text(d, -1);
+    lua_pop(L, 1);
+  }
+  index->nparts = push_parts(d, spec, index);
+  index->parts = neap__declare_alloc(d, (size_t)index->nparts, sizeof *index->parts);
+  for (int i = 0; i < index->nparts; i++) {
+    lua_rawgeti(L, -1, i + 1);
+    read_part(d, &index->parts[i]);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, spec);
+}
+
+static void read_indexes(struct declare *d, int fields) {
+  struct shape *shape = d->shape;
+  int n = (int)lua_rawlen(d->L, fields);
+  shape->indexes = neap__declare_alloc(d, (size_t)(n - shape->nfields + 1), sizeof *shape->indexes);
+  for (int i = 1; i <= n; i++) {
+    if (push_declared(d, fields, i)) {
+      struct index *index = &shape->indexes[shape->nindexes++];
+      index->name = neap__declare_text(d, -2);
+      read_index(d, lua_gettop(d->L), index);
+    }
+    lua_pop(d->L, 2);
+  }
+  d->field = NULL;
+}
+
+// ---- The shape ----
+
+static void read_open(struct declare *d, int options) {
+  struct shape *shape = d->shape;
+  shape->open = -1;
+  bool open = lua_getfield(d->L, options, "open") != LUA_TNIL && lua_toboolean(d->L, -1);
+  lua_pop(d->L, 1);
+  // The place of undeclared fields is the last one that lua/neap/model.lua declares.
+  if (open) shape->open = shape->fields[shape->nfields - 1].column;
+}
+
+const struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, int options) {
+  fields = lua_absindex(L, fields);
+  options = lua_absindex(L, options);
+  struct shape *shape = memset(lua_newuserdatauv(L, sizeof *shape, 3), 0, sizeof *shape);
+  int self = lua_gettop(L);
+  struct declare d = {.L = L, .shape = shape, .anchors = self + 1, .functions = self + 2};
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, self, SHAPE_ANCHORS);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, self, SHAPE_FUNCTIONS);
+  lua_pushvalue(L, options);
+  lua_setiuservalue(L, self, SHAPE_OPTIONS);
+  shape->model = name;
+  lua_pushstring(L, name);
+  shape->model = neap__declare_text(&d, -1);
+  lua_getfield(L, options, "table");
+  shape->table = neap__declare_text(&d, -1);
+  lua_pop(L, 2);
+  shape->version = -1;
+  read_fields(&d, fields);
+  place_columns(&d);
+  build_names(&d);
+  find_keys(&d);
+  read_indexes(&d, fields);
+  read_open(&d, options);
+  lua_settop(L, self);
+  return shape;
+}

@@ -1,0 +1,160 @@
+// methods.c: what every object can do by itself: assign, changes, copy, is_new, key_of, table.
+#include <string.h>
+
+#include "model/class.h"
+#include "model/row.h"
+#include "modules.h"
+
+// object:is_new() -> boolean: it has never been saved
+static int object_is_new(lua_State *L) {
+  lua_pushboolean(L, neap__object_check(L, 1)->state == OBJECT_NEW);
+  return 1;
+}
+
+// object:assign{ field = value } -> object
+static int object_assign(lua_State *L) {
+  neap__object_check(L, 1);
+  neap__arg_table(L, 2, "fields");
+  lua_settop(L, 2);
+  neap__object_assign(L, 1, 2);
+  lua_settop(L, 1);
+  return 1;
+}
+
+// object:changes() -> { field = { old, new } }: what a save would send
+static int object_changes(lua_State *L) {
+  struct object *o = neap__object_check(L, 1);
+  const struct shape *shape = o->class->shape;
+  uint64_t *bits = lua_newuserdatauv(L, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits, 0);
+  memset(bits, 0, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits);
+  int n = neap__object_changes(L, 1, bits);
+  lua_createtable(L, 0, n);
+  for (int c = 0; n > 0 && c < shape->ncolumns; c++) {
+    if (!(bits[c / 64] >> (c % 64) & 1)) continue;
+    const struct field *f = shape->columns[c];
+    const struct type *type = f->type.kind == TYPE_POINTER ? f->type.of : &f->type;
+    struct cell old = neap__row_base(o, c), new = neap__row_present(o, c);
+    lua_createtable(L, 2, 0);
+    neap__type_push(L, type, &old);
+    lua_rawseti(L, -2, 1);
+    neap__type_push(L, type, &new);
+    lua_rawseti(L, -2, 2);
+    lua_setfield(L, -2, f->name);
+  }
+  return 1;
+}
+
+static const struct field *find_field(lua_State *L, const struct shape *shape, int idx) {
+  size_t n;
+  const char *name = neap__arg_string(L, idx, "field", &n);
+  const struct shape_name *found = neap__shape_name_text(shape, name, n);
+  if (found) return found->field;
+  const char *near = neap__shape_nearest(shape, name, n);
+  neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "", near ? near : "");
+  return NULL;
+}
+
+// object:key_of(pointer) -> the key that the pointer holds; nothing is loaded
+//   without a name: the object's own key
+static int object_key_of(lua_State *L) {
+  struct object *o = neap__object_check(L, 1);
+  if (lua_isnoneornil(L, 2)) {
+    neap__object_push_key(L, 1);
+    return 1;
+  }
+  const struct field *f = find_field(L, o->class->shape, 2);
+  if (f->type.kind != TYPE_POINTER) return neap__fail(L, NEAP_USAGE, "%s.%s is no pointer", o->class->shape->model, f->name);
+  struct cell cell;
+  neap__object_get(L, 1, f->column, &cell);
+  neap__type_push(L, f->type.of, &cell);
+  return 1;
+}
+
+// object:copy{ field = value } -> a new object with the same values; keys that the store makes are left out
+static int object_copy(lua_State *L) {
+  struct object *from = neap__object_check(L, 1);
+  const struct shape *shape = from->class->shape;
+  lua_settop(L, 2);
+  if (!lua_isnil(L, 2)) neap__arg_table(L, 2, "fields");
+  neap__row_sync(L, 1, from);
+  neap__class_push(L, from->class);
+  struct object *to = neap__object_new(L, 3);
+  for (int c = 0; c < shape->ncolumns; c++) {
+    const struct field *f = shape->columns[c];
+    struct cell cell = neap__row_present(from, c);
+    bool made = f->flags & (FIELD_AUTO | FIELD_VERSION | FIELD_AUTO_NOW | FIELD_AUTO_NOW_ADD);
+    if (made || cell.kind == CELL_UNLOADED) continue;
+    if (cell.kind == CELL_TEXT || cell.kind == CELL_BYTES || cell.kind == CELL_DECIMAL || cell.kind == CELL_JSON) {
+      lua_pushlstring(L, cell.p, cell.n);
+      cell.p = lua_tostring(L, -1);
+    } else {
+      lua_pushnil(L);
+    }
+    neap__row_change(L, 4, to, c, &cell);
+  }
+  if (lua_istable(L, 2)) neap__object_assign(L, 4, 2);
+  return 1;
+}
+
+// ---- Tables ----
+
+// Whether the list or set of names at idx (0 = none) holds one of the field's names.
+static bool holds(lua_State *L, int idx, const struct field *f) {
+  lua_getfield(L, idx, f->name);
+  lua_getfield(L, idx, f->wire);
+  bool found = lua_toboolean(L, -1) || lua_toboolean(L, -2);
+  lua_pop(L, 2);
+  return found;
+}
+
+static void put_open(lua_State *L, struct object *o, const struct field *f) {
+  neap__row_push(L, 1, o, f);
+  if (lua_istable(L, -1))
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, 4);
+    }
+  lua_pop(L, 1);
+}
+
+// Lists and maps are copied, so that the table can be changed.
+static void put_column(lua_State *L, struct object *o, const struct field *f) {
+  struct cell cell = neap__row_present(o, f->column);
+  if (cell.kind == CELL_UNLOADED) return;
+  bool pointer = f->type.kind == TYPE_POINTER;
+  neap__type_push(L, pointer ? f->type.of : f->type.kind == TYPE_COMPUTED ? f->type.of : &f->type, &cell);
+  lua_setfield(L, 4, pointer ? f->wire : f->name);
+}
+
+// object.table(object, only, exclude) -> { field = value }: loaded columns, pointers as keys
+//   only, exclude  nil, or sets { name = true }
+static int object_table(lua_State *L) {
+  struct object *o = neap__object_check(L, 1);
+  const struct shape *shape = o->class->shape;
+  lua_settop(L, 3);
+  neap__row_sync(L, 1, o);
+  lua_createtable(L, 0, shape->ncells);
+  for (int c = 0; c < shape->ncells; c++) {
+    const struct field *f = shape->columns[c];
+    if (c == shape->open) put_open(L, o, f);
+    else if ((lua_isnil(L, 2) || holds(L, 2, f)) && (lua_isnil(L, 3) || !holds(L, 3, f))) put_column(L, o, f);
+  }
+  return 1;
+}
+
+// Pushes { assign =, ... } of what objects can do by themselves; `class` beside it is what C knows of them.
+int luaopen_neap_object(lua_State *L) {
+  static const luaL_Reg methods[] = {{"is_new", object_is_new},   {"assign", object_assign}, {"changes", object_changes},
+                                     {"key_of", object_key_of},   {"copy", object_copy},     {NULL, NULL}};
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
+  luaL_setfuncs(L, methods, 0);
+  lua_createtable(L, 0, 3);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "methods");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, CLASS_METHODS);
+  lua_setfield(L, -2, "class_methods");
+  lua_pushcfunction(L, object_table);
+  lua_setfield(L, -2, "table");
+  return 1;
+}

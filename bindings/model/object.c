@@ -1,0 +1,539 @@
+// object.c: what a script sees of a row: fields that are read and written, pairs, == and tostring.
+#include <stdio.h>
+#include <string.h>
+
+#include "model/class.h"
+#include "model/relation.h"
+#include "model/row.h"
+#include "value/decimal.h"
+#include "value/text.h"
+
+static const char siblings_key = 0;
+
+// ---- Finding ----
+
+struct object *neap__object_test(lua_State *L, int idx) {
+  struct object *o = lua_touserdata(L, idx);
+  if (!o || !lua_getmetatable(L, idx)) return NULL;
+  bool is_object = lua_rawgetp(L, -1, &siblings_key) != LUA_TNIL;
+  lua_pop(L, 2);
+  return is_object ? o : NULL;
+}
+
+struct object *neap__object_check(lua_State *L, int idx) {
+  struct object *o = neap__object_test(L, idx);
+  if (!o) neap__fail(L, NEAP_USAGE, "an object of a model was expected, not %s; call methods with a colon, p:save()", luaL_typename(L, idx));
+  return o;
+}
+
+const struct class *neap__object_class(const struct object *o) {
+  return o->class;
+}
+
+enum object_state neap__object_state(const struct object *o) {
+  return (enum object_state)o->state;
+}
+
+void neap__object_set_state(struct object *o, enum object_state state) {
+  o->state = (uint8_t)state;
+}
+
+// ---- Building ----
+
+void neap__object_builder(lua_State *L, struct object_builder *b, int class_idx, int ncells, const int *columns) {
+  b->class_idx = lua_absindex(L, class_idx);
+  b->class = neap__class_check(L, b->class_idx);
+  b->ncells = ncells;
+  b->columns = columns;
+  lua_getiuservalue(L, b->class_idx, CLASS_OBJECTS);
+  b->metatable_idx = lua_gettop(L);
+}
+
+static bool is_text(unsigned kind) {
+  return kind == CELL_TEXT || kind == CELL_BYTES || kind == CELL_DECIMAL || kind == CELL_JSON;
+}
+
+static size_t head_size(const struct shape *shape) {
+  return sizeof(struct object) + (size_t)shape->ncells * (sizeof(union slot) + 1);
+}
+
+// Pushes an object with room for `text` bytes, all columns unloaded.
+static struct object *push_object(lua_State *L, const struct class *class, size_t text) {
+  size_t head = head_size(class->shape);
+  if (text > UINT32_MAX - head) neap__fail(L, NEAP_LIMIT, "a row of %s has more than 4 GB of text", class->shape->model);
+  struct object *o = lua_newuserdatauv(L, head + text, 1);
+  *o = (struct object){.class = class, .state = OBJECT_LOADED};
+  return o;
+}
+
+struct object *neap__object_build(lua_State *L, const struct object_builder *b, const struct cell *cells) {
+  size_t text = 0;
+  for (int i = 0; i < b->ncells; i++)
+    if (is_text(cells[i].kind)) text += cells[i].n;
+  struct object *o = push_object(L, b->class, text);
+  uint8_t *kinds = neap__row_kinds(o);
+  uint32_t at = (uint32_t)head_size(b->class->shape);
+  if (b->columns || b->ncells < b->class->shape->ncells) memset(kinds, CELL_UNLOADED, (size_t)b->class->shape->ncells);
+  for (int i = 0; i < b->ncells; i++) {
+    const struct cell *cell = &cells[i];
+    int c = b->columns ? b->columns[i] : i;
+    kinds[c] = cell->kind;
+    if (is_text(cell->kind)) {
+      o->row[c].text.at = at;
+      o->row[c].text.n = cell->n;
+      if (cell->n > 0) memcpy((char *)o + at, cell->p, cell->n);
+      at += cell->n;
+    } else {
+      o->row[c].i = cell->i;
+    }
+  }
+  lua_pushvalue(L, b->metatable_idx);
+  lua_setmetatable(L, -2);
+  return o;
+}
+
+static void set_metatable(lua_State *L, int class_idx) {
+  lua_getiuservalue(L, class_idx, CLASS_OBJECTS);
+  lua_setmetatable(L, -2);
+}
+
+struct object *neap__object_new(lua_State *L, int class_idx) {
+  class_idx = lua_absindex(L, class_idx);
+  const struct class *class = neap__class_check(L, class_idx);
+  struct object *o = push_object(L, class, 0);
+  o->state = OBJECT_NEW;
+  memset(neap__row_kinds(o), CELL_NIL, (size_t)class->shape->ncells);
+  set_metatable(L, class_idx);
+  for (int c = 0; c < class->shape->ncolumns; c++) {
+    const struct field *f = class->shape->columns[c];
+    if (!(f->flags & FIELD_DEFAULT) || f->initial.kind == CELL_NIL) continue;
+    lua_pushnil(L);  // the shape anchors the text of defaults
+    neap__row_change(L, lua_gettop(L) - 1, o, c, &f->initial);
+  }
+  return o;
+}
+
+struct object *neap__object_stub(lua_State *L, int class_idx, const struct cell *key) {
+  class_idx = lua_absindex(L, class_idx);
+  struct object_builder b;
+  neap__object_builder(L, &b, class_idx, 1, (int[]){neap__class_check(L, class_idx)->shape->keys[0]->column});
+  struct object *o = neap__object_build(L, &b, key);
+  lua_remove(L, -2);
+  o->stub = true;
+  return o;
+}
+
+void neap__object_set_stub(lua_State *L, int idx) {
+  ((struct object *)lua_touserdata(L, idx))->stub = true;
+}
+
+// ---- Relations ----
+
+void neap__object_set_related(lua_State *L, int idx, const struct field *field) {
+  idx = lua_absindex(L, idx);
+  struct object *o = lua_touserdata(L, idx);
+  neap__row_values(L, idx);
+  lua_insert(L, -2);
+  if (field->column >= 0) {
+    uint8_t *kind = &neap__row_kinds(o)[field->column];
+    *kind = (uint8_t)(lua_isnil(L, -1) ? *kind & ~COLUMN_RELATED : *kind | COLUMN_RELATED);
+  }
+  lua_rawsetp(L, -2, field);
+  lua_pop(L, 1);
+}
+
+static void get_value(lua_State *L, int idx, const void *key) {
+  if (lua_getiuservalue(L, idx, 1) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    return;
+  }
+  lua_rawgetp(L, -1, key);
+  lua_remove(L, -2);
+}
+
+void neap__object_get_related(lua_State *L, int idx, const struct field *field) {
+  get_value(L, idx, field);
+}
+
+void neap__object_set_siblings(lua_State *L, int idx) {
+  neap__row_values(L, idx);
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, &siblings_key);
+  lua_pop(L, 1);
+}
+
+void neap__object_get_siblings(lua_State *L, int idx) {
+  get_value(L, idx, &siblings_key);
+}
+
+// ---- Keys ----
+
+void neap__object_push_key(lua_State *L, int idx) {
+  idx = lua_absindex(L, idx);
+  struct object *o = lua_touserdata(L, idx);
+  const struct shape *shape = o->class->shape;
+  if (shape->nkeys == 1) {
+    neap__row_push(L, idx, o, shape->keys[0]);
+    return;
+  }
+  lua_createtable(L, 0, shape->nkeys);
+  for (int i = 0; i < shape->nkeys; i++) {
+    struct cell cell = neap__row_present(o, shape->keys[i]->column);
+    if (cell.kind <= CELL_NULL) {
+      lua_pop(L, 1);
+      lua_pushnil(L);
+      return;
+    }
+    neap__row_push(L, idx, o, shape->keys[i]);
+    lua_setfield(L, -2, shape->keys[i]->name);
+  }
+}
+
+// ---- Reading ----
+
+static int not_selected(lua_State *L, const struct object *o, const struct field *f) {
+  return neap__fail(L, NEAP_USAGE, "%s.%s was not selected: add it to select(), or load the object with p:reload()",
+                    o->class->shape->model, f->name);
+}
+
+// p.author_id: the bare key.
+static int read_column(lua_State *L, struct object *o, const struct field *f) {
+  struct cell cell;
+  neap__object_get(L, 1, f->column, &cell);
+  if (cell.kind == CELL_UNLOADED) return o->stub ? neap__relation_touch(L, 1, f) : not_selected(L, o, f);
+  neap__type_push(L, f->type.of, &cell);
+  return 1;
+}
+
+static int finish_read(lua_State *L, int status, lua_KContext ctx) {
+  (void)L;
+  (void)status;
+  (void)ctx;
+  return 1;
+}
+
+static int read_computed(lua_State *L, const struct object *o, const struct field *f) {
+  neap__class_function(L, o->class, f, "get");
+  lua_pushvalue(L, 1);
+  lua_callk(L, 1, 1, 0, finish_read);
+  return 1;
+}
+
+static int read_field(lua_State *L, struct object *o, const struct field *f) {
+  if (f->column < 0) return f->type.kind == TYPE_COMPUTED ? read_computed(L, o, f) : neap__relation_read(L, 1, f);
+  unsigned kind = neap__row_kinds(o)[f->column];
+  if (f->type.kind == TYPE_POINTER) return neap__relation_read(L, 1, f);
+  if (kind == CELL_UNLOADED) return o->stub ? neap__relation_touch(L, 1, f) : not_selected(L, o, f);
+  if (kind == CELL_INTEGER)
+    lua_pushinteger(L, o->row[f->column].i);
+  else if (kind == CELL_NUMBER)
+    lua_pushnumber(L, o->row[f->column].d);
+  else if (kind == CELL_TEXT)
+    lua_pushlstring(L, (const char *)o + o->row[f->column].text.at, o->row[f->column].text.n);
+  else
+    neap__row_push(L, 1, o, f);
+  return 1;
+}
+
+static const struct shape_name *find_name(lua_State *L, const struct shape *shape, int idx) {
+  if (lua_type(L, idx) != LUA_TSTRING) return NULL;
+  size_t n;
+  const char *text = lua_tolstring(L, idx, &n);
+  const struct shape_name *name = neap__shape_name(shape, text);
+  return name || n <= 40 ? name : neap__shape_name_text(shape, text, n);
+}
+
+// An undeclared field of an open model, pushed; nil if there is none.
+static void read_open(lua_State *L, struct object *o, int key) {
+  const struct field *f = o->class->shape->columns[o->class->shape->open];
+  neap__row_push(L, 1, o, f);
+  if (lua_istable(L, -1)) {
+    lua_pushvalue(L, key);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+  } else {
+    lua_settop(L, key);
+    lua_pushnil(L);
+  }
+}
+
+// upvalues: 1 the class's own methods, 2 those of all objects
+static int object_index(lua_State *L) {
+  struct object *o = lua_touserdata(L, 1);
+  const struct shape_name *name = find_name(L, o->class->shape, 2);
+  if (name) return name->column ? read_column(L, o, name->field) : read_field(L, o, name->field);
+  if (o->class->shape->open >= 0) {
+    read_open(L, o, 2);
+    if (!lua_isnil(L, -1)) return 1;
+    lua_settop(L, 2);
+  }
+  lua_pushvalue(L, 2);
+  if (lua_gettable(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  return 1;
+}
+
+// ---- Writing ----
+
+static int write_column(lua_State *L, int idx, struct object *o, const struct field *f, struct neap__error *e) {
+  struct cell cell;
+  int c = f->column, value = lua_gettop(L);
+  if (f->type.kind == TYPE_POINTER && !f->target) {
+    neap__class_push(L, o->class);
+    if (neap__shape_resolve(L, -1, f, e) != 0) return -1;
+    lua_pop(L, 1);
+  }
+  if (neap__check_value(L, o->class->shape, f, value, &cell, e) != 0) return -1;
+  if ((f->flags & FIELD_PRIMARY) && o->state == OBJECT_LOADED) {
+    struct cell base = neap__row_base(o, c);
+    if (!neap__cell_equal(&base, &cell))
+      return neap__error_set(e, NEAP_USAGE, "%s.%s is the key of a loaded object and does not change; use p:copy{ %s = ... }",
+                             o->class->shape->model, f->name, f->name);
+  }
+  neap__row_forget(L, idx, o, c);
+  neap__row_change(L, idx, o, c, &cell);
+  if (f->type.kind == TYPE_POINTER && lua_isuserdata(L, value) && neap__object_test(L, value)) {
+    lua_pushvalue(L, value);
+    neap__object_set_related(L, idx, f);
+  }
+  return 0;
+}
+
+void neap__object_set(lua_State *L, int idx, const struct field *field) {
+  struct neap__error e;
+  idx = lua_absindex(L, idx);
+  int top = lua_gettop(L);
+  if (write_column(L, idx, lua_touserdata(L, idx), field, &e) != 0) neap__raise(L, &e);
+  lua_settop(L, top - 1);
+}
+
+// Sets an undeclared field of an open model to the value on top of the stack.
+static int write_open(lua_State *L, int idx, struct object *o, int key, struct neap__error *e) {
+  const struct field *f = o->class->shape->columns[o->class->shape->open];
+  struct cell cell;
+  int value = lua_gettop(L);
+  if (neap__cell_read(L, value, &cell, e) != 0) return -1;
+  lua_pop(L, 1);
+  neap__row_push(L, idx, o, f);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    neap__object_set(L, idx, f);
+    neap__row_push(L, idx, o, f);
+  }
+  lua_pushvalue(L, key);
+  lua_pushvalue(L, value);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  return 0;
+}
+
+static int unknown(lua_State *L, const struct shape *shape, int key, struct neap__error *e) {
+  size_t n;
+  if (lua_type(L, key) != LUA_TSTRING)
+    return neap__error_set(e, NEAP_USAGE, "fields of %s have names; a %s is none", shape->model, luaL_typename(L, key));
+  const char *name = lua_tolstring(L, key, &n), *near = neap__shape_nearest(shape, name, n);
+  return neap__error_set(e, NEAP_USAGE, "%s has no field %.80s%s%s", shape->model, name, near ? "; did you mean " : "", near ? near : "");
+}
+
+static int no_setter(const struct shape *shape, const struct field *f, struct neap__error *e) {
+  return neap__error_set(e, NEAP_USAGE, "%s.%s is %s and cannot be assigned", shape->model, f->name,
+                         f->type.kind == TYPE_COMPUTED ? "computed without a setter" : "a relation: it");
+}
+
+// Assigns the value on top of the stack under the name at `key`. Setters of computed fields are pushed as function, object,
+// value (returns 1) for the caller to call.
+static int assign(lua_State *L, int idx, struct object *o, int key, struct neap__error *e) {
+  const struct shape *shape = o->class->shape;
+  const struct shape_name *name = find_name(L, shape, key);
+  if (!name) return shape->open >= 0 && lua_type(L, key) == LUA_TSTRING ? write_open(L, idx, o, key, e) : unknown(L, shape, key, e);
+  const struct field *f = name->field;
+  if (f->column >= 0 && f->column < shape->ncolumns) return write_column(L, idx, o, f, e);
+  int value = lua_gettop(L);
+  if (f->type.kind == TYPE_COMPUTED) neap__class_function(L, o->class, f, "set");
+  else lua_pushnil(L);
+  if (!lua_isfunction(L, -1)) return no_setter(shape, f, e);
+  lua_pushvalue(L, idx);
+  lua_pushvalue(L, value);
+  return 1;
+}
+
+static int finish_write(lua_State *L, int status, lua_KContext ctx) {
+  (void)L;
+  (void)status;
+  (void)ctx;
+  return 0;
+}
+
+static int object_newindex(lua_State *L) {
+  struct neap__error e;
+  struct object *o = lua_touserdata(L, 1);
+  lua_settop(L, 3);
+  int setter = assign(L, 1, o, 2, &e);
+  if (setter < 0) return neap__raise(L, &e);
+  if (setter) lua_callk(L, 2, 0, 0, finish_write);
+  return 0;
+}
+
+// Notes a fault in the table of faults at `faults`, which is made when first needed.
+static void note_fault(lua_State *L, int key, int faults, struct neap__error *first, const struct neap__error *e) {
+  if (lua_isnil(L, faults)) {
+    lua_newtable(L);
+    lua_replace(L, faults);
+    *first = *e;
+  }
+  if (e->kind == NEAP_VALIDATION) first->kind = NEAP_VALIDATION;
+  luaL_tolstring(L, key, NULL);
+  lua_pushstring(L, e->message);
+  lua_rawset(L, faults);
+}
+
+void neap__object_assign(lua_State *L, int idx, int table) {
+  struct neap__error e, first = {0};
+  idx = lua_absindex(L, idx);
+  table = lua_absindex(L, table);
+  struct object *o = lua_touserdata(L, idx);
+  lua_pushnil(L);
+  int faults = lua_gettop(L), later = 0;
+  for (lua_pushnil(L); lua_next(L, table);) {
+    int key = lua_gettop(L) - 1;
+    int status = assign(L, idx, o, key, &e);
+    if (status < 0) note_fault(L, key, faults, &first, &e);
+    later += status > 0;
+    lua_settop(L, key);
+  }
+  if (lua_istable(L, faults)) {
+    neap__error_push(L, &first);
+    lua_pushvalue(L, faults);
+    lua_setfield(L, -2, "errors");
+    lua_error(L);
+  }
+  // Setters see the columns that were given beside them.
+  for (lua_pushnil(L); later > 0 && lua_next(L, table);) {
+    int key = lua_gettop(L) - 1;
+    const struct shape_name *name = find_name(L, o->class->shape, key);
+    if (name && name->field->type.kind == TYPE_COMPUTED && assign(L, idx, o, key, &e) > 0) lua_call(L, 2, 0);
+    lua_settop(L, key);
+  }
+  lua_settop(L, faults - 1);
+}
+
+// ---- pairs, ==, tostring ----
+
+// The fields that pairs shows: loaded ones that have a value; a pointer as its bare key.
+static bool push_pair(lua_State *L, int idx, struct object *o, const struct field *f) {
+  struct cell cell = f->column >= 0 ? neap__row_present(o, f->column) : (struct cell){.kind = CELL_UNLOADED};
+  if (cell.kind <= CELL_NIL) return false;
+  lua_pushstring(L, f->type.kind == TYPE_POINTER ? f->wire : f->name);
+  if (f->type.kind == TYPE_POINTER) neap__type_push(L, f->type.of, &cell);
+  else neap__row_push(L, idx, o, f);
+  return true;
+}
+
+// The position of a key in the order of pairs: the index of its field.
+static int position(lua_State *L, const struct shape *shape, int key) {
+  const struct shape_name *name = find_name(L, shape, key);
+  return name ? name->field->index : shape->nfields;
+}
+
+// next(object, key): declared order, then what an open model has beside
+static int object_next(lua_State *L) {
+  struct object *o = neap__object_check(L, 1);
+  const struct shape *shape = o->class->shape;
+  lua_settop(L, 2);
+  bool declared = lua_isnil(L, 2) || position(L, shape, 2) < shape->nfields;
+  for (int i = lua_isnil(L, 2) ? 0 : position(L, shape, 2) + 1; i < shape->nfields; i++)
+    if (shape->fields[i].column != shape->open || shape->open < 0)
+      if (push_pair(L, 1, o, &shape->fields[i])) return 2;
+  if (shape->open < 0) return 0;
+  neap__row_push(L, 1, o, shape->columns[shape->open]);
+  if (!lua_istable(L, -1)) return 0;
+  if (declared) lua_pushnil(L);
+  else lua_pushvalue(L, 2);
+  return lua_next(L, 3) ? 2 : 0;
+}
+
+static int object_pairs(lua_State *L) {
+  lua_pushcfunction(L, object_next);
+  lua_pushvalue(L, 1);
+  lua_pushnil(L);
+  return 3;
+}
+
+// Model and key are the same; an object without key is only itself.
+static int object_eq(lua_State *L) {
+  const struct object *a = neap__object_test(L, 1), *b = neap__object_test(L, 2);
+  bool same = a && b && a->class->shape == b->class->shape;
+  for (int i = 0; same && a != b && i < a->class->shape->nkeys; i++) {
+    struct cell x = neap__row_present(a, a->class->shape->keys[i]->column), y = neap__row_present(b, a->class->shape->keys[i]->column);
+    same = x.kind > CELL_NULL && neap__cell_equal(&x, &y);
+  }
+  lua_pushboolean(L, same);
+  return 1;
+}
+
+static void add_cell(luaL_Buffer *b, const struct field *f, const struct cell *cell) {
+  char text[80];
+  bool secret = f->flags & FIELD_SECRET;
+  luaL_addstring(b, secret ? "***" : neap__cell_print(cell, text, sizeof text));
+}
+
+// Post(7){title="Tides", views=3}: the key, then what is loaded and has a value
+static int object_tostring(lua_State *L) {
+  struct object *o = neap__object_check(L, 1);
+  const struct shape *shape = o->class->shape;
+  luaL_Buffer b;
+  neap__row_sync(L, 1, o);
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, shape->model);
+  for (int i = 0; i < shape->nkeys; i++) {
+    struct cell cell = neap__row_present(o, shape->keys[i]->column);
+    luaL_addstring(&b, i ? ", " : "(");
+    if (cell.kind <= CELL_NULL) luaL_addstring(&b, "new");
+    else add_cell(&b, shape->keys[i], &cell);
+  }
+  luaL_addstring(&b, "){");
+  const char *comma = "";
+  for (int c = 0; c < shape->ncells; c++) {
+    const struct field *f = shape->columns[c];
+    struct cell cell = neap__row_present(o, c);
+    if ((f->flags & FIELD_PRIMARY) || cell.kind <= CELL_NIL) continue;
+    luaL_addstring(&b, comma);
+    luaL_addstring(&b, f->type.kind == TYPE_POINTER ? f->wire : f->name);
+    luaL_addchar(&b, '=');
+    add_cell(&b, f, &cell);
+    comma = ", ";
+  }
+  luaL_addchar(&b, '}');
+  luaL_pushresult(&b);
+  return 1;
+}
+
+// __json: the plain table that is written in place of the object
+static int object_json(lua_State *L) {
+  neap__object_check(L, 1);
+  lua_settop(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
+  lua_getfield(L, -1, "to_table");
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+void neap__object_metatable(lua_State *L, int class_idx, int own) {
+  static const luaL_Reg functions[] = {{"__newindex", object_newindex}, {"__pairs", object_pairs}, {"__eq", object_eq},
+                                       {"__tostring", object_tostring}, {"__json", object_json},   {NULL, NULL}};
+  class_idx = lua_absindex(L, class_idx);
+  own = lua_absindex(L, own);
+  luaL_newlib(L, functions);
+  lua_pushvalue(L, own);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
+  lua_pushcclosure(L, object_index, 2);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "object");
+  lua_setfield(L, -2, "__metatable");
+  lua_pushvalue(L, class_idx);
+  lua_rawsetp(L, -2, &siblings_key);  // what tells objects from other userdata, and keeps the class
+}

@@ -1,0 +1,162 @@
+-- model.lua: store:model, and the methods of objects and classes that are not a matter of rows.
+local class = require "neap.class"
+local host = require "neap.host"
+local object = require "neap.object"
+local store = require "neap.store"
+local types = require "neap.types"
+require "neap.hooks"
+
+local methods = object.methods
+
+local function usage(format, ...)
+  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
+end
+
+-- ---- Declaring ----
+
+local reserved = {
+  "append", "add_unique", "assign", "changes", "copy", "delete", "increment", "is_new", "key_of", "pull", "reload", "save",
+  "set", "to_table", "unset",
+}
+for _, name in ipairs(reserved) do reserved[name] = true end
+
+local function check_name(model, name)
+  if type(name) ~= "string" or name == "" then usage("%s: fields have names, and %s is none", model, tostring(name)) end
+  if name:find "__" then usage("%s.%s: a name with two underscores would read as an operator", model, name) end
+  if name:find "[%z.]" then usage("%s.%s: a name has neither points nor NUL bytes", model, (name:gsub("%z", "\\0"))) end
+  if reserved[name] then
+    usage('%s.%s is a method of every object; call the field something else and give it column = "%s"', model, name, name)
+  end
+end
+
+--- The declared things in declared order: a list stays as it is, a table is sorted by the calls that made its types.
+local function in_order(model, fields)
+  local list = {}
+  if fields[1] ~= nil then
+    for i, pair in ipairs(fields) do
+      if type(pair) ~= "table" then usage('%s: a list of fields holds { "name", type }', model) end
+      list[i] = { pair[1], pair[2] }
+    end
+  else
+    for name, spec in pairs(fields) do list[#list + 1] = { name, spec } end
+  end
+  for _, pair in ipairs(list) do
+    check_name(model, pair[1])
+    if type(pair[2]) ~= "table" or not pair[2].order then
+      usage("%s.%s: a type such as t.string() was expected, not %s", model, pair[1], type(pair[2]))
+    end
+  end
+  if fields[1] == nil then
+    table.sort(list, function(a, b)
+      return a[2].order < b[2].order or a[2].order == b[2].order and a[1] < b[1]
+    end)
+  end
+  return list
+end
+
+local function has_key(list)
+  for _, pair in ipairs(list) do
+    local options = pair[2].options
+    if options.primary or options.hash_key then return true end
+  end
+  return false
+end
+
+local known = {
+  table = "string", open = "boolean", read_units = "number", write_units = "number", billing = "string", ttl = "string",
+  stream = "string",
+}
+
+local function check_options(model, options)
+  for name, value in pairs(options) do
+    if not known[name] then
+      local names = {}
+      for each in pairs(known) do names[#names + 1] = each end
+      table.sort(names)
+      usage("%s has no model option %s; they are %s", model, tostring(name), table.concat(names, ", "))
+    end
+    if type(value) ~= known[name] then
+      usage("%s: the model option %s is a %s, not a %s", model, name, known[name], type(value))
+    end
+  end
+end
+
+local function declare(self, name, fields, options)
+  local copy = {}
+  for key, value in pairs(options) do copy[key] = value end
+  local list = in_order(name, fields)
+  if next(fields) == nil then copy.open = true end
+  if copy.open then
+    if not has_key(list) then table.insert(list, 1, { "id", types.uuid { primary = true, auto = true } }) end
+    list[#list + 1] = { "__open", types.map(nil, { column = "extra" }) }
+  end
+  copy.table = copy.table or name
+  return class.declare(self, name, list, copy)
+end
+
+--- Declares a model, or gives one that is declared as this view of the store sees it.
+---@param name string
+---@param fields? table   { field = type }, or a list of { "field", type }; {} = an open model; none = the declared one
+---@param options? table  table = its name in the store, open = true, and what single stores know
+---@return table class
+function store.model(self, name, fields, options)
+  if type(name) ~= "string" or name == "" then usage("store:model takes the model's name first, not %s", tostring(name)) end
+  if fields == nil then return class.find(self, name) end
+  host.check("table", fields, "fields")
+  options = options or {}
+  host.check("table", options, "options")
+  check_options(name, options)
+  return declare(self, name, fields, options)
+end
+
+-- ---- Tables ----
+
+local function name_set(list)
+  if list == nil then return nil end
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
+
+local function follow_one(value, options)
+  if value == nil then return nil end
+  if type(value) == "userdata" and value.to_table then return value:to_table(options) end
+  local list = {}
+  for i, element in ipairs(value.all and value:all() or value) do list[i] = element:to_table(options) end
+  return list
+end
+
+--- A plain table of the loaded fields; a pointer is its key under its column's name, or a table under its own if followed.
+---@param options? table  only = { names }, exclude = { names }, follow = { relation = options of the same form }
+---@return table
+function methods.to_table(self, options)
+  if options == nil then return object.table(self) end
+  local exclude = name_set(options.exclude) or options.follow and {} or nil
+  for name in pairs(options.follow or {}) do exclude[name] = true end
+  local result = object.table(self, name_set(options.only), exclude)
+  for name, inner in pairs(options.follow or {}) do result[name] = follow_one(self[name], inner) end
+  return result
+end
+
+-- ---- What saving and relations give ----
+
+local save = require "neap.save"
+for _, name in ipairs { "save", "delete", "reload", "increment", "append", "add_unique", "pull", "set", "unset" } do
+  methods[name] = save[name]
+end
+local schema = require "neap.schema"
+store.bind, store.drop = schema.bind, schema.drop
+for name, f in pairs(save.class) do object.class_methods[name] = f end
+require "neap.query"
+
+--- The model of a link table that nobody declared: the keys of both sides are its key.
+local function link(self, name, here, there)
+  local first, second = here:lower(), there:lower()
+  if first == second then second = "other_" .. second end
+  return store.model(self, name, {
+    { first, types.pointer(here, { primary = true, on_delete = "cascade" }) },
+    { second, types.pointer(there, { primary = true, on_delete = "cascade", index = true }) },
+  })
+end
+
+return { reserved = reserved, link = link }

@@ -1,0 +1,157 @@
+-- types.lua: the words of a declaration: t.integer{ min = 0 }, t.list(t.string()), t.has_many("Comment", "post").
+--
+-- Each call gives a plain description that may be shared and reused; store:model compiles a copy of it and checks it.
+-- Declared order is the order of the calls.
+local host = require "neap.host"
+
+local types = {}
+local order = 0
+
+local function usage(format, ...)
+  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
+end
+
+local function spec(kind, options, more)
+  if options ~= nil and type(options) ~= "table" then
+    usage("t.%s takes a table of options, not %s", kind, type(options))
+  end
+  order = order + 1
+  local made = more or {}
+  made.kind, made.order, made.options = kind, order, options or {}
+  return made
+end
+
+for _, kind in ipairs {
+  "string", "integer", "number", "decimal", "boolean", "datetime", "timestamp", "date", "uuid", "bytes", "json", "geopoint",
+  "file", "bytestream",
+} do
+  types[kind] = function(options) return spec(kind, options) end
+end
+
+local function is_type(value) return type(value) == "table" and type(value.kind) == "string" and value.order ~= nil end
+
+-- ---- Types of types ----
+
+--- A list; `of` is the type of its elements, none = anything.
+---@param of? table
+---@param options? table
+function types.list(of, options)
+  if of ~= nil and not is_type(of) then usage "t.list takes the type of its elements first: t.list(t.string(), { ... })" end
+  return spec("list", options, { of = of })
+end
+
+--- A set: a list without duplicates, compared without order.
+---@param of? table
+---@param options? table
+function types.set(of, options)
+  if of ~= nil and not is_type(of) then usage "t.set takes the type of its elements first: t.set(t.string(), { ... })" end
+  return spec("set", options, { of = of })
+end
+
+--- A map; `of` is the type of all values, or { name = type } for a map with declared names, or nothing.
+---@param of? table
+---@param options? table
+function types.map(of, options)
+  if of == nil or is_type(of) then return spec("map", options, { of = of }) end
+  if type(of) ~= "table" then usage "t.map takes a type or { name = type } first" end
+  local members = {}
+  for name, member in pairs(of) do
+    if type(name) ~= "string" or not is_type(member) then usage("t.map: %s is no { name = type }", tostring(name)) end
+    members[#members + 1] = { name, member }
+  end
+  table.sort(members, function(a, b) return a[2].order < b[2].order or a[2].order == b[2].order and a[1] < b[1] end)
+  return spec("map", options, { members = members })
+end
+
+-- ---- Relations ----
+
+local function model_name(kind, model)
+  if type(model) ~= "string" then usage('t.%s takes the name of a model first, t.%s("User"), not %s', kind, kind, type(model)) end
+  return model
+end
+
+--- A reference to an object of another model, kept as its key.
+---@param model string
+---@param options? table
+function types.pointer(model, options)
+  return spec("pointer", options, { target = model_name("pointer", model) })
+end
+
+--- A relation that the server keeps (Parse).
+---@param model string
+---@param options? table
+function types.relation(model, options)
+  return spec("relation", options, { target = model_name("relation", model) })
+end
+
+for _, kind in ipairs { "has_one", "has_many" } do
+  --- The objects of `model` whose pointer `field` leads here.
+  types[kind] = function(model, field, options)
+    if type(field) == "table" and options == nil then field, options = nil, field end
+    return spec(kind, options, { target = model_name(kind, model), inverse = field })
+  end
+end
+
+--- The objects of `model` that rows of the link model tie to this one.
+---@param model string
+---@param options table  { through = the link model, where = condition }
+function types.many_to_many(model, options)
+  return spec("many_to_many", options, { target = model_name("many_to_many", model) })
+end
+
+-- ---- Computed fields ----
+
+--- Reads along "good.name": nil where something on the way is nil.
+local function reader(path)
+  return function(object)
+    local value = object
+    for name in path:gmatch "[^.]+" do
+      if value == nil then return nil end
+      value = value[name]
+    end
+    return value
+  end
+end
+
+--- A field that is not kept: computed by the store ({ sql = "{age} + 10" }), by functions ({ needs = { "first" },
+--- get = f, set = f }), or read along relations ({ path = "good.name" }).
+---@param of table       the type of its values
+---@param compute table
+function types.computed(of, compute)
+  if not is_type(of) or type(compute) ~= "table" then
+    usage 't.computed takes a type and { sql = "..." }, { get = f } or { path = "..." }'
+  end
+  local copy = {}
+  for name, value in pairs(compute) do copy[name] = value end
+  if copy.path then copy.get = reader(copy.path) end
+  return spec("computed", nil, { of = of, compute = copy })
+end
+
+-- ---- Indexes ----
+
+local function index(kind)
+  return function(parts)
+    if type(parts) ~= "table" then usage('t.%s takes a list of fields: t.%s{ "author", "-title" }', kind, kind) end
+    local options, list = {}, {}
+    for key, value in pairs(parts) do
+      if type(key) == "string" then options[key] = value end
+    end
+    for i, part in ipairs(parts) do list[i] = part end
+    return spec(kind, options, { parts = list })
+  end
+end
+
+--- An index over fields; "-field" is descending. Options: where = condition (a partial index), column = its name in the store.
+types.index = index "index"
+--- An index that allows no duplicates.
+types.unique = index "unique"
+--- DynamoDB: { hash_key =, range_key =, projection =, read_units =, write_units = }.
+types.global_index = index "global_index"
+--- DynamoDB: { range_key =, projection = }.
+types.local_index = index "local_index"
+
+setmetatable(types, {
+  __index = function(_, name) usage("there is no type t.%s", tostring(name)) end,
+})
+
+return types
