@@ -72,15 +72,16 @@ void neap__sql_add(struct sql_text *s, const char *text) {
 }
 
 void neap__sql_addf(struct sql_text *s, const char *format, ...) {
-  char text[256];
-  va_list args;
+  va_list args, again;
   va_start(args, format);
-  int n = vsnprintf(text, sizeof text, format, args);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, format, args);
+  if (n >= 0 && reserve(s, (size_t)n)) {
+    vsnprintf(s->text + s->n, (size_t)n + 1, format, again);
+    s->n += (size_t)n;
+  }
+  va_end(again);
   va_end(args);
-  if (n < 0 || (size_t)n >= sizeof text)
-    s->failed = true;
-  else
-    add(s, text, (size_t)n);
 }
 
 void neap__sql_name(struct sql_text *s, const char *name) {
