@@ -8,14 +8,14 @@
 #include "value/decimal.h"
 #include "value/text.h"
 
-static const char siblings_key = 0;
+static const char object_key = 0;  // in the metatables of objects: the class
 
 // ---- Finding ----
 
 struct object *neap__object_test(lua_State *L, int idx) {
   struct object *o = lua_touserdata(L, idx);
   if (!o || !lua_getmetatable(L, idx)) return NULL;
-  bool is_object = lua_rawgetp(L, -1, &siblings_key) != LUA_TNIL;
+  bool is_object = lua_rawgetp(L, -1, &object_key) != LUA_TNIL;
   lua_pop(L, 2);
   return is_object ? o : NULL;
 }
@@ -61,7 +61,7 @@ static size_t head_size(const struct shape *shape) {
 static struct object *push_object(lua_State *L, const struct class *class, size_t text) {
   size_t head = head_size(class->shape);
   if (text > UINT32_MAX - head) neap__fail(L, NEAP_LIMIT, "a row of %s has more than 4 GB of text", class->shape->model);
-  struct object *o = lua_newuserdatauv(L, head + text, 1);
+  struct object *o = lua_newuserdatauv(L, head + text, ROW_VALUES);
   *o = (struct object){.class = class, .state = OBJECT_LOADED};
   return o;
 }
@@ -113,16 +113,6 @@ struct object *neap__object_new(lua_State *L, int class_idx) {
   return o;
 }
 
-struct object *neap__object_stub(lua_State *L, int class_idx, const struct cell *key) {
-  class_idx = lua_absindex(L, class_idx);
-  struct object_builder b;
-  neap__object_builder(L, &b, class_idx, 1, (int[]){neap__class_check(L, class_idx)->shape->keys[0]->column});
-  struct object *o = neap__object_build(L, &b, key);
-  lua_remove(L, -2);
-  o->stub = true;
-  return o;
-}
-
 void neap__object_set_stub(lua_State *L, int idx) {
   ((struct object *)lua_touserdata(L, idx))->stub = true;
 }
@@ -142,29 +132,22 @@ void neap__object_set_related(lua_State *L, int idx, const struct field *field) 
   lua_pop(L, 1);
 }
 
-static void get_value(lua_State *L, int idx, const void *key) {
+void neap__object_get_related(lua_State *L, int idx, const struct field *field) {
   if (lua_getiuservalue(L, idx, 1) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_pushnil(L);
     return;
   }
-  lua_rawgetp(L, -1, key);
+  lua_rawgetp(L, -1, field);
   lua_remove(L, -2);
 }
 
-void neap__object_get_related(lua_State *L, int idx, const struct field *field) {
-  get_value(L, idx, field);
-}
-
 void neap__object_set_siblings(lua_State *L, int idx) {
-  neap__row_values(L, idx);
-  lua_insert(L, -2);
-  lua_rawsetp(L, -2, &siblings_key);
-  lua_pop(L, 1);
+  lua_setiuservalue(L, lua_absindex(L, idx), ROW_SIBLINGS);
 }
 
 void neap__object_get_siblings(lua_State *L, int idx) {
-  get_value(L, idx, &siblings_key);
+  lua_getiuservalue(L, idx, ROW_SIBLINGS);
 }
 
 // ---- Keys ----
@@ -535,5 +518,5 @@ void neap__object_metatable(lua_State *L, int class_idx, int own) {
   lua_pushliteral(L, "object");
   lua_setfield(L, -2, "__metatable");
   lua_pushvalue(L, class_idx);
-  lua_rawsetp(L, -2, &siblings_key);  // what tells objects from other userdata, and keeps the class
+  lua_rawsetp(L, -2, &object_key);  // what tells objects from other userdata, and keeps the class
 }

@@ -61,8 +61,6 @@ void neap__object_get_siblings(lua_State *L, int idx);
 
 // Marks the object as a stub: its key is known, other columns load when they are read (relation.h). Loading ends that.
 void neap__object_set_stub(lua_State *L, int idx);
-// Pushes an object of the class at class_idx of which nothing but the key is known.
-struct object *neap__object_stub(lua_State *L, int class_idx, const struct cell *key);
 // Sets a column from C as if a script had assigned the value on top of the stack, which is popped. Raises validation.
 void neap__object_set(lua_State *L, int idx, const struct field *field);
 

@@ -70,6 +70,7 @@ static void push_stub(lua_State *L, int idx, const struct field *field, const st
   lua_remove(L, -2);
   neap__object_builder(L, &b, lua_gettop(L), 1, key_column(field->target));
   neap__object_build(L, &b, key);
+  neap__object_set_stub(L, -1);
   lua_newtable(L);
   lua_pushlightuserdata(L, (void *)(uintptr_t)field);
   lua_rawsetp(L, -2, &stub_key);

@@ -31,7 +31,11 @@ struct object {
   union slot row[];           // shape->ncells, then as many bytes of kind and flags, then text
 };
 
-// The user value of an object is nil or a table of values, by number: 0 the overlay; the decoded value of column c at c + 1;
+// User values of an object: 1 the table of values or nil, 2 its siblings.
+#define ROW_SIBLINGS 2
+#define ROW_VALUES 2
+
+// The table of values, by number: 0 the overlay; the decoded value of column c at c + 1;
 // what anchors base and change at BASE_ANCHOR(c), CHANGE_ANCHOR(c); by light userdata of a field: what it relates to.
 #define DECODED(c) ((c) + 1)
 #define BASE_ANCHOR(c) (-2 * (c) - 2)
