@@ -276,7 +276,8 @@ void neap__civil_format(lua_State *L, int64_t us, const char *format, size_t n) 
       continue;
     }
     char letter = ++i < n ? format[i] : '\0', *out = luaL_prepbuffsize(&b, 32), *end = put_conversion(out, letter, us);
-    if (!end) neap__fail(L, NEAP_USAGE, "format has no %%%c; it knows %%Y %%m %%d %%H %%M %%S %%f %%F %%T and more", letter);
+    if (!end)
+      neap__fail(L, NEAP_USAGE, "format has no %%%c; it knows %%Y %%m %%d %%H %%M %%S %%f %%F %%T and more", letter);
     luaL_addsize(&b, (size_t)(end - out));
   }
   luaL_pushresult(&b);
@@ -298,8 +299,9 @@ int64_t neap__civil_from_table(lua_State *L, int idx, int n) {
     int i = 0;
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
     while (i < n && strcmp(names[i], name) != 0) i++;
-    if (i == n) unknown_name(L, n < NAMES ? "a date" : "a datetime", name,
-                             neap__text_nearest(name, strlen(name), names, (size_t)n));
+    if (i == n)
+      unknown_name(L, n < NAMES ? "a date" : "a datetime", name,
+                   neap__text_nearest(name, strlen(name), names, (size_t)n));
     *field_at(&c, i) = (int)neap__arg_integer(L, -1, names[i], -999999999, 999999999);
   }
   if (neap__civil_time(&c, &us, fault)) neap__fail(L, NEAP_VALIDATION, "%s", fault);

@@ -24,12 +24,12 @@ struct reader {
   struct csv_parser parser;
   struct csv_options options;
   struct neap__buffer items;
-  size_t at;            // of the next item to take
-  size_t rows;          // whole rows in the buffer
+  size_t at;    // of the next item to take
+  size_t rows;  // whole rows in the buffer
   size_t line, row_line;
-  size_t nfields;       // of the row that is being read
-  lua_Integer ncolumns; // of the header
-  FILE *file;           // NULL: reads `text`
+  size_t nfields;        // of the row that is being read
+  lua_Integer ncolumns;  // of the header
+  FILE *file;            // NULL: reads `text`
   const char *text;
   size_t ntext;
   bool open, owned, started, ended, short_of_memory, after_cr;
@@ -48,7 +48,8 @@ static char option_byte(lua_State *L, int idx, const char *name, char otherwise)
     return otherwise;
   }
   const char *text = neap__arg_string(L, -1, name, &n);
-  if (n != 1 || *text == '\n' || *text == '\r') neap__fail(L, NEAP_USAGE, "%s must be one byte, not \"%.20s\"", name, text);
+  if (n != 1 || *text == '\n' || *text == '\r')
+    neap__fail(L, NEAP_USAGE, "%s must be one byte, not \"%.20s\"", name, text);
   lua_pop(L, 1);
   return *text;
 }
@@ -79,11 +80,17 @@ void neap__csv_options(lua_State *L, int idx, struct csv_options *options) {
     options->header = CSV_HEADER_GIVEN;
     return;
   }
-  if (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)) options->header = CSV_HEADER_NONE;
+  if (type == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+    options->header = CSV_HEADER_NONE;
   else if (type != LUA_TNIL && type != LUA_TBOOLEAN)
     neap__fail(L, NEAP_USAGE, "header must be true, false or a list of names, not a %s", luaL_typename(L, -1));
   lua_pop(L, 1);
   lua_pushnil(L);
+}
+
+static enum neap__kind kind_of(int why) {
+  if (why == ENOENT) return NEAP_NOT_FOUND;
+  return why == EACCES ? NEAP_FORBIDDEN : NEAP_USAGE;
 }
 
 FILE *neap__csv_open(lua_State *L, int idx, const char *mode, bool *owned) {
@@ -99,8 +106,7 @@ FILE *neap__csv_open(lua_State *L, int idx, const char *mode, bool *owned) {
   if (!file) {
     struct neap__error e;
     int why = errno;
-    neap__error_set(&e, why == ENOENT ? NEAP_NOT_FOUND : why == EACCES ? NEAP_FORBIDDEN : NEAP_USAGE, "%s: %s", path,
-                    strerror(why));
+    neap__error_set(&e, kind_of(why), "%s: %s", path, strerror(why));
     neap__raise(L, &e);
   }
   return file;
@@ -154,11 +160,15 @@ static void fail(struct reader *r, enum neap__kind kind, size_t line, const char
 
 static void check_parser(struct reader *r, bool at_end) {
   size_t inside = r->parser.entry_buf ? count_lines((char *)r->parser.entry_buf, r->parser.entry_pos) : 0;
-  if (r->short_of_memory || csv_error(&r->parser) == CSV_ENOMEM) fail(r, NEAP_LIMIT, r->line, "memory is short");
-  else if (csv_error(&r->parser) == CSV_EPARSE && at_end) fail(r, NEAP_VALIDATION, r->line, "a quoted field begins and never ends");
+  if (r->short_of_memory || csv_error(&r->parser) == CSV_ENOMEM)
+    fail(r, NEAP_LIMIT, r->line, "memory is short");
+  else if (csv_error(&r->parser) == CSV_EPARSE && at_end)
+    fail(r, NEAP_VALIDATION, r->line, "a quoted field begins and never ends");
   else if (csv_error(&r->parser) == CSV_EPARSE)
-    fail(r, NEAP_VALIDATION, r->line + inside, "a quote stands inside a field; the field must be quoted and the quote doubled");
-  else if (csv_get_buffer_size(&r->parser) > FIELD_MAX) fail(r, NEAP_LIMIT, r->line, "a field is longer than 64 MB");
+    fail(r, NEAP_VALIDATION, r->line + inside,
+         "a quote stands inside a field; the field must be quoted and the quote doubled");
+  else if (csv_get_buffer_size(&r->parser) > FIELD_MAX)
+    fail(r, NEAP_LIMIT, r->line, "a field is longer than 64 MB");
 }
 
 // The next piece of the source; 0 at its end.

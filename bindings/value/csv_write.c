@@ -93,7 +93,8 @@ static void check_keys(lua_State *L, int row, int columns) {
       lua_pop(L, 1);
     }
     if (!known)
-      neap__fail(L, NEAP_VALIDATION, "the row has \"%.60s\", which is no column of the header", luaL_tolstring(L, -2, NULL));
+      neap__fail(L, NEAP_VALIDATION, "the row has \"%.60s\", which is no column of the header",
+                 luaL_tolstring(L, -2, NULL));
   }
 }
 
@@ -118,11 +119,13 @@ static bool is_list(lua_State *L, int row) {
 static void push_sorted_keys(lua_State *L, int row) {
   lua_Integer n = 0;
   if (!lua_istable(L, row))
-    neap__fail(L, NEAP_USAGE, "rows must be tables, or objects with header = { names }, not a %s", luaL_typename(L, row));
+    neap__fail(L, NEAP_USAGE, "rows must be tables, or objects with header = { names }, not a %s",
+               luaL_typename(L, row));
   lua_newtable(L);
   int list = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, row); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) neap__fail(L, NEAP_USAGE, "a row is a list, or a table keyed by the names of columns");
+    if (lua_type(L, -2) != LUA_TSTRING)
+      neap__fail(L, NEAP_USAGE, "a row is a list, or a table keyed by the names of columns");
     lua_Integer i = ++n;
     for (; i > 1; i--) {  // insertion: headers are short
       lua_rawgeti(L, list, i - 1);
@@ -147,9 +150,12 @@ static void add_row(lua_State *L, struct encoder *w, int row, int columns) {
     add_list(L, w, columns, luaL_len(L, columns));
   }
   w->begun = true;
-  if (list) add_list(L, w, row, (lua_Integer)lua_rawlen(L, row));
-  else if (lua_isnil(L, columns)) neap__fail(L, NEAP_USAGE, "a keyed row follows rows that are lists");
-  else add_record(L, w, row, columns);
+  if (list)
+    add_list(L, w, row, (lua_Integer)lua_rawlen(L, row));
+  else if (lua_isnil(L, columns))
+    neap__fail(L, NEAP_USAGE, "a keyed row follows rows that are lists");
+  else
+    add_record(L, w, row, columns);
 }
 
 // neap.csv.encode(rows, options) -> string

@@ -114,9 +114,8 @@ static int date_datetime(lua_State *L) {
 static void push_metatable(lua_State *L) {
   static const luaL_Reg methods[] = {{"format", date_strftime}, {"datetime", date_datetime}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
-      {"__add", date_add}, {"__sub", date_sub}, {"__eq", date_eq},
-      {"__lt", date_lt},   {"__le", date_le},   {"__tostring", date_tostring},
-      {NULL, NULL},
+      {"__add", date_add}, {"__sub", date_sub},           {"__eq", date_eq}, {"__lt", date_lt},
+      {"__le", date_le},   {"__tostring", date_tostring}, {NULL, NULL},
   };
   neap__civil_metatable(L, TYPE, metamethods, methods, date_index);
 }

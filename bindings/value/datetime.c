@@ -60,17 +60,16 @@ static int datetime_new(lua_State *L) {
   if (neap__datetime_test(L, 1, &us)) return push_checked(L, us);
   if (neap__date_test(L, 1, &days)) return push_checked(L, days * US_DAY);
   switch (lua_type(L, 1)) {
-    case LUA_TNUMBER:
-      return push_checked(L, seconds(L, 1));
-    case LUA_TTABLE:
-      return push_checked(L, neap__civil_from_table(L, 1, FIELDS));
+    case LUA_TNUMBER: return push_checked(L, seconds(L, 1));
+    case LUA_TTABLE: return push_checked(L, neap__civil_from_table(L, 1, FIELDS));
     case LUA_TSTRING:
       text = lua_tolstring(L, 1, &n);
       wrong = neap__datetime_read(text, n, &us, fault);
       if (wrong) return neap__fail(L, NEAP_VALIDATION, "\"%.60s\" is no datetime: %s", text, wrong);
       return push_checked(L, us);
     default:
-      return neap__fail(L, NEAP_USAGE, "a datetime is made from text, seconds or a table, not a %s", luaL_typename(L, 1));
+      return neap__fail(L, NEAP_USAGE, "a datetime is made from text, seconds or a table, not a %s",
+                        luaL_typename(L, 1));
   }
 }
 
@@ -96,7 +95,8 @@ static int datetime_sub(lua_State *L) {
     return 1;
   }
   if (lua_type(L, 2) != LUA_TNUMBER)
-    return neap__fail(L, NEAP_USAGE, "from a datetime one can subtract seconds or a datetime, not a %s", luaL_typename(L, 2));
+    return neap__fail(L, NEAP_USAGE, "from a datetime one can subtract seconds or a datetime, not a %s",
+                      luaL_typename(L, 2));
   return push_checked(L, us - seconds(L, 2));
 }
 
@@ -146,8 +146,10 @@ static int datetime_date(lua_State *L) {
 // dt:timestamp() -> seconds since 1970-01-01 UTC; an integer when there is no fraction, else a float
 static int datetime_timestamp(lua_State *L) {
   int64_t us = check(L, 1);
-  if (us % US_SECOND == 0) lua_pushinteger(L, us / US_SECOND);
-  else lua_pushnumber(L, (lua_Number)((long double)us / US_SECOND));
+  if (us % US_SECOND == 0)
+    lua_pushinteger(L, us / US_SECOND);
+  else
+    lua_pushnumber(L, (lua_Number)((long double)us / US_SECOND));
   return 1;
 }
 
@@ -155,9 +157,8 @@ static void push_metatable(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"format", datetime_strftime}, {"date", datetime_date}, {"timestamp", datetime_timestamp}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
-      {"__add", datetime_add}, {"__sub", datetime_sub}, {"__eq", datetime_eq},
-      {"__lt", datetime_lt},   {"__le", datetime_le},   {"__tostring", datetime_tostring},
-      {NULL, NULL},
+      {"__add", datetime_add}, {"__sub", datetime_sub},           {"__eq", datetime_eq}, {"__lt", datetime_lt},
+      {"__le", datetime_le},   {"__tostring", datetime_tostring}, {NULL, NULL},
   };
   neap__civil_metatable(L, TYPE, metamethods, methods, datetime_index);
 }

@@ -17,14 +17,14 @@ struct spelled {
   bool negative;
   const char *whole, *fraction;  // digits
   size_t nwhole, nfraction;
-  int exponent;                  // INT_MAX-like values are cut to +-99999
+  int exponent;  // INT_MAX-like values are cut to +-99999
 };
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-static size_t digits(const char *p, const char *end) {
+static size_t count_digits(const char *p, const char *end) {
   const char *from = p;
   while (p < end && is_digit(*p)) p++;
   return (size_t)(p - from);
@@ -46,11 +46,11 @@ static bool spell(const char *p, size_t n, struct spelled *s) {
   s->negative = n > 0 && *p == '-';
   if (n > 0 && (*p == '-' || *p == '+')) p++;
   s->whole = p;
-  s->nwhole = digits(p, end);
+  s->nwhole = count_digits(p, end);
   s->fraction = p += s->nwhole;
   if (p < end && *p == '.') {
     s->fraction = ++p;
-    s->nfraction = digits(p, end);
+    s->nfraction = count_digits(p, end);
     if (s->nfraction == 0) return false;
     p += s->nfraction;
   }
@@ -60,39 +60,54 @@ static bool spell(const char *p, size_t n, struct spelled *s) {
 }
 
 static int too_long(const char *text, size_t n, struct neap__error *e) {
-  return neap__error_set(e, NEAP_VALIDATION, "the number %.*s%s is too long for a decimal: at most %d digits, exponents within %d",
+  return neap__error_set(e, NEAP_VALIDATION,
+                         "the number %.*s%s is too long for a decimal: at most %d digits, exponents within %d",
                          n > 40 ? 40 : (int)n, text, n > 40 ? "..." : "", DECIMAL_DIGITS, DECIMAL_EXPONENT);
 }
+
+// What canonical text is made of: `count` digits of the spelled ones from `first` on, then `zeros` zeros.
+struct coefficient {
+  size_t first;
+  int count, zeros, scale;
+};
 
 // The i-th digit of whole and fraction together.
 static char digit_at(const struct spelled *s, size_t i) {
   return i < s->nwhole ? s->whole[i] : s->fraction[i - s->nwhole];
 }
 
+// False if it would be too long.
+static bool measure(const struct spelled *s, struct coefficient *c) {
+  size_t total = s->nwhole + s->nfraction;
+  *c = (struct coefficient){.first = 0};
+  if (s->exponent > DECIMAL_EXPONENT || s->exponent < -DECIMAL_EXPONENT || s->nfraction > 2 * DECIMAL_EXPONENT)
+    return false;
+  while (c->first < total && digit_at(s, c->first) == '0') c->first++;
+  if (total - c->first > DECIMAL_DIGITS) return false;
+  c->count = (int)(total - c->first);
+  c->scale = (int)s->nfraction - s->exponent;
+  if (c->scale < 0) {
+    c->zeros = c->count ? -c->scale : 0;
+    c->scale = 0;
+  }
+  return c->count + c->zeros <= DECIMAL_DIGITS && c->scale <= DECIMAL_EXPONENT;
+}
+
 int neap__decimal_parse(const char *text, size_t n, char *out, size_t outsize, size_t *outn, struct neap__error *e) {
   struct spelled s;
+  struct coefficient c;
   if (!spell(text, n, &s))
-    return neap__error_set(e, NEAP_VALIDATION, "\"%.*s\" is no decimal; expected digits like \"-12.50\"", n > 40 ? 40 : (int)n,
-                           text);
-  if (s.exponent > DECIMAL_EXPONENT || s.exponent < -DECIMAL_EXPONENT || s.nfraction > 2 * DECIMAL_EXPONENT)
-    return too_long(text, n, e);
-  size_t total = s.nwhole + s.nfraction, zeros = 0;
-  while (zeros < total && digit_at(&s, zeros) == '0') zeros++;
-  int scale = (int)s.nfraction - s.exponent, count = 0, behind = 0;
-  if (total - zeros > 0 && total - zeros <= DECIMAL_DIGITS) count = (int)(total - zeros);
-  else if (total > zeros) return too_long(text, n, e);
-  if (scale < 0) {
-    behind = count ? -scale : 0;
-    scale = 0;
-  }
-  size_t need = (size_t)(s.negative + (count + behind > scale ? count + behind + (scale > 0) : scale + 2) + 1);
-  if (count + behind > DECIMAL_DIGITS || scale > DECIMAL_EXPONENT || need > outsize) return too_long(text, n, e);
+    return neap__error_set(e, NEAP_VALIDATION, "\"%.*s\" is no decimal; expected digits like \"-12.50\"",
+                           n > 40 ? 40 : (int)n, text);
+  if (!measure(&s, &c)) return too_long(text, n, e);
+  int digits = c.count + c.zeros, whole = digits - c.scale;  // whole: digits before the point, below 0: zeros behind it
+  if ((size_t)(digits > c.scale ? digits : c.scale) + 4 > outsize) return too_long(text, n, e);
   char *p = out;
-  if (s.negative && count) *p++ = '-';
-  if (count + behind <= scale) *p++ = '0';
-  for (int i = count + behind > scale ? 0 : count + behind - scale; i < count + behind; i++) {
-    if (i == count + behind - scale) *p++ = '.';
-    *p++ = i < 0 || i >= count ? '0' : digit_at(&s, zeros + (size_t)i);
+  if (s.negative && c.count) *p++ = '-';
+  if (whole <= 0) *p++ = '0';
+  for (int i = whole < 0 ? whole : 0; i < digits; i++) {
+    if (i == whole) *p++ = '.';
+    *p++ = (char)(i < 0 || i >= c.count ? '0' : digit_at(&s, c.first + (size_t)i));
   }
   *p = '\0';
   *outn = (size_t)(p - out);
@@ -113,8 +128,8 @@ int neap__decimal_compare(const char *a, size_t na, const char *b, size_t nb) {
   spell_short(&x);
   spell_short(&y);
   if (x.negative != y.negative) return x.negative ? -1 : 1;
-  int order = x.nwhole != y.nwhole ? (x.nwhole < y.nwhole ? -1 : 1)
-                                   : neap__text_compare(x.whole, x.nwhole, y.whole, y.nwhole);
+  int order =
+      x.nwhole != y.nwhole ? (x.nwhole < y.nwhole ? -1 : 1) : neap__text_compare(x.whole, x.nwhole, y.whole, y.nwhole);
   if (order == 0) order = neap__text_compare(x.fraction, x.nfraction, y.fraction, y.nfraction);
   return x.negative ? -order : order;
 }
@@ -182,9 +197,11 @@ static void check_number(lua_State *L, int idx, struct number *x) {
     return;
   }
   if (lua_type(L, idx) == LUA_TNUMBER)
-    neap__fail(L, NEAP_VALIDATION, "the float %f is not exact and does not mix with decimals; write neap.decimal \"%.14g\"",
+    neap__fail(L, NEAP_VALIDATION,
+               "the float %f is not exact and does not mix with decimals; write neap.decimal \"%.14g\"",
                lua_tonumber(L, idx), lua_tonumber(L, idx));
-  neap__fail(L, NEAP_VALIDATION, "a %s does not mix with decimals; expected a decimal or an integer", luaL_typename(L, idx));
+  neap__fail(L, NEAP_VALIDATION, "a %s does not mix with decimals; expected a decimal or an integer",
+             luaL_typename(L, idx));
 }
 
 static int check_scale(lua_State *L, int idx) {
@@ -366,16 +383,20 @@ static int decimal_scale(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"div", decimal_div},         {"round", decimal_round},       {"eq", decimal_eq},
-    {"compare", decimal_compare}, {"tonumber", decimal_tonumber}, {"tointeger", decimal_tointeger},
-    {"scale", decimal_scale},     {NULL, NULL},
+    {"div", decimal_div},
+    {"round", decimal_round},
+    {"eq", decimal_eq},
+    {"compare", decimal_compare},
+    {"tonumber", decimal_tonumber},
+    {"tointeger", decimal_tointeger},
+    {"scale", decimal_scale},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__add", decimal_add},      {"__sub", decimal_sub},  {"__mul", decimal_mul},
-    {"__div", decimal_quotient}, {"__idiv", decimal_idiv}, {"__mod", decimal_mod},
-    {"__unm", decimal_unm},      {"__eq", decimal_same},  {"__lt", decimal_lt},
-    {"__le", decimal_le},        {"__tostring", decimal_tostring}, {NULL, NULL},
+    {"__add", decimal_add},   {"__sub", decimal_sub}, {"__mul", decimal_mul},           {"__div", decimal_quotient},
+    {"__idiv", decimal_idiv}, {"__mod", decimal_mod}, {"__unm", decimal_unm},           {"__eq", decimal_same},
+    {"__lt", decimal_lt},     {"__le", decimal_le},   {"__tostring", decimal_tostring}, {NULL, NULL},
 };
 
 // Pushes the metatable. It is registered only when it is whole: each step may run out of memory.

@@ -55,7 +55,8 @@ static int count_digits(const struct number *x) {
 }
 
 static int too_long(struct neap__error *e) {
-  return neap__error_set(e, NEAP_VALIDATION, "the result has more digits than a decimal keeps (%d, of them %d after the point)",
+  return neap__error_set(e, NEAP_VALIDATION,
+                         "the result has more digits than a decimal keeps (%d, of them %d after the point)",
                          DECIMAL_DIGITS, DECIMAL_EXPONENT);
 }
 
@@ -64,7 +65,8 @@ static int finish(struct number *x, struct neap__error *e) {
   x->n = trim(x->limbs, x->n);
   if (x->n == 0) x->negative = false;
   if (x->scale > DECIMAL_EXPONENT) return too_long(e);
-  if (x->n && mpn_sizeinbase(x->limbs, x->n, 10) > DECIMAL_DIGITS && count_digits(x) > DECIMAL_DIGITS) return too_long(e);
+  if (x->n && mpn_sizeinbase(x->limbs, x->n, 10) > DECIMAL_DIGITS && count_digits(x) > DECIMAL_DIGITS)
+    return too_long(e);
   return 0;
 }
 
@@ -76,8 +78,10 @@ void neap__number_read(struct number *x, const char *text, size_t n) {
   x->scale = 0;
   x->negative = n > 0 && text[0] == '-';
   for (size_t i = x->negative; i < n; i++) {
-    if (text[i] == '.') x->scale = (int)(n - i - 1);
-    else if (count > 0 || text[i] != '0') digits[count++] = (unsigned char)(text[i] - '0');
+    if (text[i] == '.')
+      x->scale = (int)(n - i - 1);
+    else if (count > 0 || text[i] != '0')
+      digits[count++] = (unsigned char)(text[i] - '0');
   }
   x->n = count ? trim(x->limbs, mpn_set_str(x->limbs, digits, count, 10)) : 0;
 }
@@ -224,9 +228,12 @@ int neap__number_divide_to(struct number *out, const struct number *a, const str
                            struct neap__error *e) {
   if (check_divisor(b, e) != 0) return -1;
   int up = scale - a->scale + b->scale, digits = count_digits(a) + up - count_digits(b);
-  if (a->n == 0 || digits < -1) out->n = 0;  // surely below a half of the last digit
-  else if (digits > DECIMAL_DIGITS + 1) return too_long(e);
-  else divide_half_even(out, a, b, up);
+  if (a->n == 0 || digits < -1)
+    out->n = 0;  // surely below a half of the last digit
+  else if (digits > DECIMAL_DIGITS + 1)
+    return too_long(e);
+  else
+    divide_half_even(out, a, b, up);
   out->negative = a->negative != b->negative;
   out->scale = scale;
   return finish(out, e);

@@ -103,10 +103,10 @@ bool neap__text_contains_fold(const char *p, size_t n, const char *part, size_t 
 
 // ---- Regular expressions ----
 
-#define CACHE 32               // compiled patterns that are kept
-#define PATTERN_MAX 65536      // bytes of a pattern
-#define MATCH_STEPS 1000000    // a pattern that backtracks more than this is given up: some 50 ms
-#define MATCH_HEAP 16384       // KiB
+#define CACHE 32             // compiled patterns that are kept
+#define PATTERN_MAX 65536    // bytes of a pattern
+#define MATCH_STEPS 1000000  // a pattern that backtracks more than this is given up: some 50 ms
+#define MATCH_HEAP 16384     // KiB
 
 struct pattern {
   char *text;

@@ -102,10 +102,14 @@ static int uuid_new(lua_State *L) {
     neap__arg_table(L, 1, "options");
     if (lua_getfield(L, 1, "version") != LUA_TNIL) version = neap__arg_integer(L, -1, "version", 1, 7);
   }
-  if (version == 1) neap__uuid_v1(text);
-  else if (version == 4) neap__uuid_v4(text);
-  else if (version == 7) neap__uuid_v7(text);
-  else return neap__fail(L, NEAP_USAGE, "version must be 1, 4 or 7, not " LUA_INTEGER_FMT, version);
+  if (version == 1)
+    neap__uuid_v1(text);
+  else if (version == 4)
+    neap__uuid_v4(text);
+  else if (version == 7)
+    neap__uuid_v7(text);
+  else
+    return neap__fail(L, NEAP_USAGE, "version must be 1, 4 or 7, not " LUA_INTEGER_FMT, version);
   lua_pushlstring(L, text, 36);
   return 1;
 }

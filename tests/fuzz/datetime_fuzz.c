@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   if (neap__date_parse((const char *)data, size, &value)) {
     check(value >= DATE_MIN && value <= DATE_MAX, "a date out of range");
-    check(neap__date_format(value, text) == size && memcmp(text, data, size) == 0, "a date that changes when it is written");
+    check(neap__date_format(value, text) == size && memcmp(text, data, size) == 0,
+          "a date that changes when it is written");
   }
   return 0;
 }
