@@ -421,9 +421,11 @@ static int schema_describe(lua_State *L) {
   for (int i = 0; i < shape->nfields; i++) {
     const struct shape *through = shape->fields[i].through;
     if (shape->fields[i].type.kind != TYPE_MANY_TO_MANY || !through) continue;
-    if (prepare(L, 1, through, &e) != 0) return neap__raise(L, &e);
+    neap__class_of(L, 1, through->model);
+    if (prepare(L, 3, through, &e) != 0) return neap__raise(L, &e);
     push_description(L, class, through);
     lua_rawseti(L, 2, ++n);
+    lua_settop(L, 2);
   }
   return 1;
 }
