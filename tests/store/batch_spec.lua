@@ -1,0 +1,136 @@
+-- Lists and batches: each object for itself.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+contract.each("lists", function(c)
+  local User
+
+  before_each(function()
+    User = c.store:model("User", { id = t.integer { primary = true, auto = true }, name = t.string { required = true },
+      email = t.string { unique = true } }, { table = "users" })
+    c.store:bind()
+  end)
+
+  local function people(...)
+    local list = {}
+    for i, name in ipairs { ... } do list[i] = User { name = name, email = name .. "@example.org" } end
+    return list
+  end
+
+  it("are saved in order, and each object gets its key", function()
+    local list = c.store:save(people("a", "b", "c"))
+    assert.same({ 1, 2, 3 }, { list[1].id, list[2].id, list[3].id })
+    assert.same({ "a", "b", "c" }, c:client "SELECT name FROM users ORDER BY id")
+  end)
+
+  it("send the changes of loaded objects", function()
+    local list = c.store:save(people("a", "b"))
+    list[1].name = "A"
+    list[2].email = "other@example.org"
+    c.store:save(list)
+    assert.same({ "A|a@example.org", "b|other@example.org" }, c:client "SELECT name, email FROM users ORDER BY id")
+  end)
+
+  it("may mix new and changed objects of several models", function()
+    local Tag = c.store:model("Tag", { id = t.integer { primary = true, auto = true }, label = t.string() }, { table = "tags" })
+    c.store:bind()
+    local ada = people "ada"[1]:save()
+    ada.name = "Ada"
+    local tag = Tag { label = "x" }
+    c.store:save { ada, tag, people "bob"[1] }
+    assert.same({ "Ada", "bob" }, c:client "SELECT name FROM users ORDER BY id")
+    assert.is_false(tag:is_new())
+  end)
+
+  it("with failures keep the rest and tell which failed, where in the list, and why", function()
+    local list = people("a", "b", "a", "c")
+    list[5] = User { email = "nameless@example.org" }
+    local ok, e = pcall(c.store.save, c.store, list)
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "batch"))
+    assert.same({ 3, 5 }, { e.errors[1].index, e.errors[2].index })
+    assert.equal(list[3], e.errors[1].object)
+    assert.is_true(neap.is(e.errors[1].error, "conflict"))
+    assert.is_true(neap.is(e.errors[2].error, "validation"))
+    assert.same({ "a", "b", "c" }, c:client "SELECT name FROM users ORDER BY id")
+    assert.is_true(list[3]:is_new())
+    assert.is_false(list[4]:is_new())
+  end)
+
+  it("inside a transaction fail as a whole", function()
+    local list = people("a", "b", "a")
+    c.store:transaction(function()
+      local ok, e = pcall(c.store.save, c.store, list)
+      assert.is_false(ok)
+      assert.is_true(neap.is(e, "batch"))
+    end)
+    assert.same({}, c:client "SELECT * FROM users")
+    assert.is_true(list[1]:is_new())
+  end)
+
+  it("are deleted together", function()
+    local list = c.store:save(people("a", "b", "c"))
+    c.store:delete { list[1], list[3] }
+    assert.same({ "b" }, c:client "SELECT name FROM users")
+  end)
+
+  it("are loaded together; those that are gone are told", function()
+    local list = c.store:save(people("a", "b"))
+    c:client "UPDATE users SET name = 'A' WHERE id = 1; DELETE FROM users WHERE id = 2"
+    local ok, e = pcall(c.store.load, c.store, list)
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "not_found"))
+    assert.equal(2, e.errors[1].index)
+    assert.equal("A", list[1].name)
+  end)
+
+  it("of none do nothing", function()
+    c.store:save {}
+    c.store:delete {}
+    c.store:load {}
+  end)
+
+  it("that hold something else raise usage and write nothing", function()
+    local list = people("a")
+    list[2] = "b"
+    local ok, e = pcall(c.store.save, c.store, list)
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "usage"))
+    assert.same({}, c:client "SELECT * FROM users")
+  end)
+end)
+
+contract.each("batches", function(c)
+  local User
+
+  before_each(function()
+    User = c.store:model("User", { id = t.integer { primary = true, auto = true }, name = t.string { unique = true } })
+    c.store:bind()
+  end)
+
+  it("run what was collected, in order", function()
+    local gone = User { name = "gone" }:save()
+    local b = c.store:batch()
+    b:save(User { name = "gone too" })
+    b:delete(gone)
+    b:save(User { name = "gone" })
+    b:run()
+    assert.same({ "gone too", "gone" }, c:client "SELECT name FROM User ORDER BY id")
+  end)
+
+  it("keep those that succeed and number the failures as they were added", function()
+    local b = c.store:batch()
+    local first, second = User { name = "a" }, User { name = "a" }
+    b:save(first)
+    b:save(second)
+    b:save(User { name = "b" })
+    local ok, e = pcall(b.run, b)
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "batch"))
+    assert.equal(1, #e.errors)
+    assert.equal(2, e.errors[1].index)
+    assert.equal(second, e.errors[1].object)
+    assert.same({ "a", "b" }, c:client "SELECT name FROM User ORDER BY id")
+  end)
+end)

@@ -1,0 +1,322 @@
+-- Saving: what is written, what is checked, and what the object holds afterwards.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+local function fails(kind, f, ...)
+  local ok, e = pcall(f, ...)
+  assert.is_false(ok, "an error was expected")
+  assert.is_true(neap.is(e, kind), tostring(e))
+  return e
+end
+
+contract.each("saving", function(c)
+  local User, Post
+
+  before_each(function()
+    User = c.store:model("User", { id = t.integer { primary = true, auto = true }, name = t.string { required = true },
+      email = t.string { unique = true } })
+    Post = c.store:model("Post", {
+      id = t.integer { primary = true, auto = true }, author = t.pointer "User", title = t.string { required = true },
+      views = t.integer { default = 0 }, tags = t.list(t.string()), data = t.json(), price = t.decimal(),
+      at = t.datetime(), ok = t.boolean(), version = t.integer { version = true }, changed_at = t.datetime { auto_now = true },
+    }, { table = "posts" })
+    c.store:bind()
+  end)
+
+  describe("a new object", function()
+    it("gets the key that the store chooses", function()
+      local p = Post { title = "Tides" }
+      assert.is_true(p:is_new())
+      assert.equal(p, p:save())
+      assert.is_false(p:is_new())
+      assert.same({ p.id .. "|Tides|0" }, c:client "SELECT id, title, views FROM posts")
+    end)
+
+    it("keeps the key that it was given", function()
+      Post { id = 77, title = "Tides" }:save()
+      assert.equal("Tides", Post:get(77).title)
+    end)
+
+    it("writes every type so that it is the same when read", function()
+      local at = neap.datetime "2015-07-20T09:05:57.463255Z"
+      local p = Post { title = "T", tags = { "a", "b" }, data = { x = { 1, 2 } }, price = neap.decimal "1.10", at = at, ok = true }
+      p:save()
+      local q = Post:get(p.id)
+      assert.same({ "a", "b" }, { q.tags[1], q.tags[2] })
+      assert.equal(2, q.data.x[2])
+      assert.equal("1.10", tostring(q.price))
+      assert.equal(at, q.at)
+      assert.is_true(q.ok)
+    end)
+
+    it("whose key exists raises conflict and names the field", function()
+      Post { id = 1, title = "a" }:save()
+      local e = fails("conflict", function() Post { id = 1, title = "b" }:save() end)
+      assert.truthy(e.errors.id)
+      assert.same({ "a" }, c:client "SELECT title FROM posts")
+    end)
+
+    it("whose unique value is taken raises conflict and names the field", function()
+      User { name = "Ada", email = "ada@example.org" }:save()
+      local e = fails("conflict", function() User { name = "Eve", email = "ada@example.org" }:save() end)
+      assert.same({ email = "is taken by another row" }, e.errors)
+    end)
+
+    it("that lacks required values is not sent; all of them are named", function()
+      local e = fails("validation", function() Post {}:save() end)
+      assert.same({ title = "must have a value" }, e.errors)
+      assert.same({}, c:client "SELECT * FROM posts")
+    end)
+
+    it("that points nowhere raises conflict", function()
+      local p = Post { title = "a" }
+      p.author_id = 99
+      fails("conflict", p.save, p)
+    end)
+
+    it("saves the new object that it points to first", function()
+      local ada = User { name = "Ada" }
+      local p = Post { title = "a", author = ada }
+      p:save()
+      assert.is_false(ada:is_new())
+      assert.same({ tostring(ada.id) }, c:client "SELECT author_id FROM posts")
+    end)
+  end)
+
+  describe("a loaded object", function()
+    local p
+
+    before_each(function()
+      Post { id = 1, title = "Tides", views = 3 }:save()
+      p = Post:get(1)
+    end)
+
+    it("sends what has changed and nothing else", function()
+      c:client "UPDATE posts SET views = 50 WHERE id = 1"
+      p.title = "Waves"
+      p:save()
+      assert.same({ "Waves|50" }, c:client "SELECT title, views FROM posts")
+    end)
+
+    it("that has not changed sends nothing", function()
+      local before = p.changed_at
+      p:save()
+      assert.equal(before, p.changed_at)
+      assert.same({ "1" }, c:client "SELECT version FROM posts")
+    end)
+
+    it("has no changes left afterwards", function()
+      p.title = "Waves"
+      p:save()
+      assert.same({}, p:changes())
+    end)
+
+    it("loses a field that is set to nil", function()
+      p.views = nil
+      p:save()
+      assert.same({ "1" }, c:client "SELECT views IS NULL FROM posts")
+    end)
+
+    it("writes a list that was changed in place", function()
+      p.tags = { "a" }
+      p:save()
+      p = Post:get(1)
+      p.tags[2] = "b"
+      p:save()
+      assert.same({ '["a","b"]' }, c:client "SELECT tags FROM posts")
+    end)
+
+    it("that is gone raises not_found and is not made again", function()
+      c:client "DELETE FROM posts"
+      p.title = "Waves"
+      local e = fails("not_found", p.save, p)
+      assert.truthy(tostring(e):find("Post", 1, true))
+      assert.same({}, c:client "SELECT * FROM posts")
+    end)
+
+    it("counts its version up, and raises condition when somebody else did", function()
+      local other = Post:get(1)
+      p.title = "Waves"
+      p:save()
+      assert.equal(2, p.version)
+      other.title = "Foam"
+      fails("condition", other.save, other)
+      assert.same({ "Waves|2" }, c:client "SELECT title, version FROM posts")
+      other:reload()
+      other.title = "Foam"
+      other:save()
+      assert.equal(3, other.version)
+    end)
+
+    it("is saved only if a condition holds", function()
+      p.title = "Waves"
+      fails("condition", p.save, p, { condition = { views = 9 } })
+      assert.same({ "Tides" }, c:client "SELECT title FROM posts")
+      p:save { condition = Post.views:eq(3) }
+      assert.same({ "Waves" }, c:client "SELECT title FROM posts")
+    end)
+
+    it("checks the condition even where nothing has changed", function()
+      fails("condition", p.save, p, { condition = { views = 9 } })
+      p:save { condition = { views = 3 } }
+    end)
+
+    it("saved atomically must be as it was loaded", function()
+      c:client "UPDATE posts SET views = 50 WHERE id = 1"
+      p.title = "Waves"
+      fails("condition", p.save, p, { atomic = true })
+      p:reload()
+      p.title = "Waves"
+      p:save { atomic = true }
+      assert.same({ "Waves|50" }, c:client "SELECT title, views FROM posts")
+    end)
+
+    it("gives what the store has with returning = new, and what it had with old", function()
+      p.title = "Waves"
+      local old = p:save { returning = "old" }
+      assert.equal("Tides", old.title)
+      c:client "UPDATE posts SET views = 50 WHERE id = 1"
+      p.title = "Foam"
+      p:save { returning = "new" }
+      assert.equal(50, p.views)
+    end)
+
+    it("is written whole with force", function()
+      c:client "UPDATE posts SET title = 'Other', views = 50 WHERE id = 1"
+      p:save { force = true }
+      assert.same({ "Tides|3" }, c:client "SELECT title, views FROM posts")
+    end)
+  end)
+
+  describe("deleting", function()
+    it("tells whether it was there", function()
+      local p = Post { title = "a" }:save()
+      assert.is_true(p:delete())
+      assert.same({}, c:client "SELECT * FROM posts")
+      local gone = Post { title = "b" }:save()
+      c:client "DELETE FROM posts"
+      assert.is_false(gone:delete())
+    end)
+
+    it("with a condition raises condition when it is not met and not_found when it is gone", function()
+      local p = Post { title = "a" }:save()
+      fails("condition", p.delete, p, { condition = { views = 5 } })
+      c:client "DELETE FROM posts"
+      fails("not_found", p.delete, p, { condition = { views = 0 } })
+    end)
+
+    it("does nothing to an object that is not saved", function()
+      assert.is_false(Post { title = "a" }:delete())
+    end)
+  end)
+
+  describe("changes that the store makes", function()
+    local p, twin
+
+    before_each(function()
+      p = Post { title = "a", views = 1, tags = { "x" }, data = { hits = 1, list = { 1 } }, price = neap.decimal "1.10" }:save()
+      twin = Post:get(p.id)
+    end)
+
+    it("increment adds to what is there, and the object holds the result", function()
+      twin:increment("views", 5)
+      p:increment "views"
+      assert.equal(7, p.views)
+      assert.same({}, p:changes())
+    end)
+
+    it("increment is exact for decimals", function()
+      p:increment("price", neap.decimal "0.25")
+      assert.equal("1.35", tostring(p.price))
+    end)
+
+    it("increment reaches inside a field", function()
+      p:increment "data.hits"
+      assert.equal(2, p.data.hits)
+      p:increment("data.fresh", 3)
+      assert.equal(3, p.data.fresh)
+    end)
+
+    it("append, add_unique and pull change lists", function()
+      p:append("tags", "y")
+      p:append("tags", "x")
+      p:add_unique("tags", "y")
+      p:add_unique("tags", "z")
+      assert.same({ '["x","y","x","z"]' }, c:client "SELECT tags FROM posts")
+      p:pull("tags", "x")
+      assert.equal("y", p.tags[1])
+      assert.same({ '["y","z"]' }, c:client "SELECT tags FROM posts")
+    end)
+
+    it("append starts the list that is not there", function()
+      local q = Post { title = "b" }:save()
+      q:append("tags", "first")
+      assert.same({ '["first"]' }, c:client("SELECT tags FROM posts WHERE id = " .. q.id))
+    end)
+
+    it("set and unset change a place inside a field", function()
+      p:set("data.a", "text")
+      p:set("data.list.0", 9)
+      p:unset "data.hits"
+      assert.same({ '{"list":[9],"a":"text"}' }, c:client("SELECT data FROM posts WHERE id = " .. p.id))
+      assert.is_nil(p.data.hits)
+    end)
+
+    it("are local to an object that is not saved", function()
+      local q = Post { title = "b", views = 1 }
+      q:increment("views", 2):append("tags", "x")
+      assert.equal(3, q.views)
+      assert.equal("x", q.tags[1])
+    end)
+
+    it("refuse fields of other types", function()
+      fails("usage", p.increment, p, "title")
+      fails("usage", p.append, p, "views", 1)
+      fails("usage", p.increment, p, "id")
+    end)
+
+    it("raise not_found when the row is gone", function()
+      c:client "DELETE FROM posts"
+      fails("not_found", p.increment, p, "views")
+    end)
+  end)
+
+  describe("reload", function()
+    it("reads the row again and drops what was not saved", function()
+      local p = Post { title = "a" }:save()
+      c:client "UPDATE posts SET title = 'b'"
+      p.views = 9
+      p:reload()
+      assert.equal("b", p.title)
+      assert.equal(0, p.views)
+      assert.same({}, p:changes())
+    end)
+
+    it("raises not_found when it is gone", function()
+      local p = Post { title = "a" }:save()
+      c:client "DELETE FROM posts"
+      fails("not_found", p.reload, p)
+    end)
+  end)
+
+  describe("upsert", function()
+    it("makes a new row or writes into the one with the same unique fields", function()
+      local ada, created = User:upsert({ name = "Ada", email = "ada@example.org" }, { "email" })
+      assert.is_true(created)
+      local same, again = User:upsert({ name = "Ada Lovelace", email = "ada@example.org" }, { "email" })
+      assert.is_false(again)
+      assert.equal(ada.id, same.id)
+      assert.same({ "Ada Lovelace" }, c:client "SELECT name FROM User")
+    end)
+
+    it("names the nearest field for one that does not exist", function()
+      local e = fails("usage", function() User:upsert({ name = "Ada" }, { "emial" }) end)
+      assert.truthy(tostring(e):find("email", 1, true))
+    end)
+  end)
+
+  it("create makes and saves", function()
+    assert.is_false(Post:create { title = "a" }:is_new())
+  end)
+end)

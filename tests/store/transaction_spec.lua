@@ -1,0 +1,227 @@
+-- Transactions: all or nothing, for rows and for objects.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+contract.each("transactions", function(c)
+  local Account
+
+  before_each(function()
+    Account = c.store:model("Account", { id = t.integer { primary = true, auto = true }, owner = t.string(),
+      balance = t.integer { default = 0 } }, { table = "accounts" })
+    c.store:bind()
+  end)
+
+  local function rows()
+    return c:client "SELECT owner, balance FROM accounts ORDER BY id"
+  end
+
+  it("commit when the function returns, and give what it gave", function()
+    local a, b = c.store:transaction(function()
+      Account { owner = "ada", balance = 5 }:save()
+      return 1, "two"
+    end)
+    assert.same({ 1, "two" }, { a, b })
+    assert.same({ "ada|5" }, rows())
+  end)
+
+  it("roll back when it raises, and raise the same error", function()
+    local mark = {}
+    local ok, e = pcall(c.store.transaction, c.store, function()
+      Account { owner = "ada" }:save()
+      error(mark)
+    end)
+    assert.is_false(ok)
+    assert.equal(mark, e)
+    assert.same({}, rows())
+  end)
+
+  it("put objects back: new, changed, without id", function()
+    local old = Account { owner = "bob", balance = 1 }:save()
+    old.balance = 7
+    local new = Account { owner = "ada" }
+    pcall(c.store.transaction, c.store, function()
+      new:save()
+      old:save()
+      assert.is_false(new:is_new())
+      error "no"
+    end)
+    assert.is_true(new:is_new())
+    assert.is_nil(new.id)
+    assert.same({ 1, 7 }, old:changes().balance)
+    new:save()
+    old:save()
+    assert.same({ "bob|7", "ada|0" }, rows())
+  end)
+
+  it("put deleted objects back", function()
+    local a = Account { owner = "ada" }:save()
+    pcall(c.store.transaction, c.store, function()
+      a:delete()
+      error "no"
+    end)
+    a.balance = 3
+    a:save()
+    assert.same({ "ada|3" }, rows())
+  end)
+
+  it("are not seen by others before they commit", function()
+    c.store:transaction(function()
+      Account { owner = "ada" }:save()
+      assert.same({}, rows())
+      assert.equal(1, Account:count())
+    end)
+    assert.same({ "ada|0" }, rows())
+  end)
+
+  describe("nested", function()
+    it("roll back to where they began", function()
+      local inner
+      c.store:transaction(function(tx)
+        Account { owner = "ada" }:save()
+        inner = Account { owner = "bob" }
+        pcall(tx.transaction, tx, function()
+          inner:save()
+          error "no"
+        end)
+        assert.is_true(inner:is_new())
+        Account { owner = "eve" }:save()
+      end)
+      assert.same({ "ada|0", "eve|0" }, rows())
+    end)
+
+    it("that commit are undone with the outer one, objects too", function()
+      local inner = Account { owner = "bob" }
+      pcall(c.store.transaction, c.store, function()
+        c.store:transaction(function() inner:save() end)
+        error "no"
+      end)
+      assert.same({}, rows())
+      assert.is_true(inner:is_new())
+    end)
+  end)
+
+  it("reach the tasks that are started inside", function()
+    pcall(c.store.transaction, c.store, function()
+      neap.all {
+        function() Account { owner = "ada" }:save() end,
+        function() neap.sleep(0) Account { owner = "bob" }:save() end,
+      }
+      assert.equal(2, Account:count())
+      error "no"
+    end)
+    assert.same({}, rows())
+  end)
+
+  it("keep other tasks outside: they read what is committed and write when their turn comes", function()
+    local order = {}
+    local other = neap.spawn(function()
+      neap.sleep(0)
+      order[#order + 1] = "sees " .. Account:count()
+      Account { owner = "bob" }:save()
+      order[#order + 1] = "wrote"
+    end)
+    c.store:transaction(function()
+      Account { owner = "ada" }:save()
+      for _ = 1, 20 do neap.sleep(0) end
+      order[#order + 1] = "commits"
+    end)
+    other:await()
+    assert.equal("wrote", order[#order])
+    assert.same({ "ada|0", "bob|0" }, rows())
+  end)
+
+  it("end with the task that is cancelled inside", function()
+    local began
+    local task = neap.spawn(function()
+      c.store:transaction(function()
+        Account { owner = "ada" }:save()
+        began = true
+        neap.sleep(60)
+      end)
+    end)
+    while not began do neap.sleep(0) end
+    task:cancel()
+    pcall(task.await, task)
+    Account { owner = "bob" }:save()
+    assert.same({ "bob|0" }, rows())
+  end)
+
+  it("are over when they are over: the view raises", function()
+    local kept
+    c.store:transaction(function(tx) kept = tx end)
+    local ok, e = pcall(kept.save, kept, Account { owner = "ada" })
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "usage"))
+  end)
+
+  it("begin anew after a conflict that is worth it, as often as they may", function()
+    local tries = 0
+    c.store:transaction(function()
+      tries = tries + 1
+      Account { owner = "ada" }:save()
+      if tries < 3 then error(neap.error { kind = "conflict", message = "again", retryable = true }) end
+    end, { retries = 5 })
+    assert.equal(3, tries)
+    assert.same({ "ada|0" }, rows())
+  end)
+
+  it("stream while they write", function()
+    for i = 1, 50 do Account { owner = "n" .. i }:save() end
+    c.store:transaction(function()
+      local n = 0
+      for a in Account:each() do
+        a.balance = a.balance + 1
+        a:save()
+        n = n + 1
+      end
+      assert.equal(50, n)
+    end)
+    assert.equal(50, Account:sum "balance")
+  end)
+end)
+
+contract.each("views", function(c)
+  local Note
+
+  before_each(function()
+    Note = c.store:model("Note", { id = t.integer { primary = true, auto = true }, owner = t.string(), text = t.string() })
+    c.store:bind()
+    Note { owner = "ada", text = "a" }:save()
+    Note { owner = "bob", text = "b" }:save()
+  end)
+
+  it("carry a scope into reads and writes", function()
+    local mine = c.store:with { scope = { Note = { owner = "ada" } } }
+    local MyNote = mine:model "Note"
+    assert.equal(1, MyNote:count())
+    assert.is_nil(MyNote:find(2))
+    local ok, e = pcall(function()
+      local theirs = Note:get(2)
+      mine:with({}, function()
+        local seen = MyNote:all()[1]
+        seen.text = "mine"
+        seen:save()
+      end)
+      return theirs
+    end)
+    assert.is_true(ok, tostring(e))
+    assert.same({ "mine", "b" }, c:client "SELECT text FROM Note ORDER BY id")
+  end)
+
+  it("count for all that a function does", function()
+    c.store:with({ scope = { Note = { owner = "bob" } } }, function()
+      assert.equal(1, Note:count())
+    end)
+    assert.equal(2, Note:count())
+  end)
+
+  it("make saves atomic", function()
+    local note = c.store:with({ atomic = true }):model "Note":get(1)
+    c:client "UPDATE Note SET owner = 'eve' WHERE id = 1"
+    note.text = "x"
+    local ok, e = pcall(note.save, note)
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "condition"))
+  end)
+end)
