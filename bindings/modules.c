@@ -5,6 +5,7 @@
 const luaL_Reg neap__modules[] = {
     {"neap.bytes", luaopen_neap_bytes},
     {"neap.class", luaopen_neap_class},
+    {"neap.condition", luaopen_neap_condition},
     {"neap.csv", luaopen_neap_csv},
     {"neap.date", luaopen_neap_date},
     {"neap.datetime", luaopen_neap_datetime},

@@ -6,6 +6,7 @@
 
 int luaopen_neap_bytes(lua_State *L);
 int luaopen_neap_class(lua_State *L);
+int luaopen_neap_condition(lua_State *L);
 int luaopen_neap_csv(lua_State *L);
 int luaopen_neap_date(lua_State *L);
 int luaopen_neap_datetime(lua_State *L);

@@ -65,11 +65,7 @@ static struct cell *take_cells(struct condition *c, struct cell *to, char **text
 static struct node *push_node(lua_State *L, int class_idx, size_t size, int nchildren) {
   struct node *node = lua_newuserdatauv(L, size, nchildren + 1);
   memset(node, 0, sizeof *node);
-  if (luaL_getmetatable(L, type_name) == LUA_TNIL) {
-    lua_pop(L, 1);
-    neap__condition_open(L);
-    luaL_getmetatable(L, type_name);
-  }
+  neap__condition_metatable(L, type_name);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, class_idx);
   lua_setiuservalue(L, -2, 1);
@@ -187,8 +183,7 @@ bool neap__condition_is_true(const struct condition *c) {
   return c->op == COND_AND && c->nchildren == 0;
 }
 
-// Pushes the class that the condition at idx keeps.
-static int push_class(lua_State *L, int idx) {
+int neap__condition_class(lua_State *L, int idx) {
   lua_getiuservalue(L, idx, 1);
   return lua_gettop(L);
 }
@@ -200,7 +195,7 @@ static const struct condition *combine(lua_State *L, enum condition_op op, int a
     lua_pushvalue(L, lua_isnil(L, a) ? b : a);
     return lua_isnil(L, -1) ? NULL : node_at(L, -1);
   }
-  int class_idx = push_class(L, a);
+  int class_idx = neap__condition_class(L, a);
   lua_pushvalue(L, a);
   lua_pushvalue(L, b);
   const struct condition *c = neap__condition_branch(L, class_idx, op, 2);
@@ -224,7 +219,7 @@ const struct condition *neap__condition_not(lua_State *L, int a) {
     lua_getiuservalue(L, a, 2);
     return node_at(L, -1);
   }
-  int class_idx = push_class(L, a);
+  int class_idx = neap__condition_class(L, a);
   lua_pushvalue(L, a);
   push_branch(L, class_idx, COND_NOT, class_idx + 1, 1, 1);
   lua_replace(L, class_idx);
@@ -287,65 +282,4 @@ void neap__condition_print(lua_State *L, const struct condition *c) {
   luaL_buffinit(L, &b);
   print(&b, c);
   luaL_pushresult(&b);
-}
-
-// ---- Metamethods: c & d, c | d, ~c. The other side may be a table that the class of this one reads. ----
-
-static void operand_as_condition(lua_State *L, int idx, int class_idx) {
-  const struct condition *c = neap__condition_test(L, idx);
-  if (!c && !lua_istable(L, idx))
-    neap__fail(L, NEAP_USAGE, "a condition is combined with a condition or a table of conditions, not with a %s",
-               luaL_typename(L, idx));
-  if (c) return;
-  lua_pushvalue(L, idx);
-  neap__condition_parse(L, class_idx, lua_gettop(L));
-  lua_replace(L, idx);
-  lua_settop(L, class_idx);
-}
-
-static int binary(lua_State *L, enum condition_op op) {
-  int known = neap__condition_test(L, 1) ? 1 : 2;
-  lua_settop(L, 2);
-  int class_idx = push_class(L, known);
-  operand_as_condition(L, 3 - known, class_idx);
-  const struct condition *a = node_at(L, 1), *b = node_at(L, 2);
-  if (a->shape && b->shape && a->shape != b->shape)
-    return neap__fail(L, NEAP_USAGE, "a condition on %s cannot be combined with one on %s: use the relation between them",
-                      a->shape->model, b->shape->model);
-  combine(L, op, 1, 2);
-  return 1;
-}
-
-static int condition_band(lua_State *L) {
-  return binary(L, COND_AND);
-}
-
-static int condition_bor(lua_State *L) {
-  return binary(L, COND_OR);
-}
-
-static int condition_bnot(lua_State *L) {
-  neap__condition_not(L, 1);
-  return 1;
-}
-
-static int condition_tostring(lua_State *L) {
-  neap__condition_print(L, luaL_checkudata(L, 1, type_name));
-  return 1;
-}
-
-static const luaL_Reg metamethods[] = {
-    {"__band", condition_band},
-    {"__bor", condition_bor},
-    {"__bnot", condition_bnot},
-    {"__tostring", condition_tostring},
-    {NULL, NULL},
-};
-
-void neap__condition_open(lua_State *L) {
-  luaL_newmetatable(L, type_name);
-  luaL_setfuncs(L, metamethods, 0);
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
 }

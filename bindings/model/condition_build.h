@@ -20,7 +20,13 @@ const struct condition *neap__condition_branch(lua_State *L, int class_idx, enum
 const struct condition *neap__condition_some(lua_State *L, int class_idx, const struct shape *shape,
                                              const struct field *field);
 
-void neap__condition_open(lua_State *L);  // makes the metatable of conditions; pushes nothing
+// Pushes the class that the condition at idx keeps. Returns its stack index.
+int neap__condition_class(lua_State *L, int idx);
+
+// ---- condition_library.c ----
+
+// Pushes the metatable of conditions, made and registered under `type_name` when first asked for.
+void neap__condition_metatable(lua_State *L, const char *type_name);
 
 // ---- operator.c: which operators there are, and what they can be asked of ----
 

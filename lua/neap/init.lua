@@ -4,6 +4,7 @@ local host = require "neap.host"
 local neap = {}
 for _, name in ipairs { "spawn", "all", "race", "timeout", "sleep", "try", "is", "install" } do neap[name] = host[name] end
 for name, value in pairs(require "neap.marks") do neap[name] = value end
+for name, value in pairs(require "neap.condition") do neap[name] = value end
 
 --- Calls f(element, index) for each element of a list, at most n side by side, and gives the first results in order.
 --- The first error cancels the others and is raised when all have ended.
