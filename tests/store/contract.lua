@@ -9,6 +9,7 @@
 --       assert.same({ "1" }, c:client "SELECT id FROM Post")
 --     end)
 --   end)
+local busted = require "busted"
 local neap = require "neap"
 
 local contract = { stores = {} }
@@ -53,12 +54,12 @@ function contract.each(name, body)
   table.sort(names)
   for _, store in ipairs(names) do
     local c = setmetatable({ name = store }, { __index = contract.stores[store] })
-    describe(name .. " on " .. store, function()
-      before_each(function()
+    busted.describe(name .. " on " .. store, function()
+      busted.before_each(function()
         c.url = c:fresh()
         c.store = neap.open(c.url)
       end)
-      after_each(function()
+      busted.after_each(function()
         c.store:close()
         c:drop()
       end)
