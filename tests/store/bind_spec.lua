@@ -1,0 +1,254 @@
+-- store:bind makes what is declared and missing, and compares the rest.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+local function mismatch_of(store)
+  local ok, e = pcall(store.bind, store)
+  assert.is_false(ok)
+  assert.is_true(neap.is(e, "mismatch"), tostring(e))
+  return e
+end
+
+--- The differences as sorted lines.
+local function lines(e)
+  local list = {}
+  for i, d in ipairs(e.errors) do list[i] = ("%s | %s | %s | %s"):format(d.model, d.what, d.expected, d.actual) end
+  table.sort(list)
+  return list
+end
+
+local function id()
+  return t.integer { primary = true, auto = true }
+end
+
+local function declare_blog(store)
+  store:model("User", { id = id(), name = t.string { required = true } })
+  store:model("Post", {
+    id = id(),
+    author = t.pointer("User", { index = true, on_delete = "cascade" }),
+    title = t.string { required = true },
+    views = t.integer { default = 0 },
+    slug = t.string { unique = true },
+    by_author_title = t.index { "author", "-title" },
+  }, { table = "posts" })
+end
+
+contract.each("bind", function(c)
+  describe("on an empty database", function()
+    it("creates tables with their columns in declared order", function()
+      declare_blog(c.store)
+      c.store:bind()
+      assert.same({ "id", "author_id", "title", "views", "slug" }, c:client "SELECT name FROM pragma_table_info('posts')")
+    end)
+
+    it("gives every type a column that other programs read", function()
+      c.store:model("Everything", {
+        id = t.uuid { primary = true, auto = true }, s = t.string(), i = t.integer(), n = t.number(), d = t.decimal(),
+        b = t.boolean(), at = t.datetime(), day = t.date(), blob = t.bytes(), j = t.json(), l = t.list(t.string()),
+        m = t.map(t.integer()), g = t.geopoint(),
+      })
+      c.store:bind()
+      assert.same({
+        "id|TEXT", "s|TEXT", "i|INTEGER", "n|REAL", "d|TEXT", "b|INTEGER", "at|TEXT", "day|TEXT", "blob|BLOB", "j|TEXT",
+        "l|TEXT", "m|TEXT", "g|TEXT",
+      }, c:client "SELECT name, type FROM pragma_table_info('Everything')")
+    end)
+
+    it("makes required columns NOT NULL and writes defaults into the table", function()
+      declare_blog(c.store)
+      c.store:bind()
+      assert.same({ "title|1|", "views|0|0" },
+        c:client [[SELECT name, "notnull", dflt_value FROM pragma_table_info('posts') WHERE name IN ('title', 'views')]])
+    end)
+
+    it("writes defaults of text so that nothing in them ends the text", function()
+      c.store:model("Quote", { id = id(), text = t.string { default = "it's; --" } })
+      c.store:bind()
+      assert.same({ "it's; --" }, c:client "INSERT INTO Quote (id) VALUES (1); SELECT text FROM Quote")
+    end)
+
+    it("makes keys of several columns, none of which may be NULL", function()
+      c.store:model("Reply", { forum = t.string { primary = true }, id = t.integer { primary = true }, body = t.string() })
+      c.store:bind()
+      assert.same({ "forum|1|1", "id|1|2" },
+        c:client [[SELECT name, "notnull", pk FROM pragma_table_info('Reply') WHERE pk > 0 ORDER BY pk]])
+    end)
+
+    it("makes references that act on deletion", function()
+      declare_blog(c.store)
+      c.store:bind()
+      assert.same({ "author_id|User|id|CASCADE" },
+        c:client [[SELECT "from", "table", "to", on_delete FROM pragma_foreign_key_list('posts')]])
+    end)
+
+    it("makes indexes: of one column, of several, descending, unique", function()
+      declare_blog(c.store)
+      c.store:bind()
+      assert.same({ "0|author_id", "0|author_id, title desc", "1|slug" }, c:client [[
+        SELECT i."unique", group_concat(x.name || iif(x."desc", ' desc', ''), ', ') FROM pragma_index_list('posts') i,
+        pragma_index_xinfo(i.name) x WHERE x.key = 1 GROUP BY i.name ORDER BY 1, 2]])
+    end)
+
+    it("makes partial indexes that other programs can keep", function()
+      c.store:model("Job", {
+        id = id(), state = t.string(), at = t.integer(), waiting = t.unique({ "at" }, { where = { state = "waiting" } }),
+      })
+      c.store:bind()
+      assert.same({}, c:client "INSERT INTO Job (state, at) VALUES ('waiting', 1), ('done', 2), ('done', 2)")
+      assert.truthy(c:client("INSERT INTO Job (state, at) VALUES ('waiting', 1)")[1]:find "UNIQUE")
+      assert.same({}, c.store:bind())
+    end)
+
+    it("makes indexes of expressions", function()
+      c.store:model("Person", { id = id(), name = t.string(), by_lower_name = t.unique { "lower({name})" } })
+      c.store:bind()
+      assert.same({}, c:client "INSERT INTO Person (name) VALUES ('Ada')")
+      assert.truthy(c:client("INSERT INTO Person (name) VALUES ('ADA')")[1]:find "UNIQUE")
+      assert.same({}, c.store:bind())
+    end)
+
+    it("makes tables that point at each other", function()
+      c.store:model("A", { id = id(), b = t.pointer "B" })
+      c.store:model("B", { id = id(), a = t.pointer "A" })
+      c.store:bind()
+      assert.same({ "A|B", "B|A" }, c:client [[SELECT m.name, f."table" FROM sqlite_master m, pragma_foreign_key_list(m.name) f
+        WHERE m.type = 'table' ORDER BY 1]])
+    end)
+
+    it("uses the names that column= and table= give", function()
+      c.store:model("Post", { id = t.integer { primary = true, auto = true, column = "post_id" }, title = t.string { column = "Title" } },
+        { table = "blog posts" })
+      c.store:bind()
+      assert.same({ "post_id", "Title" }, c:client "SELECT name FROM pragma_table_info('blog posts')")
+    end)
+
+    it("puts all names into the template of the store", function()
+      local store = neap.open { url = c.url, table_template = "test_{table}" }
+      declare_blog(store)
+      store:bind()
+      store:close()
+      assert.same({ "test_User", "test_posts" }, c:client "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
+      assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'test%'")
+      assert.same({ "test_User" }, c:client [[SELECT "table" FROM pragma_foreign_key_list('test_posts')]])
+    end)
+
+    it("creates the link table of a many_to_many that no model declares", function()
+      c.store:model("Track", { id = id(), lists = t.many_to_many("Playlist", { through = "playlist_track" }) })
+      c.store:model("Playlist", { id = id(), tracks = t.many_to_many("Track", { through = "playlist_track" }) })
+      c.store:bind()
+      assert.same({ "2" }, c:client [[SELECT count(*) FROM pragma_foreign_key_list('playlist_track')]])
+    end)
+  end)
+
+  it("gives the statements that it ran, and none the second time", function()
+    declare_blog(c.store)
+    assert.is_true(#c.store:bind() > 0)
+    assert.same({}, c.store:bind())
+  end)
+
+  it("changes nothing the second time, as another client sees it", function()
+    declare_blog(c.store)
+    c.store:bind()
+    local before = c:client "PRAGMA schema_version"
+    c.store:bind()
+    assert.same(before, c:client "PRAGMA schema_version")
+  end)
+
+  describe("on tables that are there", function()
+    it("adds columns that may be empty or have a default, and indexes", function()
+      c:client [[CREATE TABLE posts (id INTEGER PRIMARY KEY, title TEXT NOT NULL); INSERT INTO posts VALUES (1, 'Tides')]]
+      declare_blog(c.store)
+      c.store:bind()
+      assert.same({ "1||Tides|0|" }, c:client "SELECT id, author_id, title, views, slug FROM posts")
+      assert.same({ "3" }, c:client "SELECT count(*) FROM pragma_index_list('posts')")
+    end)
+
+    it("lists every difference, and then changes nothing", function()
+      c:client [[CREATE TABLE User (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+        CREATE TABLE posts (id TEXT PRIMARY KEY, author_id INTEGER, views BLOB, secret TEXT NOT NULL)]]
+      declare_blog(c.store)
+      assert.same({
+        "Post | column author_id | REFERENCES User (id) ON DELETE CASCADE | no reference",
+        "Post | column id: type | INTEGER | TEXT",
+        "Post | column secret | a default, or may be NULL: it is not declared | TEXT NOT NULL",
+        "Post | column title | TEXT NOT NULL | missing, and it cannot be added: rows that are there would have no value for it",
+        "Post | column views: type | INTEGER | BLOB",
+      }, lines(mismatch_of(c.store)))
+      assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name LIKE 'posts_%'")
+    end)
+
+    it("says which key there is, and what may be NULL", function()
+      c:client [[CREATE TABLE User (id INTEGER, org INTEGER, name TEXT, PRIMARY KEY (id, org))]]
+      c.store:model("User", { id = t.integer { primary = true }, org = t.integer(), name = t.string { required = true } })
+      assert.same({ "User | column name | NOT NULL | may be NULL", "User | key | id | id, org" }, lines(mismatch_of(c.store)))
+    end)
+
+    it("takes what other programs call their types", function()
+      c:client [[CREATE TABLE Track (TrackId INTEGER PRIMARY KEY, Name NVARCHAR(200) NOT NULL, Seen DATETIME, Live BOOLEAN,
+        Length DOUBLE, Bytes BIGINT)]]
+      c.store:model("Track", {
+        TrackId = id(), Name = t.string { required = true }, Seen = t.datetime(), Live = t.boolean(), Length = t.number(),
+        Bytes = t.integer(),
+      })
+      assert.same({}, c.store:bind())
+    end)
+
+    it("does not take a column that would make floats of decimals", function()
+      c:client "CREATE TABLE Item (id INTEGER PRIMARY KEY, price NUMERIC(10,2))"
+      c.store:model("Item", { id = id(), price = t.decimal() })
+      assert.same({ "Item | column price: type | TEXT | NUMERIC(10,2)" }, lines(mismatch_of(c.store)))
+    end)
+
+    it("finds an index under any name, and tells when its name means another", function()
+      c:client [[CREATE TABLE Item (id INTEGER PRIMARY KEY, a TEXT, b TEXT UNIQUE); CREATE INDEX mine ON Item (a);
+        CREATE INDEX Item_pair ON Item (b)]]
+      c.store:model("Item", {
+        id = id(), a = t.string { index = true }, b = t.string { unique = true }, pair = t.index { "a", "b" },
+      })
+      local e = mismatch_of(c.store)
+      assert.equal(1, #e.errors)
+      assert.equal("index Item_pair", e.errors[1].what)
+    end)
+
+    it("raises conflict when rows break a unique index that is to be made", function()
+      c:client [[CREATE TABLE Item (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO Item (a) VALUES ('x'), ('x')]]
+      c.store:model("Item", { id = id(), a = t.string { unique = true }, b = t.string() })
+      local ok, e = pcall(c.store.bind, c.store)
+      assert.is_false(ok)
+      assert.is_true(neap.is(e, "conflict"), tostring(e))
+      assert.same({ "2" }, c:client "SELECT count(*) FROM pragma_table_info('Item')")
+    end)
+  end)
+
+  it("lets two models share a table", function()
+    c.store:model("Post", { id = id(), title = t.string() }, { table = "posts" })
+    c.store:model("Summary", { id = id(), summary = t.string() }, { table = "posts" })
+    c.store:bind()
+    assert.same({ "id", "title", "summary" }, c:client "SELECT name FROM pragma_table_info('posts')")
+  end)
+
+  it("refuses a unique decimal without a scale", function()
+    local ok, e = pcall(function()
+      c.store:model("Item", { id = id(), price = t.decimal { unique = true } })
+      c.store:bind()
+    end)
+    assert.is_false(ok)
+    assert.truthy(tostring(e):find("scale", 1, true), tostring(e))
+  end)
+
+  it("names the model that a pointer misses", function()
+    c.store:model("Post", { id = id(), author = t.pointer "Author" })
+    local ok, e = pcall(c.store.bind, c.store)
+    assert.is_false(ok)
+    assert.truthy(tostring(e):find("Author", 1, true), tostring(e))
+  end)
+
+  it("drops a table with all its rows", function()
+    local User = c.store:model("User", { id = id() })
+    c.store:bind()
+    c.store:drop(User)
+    c.store:drop(User)
+    assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name = 'User'")
+  end)
+end)
