@@ -358,13 +358,15 @@ static void push_indexes(lua_State *L, const struct class *class, const struct s
     lua_rawseti(L, -2, ++n);
   }
   for (int i = 0; i < shape->nindexes; i++) {
+    if (shape->indexes[i].kind != INDEX_PLAIN) continue;  // those of other stores
     push_index(L, class, shape, &shape->indexes[i]);
     lua_rawseti(L, -2, ++n);
   }
 }
 
 // Pushes { model, table, columns, keys, references, indexes, create }.
-static void push_description(lua_State *L, const struct class *class, const struct shape *shape) {
+static void push_description(lua_State *L, const struct class *class) {
+  const struct shape *shape = class->shape;
   luaL_checkstack(L, 16, NULL);
   lua_createtable(L, 0, 8);
   set_string(L, "model", shape->model);
@@ -384,14 +386,13 @@ static void push_description(lua_State *L, const struct class *class, const stru
   lua_setfield(L, -2, "indexes");
 }
 
-// Makes sure that all pointers and link tables know where they lead, and that a table can be made of the shape.
-static int prepare(lua_State *L, int class_idx, const struct shape *shape, struct neap__error *e) {
-  if (shape->nkeys == 0) return neap__error_set(e, NEAP_USAGE, "%s has no key; declare one with primary = true", shape->model);
-  for (int i = 0; i < shape->nfields; i++) {
-    const struct field *f = &shape->fields[i];
-    if (f->type.kind != TYPE_POINTER && f->type.kind != TYPE_MANY_TO_MANY) continue;
-    if (neap__shape_resolve(L, class_idx, f, e) != 0) return -1;
-    if (f->type.kind == TYPE_POINTER && f->target->nkeys != 1)
+// Makes sure that the pointers of the class at index 1 know where they lead, and that a table can be made of its shape.
+static int prepare(lua_State *L, const struct shape *shape, struct neap__error *e) {
+  for (int i = 0; i < shape->ncolumns; i++) {
+    const struct field *f = shape->columns[i];
+    if (f->type.kind != TYPE_POINTER) continue;
+    if (neap__shape_resolve(L, 1, f, e) != 0) return -1;
+    if (f->target->nkeys != 1)
       return neap__error_set(e, NEAP_UNSUPPORTED, "%s.%s: %s has a key of %d fields, and a pointer is one column; declare the "
                              "fields of its key instead", shape->model, f->name, f->target->model, f->target->nkeys);
   }
@@ -404,29 +405,16 @@ static int prepare(lua_State *L, int class_idx, const struct shape *shape, struc
   return 0;
 }
 
-// schema.describe(class) -> a list: what the model needs, then what its link tables do
+// schema.describe(class) -> { model, table, columns, keys, references, indexes, create }
 //   Raises usage (an unknown model), unsupported (what this store cannot keep).
 static int schema_describe(lua_State *L) {
   const struct class *class = neap__class_check(L, 1);
-  const struct shape *shape = class->shape;
   struct neap__error e;
-  int n = 0;
   lua_settop(L, 1);
   if (!(class->view->store->verbs->capabilities & CAN_SQL))
     return neap__fail(L, NEAP_UNSUPPORTED, "%s has no schema to bind", class->view->store->verbs->name);
-  if (prepare(L, 1, shape, &e) != 0) return neap__raise(L, &e);
-  lua_newtable(L);
-  push_description(L, class, shape);
-  lua_rawseti(L, 2, ++n);
-  for (int i = 0; i < shape->nfields; i++) {
-    const struct shape *through = shape->fields[i].through;
-    if (shape->fields[i].type.kind != TYPE_MANY_TO_MANY || !through) continue;
-    neap__class_of(L, 1, through->model);
-    if (prepare(L, 3, through, &e) != 0) return neap__raise(L, &e);
-    push_description(L, class, through);
-    lua_rawseti(L, 2, ++n);
-    lua_settop(L, 2);
-  }
+  if (prepare(L, class->shape, &e) != 0) return neap__raise(L, &e);
+  push_description(L, class);
   return 1;
 }
 

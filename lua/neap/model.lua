@@ -4,6 +4,7 @@ local host = require "neap.host"
 local object = require "neap.object"
 local store = require "neap.store"
 local types = require "neap.types"
+local view = require "neap.view"
 require "neap.hooks"
 
 local methods = object.methods
@@ -81,6 +82,19 @@ local function check_options(model, options)
   end
 end
 
+--- What bind has to know beside the classes: their order, and which links there are.
+local function note(self, name, list)
+  local shared = view.shared(self)
+  shared.order, shared.links = shared.order or {}, shared.links or {}
+  table.insert(shared.order, name)
+  for _, pair in ipairs(list) do
+    local spec = pair[2]
+    if spec.kind == "many_to_many" then
+      table.insert(shared.links, { model = name, target = spec.target, through = spec.options.through })
+    end
+  end
+end
+
 local function declare(self, name, fields, options)
   local copy = {}
   for key, value in pairs(options) do copy[key] = value end
@@ -91,7 +105,9 @@ local function declare(self, name, fields, options)
     list[#list + 1] = { "__open", types.map(nil, { column = "extra" }) }
   end
   copy.table = copy.table or name
-  return class.declare(self, name, list, copy)
+  local made = class.declare(self, name, list, copy)
+  note(self, name, list)
+  return made
 end
 
 --- Declares a model, or gives one that is declared as this view of the store sees it.

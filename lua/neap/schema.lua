@@ -4,6 +4,7 @@
 -- C describes a model (neap.sql.schema), one statement reads the whole schema of the database; here the two meet.
 local host = require "neap.host"
 local describe = require "neap.sql.schema".describe
+local types = require "neap.types"
 local view = require "neap.view"
 
 local schema = {}
@@ -226,15 +227,28 @@ end
 
 -- ---- The work ----
 
---- Every model that the store knows, in the order of declaration, and the link tables that no model declares.
+--- Link tables that no model declares become models: two pointers, together the key.
+local function declare_links(store, shared)
+  for _, link in ipairs(shared.links or {}) do
+    if not shared.models[link.through] then
+      local here, there = link.model:lower(), link.target:lower()
+      if here == there then there = "other_" .. there end
+      local options = { primary = true, on_delete = "cascade" }
+      store:model(link.through, {
+        { here, types.pointer(link.model, options) },
+        { there, types.pointer(link.target, options) },
+      })
+    end
+  end
+end
+
+--- The description of every model that the store knows, in the order of declaration.
 local function models_of(store)
   local shared, models, seen = view.shared(store), {}, {}
-  for _, name in ipairs(shared.order) do
-    for i, model in ipairs(describe(store:model(name))) do
-      local link = i > 1
-      if not link or not (shared.models[model.model] or seen[model.table]) then models[#models + 1] = model end
-      if link then seen[model.table] = true end
-    end
+  declare_links(store, shared)
+  for _, name in ipairs(shared.order or {}) do
+    if not seen[name] then models[#models + 1] = describe(store:model(name)) end
+    seen[name] = true
   end
   return models
 end
@@ -266,7 +280,7 @@ end
 --- Drops the table of a model with all that is in it. Not being there is fine.
 ---@param class table  the model
 function schema.drop(store, class)
-  store:sql('DROP TABLE IF EXISTS "' .. describe(class)[1].table:gsub('"', '""') .. '"')
+  store:sql('DROP TABLE IF EXISTS "' .. describe(class).table:gsub('"', '""') .. '"')
 end
 
 return schema

@@ -92,7 +92,7 @@ contract.each("bind", function(c)
 
     it("makes partial indexes that other programs can keep", function()
       c.store:model("Job", {
-        id = id(), state = t.string(), at = t.integer(), waiting = t.unique({ "at" }, { where = { state = "waiting" } }),
+        id = id(), state = t.string(), at = t.integer(), waiting = t.unique { "at", where = { state = "waiting" } },
       })
       c.store:bind()
       assert.same({}, c:client "INSERT INTO Job (state, at) VALUES ('waiting', 1), ('done', 2), ('done', 2)")
