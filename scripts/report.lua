@@ -141,13 +141,13 @@ local function bar(report, row, room)
 end
 
 local function print_table(report, columns)
-  local lines = {}
-  for i, row in ipairs(report.rows) do lines[i] = cells_of(report, row) end
+  local lines = { { table.unpack(report.columns) } }
+  for i, row in ipairs(report.rows) do lines[i + 1] = cells_of(report, row) end
   local widths = widths_of(lines)
   local room = squeeze(widths, columns)
-  for r, cells in ipairs(lines) do
+  for l, cells in ipairs(lines) do
     for i, cell in ipairs(cells) do cells[i] = fit(cell, widths[i]) end
-    cells[#cells + 1] = bar(report, report.rows[r], room)
+    cells[#cells + 1] = l > 1 and bar(report, report.rows[l - 1], room) or ""
     print((table.concat(cells, " "):gsub("%s+$", "")))
   end
 end

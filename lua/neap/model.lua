@@ -163,7 +163,7 @@ end
 local schema = require "neap.schema"
 store.bind, store.drop = schema.bind, schema.drop
 for name, f in pairs(save.class) do object.class_methods[name] = f end
-require "neap.query"
+require "neap.relation"
 
 --- The model of a link table that nobody declared: the keys of both sides are its key.
 local function link(self, name, here, there)
