@@ -117,7 +117,7 @@ static int resolve_key(const struct shape *shape, struct field *f, struct neap__
 }
 
 int neap__shape_resolve(lua_State *L, int class_idx, const struct field *field, struct neap__error *e) {
-  const struct shape *shape = neap__class_check(L, class_idx)->shape;
+  const struct shape *shape = field->shape;
   struct field *f = &shape->fields[field->index];
   if (f->target || !f->target_name) return 0;
   const struct shape *target = find_shape(L, class_idx, f->target_name);
