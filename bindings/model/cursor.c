@@ -55,13 +55,9 @@ static void complete_orders(lua_State *L, struct query *q) {
 // What the order compares has to be loaded.
 static void complete_select(lua_State *L, struct query *q) {
   if (q->nselect == 0) return;
-  size_t size = ((size_t)q->class->shape->ncolumns / 64 + 1) * sizeof(uint64_t);
-  uint64_t *bits = memset(lua_newuserdatauv(L, size, 0), 0, size);
-  for (int i = 0; i < q->nselect; i++) bits[q->select[i]->column / 64] |= UINT64_C(1) << (q->select[i]->column % 64);
-  for (int i = 0; i < q->norders; i++) {
-    int column = q->orders[i].reach.place.field->column;
-    bits[column / 64] |= UINT64_C(1) << (column % 64);
-  }
+  uint64_t *bits = neap__query_push_bits(L, q);
+  for (int i = 0; i < q->nselect; i++) neap__query_mark(bits, q->select[i]->column);
+  for (int i = 0; i < q->norders; i++) neap__query_mark(bits, q->orders[i].reach.place.field->column);
   neap__query_select(L, 1, bits);
   lua_pop(L, 1);
 }

@@ -65,7 +65,7 @@ void neap__query_push_class(lua_State *L, int q) {
 
 int neap__query_width(const struct query *q) {
   if (q->ngroups + q->naggregates > 0) return q->ngroups + q->naggregates;
-  return (q->nselect ? q->nselect : q->class->shape->ncolumns) + (q->link != NULL);
+  return (q->nselect ? q->nselect : q->class->shape->ncells) + (q->link != NULL);
 }
 
 enum read_form neap__query_form(const struct query *q) {
@@ -266,29 +266,33 @@ void neap__query_select(lua_State *L, int idx, const uint64_t *bits) {
   idx = lua_absindex(L, idx);
   struct query *q = lua_touserdata(L, idx);
   const struct shape *shape = q->class->shape;
-  const struct field **select = lua_newuserdatauv(L, (size_t)(shape->ncolumns + 1) * sizeof *select, 0);
+  const struct field **select = lua_newuserdatauv(L, (size_t)(shape->ncells + 1) * sizeof *select, 0);
   q->nselect = 0;
-  for (int i = 0; i < shape->ncolumns; i++)
+  for (int i = 0; i < shape->ncells; i++)
     if (bits[i / 64] >> (i % 64) & 1) select[q->nselect++] = shape->columns[i];
   q->select = select;
   neap__query_keep(L, idx, QUERY_SELECT);
 }
 
-static void mark(uint64_t *bits, int column) {
+uint64_t *neap__query_push_bits(lua_State *L, const struct query *q) {
+  size_t size = ((size_t)q->class->shape->ncells / 64 + 1) * sizeof(uint64_t);
+  return memset(lua_newuserdatauv(L, size, 0), 0, size);
+}
+
+void neap__query_mark(uint64_t *bits, int column) {
   bits[column / 64] |= UINT64_C(1) << (column % 64);
 }
 
-// Pushes the bits of the columns that the arguments from index `first` to `last` name for the class at index 2.
-static uint64_t *push_columns(lua_State *L, const struct shape *shape, int first, int last, const char *what) {
-  size_t size = ((size_t)shape->ncolumns / 64 + 1) * sizeof(uint64_t);
-  uint64_t *bits = memset(lua_newuserdatauv(L, size, 0), 0, size);
+// Pushes the bits of the columns that the arguments from index 3 to `last` name for the class at index 2.
+static uint64_t *push_columns(lua_State *L, const struct query *q, int last, const char *what) {
+  uint64_t *bits = neap__query_push_bits(L, q);
   lua_newtable(L);
-  for (int i = first; i <= last; i++) {
+  for (int i = 3; i <= last; i++) {
     struct reach r = neap__reach_parse(L, 2, i, lua_gettop(L), what);
     if (r.nvia > 0 || r.place.nsteps > 0 || r.place.field->column < 0)
       neap__fail(L, NEAP_USAGE, "%s takes whole columns of %s; '%s' is none (related objects come with include)", what,
-                 shape->model, luaL_tolstring(L, i, NULL));
-    mark(bits, r.place.field->column);
+                 q->class->shape->model, luaL_tolstring(L, i, NULL));
+    neap__query_mark(bits, r.place.field->column);
   }
   lua_pop(L, 1);
   return bits;
@@ -301,9 +305,9 @@ static int query_select(lua_State *L) {
   const struct shape *shape = q->class->shape;
   int last = lua_gettop(L);
   if (last < 3) return neap__fail(L, NEAP_USAGE, "select takes the names of fields of %s", shape->model);
-  uint64_t *bits = push_columns(L, shape, 3, last, "select");
-  for (int i = 0; i < shape->nkeys; i++) mark(bits, shape->keys[i]->column);
-  if (shape->version >= 0) mark(bits, shape->version);
+  uint64_t *bits = push_columns(L, q, last, "select");
+  for (int i = 0; i < shape->nkeys; i++) neap__query_mark(bits, shape->keys[i]->column);
+  if (shape->version >= 0) neap__query_mark(bits, shape->version);
   neap__query_select(L, 1, bits);
   return finish(L);
 }
@@ -312,7 +316,7 @@ static int query_select(lua_State *L) {
 static int query_pluck(lua_State *L) {
   struct query *q = begin(L);
   lua_settop(L, 3);
-  uint64_t *bits = push_columns(L, q->class->shape, 3, 3, "pluck");
+  uint64_t *bits = push_columns(L, q, 3, "pluck");
   neap__query_select(L, 1, bits);
   lua_settop(L, 1);
   return neap__query_read(L, READ_VALUES, RESULT_LIST);

@@ -24,8 +24,11 @@ void neap__query_keep(lua_State *L, int q, enum query_value value);
 void neap__query_push_class(lua_State *L, int q);
 // ANDs the condition on top of the stack (popped) into the query at q.
 void neap__query_and(lua_State *L, int q);
-// Gives the query at q a selection of its own: `bits` (by column) without adding the keys.
-void neap__query_select(lua_State *L, int q, const uint64_t *bits);
+// Selecting by a bit set of columns: pushes an empty one; marks a column; makes it the selection of the query at idx, without
+// adding the keys.
+uint64_t *neap__query_push_bits(lua_State *L, const struct query *q);
+void neap__query_mark(uint64_t *bits, int column);
+void neap__query_select(lua_State *L, int idx, const uint64_t *bits);
 
 // Reads the reach that the value at idx (text, or a column expression) names for the class at class_idx. What it points to
 // is appended to the list at `anchors`. Raises usage, naming `what` wanted it.

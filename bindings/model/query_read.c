@@ -117,7 +117,7 @@ static void push_names(lua_State *L, const struct query *q) {
     }
     return;
   }
-  for (int i = 0, n = q->nselect ? q->nselect : shape->ncolumns; i < n; i++) {
+  for (int i = 0, n = q->nselect ? q->nselect : shape->ncells; i < n; i++) {
     const struct field *f = q->nselect ? q->select[i] : shape->columns[i];
     lua_pushstring(L, f->type.kind == TYPE_POINTER ? f->wire : f->name);
     lua_rawseti(L, -2, i + 1);
@@ -253,7 +253,7 @@ static void select_named(lua_State *L, struct query *q, struct rows *rows) {
   for (int i = 0; i < rows->ncells; i++) {
     const char *name = verbs->column_name(rows, i);
     const struct field *f = NULL;
-    for (int k = 0; k < shape->ncolumns && !f; k++)
+    for (int k = 0; k < shape->ncells && !f; k++)
       if (strcmp(shape->columns[k]->wire, name) == 0) f = shape->columns[k];
     if (!f) neap__fail(L, NEAP_USAGE, "the statement's column '%s' is none of %s; store:sql gives plain rows", name, shape->model);
     select[i] = f;

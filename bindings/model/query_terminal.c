@@ -120,10 +120,8 @@ static int query_exists(lua_State *L) {
   begin(L, 0);
   struct query *q = cut(L, 1);
   const struct shape *shape = q->class->shape;
-  uint64_t *bits = memset(lua_newuserdatauv(L, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits, 0), 0,
-                          ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits);
-  int column = shape->nkeys ? shape->keys[0]->column : 0;
-  bits[column / 64] |= UINT64_C(1) << (column % 64);
+  uint64_t *bits = neap__query_push_bits(L, q);
+  neap__query_mark(bits, shape->nkeys ? shape->keys[0]->column : 0);
   neap__query_select(L, 1, bits);
   lua_settop(L, 1);
   q->norders = 0;
@@ -213,7 +211,7 @@ static int get(lua_State *L, bool must) {
   const struct class *class = neap__class_test(L, 1);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) return neap__fail(L, NEAP_USAGE, "a key is needed, not nil");
-  if (class) return get_by_key(L, class, must);
+  if (class && class->shape->ncells == class->shape->ncolumns) return get_by_key(L, class, must);
   neap__query_self(L, 1);
   return get_by_query(L, must);
 }

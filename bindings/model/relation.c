@@ -39,15 +39,15 @@ static char stub_key;  // its address marks what a stub keeps in the place of it
 
 // The field by which the object at idx became a stub, and its owner pushed. NULL and nothing pushed if it is none.
 static const struct field *push_stub_owner(lua_State *L, int idx) {
+  int top = lua_gettop(L);
   neap__object_get_siblings(L, idx);
-  if (!lua_istable(L, -1) || lua_rawgetp(L, -1, &stub_key) == LUA_TNIL) {
-    lua_pop(L, lua_istable(L, -1) ? 1 : lua_istable(L, -2) ? 2 : 1);
-    return NULL;
+  const struct field *field = NULL;
+  if (lua_istable(L, -1) && lua_rawgetp(L, -1, &stub_key) != LUA_TNIL) {
+    field = lua_touserdata(L, -1);
+    lua_rawgeti(L, -2, 1);
+    lua_replace(L, top + 1);
   }
-  const struct field *field = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  lua_rawgeti(L, -1, 1);
-  lua_remove(L, -2);
+  lua_settop(L, field ? top + 1 : top);
   return field;
 }
 
@@ -57,10 +57,6 @@ static bool is_stub(lua_State *L, int idx) {
   return true;
 }
 
-static const int *key_column(const struct shape *shape) {
-  return &shape->keys[0]->column;
-}
-
 // Pushes the stub that the pointer `field` of the object at idx is, given the key, and makes the object remember it.
 static void push_stub(lua_State *L, int idx, const struct field *field, const struct cell *key) {
   struct object_builder b;
@@ -68,17 +64,17 @@ static void push_stub(lua_State *L, int idx, const struct field *field, const st
   resolve(L, lua_gettop(L), field);
   neap__class_of(L, lua_gettop(L), field->target_name);
   lua_remove(L, -2);
-  neap__object_builder(L, &b, lua_gettop(L), 1, key_column(field->target));
+  neap__object_builder(L, &b, lua_gettop(L), 1, &field->target->keys[0]->column);
   neap__object_build(L, &b, key);
   neap__object_set_stub(L, -1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_pushlightuserdata(L, (void *)(uintptr_t)field);
   lua_rawsetp(L, -2, &stub_key);
   lua_pushvalue(L, idx);
   lua_rawseti(L, -2, 1);
   neap__object_set_siblings(L, lua_gettop(L) - 1);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
   lua_pushvalue(L, -1);
   neap__object_set_related(L, idx, field);
 }
@@ -86,14 +82,14 @@ static void push_stub(lua_State *L, int idx, const struct field *field, const st
 // Fills the stub at idx from the loaded object at `from`, beside whose siblings it takes its place.
 static void fill_stub(lua_State *L, int idx, int from) {
   const struct shape *shape = neap__object_class(lua_touserdata(L, from))->shape;
-  size_t cells_size = (size_t)shape->ncolumns * sizeof(struct cell);
-  struct cell *cells = lua_newuserdatauv(L, cells_size + (size_t)shape->ncolumns * sizeof(int), 0);
+  size_t cells_size = (size_t)shape->ncells * sizeof(struct cell);
+  struct cell *cells = lua_newuserdatauv(L, cells_size + (size_t)shape->ncells * sizeof(int), 0);
   int *columns = (int *)((char *)cells + cells_size);
-  for (int i = 0; i < shape->ncolumns; i++) {
+  for (int i = 0; i < shape->ncells; i++) {
     neap__object_get(L, from, i, &cells[i]);
     columns[i] = i;
   }
-  neap__object_reset(L, idx, cells, shape->ncolumns, columns);
+  neap__object_reset(L, idx, cells, shape->ncells, columns);
   neap__object_get_siblings(L, from);
   if (lua_istable(L, -1)) {
     lua_pushvalue(L, idx);
@@ -350,7 +346,7 @@ static void forbid_lazy(lua_State *L, const struct field *field) {
                field->shape->model, field->name, field->name);
 }
 
-// Field and index of a touched stub while it loads: below the top of the stack.
+// The field is on top of the stack, the index of the stub is the context: what the script wanted is read again.
 static int touched(lua_State *L, int status, lua_KContext ctx) {
   const struct field *field = lua_touserdata(L, -1);
   const struct shape *shape = field->shape;
@@ -361,7 +357,8 @@ static int touched(lua_State *L, int status, lua_KContext ctx) {
     return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s, which a pointer leads to", shape->model,
                       shape->keys[0]->name, luaL_tolstring(L, -1, NULL));
   }
-  lua_getfield(L, idx, field->name);
+  lua_pushvalue(L, 2);
+  lua_gettable(L, idx);
   return 1;
 }
 
@@ -409,6 +406,7 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field) {
   bool nothing = lua_isboolean(L, -1);
   lua_pop(L, 1);
   neap__object_get(L, idx, here_column(field), &key);
+  if (key.kind == CELL_UNLOADED) return neap__relation_touch(L, idx, field);
   if (nothing || is_nothing(&key)) {
     lua_pushnil(L);
     return 1;

@@ -5,8 +5,8 @@
 
 #include "model/query.h"
 
-// Each is the end of a C function that scripts called (p.author): `return neap__relation_read(L, 1, field)`. They may wait,
-// and leave one value.
+// Each is the end of __index (p.author; the name is at index 2): `return neap__relation_read(L, 1, field)`. They may wait, and
+// leave one value.
 
 // Reads a POINTER (nil, the object, or a stub of it: nothing is sent), HAS_ONE (sends unless it is loaded), HAS_MANY or
 // MANY_TO_MANY (a query bound to the object) of the object at idx.

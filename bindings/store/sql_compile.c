@@ -103,7 +103,7 @@ static const struct field *selected(const struct query *q, int i) {
 }
 
 static int nselected(const struct query *q) {
-  return q->nselect ? q->nselect : q->class->shape->ncolumns;
+  return q->nselect ? q->nselect : q->class->shape->ncells;
 }
 
 int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
@@ -114,6 +114,12 @@ int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
   return n;
 }
 
+static int write_selected(struct sql_text *s, const struct field *f, struct neap__error *e) {
+  if (f->type.kind == TYPE_COMPUTED) return neap__sql_place(s, 0, &(struct place){.field = f, .type = f->type.of}, e);
+  neap__sql_column(s, 0, f);
+  return 0;
+}
+
 int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
   if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate(L, s, view, q, e);
   if (q->for_update && !(view->store->verbs->capabilities & CAN_FOR_UPDATE))
@@ -122,7 +128,7 @@ int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const 
   neap__sql_add(s, "SELECT ");
   for (int i = 0, n = nselected(q); i < n; i++) {
     if (i > 0) neap__sql_add(s, ", ");
-    neap__sql_column(s, 0, selected(q, i));
+    if (write_selected(s, selected(q, i), e) != 0) return -1;
   }
   if (q->link) {
     neap__sql_add(s, ", ");
