@@ -146,7 +146,7 @@ static struct cell read_value(lua_State *L, int list, const struct order *o, int
   const struct field *f = o->reach.place.field;
   lua_rawgeti(L, list, i + 2);
   if (neap__null_test(L, -1) && nullable(f)) return cell;
-  if (lua_isnil(L, -1) || neap__check_operand(L, &f->type, lua_gettop(L), &cell, &e) != 0)
+  if (lua_isnil(L, -1) || neap__null_test(L, -1) || neap__check_operand(L, &f->type, lua_gettop(L), &cell, &e) != 0)
     neap__fail(L, NEAP_QUERY, "the cursor cannot be used: its value for %s is no %s", f->name, neap__type_name(f->type.kind));
   return cell;
 }

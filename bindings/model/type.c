@@ -274,6 +274,13 @@ static void read_on_delete(struct declare *d, struct field *f) {
   f->on_delete = (enum on_delete)i;
 }
 
+static void read_lazy(struct declare *d, struct field *f) {
+  const char *lazy = read_text(d, lua_gettop(d->L), "lazy");
+  if (!lazy) return;
+  if (strcmp(lazy, "error") != 0) neap__declare_fail(d, "lazy is \"error\" (never load by touch) or not given, not %s", lazy);
+  f->flags |= FIELD_EAGER;
+}
+
 // needs, get, set and sql of a computed field.
 static void read_computed(struct declare *d, int spec, struct field *f) {
   lua_State *L = d->L;
@@ -297,6 +304,7 @@ void neap__declare_field(struct declare *d, int spec, struct field *f) {
   read_flags(d, f);
   read_default(d, f);
   read_on_delete(d, f);
+  read_lazy(d, f);
   if (read_function(d, lua_gettop(L), "validate")) {
     f->flags |= FIELD_VALIDATE;
     d->shape->hooks = true;
