@@ -349,6 +349,18 @@ static void push_field_index(lua_State *L, const struct class *class, const stru
   lua_remove(L, -2);
 }
 
+// Pushes the condition of a partial index of the class at index 1, of those at index 2; nil if it has none.
+static const struct condition *push_where(lua_State *L, const char *index) {
+  if (lua_istable(L, 2))
+    lua_getfield(L, 2, index);
+  else
+    lua_pushnil(L);
+  if (lua_isnil(L, -1)) return NULL;
+  const struct condition *where = neap__condition_parse(L, 1, lua_gettop(L));
+  lua_remove(L, -2);
+  return where;
+}
+
 static void push_indexes(lua_State *L, const struct class *class, const struct shape *shape) {
   int n = 0;
   lua_newtable(L);
@@ -358,8 +370,11 @@ static void push_indexes(lua_State *L, const struct class *class, const struct s
     lua_rawseti(L, -2, ++n);
   }
   for (int i = 0; i < shape->nindexes; i++) {
-    if (shape->indexes[i].kind != INDEX_PLAIN) continue;  // those of other stores
-    push_index(L, class, shape, &shape->indexes[i]);
+    struct index index = shape->indexes[i];
+    if (index.kind != INDEX_PLAIN) continue;  // those of other stores
+    index.where = push_where(L, index.name);
+    push_index(L, class, shape, &index);
+    lua_remove(L, -2);
     lua_rawseti(L, -2, ++n);
   }
 }
@@ -405,12 +420,13 @@ static int prepare(lua_State *L, const struct shape *shape, struct neap__error *
   return 0;
 }
 
-// schema.describe(class) -> { model, table, columns, keys, references, indexes, create }
+// schema.describe(class, wheres) -> { model, table, columns, keys, references, indexes, create }
+//   wheres  name of an index -> the condition that makes it a partial one, in any spelling; or nothing
 //   Raises usage (an unknown model), unsupported (what this store cannot keep).
 static int schema_describe(lua_State *L) {
   const struct class *class = neap__class_check(L, 1);
   struct neap__error e;
-  lua_settop(L, 1);
+  lua_settop(L, 2);
   if (!(class->view->store->verbs->capabilities & CAN_SQL))
     return neap__fail(L, NEAP_UNSUPPORTED, "%s has no schema to bind", class->view->store->verbs->name);
   if (prepare(L, class->shape, &e) != 0) return neap__raise(L, &e);

@@ -82,15 +82,17 @@ local function check_options(model, options)
   end
 end
 
---- What bind has to know beside the classes: their order, and which links there are.
+--- What bind has to know beside the classes: the links between them and the conditions of partial indexes.
 local function note(self, name, list)
   local shared = view.shared(self)
-  shared.order, shared.links = shared.order or {}, shared.links or {}
-  table.insert(shared.order, name)
+  if not shared.links then shared.links, shared.wheres = {}, {} end
+  shared.wheres[name] = {}
   for _, pair in ipairs(list) do
     local spec = pair[2]
     if spec.kind == "many_to_many" then
       table.insert(shared.links, { model = name, target = spec.target, through = spec.options.through })
+    elseif spec.parts then
+      shared.wheres[name][pair[1]] = spec.options.where
     end
   end
 end

@@ -247,7 +247,7 @@ local function models_of(store)
   local shared, models, seen = view.shared(store), {}, {}
   declare_links(store, shared)
   for _, name in ipairs(shared.order or {}) do
-    if not seen[name] then models[#models + 1] = describe(store:model(name)) end
+    if not seen[name] then models[#models + 1] = describe(store:model(name), shared.wheres[name]) end
     seen[name] = true
   end
   return models
