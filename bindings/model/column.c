@@ -35,12 +35,8 @@ static const char *separator(const char *p, const char *end) {
 
 // A field by its name; a pointer by the name of its column too.
 static const struct field *find_field(const struct shape *shape, const char *name, size_t n) {
-  const struct field *field = neap__shape_field(shape, name, n);
-  for (int i = 0; !field && i < shape->ncolumns; i++) {
-    const struct field *f = shape->columns[i];
-    if (f->type.kind == TYPE_POINTER && strlen(f->wire) == n && memcmp(f->wire, name, n) == 0) return f;
-  }
-  return field;
+  const struct shape_name *found = neap__shape_name_text(shape, name, n);
+  return found ? found->field : NULL;
 }
 
 static void unknown_field(lua_State *L, const struct shape *shape, const char *name, size_t n) {

@@ -20,7 +20,7 @@ const char *neap__type_name(enum type_kind kind) {
 const struct shape_name *neap__shape_name_text(const struct shape *shape, const char *name, size_t n) {
   for (unsigned i = 0; i <= shape->mask; i++) {
     const char *text = shape->names[i].text;
-    if (text && strncmp(text, name, n) == 0 && text[n] == '\0') return &shape->names[i];
+    if (text && strlen(text) == n && memcmp(text, name, n) == 0) return &shape->names[i];
   }
   return NULL;
 }

@@ -54,7 +54,7 @@ int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e);
 
 // sqlite_functions.c: functions and collations of ours that statements use (regex, decimals, folding). 0 or an SQLite code.
 int neap__sqlite_functions(sqlite3 *db);
-// sqlite_decimal.c: neap_sum and neap_avg. The same.
+// sqlite_decimal.c: neap_sum, neap_avg and neap_decimal_add. The same.
 int neap__sqlite_decimal_functions(sqlite3 *db);
 
 #endif

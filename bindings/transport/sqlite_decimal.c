@@ -57,9 +57,22 @@ static void avg_final(sqlite3_context *ctx) {
     sqlite3_result_error(ctx, e.message, -1);
 }
 
+// neap_decimal_add(decimal, decimal): NULL where one of them is none
+static void add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  struct number a, b, sum;
+  struct neap__error e;
+  (void)argc;
+  if (!read_number(&a, argv[0], &e) || !read_number(&b, argv[1], &e)) return;
+  if (neap__number_add(&sum, &a, &b, &e) == 0)
+    give(ctx, &sum);
+  else
+    sqlite3_result_error(ctx, e.message, -1);
+}
+
 int neap__sqlite_decimal_functions(sqlite3 *db) {
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
   int code = sqlite3_create_function_v2(db, "neap_sum", 1, flags, NULL, NULL, step, sum_final, NULL);
+  if (code == SQLITE_OK) code = sqlite3_create_function_v2(db, "neap_decimal_add", 2, flags, NULL, add, NULL, NULL, NULL);
   if (code != SQLITE_OK) return code;
   return sqlite3_create_function_v2(db, "neap_avg", 1, flags, NULL, NULL, step, avg_final, NULL);
 }
