@@ -85,11 +85,11 @@ static int write_sum(struct sql_text *s, const struct change *c, struct neap__er
   const struct type *type = c->place.type;
   if (type && type->kind == TYPE_DECIMAL) {
     if (c->place.nsteps > 0) return neap__error_set(e, NEAP_UNSUPPORTED, "a decimal inside a field cannot be incremented");
-    neap__sql_add(s, "neap_decimal_add(");
+    neap__sql_add(s, "(SELECT neap_sum(v) FROM (SELECT ");  // exact, where + would add doubles
     write_present(s, c, "'0'");
-    neap__sql_add(s, ", ");
+    neap__sql_add(s, " AS v UNION ALL SELECT ");
     neap__sql_bind(s, &c->cell);
-    neap__sql_add(s, ")");
+    neap__sql_add(s, "))");
     return 0;
   }
   write_present(s, c, "0");

@@ -160,7 +160,7 @@ contract.each("transactions", function(c)
     c.store:transaction(function()
       tries = tries + 1
       Account { owner = "ada" }:save()
-      if tries < 3 then error(neap.error { kind = "conflict", message = "again", retryable = true }) end
+      if tries < 3 then error(require "neap.host".error { kind = "conflict", message = "again", retryable = true }) end
     end, { retries = 5 })
     assert.equal(3, tries)
     assert.same({ "ada|0" }, rows())

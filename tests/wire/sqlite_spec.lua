@@ -105,7 +105,8 @@ describe("sqlite", function()
       fails("usage", store.sql, store, "BEGIN")
       store:sql "INSERT INTO a VALUES (1)"
       assert.equal(1, #store:sql "SELECT * FROM a")
-      store:transaction(function() fails("usage", store.sql, store, "COMMIT") end)
+      local e = fails("usage", store.transaction, store, function() store:sql "COMMIT" end)
+      assert.truthy(e.message:find("store:transaction", 1, true))
     end)
 
     it("says of a missing table how it comes about", function()
