@@ -19,7 +19,7 @@ static volatile long long sink;
 
 static double now(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);  // what the machine does beside does not count
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
