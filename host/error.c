@@ -89,7 +89,8 @@ void neap__error_push(lua_State *L, const struct neap__error *e) {
 
 int neap__raise(lua_State *L, const struct neap__error *e) {
   neap__error_push(L, e);
-  return lua_error(L);
+  lua_error(L);
+  __builtin_unreachable();  // Lua does not say that lua_error never returns
 }
 
 int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...) {
@@ -98,7 +99,7 @@ int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...) {
   va_start(ap, format);
   vsnprintf(e.message, sizeof e.message, format, ap);
   va_end(ap);
-  return neap__raise(L, &e);
+  neap__raise(L, &e);
 }
 
 static bool is_error(lua_State *L, int idx) {

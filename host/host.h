@@ -55,9 +55,10 @@ int neap__error_set(struct neap__error *e, enum neap__kind kind, const char *for
 // Pushes the Lua error object (a table with the metatable of errors, fields as in the manual) for `e`.
 void neap__error_push(lua_State *L, const struct neap__error *e);
 // Pushes and raises. Never returns; the int lets callers write `return neap__raise(...)`.
-int neap__raise(lua_State *L, const struct neap__error *e);
+int neap__raise(lua_State *L, const struct neap__error *e) __attribute__((noreturn));
 // Raises an error of a kind with a formatted message (printf formats), with the position of the Lua caller as `where`.
-int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4), noreturn));
 // Turns whatever is on top of the stack (an error object, a string, anything) into an error object in its place.
 void neap__error_wrap(lua_State *L);
 // The kind of the error object at idx, or -1 if it is none.

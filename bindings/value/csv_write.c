@@ -226,8 +226,8 @@ static int writer_close(lua_State *L) {
   FILE *file = w ? w->file : NULL;
   if (!file) return 0;
   w->file = NULL;
-  if ((w->owned ? fclose(file) : fflush(file)) != 0) return fail_write(L);
-  return 0;
+  int (*end)(FILE *) = w->owned ? fclose : fflush;
+  return end(file) == 0 ? 0 : fail_write(L);
 }
 
 // The file of a script may be gone when the state closes: only one of our own is touched.

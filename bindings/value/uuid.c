@@ -15,7 +15,8 @@ static uint64_t clock_ns(void) {
 }
 
 static void random_bytes(unsigned char *bytes) {
-  if (sodium_init() >= 0) randombytes_buf(bytes, 16);  // -1 is documented, and cannot happen on Linux
+  if (sodium_init() < 0) sodium_misuse();  // ends the process: a system without randomness
+  randombytes_buf(bytes, 16);
 }
 
 // Writes `n` low bytes of x in network order.
