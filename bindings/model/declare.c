@@ -131,6 +131,16 @@ static void find_keys(struct declare *d) {
   if (shape->nkeys == 0) neap__declare_fail(d, "a model needs a key: give a field primary = true");
 }
 
+static void check_needs(struct declare *d) {
+  for (int i = 0; i < d->shape->nfields; i++) {
+    const struct field *f = &d->shape->fields[i];
+    d->field = f->name;
+    for (int k = 0; k < f->nneeds; k++)
+      if (!neap__shape_field(d->shape, f->needs[k], strlen(f->needs[k]))) neap__declare_fail(d, "it needs %s, which is no field", f->needs[k]);
+  }
+  d->field = NULL;
+}
+
 // ---- Indexes ----
 
 static void read_part(struct declare *d, struct index_part *part) {
@@ -244,6 +254,7 @@ const struct shape *neap__declare_shape(lua_State *L, const char *name, int fiel
   place_columns(&d);
   build_names(&d);
   find_keys(&d);
+  check_needs(&d);
   read_indexes(&d, fields);
   read_open(&d, options);
   lua_settop(L, self);

@@ -66,7 +66,7 @@ struct field {
   // COMPUTED
   const char *sql;           // "{age} + 10", NULL = none
   int nneeds;
-  const struct field **needs;   // what `get` reads
+  const char **needs;        // names of what `get` reads
   struct cell initial;       // the default where it is a value and not a function; CELL_NIL = none
 };
 

@@ -264,6 +264,13 @@ static void read_default(struct declare *d, struct field *f) {
   if (read_value(d, &f->type, "default", &f->initial)) f->flags |= FIELD_DEFAULT;
 }
 
+static void read_lazy(struct declare *d, struct field *f) {
+  const char *lazy = read_text(d, lua_gettop(d->L), "lazy");
+  if (!lazy) return;
+  if (strcmp(lazy, "error") != 0) neap__declare_fail(d, "lazy is \"error\" (it must be included to be read), not \"%s\"", lazy);
+  f->flags |= FIELD_EAGER;
+}
+
 static void read_on_delete(struct declare *d, struct field *f) {
   static const char *const names[] = {"nothing", "restrict", "cascade", "set_null", NULL};
   const char *name = read_text(d, lua_gettop(d->L), "on_delete");
@@ -274,11 +281,20 @@ static void read_on_delete(struct declare *d, struct field *f) {
   f->on_delete = (enum on_delete)i;
 }
 
-static void read_lazy(struct declare *d, struct field *f) {
-  const char *lazy = read_text(d, lua_gettop(d->L), "lazy");
-  if (!lazy) return;
-  if (strcmp(lazy, "error") != 0) neap__declare_fail(d, "lazy is \"error\" (never load by touch) or not given, not %s", lazy);
-  f->flags |= FIELD_EAGER;
+// The names are looked up when all fields are known.
+static void read_needs(struct declare *d, int table, struct field *f) {
+  lua_State *L = d->L;
+  int type = lua_getfield(L, table, "needs");
+  if (type != LUA_TNIL && type != LUA_TTABLE) neap__declare_fail(d, "needs is a list of names of fields");
+  f->nneeds = type == LUA_TTABLE ? (int)lua_rawlen(L, -1) : 0;
+  const char **names = neap__declare_alloc(d, (size_t)f->nneeds, sizeof *names);
+  for (int i = 0; i < f->nneeds; i++) {
+    if (lua_rawgeti(L, -1, i + 1) != LUA_TSTRING) neap__declare_fail(d, "needs is a list of names of fields");
+    names[i] = neap__declare_text(d, -1);
+    lua_pop(L, 1);
+  }
+  f->needs = names;
+  lua_pop(L, 1);
 }
 
 // needs, get, set and sql of a computed field.
@@ -288,6 +304,7 @@ static void read_computed(struct declare *d, int spec, struct field *f) {
   if (lua_getfield(L, spec, "compute") != LUA_TTABLE) neap__declare_fail(d, "computed takes a type and { sql = }, { get = } or { path = }");
   int table = lua_gettop(L);
   f->sql = read_text(d, table, "sql");
+  read_needs(d, table, f);
   bool get = read_function(d, table, "get");
   read_function(d, table, "set");
   if (!f->sql == !get) neap__declare_fail(d, "computed needs either sql or get");
