@@ -89,29 +89,6 @@ static void remember(lua_State *L, const struct view *view, const char *model) {
   lua_settop(L, class);
 }
 
-// Reads the conditions of partial indexes, which need the class, in the same order as the indexes were read.
-static void read_wheres(lua_State *L, int fields, int class_idx) {
-  struct shape *shape = (struct shape *)(uintptr_t)neap__class_check(L, class_idx)->shape;
-  int at = 0;
-  lua_getiuservalue(L, class_idx, CLASS_SHAPE);
-  lua_getiuservalue(L, -1, SHAPE_ANCHORS);
-  int anchors = lua_gettop(L);
-  for (lua_Integer i = 1; at < shape->nindexes; i++) {
-    lua_rawgeti(L, fields, i);
-    lua_rawgeti(L, -1, 2);
-    if (lua_getfield(L, -1, "parts") == LUA_TTABLE) {
-      struct index *index = &shape->indexes[at++];
-      lua_getfield(L, -2, "options");
-      if (lua_getfield(L, -1, "where") != LUA_TNIL) {
-        index->where = neap__condition_parse(L, class_idx, lua_gettop(L));
-        lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
-      }
-    }
-    lua_settop(L, anchors);
-  }
-  lua_settop(L, anchors - 2);
-}
-
 // class.declare(view, name, fields, options) -> class
 //   fields   a list of { name, type } in declared order, lua/neap/model.lua makes it
 //   options  table, open, and what stores know
@@ -122,7 +99,6 @@ static int class_declare(lua_State *L) {
   neap__arg_table(L, 4, "options");
   neap__declare_shape(L, name, 3, 4);
   push_class(L, view, 0);
-  read_wheres(L, 3, lua_gettop(L));
   remember(L, view, name);
   return 1;
 }
