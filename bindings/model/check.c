@@ -44,6 +44,8 @@ static void print_value(lua_State *L, const struct spot *s, int idx, char *buf, 
   struct cell cell;
   if (top->field && (top->field->flags & FIELD_SECRET)) {
     snprintf(buf, size, "***");
+  } else if (lua_type(L, idx) == LUA_TNUMBER && lua_tonumber(L, idx) != lua_tonumber(L, idx)) {
+    snprintf(buf, size, "nan");
   } else if (lua_istable(L, idx) || neap__cell_read(L, idx, &cell, &ignored) != 0) {
     snprintf(buf, size, "a %s", luaL_typename(L, idx));
   } else {

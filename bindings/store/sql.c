@@ -366,8 +366,8 @@ static const char *write_param(lua_State *L, struct sql_text *text, const char *
     lua_pushlstring(L, p + 1, (size_t)(stop - p - 1));
     snprintf(name, sizeof name, ":%s", lua_tostring(L, -1));
     lua_rawget(L, params);
-    if (lua_isnil(L, -1)) neap__fail(L, NEAP_USAGE, "params have no value for %s; neap.null stands for NULL", name);
   }
+  if (lua_isnil(L, -1)) neap__fail(L, NEAP_USAGE, "params have no value for %s; neap.null stands for NULL", name);
   bind_value(L, text, anchors, name);
   return stop;
 }

@@ -55,6 +55,11 @@ local function in_order(model, fields)
   return list
 end
 
+--- Names go to the store as they are, and there a NUL would end them.
+local function check_wire(model, what, name)
+  if type(name) == "string" and name:find "%z" then usage("%s: %s has a NUL in it", (model:gsub("%z", "\\0")), what) end
+end
+
 local function has_key(list)
   for _, pair in ipairs(list) do
     local options = pair[2].options
@@ -101,6 +106,9 @@ local function declare(self, name, fields, options)
   local copy = {}
   for key, value in pairs(options) do copy[key] = value end
   local list = in_order(name, fields)
+  check_wire(name, "the name", name)
+  check_wire(name, "the name of the table", options.table)
+  for _, pair in ipairs(list) do check_wire(name, "the column of " .. pair[1], pair[2].options.column) end
   if next(fields) == nil then copy.open = true end
   if copy.open then
     if not has_key(list) then table.insert(list, 1, { "id", types.uuid { primary = true, auto = true } }) end
