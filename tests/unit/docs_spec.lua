@@ -1,5 +1,6 @@
 -- Every ```lua block of the README and the manual runs, in a folder of its own for each document. A comment before a block
--- says otherwise: <!-- not run: reason --> skips it, <!-- continues --> runs it behind the blocks before it.
+-- says otherwise: <!-- not run: reason --> skips it, <!-- continues --> runs it behind the blocks before it,
+-- <!-- after FILE --> runs it behind that file.
 local function capture(command)
   local pipe = assert(io.popen(command))
   local text = pipe:read "a"
@@ -20,7 +21,8 @@ local function blocks_of(path)
     elseif block then
       block.text = block.text .. line .. "\n"
     elseif line:match "^```lua%s*$" then
-      block = { line = number + 1, text = "", skip = mark and mark:match "^not run", continues = mark == "continues" }
+      block = { line = number + 1, text = "", skip = mark and mark:match "^not run", continues = mark == "continues",
+        after = mark and mark:match "^after (.+)" }
       blocks[#blocks + 1] = block
       mark = nil
     elseif line:match "%S" then
@@ -43,6 +45,7 @@ describe("an example of the manual runs:", function()
     local before, folder = "", nil
     for _, block in ipairs(blocks_of(path)) do
       local text = block.continues and before .. block.text or block.text
+      if block.after then text = assert(io.open(block.after)):read "a" .. text end
       before = block.skip and before or text
       if not block.skip then
         it(path .. ":" .. block.line, function()
