@@ -307,8 +307,6 @@ function progress_bar:close() end
 ---@return neap.progress.bar
 function neap.progress(total, label) end
 
-return neap
-
 -- ---- Queries and relations ----
 
 ---A condition: a table of fields and operators, a Mongo object, a column expression.
@@ -446,3 +444,21 @@ function relation:remove(items) end
 function relation:set(items) end
 ---@return neap.query
 function relation:query() end
+
+-- ---- Stores ----
+
+---Opens a store: "sqlite:shop.db", "sqlite::memory:", or a table with `url` and the options of the store. Without an argument
+---the URL is in NEAP_STORE, else it is sqlite:neap.db. Raises `usage` for a URL that names no store.
+---@param url? string|table
+---@return neap.store
+function neap.open(url) end
+
+---A condition that is met where any of these is.
+---@param conditions neap.condition[]
+---@return neap.condition
+function neap.any_of(conditions) end
+
+---A condition that is met where none of these is.
+---@param conditions neap.condition[]
+---@return neap.condition
+function neap.none_of(conditions) end
