@@ -40,12 +40,12 @@ void neap__order_name(lua_State *L, const struct order *o);
 // ---- query_read.c: the answer to a select becomes a list, or a stream ----
 
 enum read_form { READ_OBJECTS, READ_TABLES, READ_VALUES };
-enum read_result { RESULT_LIST, RESULT_FIRST, RESULT_ONE };
+// OWNED: the list, and where the query has a link that of the owners' keys, else nil.
+enum read_result { RESULT_LIST, RESULT_OWNED, RESULT_FIRST, RESULT_ONE };
 
 // Tables where the query has groups or aggregates, else objects.
 enum read_form neap__query_form(const struct query *q);
-// The end of a terminal: the query is at index 1 and alone. Sends it, reads all of its rows and leaves what `result` says;
-// where the query has a link the list of the owners' keys comes second.
+// The end of a terminal: the query is at index 1 and alone. Sends it, reads all of its rows and leaves what `result` says.
 int neap__query_read(lua_State *L, enum read_form form, enum read_result result);
 // The end of a terminal: leaves an iterator over the query at index 1, as `for ... in` takes it.
 int neap__query_each(lua_State *L, lua_Integer batch);

@@ -202,13 +202,11 @@ static void fill_list(lua_State *L) {
 }
 
 static int list_done(lua_State *L, int status, lua_KContext ctx) {
-  const struct query *q = lua_touserdata(L, LIST_QUERY);
   lua_Integer n = (lua_Integer)lua_rawlen(L, LIST_LIST);
   (void)status;
   switch ((enum read_result)ctx) {
-    case RESULT_LIST:
-      lua_settop(L, q->link ? LIST_OWNERS : LIST_LIST);
-      return q->link ? 2 : 1;
+    case RESULT_LIST: lua_settop(L, LIST_LIST); return 1;
+    case RESULT_OWNED: lua_settop(L, LIST_OWNERS); return 2;
     case RESULT_FIRST: lua_rawgeti(L, LIST_LIST, 1); return 1;
     case RESULT_ONE: break;
   }

@@ -37,8 +37,7 @@ static int copy_list(lua_State *L) {
 static int query_all(lua_State *L) {
   const struct query *q = begin(L, 0);
   if (push_filled(L)) return copy_list(L);
-  neap__query_read(L, neap__query_form(q), RESULT_LIST);
-  return 1;
+  return neap__query_read(L, neap__query_form(q), RESULT_LIST);
 }
 
 static int filled_next(lua_State *L) {

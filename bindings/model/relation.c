@@ -234,7 +234,7 @@ static int loaded(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int read_list(lua_State *L) {
-  return neap__query_read(L, READ_OBJECTS, RESULT_LIST);
+  return neap__query_read(L, READ_OBJECTS, RESULT_OWNED);
 }
 
 // load(list of objects, their class, field) -> list of all that was found
