@@ -181,10 +181,11 @@ static int write_where(lua_State *L, struct sql_text *s, const struct shape *sha
   if (is_plain(index->where)) status = neap__sql_condition(L, where, 0, index->where, e);
   if (status == 0) status = neap__sql_failed(where, e);
   if (status == 0 && (!is_plain(index->where) || !write_plain(s, where)))
-    status = neap__error_set(e, NEAP_UNSUPPORTED,
-                             "%s.%s: the condition of a partial index may compare columns (not decimals) with values by "
-                             "eq ne lt lte gt gte in nin between exists, so that other programs can keep the index",
-                             shape->model, index->name);
+    status =
+        neap__error_set(e, NEAP_UNSUPPORTED,
+                        "%s.%s: the condition of a partial index may compare columns (not decimals) with values by "
+                        "eq ne lt lte gt gte in nin between exists, so that other programs can keep the index",
+                        shape->model, index->name);
   lua_pop(L, 1);
   return status;
 }
@@ -341,11 +342,13 @@ static void push_index(lua_State *L, const struct class *class, const struct sha
 }
 
 // Pushes the index that an option of the field asks for: unique or index.
-static void push_field_index(lua_State *L, const struct class *class, const struct shape *shape, const struct field *f) {
+static void push_field_index(lua_State *L, const struct class *class, const struct shape *shape,
+                             const struct field *f) {
   bool unique = f->flags & FIELD_UNIQUE;
   struct index_part part = {.field = f};
   const char *wire = lua_pushfstring(L, "%s_%s_%s", shape->table, f->wire, unique ? "key" : "idx");
-  push_index(L, class, shape, &(struct index){.name = f->name, .wire = wire, .unique = unique, .nparts = 1, .parts = &part});
+  push_index(L, class, shape,
+             &(struct index){.name = f->name, .wire = wire, .unique = unique, .nparts = 1, .parts = &part});
   lua_remove(L, -2);
 }
 
@@ -408,14 +411,18 @@ static int prepare(lua_State *L, const struct shape *shape, struct neap__error *
     if (f->type.kind != TYPE_POINTER) continue;
     if (neap__shape_resolve(L, 1, f, e) != 0) return -1;
     if (f->target->nkeys != 1)
-      return neap__error_set(e, NEAP_UNSUPPORTED, "%s.%s: %s has a key of %d fields, and a pointer is one column; declare the "
-                             "fields of its key instead", shape->model, f->name, f->target->model, f->target->nkeys);
+      return neap__error_set(e, NEAP_UNSUPPORTED,
+                             "%s.%s: %s has a key of %d fields, and a pointer is one column; declare the "
+                             "fields of its key instead",
+                             shape->model, f->name, f->target->model, f->target->nkeys);
   }
   for (int i = 0; i < shape->ncolumns; i++) {
     const struct field *f = shape->columns[i];
     if (f->type.kind == TYPE_DECIMAL && f->type.scale < 0 && (f->flags & (FIELD_UNIQUE | FIELD_PRIMARY)))
-      return neap__error_set(e, NEAP_USAGE, "%s.%s: a unique decimal needs a scale, so that equal numbers have equal text: "
-                             "t.decimal{ scale = 2, unique = true }", shape->model, f->name);
+      return neap__error_set(e, NEAP_USAGE,
+                             "%s.%s: a unique decimal needs a scale, so that equal numbers have equal text: "
+                             "t.decimal{ scale = 2, unique = true }",
+                             shape->model, f->name);
   }
   return 0;
 }

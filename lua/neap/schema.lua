@@ -13,8 +13,9 @@ local schema = {}
 
 -- One row a table, column, reference and part of an index. `place` orders what has an order.
 local READ = [[
-SELECT 'table' AS what, name AS "table", name, type, 0 AS place, NULL AS required, NULL AS key, NULL AS fallback, NULL AS target,
-  NULL AS action, NULL AS "unique", NULL AS descending, sql AS text FROM sqlite_master WHERE type IN ('table', 'view')
+SELECT 'table' AS what, name AS "table", name, type, 0 AS place, NULL AS required, NULL AS key, NULL AS fallback,
+  NULL AS target, NULL AS action, NULL AS "unique", NULL AS descending, sql AS text
+  FROM sqlite_master WHERE type IN ('table', 'view')
 UNION ALL
 SELECT 'column', m.name, c.name, c.type, c.cid, c."notnull", c.pk, c.dflt_value, NULL, NULL, NULL, NULL, NULL
   FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'
@@ -35,7 +36,8 @@ end
 
 function take.column(tables, row)
   local t = tables[row.table:lower()]
-  local column = { name = row.name, type = row.type, required = row.required == 1, key = row.key > 0, fallback = row.fallback }
+  local column = { name = row.name, type = row.type, required = row.required == 1, key = row.key > 0 }
+  column.fallback = row.fallback
   t.columns[row.name:lower()] = column
   t.order[#t.order + 1] = column
   if column.key then t.keys[row.key] = row.name end
@@ -51,7 +53,7 @@ function take.part(tables, row)
   local index = t.indexes[name] or { unique = row.unique == 1, parts = {}, text = row.text }
   t.indexes[name] = index
   local plain = index.parts and row.type and not (row.text and row.text:upper():find "%)%s*WHERE%s")
-  index.parts = plain and table.move({ (row.descending == 1 and "-" or "") .. row.type }, 1, 1, #index.parts + 1, index.parts)
+  if plain then table.insert(index.parts, (row.descending == 1 and "-" or "") .. row.type) else index.parts = nil end
 end
 
 local function read(store)
@@ -74,7 +76,7 @@ local function affinity(type)
   return "NUMERIC"
 end
 
--- What a NUMERIC column (BOOLEAN, DATETIME, NUMERIC(10,2) ...) keeps as it is. Not decimals: it would make floats of them.
+-- What a NUMERIC column (BOOLEAN, DATETIME, NUMERIC(10,2) ...) keeps as it is. Of decimals it would make floats.
 local numeric_keeps = { integer = true, number = true, boolean = true, timestamp = true, datetime = true, date = true }
 
 local function same_type(declared, actual)
@@ -115,7 +117,7 @@ function Comparison:column(declared, actual)
   local what = "column " .. declared.name
   if not actual then
     if declared.add then return self:run(declared.add) end
-    return self:differ(what, show(declared), "missing, and it cannot be added: rows that are there would have no value for it")
+    return self:differ(what, show(declared), "missing; it cannot be added: rows that are there would lack a value")
   end
   if not same_type(declared, actual) then self:differ(what .. ": type", declared.type, actual.type) end
   if not declared.rowid and not actual.key and declared.required ~= actual.required then
@@ -145,8 +147,8 @@ function Comparison:reference(declared, actual)
   local what = "column " .. declared.column
   local expected = ("REFERENCES %s (%s)"):format(declared.table, declared.to)
   if not found then
-    if declared.on_delete ~= "" then self:differ(what, expected .. " ON DELETE " .. declared.on_delete, "no reference") end
-    return
+    if declared.on_delete == "" then return end
+    return self:differ(what, expected .. " ON DELETE " .. declared.on_delete, "no reference")
   end
   if not same_name(found.table, declared.table) or not same_name(found.to or declared.to, declared.to) then
     self:differ(what, expected, ("REFERENCES %s (%s)"):format(found.table, found.to or "its key"))
@@ -168,7 +170,9 @@ function Comparison:index(declared, actual)
     if same_index(declared, index) then return end
   end
   local taken = actual.indexes[declared.name:lower()]
-  if taken then return self:differ("index " .. declared.name, declared.create, taken.text or "a constraint of the table") end
+  if taken then
+    return self:differ("index " .. declared.name, declared.create, taken.text or "a constraint of the table")
+  end
   actual.indexes[declared.name:lower()] = declared
   self:run(declared.create)
 end
@@ -213,8 +217,8 @@ local function mismatch(differences)
   local more = #differences > 3 and ("; and %d more in e.errors"):format(#differences - 3) or ""
   error(host.error {
     kind = "mismatch",
-    message = ("the database is not what the models declare: %s%s; change the models, or the tables by a migration"):format(
-      table.concat(lines, "; "), more),
+    message = ("the database is not what the models declare: %s%s; change the models, or the tables with store:sql")
+      :format(table.concat(lines, "; "), more),
     errors = differences,
   }, 0)
 end
@@ -253,8 +257,8 @@ local function models_of(store)
   return models
 end
 
---- Creates tables, columns (nullable, or with a default) and indexes that are declared and missing, in one transaction, and
---- compares everything else. Raises `mismatch` with every difference in e.errors, and then changes nothing.
+--- Creates tables, columns (nullable, or with a default) and indexes that are declared and missing, in one transaction,
+--- and compares everything else. Raises `mismatch` with every difference in e.errors, and then changes nothing.
 ---@return string[] statements  what was run; empty when all was there
 function schema.bind(store)
   local models = models_of(store)

@@ -172,7 +172,7 @@ contract.each("bind", function(c)
         "Post | column author_id | REFERENCES User (id) ON DELETE CASCADE | no reference",
         "Post | column id: type | INTEGER | TEXT",
         "Post | column secret | a default, or may be NULL: it is not declared | TEXT NOT NULL",
-        "Post | column title | TEXT NOT NULL | missing, and it cannot be added: rows that are there would have no value for it",
+        "Post | column title | TEXT NOT NULL | missing; it cannot be added: rows that are there would lack a value",
         "Post | column views: type | INTEGER | BLOB",
       }, lines(mismatch_of(c.store)))
       assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name LIKE 'posts_%'")

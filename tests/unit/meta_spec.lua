@@ -30,6 +30,16 @@ describe("lua/neap/meta.lua", function()
     assert.same({}, missing)
   end)
 
+  it("annotates what stores can do", function()
+    neap.open "sqlite::memory:":close()
+    local missing = {}
+    for name in pairs(require "neap.view".methods) do
+      if name ~= "open" and not text:find("function store:" .. name .. "(", 1, true) then missing[#missing + 1] = name end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+  end)
+
   it("is Lua", function()
     assert.is_function(load(text))
   end)
