@@ -350,9 +350,33 @@ static int finish_write(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
+static bool within(const struct type *type, int64_t i) {
+  return (type->min.kind == CELL_NIL || i >= type->min.i) && (type->max.kind == CELL_NIL || i <= type->max.i);
+}
+
+// The short way for the value at index 3: a number or boolean of the field's very type. False: the long way decides.
+static bool write_scalar(lua_State *L, struct object *o) {
+  const struct shape *shape = o->class->shape;
+  const struct shape_name *name = lua_type(L, 2) == LUA_TSTRING ? neap__shape_name(shape, lua_tostring(L, 2)) : NULL;
+  if (!name || !o->overlay || name->field->type.one_of || (name->field->flags & FIELD_PRIMARY)) return false;
+  const struct type *type = &name->field->type;
+  struct cell cell;
+  if (type->kind == TYPE_INTEGER && lua_isinteger(L, 3))
+    cell = (struct cell){.i = lua_tointeger(L, 3), .kind = CELL_INTEGER};
+  else if (type->kind == TYPE_BOOLEAN && lua_isboolean(L, 3))
+    cell = (struct cell){.i = lua_toboolean(L, 3), .kind = CELL_BOOLEAN};
+  else
+    return false;
+  if (!within(type, cell.i)) return false;
+  o->overlay->cells[shape->ncells + name->field->column] = cell;
+  neap__row_kinds(o)[name->field->column] |= COLUMN_CHANGED;
+  return o->dirty = true;
+}
+
 static int object_newindex(lua_State *L) {
   struct neap__error e;
   struct object *o = lua_touserdata(L, 1);
+  if (write_scalar(L, o)) return 0;
   lua_settop(L, 3);
   int setter = assign(L, 1, o, 2, &e);
   if (setter < 0) return neap__raise(L, &e);

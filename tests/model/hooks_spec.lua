@@ -1,0 +1,59 @@
+-- Hooks: functions of users around writes, defaults that are functions, validation at save.
+local neap = require "neap"
+local t = neap.types
+
+describe("hooks", function()
+  local store, calls, Post
+
+  before_each(function()
+    store, calls = neap.open "sqlite::memory:", {}
+    Post = store:model("Post", {
+      id = t.integer { primary = true, auto = true }, title = t.string(),
+      slug = t.string { default = function(p) return p.title and p.title:lower() end },
+      even = t.integer { validate = function(n) return n % 2 == 0, "must be even" end },
+    })
+    store:bind()
+  end)
+  after_each(function() store:close() end)
+
+  it("run around a save", function()
+    function Post:before_save() calls[#calls + 1] = "before " .. tostring(self:is_new()) end
+    function Post:after_save() calls[#calls + 1] = "after " .. tostring(self:is_new()) end
+    Post { title = "x" }:save()
+    assert.same({ "before true", "after false" }, calls)
+  end)
+
+  it("may change what is saved", function()
+    function Post:before_save() self.title = self.title:upper() end
+    Post { title = "x" }:save()
+    assert.equal("X", Post:get(1).title)
+  end)
+
+  it("that raise before a save stop it", function()
+    function Post:before_save() error "no" end
+    assert.is_false(pcall(Post.save, Post { title = "x" }))
+    assert.equal(0, Post:count())
+  end)
+
+  it("run around a delete", function()
+    function Post:before_delete() calls[#calls + 1] = "before" end
+    function Post:after_delete() calls[#calls + 1] = "after" end
+    Post { title = "x" }:save():delete()
+    assert.same({ "before", "after" }, calls)
+  end)
+
+  it("make defaults when an object is made", function()
+    assert.equal("tides", Post { title = "Tides" }.slug)
+    assert.equal("own", Post { title = "Tides", slug = "own" }.slug)
+  end)
+
+  it("validate at save, not at assignment", function()
+    local p = Post { even = 3 }
+    local ok, e = pcall(p.save, p)
+    assert.is_false(ok)
+    assert.equal("validation", e.kind)
+    assert.equal("must be even", e.errors.even)
+    p.even = 4
+    p:save()
+  end)
+end)
