@@ -1,5 +1,5 @@
--- The import that kill_test.sh kills: PATH ROWS BATCH [STOP [open]]. Says what it found, then each commit. After commit
--- number STOP, or inside the transaction that follows it, it waits for ever: whoever reads its output may kill it then.
+-- The import that is killed, stopped and starved: PATH ROWS BATCH [STOP [open]]. Says what it found, then each commit.
+-- After commit number STOP, or inside the transaction that follows it, it waits: whoever reads its output may end it then.
 local neap = require "neap"
 local t = neap.types
 
@@ -13,7 +13,7 @@ end
 
 local function wait_to_be_killed()
   say "waiting"
-  io.stdin:read "a"
+  neap.sleep(3600)
 end
 
 local store = neap.open("sqlite:" .. path)
