@@ -84,8 +84,9 @@ struct overlay *neap__row_overlay(lua_State *L, int idx, struct object *o) {
   int n = o->class->shape->ncells;
   idx = lua_absindex(L, idx);
   neap__row_values(L, idx);
-  struct overlay *overlay = lua_newuserdatauv(L, sizeof *overlay + 2 * (size_t)n * sizeof(struct cell), 0);
+  struct overlay *overlay = lua_newuserdatauv(L, sizeof *overlay + neap__overlay_bytes(n), 0);
   overlay->ncells = n;
+  memset(neap__overlay_side(overlay, 0), 0, (size_t)n);
   lua_rawseti(L, -2, 0);
   lua_pop(L, 1);
   return o->overlay = overlay;
@@ -111,7 +112,7 @@ void neap__row_change(lua_State *L, int idx, struct object *o, int c, const stru
   struct overlay *overlay = neap__row_overlay(L, idx, o);
   struct cell *change = &overlay->cells[overlay->ncells + c];
   uint8_t *kind = &neap__row_kinds(o)[c];
-  keep_anchor(L, idx, CHANGE_ANCHOR(c), (*kind & COLUMN_CHANGED) && has_text(change));
+  keep_anchor(L, idx, ANCHOR(c, *neap__overlay_side(overlay, c)), (*kind & COLUMN_CHANGED) && has_text(change));
   *change = *cell;
   *kind |= COLUMN_CHANGED;
   o->dirty = true;
@@ -120,7 +121,7 @@ void neap__row_change(lua_State *L, int idx, struct object *o, int c, const stru
 void neap__row_confirm(lua_State *L, int idx, struct object *o, int c, const struct cell *cell) {
   struct overlay *overlay = neap__row_overlay(L, idx, o);
   uint8_t *kind = &neap__row_kinds(o)[c];
-  keep_anchor(L, idx, BASE_ANCHOR(c), (*kind & COLUMN_BASE) && has_text(&overlay->cells[c]));
+  keep_anchor(L, idx, ANCHOR(c, !*neap__overlay_side(overlay, c)), (*kind & COLUMN_BASE) && has_text(&overlay->cells[c]));
   overlay->cells[c] = *cell;
   *kind |= COLUMN_BASE;
 }
@@ -251,18 +252,12 @@ static void confirm_returned(lua_State *L, int idx, struct object *o, const stru
   }
 }
 
-// What was sent is now what the store has.
-static void settle(lua_State *L, int idx, struct object *o, int c) {
-  struct cell change = neap__row_present(o, c);
-  lua_getiuservalue(L, idx, 1);
-  lua_rawgeti(L, -1, CHANGE_ANCHOR(c));
-  neap__row_confirm(L, idx, o, c, &change);
-  if (has_text(&change)) {
-    lua_pushnil(L);
-    lua_rawseti(L, -2, CHANGE_ANCHOR(c));
-  }
-  lua_pop(L, 1);
-  neap__row_kinds(o)[c] &= (uint8_t)~COLUMN_CHANGED;
+// What was sent is now what the store has; its anchor stays where it is and changes sides.
+static void settle(struct object *o, int c) {
+  uint8_t *kind = &neap__row_kinds(o)[c];
+  o->overlay->cells[c] = o->overlay->cells[o->overlay->ncells + c];
+  *neap__overlay_side(o->overlay, c) ^= 1;
+  *kind = (uint8_t)((*kind | COLUMN_BASE) & ~COLUMN_CHANGED);
 }
 
 void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const struct cell *returned, const int *columns,
@@ -274,8 +269,7 @@ void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const str
   for (int c = 0; c < n; c++) {
     if (!(neap__row_kinds(o)[c] & COLUMN_CHANGED)) continue;
     struct cell base = neap__row_base(o, c), change = neap__row_present(o, c);
-    bool same = equal(o->class->shape->columns[c], &base, &change);
-    if (same || (sent && (sent[c / 64] >> (c % 64) & 1))) settle(L, idx, o, c);
+    if ((sent && (sent[c / 64] >> (c % 64) & 1)) || equal(o->class->shape->columns[c], &base, &change)) settle(o, c);
     else o->dirty = true;
   }
   confirm_returned(L, idx, o, returned, columns, nreturned);
@@ -317,7 +311,7 @@ void neap__object_snapshot(lua_State *L, int idx) {
   struct object *o = lua_touserdata(L, idx);
   neap__row_sync(L, idx, o);
   int n = o->class->shape->ncells;
-  size_t cells = 2 * (size_t)n * sizeof(struct cell);
+  size_t cells = neap__overlay_bytes(n);
   struct snapshot *s = lua_newuserdatauv(L, sizeof *s + (size_t)n + 8 + (o->overlay ? cells : 0), 1);
   s->state = o->state;
   s->dirty = o->dirty;
@@ -353,7 +347,7 @@ void neap__object_restore(lua_State *L, int idx, int snapshot_idx) {
     lua_pop(L, 1);
   }
   lua_setiuservalue(L, idx, 1);
-  if (s->overlaid) memcpy(o->overlay->cells, snapshot_cells(s, n), 2 * (size_t)n * sizeof(struct cell));
+  if (s->overlaid) memcpy(o->overlay->cells, snapshot_cells(s, n), neap__overlay_bytes(n));
   // Lists and maps that were decoded then may have been changed since: they are read anew.
   for (int c = 0; c < n; c++) neap__row_kinds(o)[c] = s->kinds[c] & (uint8_t)~COLUMN_DECODED;
   o->state = s->state;

@@ -18,8 +18,17 @@ union slot {
 
 struct overlay {
   int ncells;
-  struct cell cells[];        // base of all columns, then change of all columns
+  struct cell cells[];        // base of all columns, then change of all columns; then a byte a column: which of its two
+                              // anchors is that of the change
 };
+
+static inline size_t neap__overlay_bytes(int ncells) {
+  return (size_t)ncells * (2 * sizeof(struct cell) + 1);
+}
+
+static inline uint8_t *neap__overlay_side(struct overlay *overlay, int column) {
+  return (uint8_t *)&overlay->cells[2 * overlay->ncells] + column;
+}
 
 struct object {
   const struct class *class;
@@ -36,10 +45,9 @@ struct object {
 #define ROW_VALUES 2
 
 // The table of values, by number: 0 the overlay; the decoded value of column c at c + 1;
-// what anchors base and change at BASE_ANCHOR(c), CHANGE_ANCHOR(c); by light userdata of a field: what it relates to.
+// what anchors base and change at ANCHOR(c, 0 or 1), so that a confirmed change need not move; by light userdata of a field: what it relates to.
 #define DECODED(c) ((c) + 1)
-#define BASE_ANCHOR(c) (-2 * (c) - 2)
-#define CHANGE_ANCHOR(c) (-2 * (c) - 1)
+#define ANCHOR(c, side) (-2 * (c) - 1 - (side))
 
 static inline uint8_t *neap__row_kinds(const struct object *o) {
   return (uint8_t *)(uintptr_t)&o->row[o->class->shape->ncells];
