@@ -31,10 +31,10 @@ static bool has_bit(const uint64_t *bits, int i) {
 }
 
 void neap__save_push(lua_State *L, int index) {
-  if (neap__object_test(L, 1))
-    lua_pushvalue(L, 1);
-  else
+  if (lua_istable(L, 1))
     lua_rawgeti(L, 1, index);
+  else
+    lua_pushvalue(L, 1);
 }
 
 // ---- Columns that the pipeline fills ----
@@ -91,6 +91,8 @@ struct planning {
   const struct condition *condition;
   struct arena arena;
   const uint64_t *all;
+  int ncomputed;             // columns that the pipeline fills
+  bool required;             // some column is required
   fault_function *fault;
   int copies;                // stack index of a list of copied texts, 0 = texts are borrowed from the objects
 };
@@ -125,7 +127,7 @@ static int check_required(struct planning *p, int idx, const uint64_t *sent, str
 static void fill_cells(struct planning *p, int idx, struct write *w, struct save_entry *entry, bool insert) {
   struct cell *cells = deal(&p->arena, (size_t)p->shape->ncolumns, sizeof *cells);
   uint64_t *columns = deal(&p->arena, words(p->shape), sizeof *columns);
-  int computed = count_computed(p->shape), n = 0;
+  int computed = p->ncomputed, n = 0;
   entry->computed = deal(&p->arena, (size_t)computed, sizeof(struct cell));
   entry->computed_columns = deal(&p->arena, (size_t)computed, sizeof(int));
   char *text = deal(&p->arena, (size_t)computed, 40);
@@ -133,7 +135,7 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
   for (int i = 0; i < p->shape->ncolumns; i++) {
     const struct field *f = p->shape->columns[i];
     bool set = has_bit(entry->sent, i);
-    if (is_computed(f) && compute(p->L, idx, f, insert, set, &cells[n], &text)) {
+    if (computed && is_computed(f) && compute(p->L, idx, f, insert, set, &cells[n], &text)) {
       entry->computed[entry->ncomputed] = cells[n++];
       entry->computed_columns[entry->ncomputed++] = i;
       set_bit(columns, i);
@@ -216,12 +218,12 @@ static void remove_key(struct planning *p, uint64_t *sent) {
 static bool plan_save(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
   const struct save_options *o = p->options;
   struct neap__error e;
-  bool insert = neap__object_state(neap__object_test(p->L, idx)) != OBJECT_LOADED;
+  bool insert = neap__object_state(lua_touserdata(p->L, idx)) != OBJECT_LOADED;
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   int changed = neap__object_changes(p->L, idx, entry->sent);
   bool forced = o->force || o->returning || o->atomic || o->overwrite || o->condition;
   if (!insert && changed == 0 && !forced) return false;
-  if (check_required(p, idx, entry->sent, &e) != 0) {
+  if (p->required && check_required(p, idx, entry->sent, &e) != 0) {
     p->fault(p->L, entry->object, p->shape, &e);
     return false;
   }
@@ -244,7 +246,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
 }
 
 static bool plan_delete(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
-  if (neap__object_state(neap__object_test(p->L, idx)) != OBJECT_LOADED) return false;
+  if (neap__object_state(lua_touserdata(p->L, idx)) != OBJECT_LOADED) return false;
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   w->kind = WRITE_DELETE;
   w->condition = p->condition;
@@ -307,16 +309,18 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
   size_t head = round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
   struct save_chunk *chunk = lua_newuserdatauv(L, head + (size_t)count * each, 2);
-  struct planning p = {L, view, options, shape, NULL, {(char *)chunk}, NULL, fault, 0};
+  struct planning p = {.L = L, .view = view, .options = options, .shape = shape, .arena = {(char *)chunk}, .fault = fault};
   memset(deal(&p.arena, 1, sizeof *chunk), 0, sizeof *chunk);
   chunk->class = class;
   chunk->writes = memset(deal(&p.arena, (size_t)count, sizeof(struct write)), 0, (size_t)count * sizeof(struct write));
   chunk->entries = memset(deal(&p.arena, (size_t)count, sizeof(struct save_entry)), 0, (size_t)count * sizeof(struct save_entry));
   chunk->columns = deal(&p.arena, (size_t)shape->ncolumns, sizeof(int));
+  p.ncomputed = count_computed(shape);
   uint64_t *all = memset(deal(&p.arena, words(shape), sizeof *all), 0, words(shape) * sizeof *all);
   for (int i = 0; i < shape->ncolumns; i++) {
     set_bit(all, i);
     chunk->columns[i] = i;
+    p.required |= (shape->columns[i]->flags & FIELD_REQUIRED) != 0;
   }
   p.all = all;
   p.condition = push_condition(L, view, class, options->condition);

@@ -360,8 +360,12 @@ static void link_running(struct sqlite *c, struct sqlite_statement *s) {
 }
 
 struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *from, struct neap__error *e) {
-  uint32_t hash = hash_text(from->text, from->n);
-  struct sqlite_statement *s = cache_find(c, from->text, from->n, hash);
+  struct sqlite_statement *s = c->newest;  // in a loop it is the last one again
+  uint32_t hash = 0;
+  if (!s || s->n != from->n || memcmp(s->text, from->text, from->n) != 0) {
+    hash = hash_text(from->text, from->n);
+    s = cache_find(c, from->text, from->n, hash);
+  }
   if (!s || s->busy) {
     bool second = s != NULL;
     if (!(s = prepare(c, from, hash, e))) return NULL;
