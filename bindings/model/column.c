@@ -43,7 +43,7 @@ static void unknown_field(lua_State *L, const struct shape *shape, const char *n
   const char *near = neap__shape_nearest(shape, name, n);
   int len = n < 80 ? (int)n : 80;
   if (memchr(name, 0, n)) neap__fail(L, NEAP_USAGE, "a field name of %s has a NUL byte in it", shape->model);
-  if (near) neap__fail(L, NEAP_USAGE, "%s has no field %.*s: did you mean %s?", shape->model, len, name, near);
+  if (near) neap__fail(L, NEAP_USAGE, "%s has no field %.*s; did you mean %s", shape->model, len, name, near);
   neap__fail(L, NEAP_USAGE, "%s has no field %.*s", shape->model, len, name);
 }
 
@@ -250,7 +250,7 @@ static int column_unknown(lua_State *L) {
   const char *name = luaL_tolstring(L, 2, &n);
   struct neap__nearest near = neap__nearest_to(name, n);
   for (const struct operator *o = neap__operators; o->name; o++) neap__nearest_offer(&near, o->method);
-  return neap__fail(L, NEAP_USAGE, "a column has no method %s%s%s", name, near.best ? ": did you mean " : "",
+  return neap__fail(L, NEAP_USAGE, "a column has no method %s%s%s", name, near.best ? "; did you mean " : "",
                     near.best ? near.best : "");
 }
 

@@ -96,7 +96,7 @@ static const struct operator *find_operator(lua_State *L, const struct key *key,
   const struct operator *o = neap__operator_find(key->text + 1, key->n - 1);
   if (o) return o;
   const char *near = neap__operator_nearest(key->text + 1, key->n - 1);
-  neap__fail(L, NEAP_USAGE, "%s: there is no operator %.40s%s%s", where, key->text, near ? ": did you mean $" : "",
+  neap__fail(L, NEAP_USAGE, "%s: there is no operator %.40s%s%s", where, key->text, near ? "; did you mean $" : "",
              near ? near : "");
   return NULL;
 }

@@ -328,8 +328,8 @@ static const struct field *relation_field(lua_State *L, const struct shape *shap
   const struct field *f = neap__shape_field(shape, name, n);
   if (f && f->target_name) return f;
   const char *near = f ? NULL : neap__shape_nearest(shape, name, n);
-  neap__fail(L, NEAP_USAGE, "include: '%.*s' is no pointer or relation of %s%s%s%s", (int)n, name, shape->model,
-             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  neap__fail(L, NEAP_USAGE, "include: %.*s is no pointer or relation of %s%s%s", (int)n, name, shape->model,
+             near ? "; did you mean " : "", near ? near : "");
   return NULL;
 }
 

@@ -172,8 +172,7 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
     const struct field *f = neap__shape_field(shape, name, n);
     if (!f || f->column < 0) {
       const char *near = neap__shape_nearest(shape, name, n);
-      neap__fail(L, NEAP_USAGE, "%s has no field \"%s\"%s%s%s", shape->model, name, near ? "; did you mean \"" : "", near ? near : "",
-                 near ? "\"?" : "");
+      neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "", near ? near : "");
     }
     bits[f->column / 64] |= UINT64_C(1) << (f->column % 64);
     lua_pop(L, 1);
