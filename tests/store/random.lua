@@ -1,0 +1,273 @@
+-- random.lua: random models, rows and conditions for property_spec.lua. AND, OR, NOT and relations are decided here, in Lua, so
+-- that a fault in the tree shows as well as one in a comparison.
+local neap = require "neap"
+local t = neap.types
+
+local ROWS = 100
+local ENOUGH = 25  -- times that an operator is asked of a place for a value of another type before others come first
+local random = math.random
+
+local function pick(list) return list[random(#list)] end
+local function one_in(n) return random(n) == 1 end
+
+-- ---- Values ----
+
+local words = {
+  "", "a", "A", "ab", "aB", "abc", "b", "ba", "Ärger", "ärger", "tide", "Tide pool", "a%b", "a_b", "z\u{10ffff}", "x'y\"z", "\\",
+  "a\u{7f}", "a\u{80}", "5", "null",
+}
+local parts = { "a", "b", "ab", "A", "Ä", "ide", "%", "_", "", "z\u{10ffff}", "'", "\\", "a\u{7f}" }
+local patterns = { "^a", "b$", "[A-Z]", "tide|pool", "^$", ".", "^\\d+$" }
+local big = 9007199254740993  -- no double holds it
+local integers = { 0, 1, -1, 2, 3, 5, big - 1, big, -big, math.maxinteger, math.mininteger }
+local numbers = { 0.0, 1.0, -1.0, 0.5, 1.5, -2.25, 3.0, 1e15, 9007199254740992.0, 2.0, 1e300 }
+local decimals = { "0", "0.00", "1.10", "1.1", "-12.50", "5", "5.0", "123456789012345678901234567890.5", "-0.001", "10" }
+local times = { "2015-07-20T09:05:57.463255Z", "2015-07-20T09:05:57Z", "1999-12-31T23:59:59Z", "2020-02-29T00:00:00.000001Z" }
+local days = { "2015-07-20", "1999-12-31", "2020-02-29" }
+local ids = { "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "f0000000-0000-4000-8000-000000000001" }
+
+local function word() return pick(words) end
+local function integer() return pick(integers) end
+local function number() return pick(numbers) end
+local function decimal() return neap.decimal(pick(decimals)) end
+local function boolean() return one_in(2) end
+local function datetime() return neap.datetime(pick(times)) end
+local function second() return neap.datetime((pick(times):gsub("%.%d+", ""))) end
+local function date() return neap.date(pick(days)) end
+local function uuid() return pick(ids) end
+local function bytes() return neap.bytes(pick(words)) end
+local function point() return neap.geopoint(random(-3, 3), random(-3, 3)) end
+local function key() return random(ROWS) end
+local function scalar() return pick { word, integer, number, decimal, boolean, function() return neap.null end }() end
+
+local function list_of(element)
+  local list = {}
+  for i = 1, random(0, 3) do list[i] = element() end
+  return neap.array(list)
+end
+
+local function set_of(element)
+  local list, seen = {}, {}
+  for _ = 1, random(0, 3) do
+    local x = element()
+    if not seen[x] then list[#list + 1] = x end
+    seen[x] = true
+  end
+  return neap.set(list)
+end
+
+local function json(depth)
+  local kind = depth > 0 and random(8) or 8
+  if kind <= 2 then return list_of(function() return json(depth - 1) end) end
+  if kind <= 4 then return { a = json(depth - 1), b = json(depth - 1) } end
+  return scalar()
+end
+
+local function document()
+  return { a = json(2), list = list_of(scalar), o = { x = json(1) }, ['q"k'] = scalar(), at = one_in(2) and point() or nil }
+end
+
+-- ---- Places, and what can be asked of them ----
+
+local order = { "lt", "lte", "gt", "gte", "between" }
+local text = { "prefix", "suffix", "contains", "iprefix", "isuffix", "icontains", "iexact", "regex" }
+local elements = { "has", "any", "all", has = true, any = true, all = true }
+
+--- A place: its steps (a field, then keys and indexes from 1), a value for its column, operands and sets of operators.
+local function place(steps, value, options, ...)
+  local p = { steps = type(steps) == "table" and steps or { steps }, value = value, operators = { "eq", "ne", "in", "nin", "exists" } }
+  for name, option in pairs(options) do p[name] = option end
+  for _, set in ipairs { ... } do
+    for _, operator in ipairs(set) do p.operators[#p.operators + 1] = operator end
+  end
+  p.operand = p.operand or value
+  p.name = table.concat(p.steps, ".")
+  return p
+end
+
+local columns = {
+  place("s", word, { wrong = integer }, order, text),
+  place("i", integer, { wrong = word, also = number }, order),
+  place("n", number, { wrong = word, also = integer }, order),
+  place("d", decimal, { wrong = boolean, also = integer }, order),
+  place("b", boolean, { wrong = integer }, order),
+  place("at", datetime, { wrong = integer }, order),
+  place("ts", second, { wrong = boolean, also = datetime }, order),
+  place("day", date, { wrong = boolean }, order),
+  place("u", uuid, { wrong = boolean }, order),
+  place("by", bytes, { wrong = boolean }, order),
+  place("peer", key, { wrong = boolean }, order),
+  place("l", function() return list_of(word) end, { wrong = word, element = word }, elements, { "size" }),
+  place("st", function() return set_of(word) end, { wrong = integer, element = word }, elements, { "size" }),
+  place("m", function() return { a = scalar(), b = scalar() } end, { wrong = word }, { "size" }),
+  place("g", point, { wrong = word }, { "near", "within" }),
+  place("j", document, { wrong = bytes, element = scalar }, order, text, elements, { "size", "type", "near", "within" }),
+}
+local untyped = { operand = scalar, wrong = bytes, element = scalar }
+local inner = {}
+local paths = {
+  { "j", "a" }, { "j", "list" }, { "j", "list", 1 }, { "j", "o", "x" }, { "j", 'q"k' }, { "j", "a", "b" }, { "m", "a" },
+}
+for i, steps in ipairs(paths) do
+  inner[i] = place(steps, nil, untyped, order, text, elements, { "size", "type", "near", "within" })
+end
+inner[#inner + 1] = place({ "j", "at" }, nil, { operand = point, wrong = bytes, element = scalar }, { "near", "within" })
+inner[#inner + 1] = place({ "l", 1 }, nil, { operand = word, wrong = integer }, order, text)
+
+local function declare(store, name)
+  local Thing = store:model(name, {
+    { "id", t.integer { primary = true } }, { "s", t.string() }, { "i", t.integer() }, { "n", t.number() }, { "d", t.decimal() },
+    { "b", t.boolean() }, { "at", t.datetime() }, { "ts", t.timestamp() }, { "day", t.date() }, { "u", t.uuid() },
+    { "by", t.bytes() }, { "peer", t.pointer(name) }, { "l", t.list(t.string()) }, { "st", t.set(t.string()) }, { "m", t.map() },
+    { "g", t.geopoint() }, { "j", t.json() }, { "peers", t.has_many(name, "peer") },
+  })
+  store:bind()
+  return Thing
+end
+
+--- Saves rows, some without a value and some with a null in a column. Gives them as they come back, and in how many of them
+--- each column is absent and null.
+local function fill(store, Thing)
+  local rows, given = {}, {}
+  for _, p in ipairs(columns) do given[p.name] = { absent = 0, null = 0 } end
+  for id = 1, ROWS do
+    local row = { id = id }
+    for _, p in ipairs(columns) do
+      local case = ({ "absent", "null" })[random(8)]
+      if case then given[p.name][case] = given[p.name][case] + 1 end
+      if case == "null" then row[p.name] = neap.null elseif not case then row[p.name] = p.value() end
+    end
+    if type(row.peer) == "number" then row.peer = random(id) end  -- who is pointed to is there already
+    rows[id] = Thing(row)
+  end
+  store:save(rows)
+  return Thing:order "id":all(), given
+end
+
+-- ---- Conditions ----
+
+local function several(f, most)
+  local list = {}
+  for i = 1, random(0, most) do list[i] = f() end
+  return list
+end
+
+local is_text = {}
+for _, operator in ipairs(text) do is_text[operator] = true end
+
+--- The operand of an operator; `wrong`: of a type that the place cannot hold. Nil where every value is right, or refused.
+local function operand_of(p, operator, wrong)
+  local value = wrong and p.wrong or (p.also and one_in(3) and p.also) or p.operand
+  if operator == "exists" then return boolean() end
+  if operator == "type" then return pick { "string", "integer", "number", "boolean", "list", "map", "null" } end
+  if operator == "in" or operator == "nin" then return several(function() return one_in(12) and neap.null or value() end, 4) end
+  if operator == "between" then return { value(), value() } end
+  if operator == "near" then return { point(), random(0, 500000) } end
+  if operator == "within" then return { neap.geopoint(random(-3, 0), random(-3, 3)), neap.geopoint(random(0, 3), random(-3, 3)) } end
+  if operator == "size" then return wrong and word() or random(0, 4) end
+  if elements[operator] then
+    local element = wrong and (p.element == word and integer or bytes) or p.element
+    return operator == "has" and element() or several(element, 2)
+  end
+  if is_text[operator] then return wrong and integer() or pick(operator == "regex" and patterns or parts) end
+  if one_in(15) and (operator == "eq" or operator == "ne") then return neap.null end
+  return value()
+end
+
+local methods = { ["in"] = "is_in", nin = "not_in" }
+local pairs_of = { between = true, near = true, within = true }
+
+local function column_of(Thing, p)
+  local column = Thing.fields[p.steps[1]]
+  return #p.steps > 1 and column:at(table.unpack(p.steps, 2)) or column
+end
+
+--- The place as text, where lists count from 0.
+local function path_of(p)
+  local path = {}
+  for i, step in ipairs(p.steps) do path[i] = type(step) == "number" and step - 1 or step end
+  return table.concat(path, ".")
+end
+
+local function spell(Thing, p, operator, operand)
+  local way = random(3)
+  if way == 1 then
+    local column, method = column_of(Thing, p), methods[operator] or operator
+    if pairs_of[operator] then return column[method](column, operand[1], operand[2]) end
+    return column[method](column, operand)
+  end
+  local path = path_of(p)
+  local spelled = way == 2 and { [path .. "__" .. operator] = operand } or { [path] = { ["$" .. operator] = operand } }
+  return neap.any_of { spelled } & Thing.id:exists(true)
+end
+
+--- What came up: [operator .. " of " .. place][case] counts.
+local seen = {}
+
+local always = { exists = true, type = true, near = true, within = true }  -- take no operand that could be of another type
+
+local function note(p, operator, case, n)
+  local name = operator .. " of " .. p.name
+  seen[name] = seen[name] or { absent = 0, null = 0, wrong = not always[operator] and 0 or nil }
+  seen[name][case] = seen[name][case] + n
+end
+
+local function wrongs(p, operator)
+  local cases = seen[operator .. " of " .. p.name]
+  return cases and math.min(cases.wrong or ENOUGH, ENOUGH) or 0
+end
+
+--- A place and an operator: of a few, the pair that has been asked least for a value of another type.
+local function rare_pair()
+  local p, operator
+  for _ = 1, 3 do
+    local q = one_in(3) and pick(inner) or pick(columns)
+    local o = pick(q.operators)
+    if not p or wrongs(q, o) < wrongs(p, operator) then p, operator = q, o end
+  end
+  return p, operator
+end
+
+local function leaf(Thing, given)
+  local p, operator = rare_pair()
+  note(p, operator, "absent", given[p.steps[1]].absent)
+  note(p, operator, "null", given[p.steps[1]].null)
+  local wrong = not always[operator] and one_in(wrongs(p, operator) < ENOUGH and 2 or 15)
+  if wrong then note(p, operator, "wrong", 1) end
+  local condition = spell(Thing, p, operator, operand_of(p, operator, wrong))
+  return { condition = condition, meets = function(row) return condition:matches(row) end }
+end
+
+local function tree(Thing, rows, given, depth)
+  local kind = depth == 0 and 1 or random(10)
+  if kind <= 3 then return leaf(Thing, given) end
+  local a = tree(Thing, rows, given, depth - 1)
+  if kind == 4 then
+    return { condition = ~a.condition, meets = function(row) return not a.meets(row) end }
+  elseif kind == 5 then
+    return { condition = Thing.peer:some(a.condition), meets = function(row)
+      return row.peer_id ~= nil and a.meets(rows[row.peer_id])
+    end }
+  elseif kind == 6 then
+    return { condition = Thing.fields.peers:some(a.condition), meets = function(row)
+      for _, other in ipairs(rows) do
+        if other.peer_id == row.id and a.meets(other) then return true end
+      end
+      return false
+    end }
+  end
+  local b = tree(Thing, rows, given, depth - 1)
+  if kind <= 8 then
+    return { condition = a.condition & b.condition, meets = function(row) return a.meets(row) and b.meets(row) end }
+  end
+  return { condition = a.condition | b.condition, meets = function(row) return a.meets(row) or b.meets(row) end }
+end
+
+--- A model of its own, filled: { Thing =, rows =, tree = function(depth) -> { condition =, meets = function(row) } }.
+local function world(store, name)
+  local Thing = declare(store, name)
+  local rows, given = fill(store, Thing)
+  return { Thing = Thing, rows = rows, tree = function() return tree(Thing, rows, given, random(0, 4)) end }
+end
+
+return { world = world, seen = seen }
