@@ -205,8 +205,8 @@ static int read_computed(lua_State *L, const struct object *o, const struct fiel
 
 static int read_field(lua_State *L, struct object *o, const struct field *f) {
   if (f->column < 0) return f->type.kind == TYPE_COMPUTED ? read_computed(L, o, f) : neap__relation_read(L, 1, f);
-  unsigned kind = neap__row_kinds(o)[f->column];
   if (f->type.kind == TYPE_POINTER) return neap__relation_read(L, 1, f);
+  unsigned kind = neap__row_kinds(o)[f->column];
   if (kind == CELL_UNLOADED) return o->stub ? neap__relation_touch(L, 1, f) : not_selected(L, o, f);
   if (kind == CELL_INTEGER)
     lua_pushinteger(L, o->row[f->column].i);
@@ -221,10 +221,10 @@ static int read_field(lua_State *L, struct object *o, const struct field *f) {
 
 static const struct shape_name *find_name(lua_State *L, const struct shape *shape, int idx) {
   if (lua_type(L, idx) != LUA_TSTRING) return NULL;
-  size_t n;
-  const char *text = lua_tolstring(L, idx, &n);
+  const char *text = lua_tostring(L, idx);
   const struct shape_name *name = neap__shape_name(shape, text);
-  return name || n <= 40 ? name : neap__shape_name_text(shape, text, n);
+  size_t n = name ? 0 : lua_rawlen(L, idx);
+  return n <= 40 ? name : neap__shape_name_text(shape, text, n);  // longer ones are not interned
 }
 
 // An undeclared field of an open model, pushed; nil if there is none.
