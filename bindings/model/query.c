@@ -298,6 +298,16 @@ static uint64_t *push_columns(lua_State *L, const struct query *q, int last, con
   return bits;
 }
 
+// A pointer that is included has to be loaded itself.
+static void select_includes(lua_State *L, struct query *q) {
+  if (q->nselect == 0) return;
+  uint64_t *bits = neap__query_push_bits(L, q);
+  for (int i = 0; i < q->nselect; i++) neap__query_mark(bits, q->select[i]->column);
+  for (int i = 0; i < q->nincludes; i++)
+    if (q->includes[i].parent < 0 && q->includes[i].field->column >= 0) neap__query_mark(bits, q->includes[i].field->column);
+  neap__query_select(L, 1, bits);
+}
+
 // Query:select(name ...) -> Query
 //   loads only these fields, and always the keys and the version. Reading another field of such an object raises.
 static int query_select(lua_State *L) {
@@ -309,6 +319,7 @@ static int query_select(lua_State *L) {
   for (int i = 0; i < shape->nkeys; i++) neap__query_mark(bits, shape->keys[i]->column);
   if (shape->version >= 0) neap__query_mark(bits, shape->version);
   neap__query_select(L, 1, bits);
+  select_includes(L, q);
   return finish(L);
 }
 
@@ -386,6 +397,7 @@ static int query_include(lua_State *L) {
   q->nincludes = n;
   lua_settop(L, last + 1);
   neap__query_keep(L, 1, QUERY_INCLUDES);
+  select_includes(L, q);
   return finish(L);
 }
 

@@ -157,6 +157,13 @@ static struct rows *send_select(lua_State *L, const struct query *q) {
   return view->store->verbs->select(L, view, q);
 }
 
+// Raises what the rows failed with. They have given their connection back by then.
+static int raise_failure(lua_State *L, struct rows *rows) {
+  struct neap__error e = rows->error;
+  rows->close(rows);
+  return neap__raise(L, &e);
+}
+
 // ---- One row ----
 
 // What neap__query_one_row keeps while it waits; its index is the context.
@@ -171,7 +178,7 @@ static int one_go_on(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   enum rows_state state = rows->next(rows, one->cells);
   if (state == ROWS_WAIT) return neap__await(L, 2, ctx, one_go_on);
-  if (state == ROWS_FAILED) return neap__raise(L, &rows->error);
+  if (state == ROWS_FAILED) return raise_failure(L, rows);
   int n = one->finish(L, rows, state == ROWS_ROW ? one->cells : NULL);
   rows->close(rows);
   return n;
@@ -225,7 +232,7 @@ static int list_go_on(lua_State *L, int status, lua_KContext ctx) {
   switch (r->state) {
     case ROWS_ROW: return neap__pause(L, ctx, list_go_on);
     case ROWS_WAIT: return neap__await(L, LIST_ROWS, ctx, list_go_on);
-    case ROWS_FAILED: return neap__raise(L, &r->rows->error);
+    case ROWS_FAILED: return raise_failure(L, r->rows);
     case ROWS_END: break;
   }
   r->rows->close(r->rows);
@@ -267,7 +274,7 @@ static int sql_started(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   enum rows_state state = rows->next(rows, NULL);
   if (state == ROWS_WAIT) return neap__await(L, LIST_ROWS, ctx, sql_started);
-  if (state == ROWS_FAILED) return neap__raise(L, &rows->error);
+  if (state == ROWS_FAILED) return raise_failure(L, rows);
   select_named(L, q, rows);
   lua_settop(L, LIST_ROWS);
   push_reader(L, q, LIST_QUERY, READ_OBJECTS)->rows = rows;
@@ -336,7 +343,7 @@ static int each_go_on(lua_State *L, int status, lua_KContext ctx) {
   switch (r->state) {
     case ROWS_ROW: return r->n < r->max ? neap__pause(L, ctx, each_go_on) : each_filled(L);
     case ROWS_WAIT: return neap__await(L, 1, ctx, each_go_on);
-    case ROWS_FAILED: return neap__raise(L, &r->rows->error);
+    case ROWS_FAILED: return raise_failure(L, r->rows);
     case ROWS_END: break;
   }
   return each_filled(L);

@@ -164,7 +164,7 @@ static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   enum rows_state state = rows->next(rows, g->cells);
   if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, get_go_on);
-  if (state == ROWS_FAILED) return neap__raise(L, &rows->error);
+  struct neap__error e = rows->error;
   if (state == ROWS_ROW) {
     neap__object_builder(L, &b, 1, shape->ncolumns, NULL);
     neap__object_build(L, &b, g->cells);
@@ -172,6 +172,7 @@ static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
     lua_pushnil(L);
   }
   rows->close(rows);
+  if (state == ROWS_FAILED) return neap__raise(L, &e);
   if (state == ROWS_ROW || !g->must) return 1;
   if (shape->nkeys > 1) return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with this key", shape->model);
   return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s", shape->model, shape->keys[0]->name,

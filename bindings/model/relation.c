@@ -89,7 +89,7 @@ static void fill_stub(lua_State *L, int idx, int from) {
     neap__object_get(L, from, i, &cells[i]);
     columns[i] = i;
   }
-  neap__object_reset(L, idx, cells, shape->ncells, columns);
+  neap__object_confirm(L, idx, NULL, cells, columns, shape->ncells);  // what the script has written to the stub stays
   neap__object_get_siblings(L, from);
   if (lua_istable(L, -1)) {
     lua_pushvalue(L, idx);
@@ -314,18 +314,30 @@ int neap__relation_include(lua_State *L, int q, int list, lua_KContext ctx, lua_
 
 // ---- Reading ----
 
-// Pushes the list of the objects that came with the one at idx and still live; the object alone if none did.
-static void push_siblings(lua_State *L, int idx) {
+// Has the object on top of the stack the related object already? Then it keeps it: the script may have changed it.
+static bool has_related(lua_State *L, const struct field *field) {
+  neap__object_get_related(L, lua_gettop(L), field);
+  bool has = !lua_isnil(L, -1) && !(neap__object_test(L, -1) && is_stub(L, lua_gettop(L)));
+  lua_pop(L, 1);
+  return has;
+}
+
+// Pushes the list of the objects that came with the one at idx, still live and lack the relation; that one alone if none did.
+static void push_siblings(lua_State *L, int idx, const struct field *field) {
   lua_newtable(L);
   int list = lua_gettop(L);
   lua_Integer n = 0;
   neap__object_get_siblings(L, idx);
   bool some = lua_istable(L, -1) && !is_stub(L, idx);
-  if (some) {
-    for (lua_pushnil(L); lua_next(L, list + 1);) lua_rawseti(L, list, ++n);
-  } else {
+  if (!some) {
     lua_pushvalue(L, idx);
-    lua_rawseti(L, list, ++n);
+    lua_rawseti(L, list, 1);
+  } else {
+    for (lua_pushnil(L); lua_next(L, list + 1);)
+      if (has_related(L, field))
+        lua_pop(L, 1);
+      else
+        lua_rawseti(L, list, ++n);
   }
   lua_settop(L, list);
 }
@@ -333,7 +345,7 @@ static void push_siblings(lua_State *L, int idx) {
 // Loads the relation `field` for the object at idx and its siblings; then k goes on, with the stack as it is.
 static int load_siblings(lua_State *L, int idx, const struct field *field, lua_KContext ctx, lua_KFunction k) {
   lua_pushcfunction(L, load);
-  push_siblings(L, idx);
+  push_siblings(L, idx, field);
   neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
   lua_pushlightuserdata(L, (void *)(uintptr_t)field);
   lua_callk(L, 3, 0, ctx, k);
@@ -346,20 +358,44 @@ static void forbid_lazy(lua_State *L, const struct field *field) {
                field->shape->model, field->name, field->name);
 }
 
-// The field is on top of the stack, the index of the stub is the context: what the script wanted is read again.
-static int touched(lua_State *L, int status, lua_KContext ctx) {
-  const struct field *field = lua_touserdata(L, -1);
-  const struct shape *shape = field->shape;
+// What the script wanted, by the name at index 2, is read again.
+static int read_again(lua_State *L, int idx) {
+  lua_pushvalue(L, 2);
+  lua_gettable(L, idx);
+  return 1;
+}
+
+// The list of the one object, or none, is on top of the stack; the index of the stub is the context.
+static int touched_alone(lua_State *L, int status, lua_KContext ctx) {
   int idx = (int)ctx;
+  const struct shape *shape = neap__object_class(lua_touserdata(L, idx))->shape;
   (void)status;
-  if (is_stub(L, idx)) {
+  if (lua_rawgeti(L, -1, 1) == LUA_TNIL) {
     neap__object_push_key(L, idx);
     return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s, which a pointer leads to", shape->model,
                       shape->keys[0]->name, luaL_tolstring(L, -1, NULL));
   }
-  lua_pushvalue(L, 2);
-  lua_gettable(L, idx);
-  return 1;
+  fill_stub(L, idx, lua_gettop(L));
+  return read_again(L, idx);
+}
+
+// A stub that its owner no longer points to, or that leads nowhere, is looked for by itself.
+static int touched(lua_State *L, int status, lua_KContext ctx) {
+  int idx = (int)ctx;
+  struct cell key;
+  (void)status;
+  if (!is_stub(L, idx)) return read_again(L, idx);
+  const struct class *class = neap__object_class(lua_touserdata(L, idx));
+  neap__object_get(L, idx, class->shape->keys[0]->column, &key);
+  lua_pushcfunction(L, read_list);
+  neap__class_push(L, class);
+  neap__query_new(L, -1);
+  lua_insert(L, -2);
+  neap__condition_leaf(L, lua_gettop(L), class->shape->keys[0], COND_EQ, &key, 1);
+  lua_remove(L, -2);
+  neap__query_and(L, -2);
+  lua_callk(L, 1, 1, ctx, touched_alone);
+  return touched_alone(L, LUA_OK, ctx);
 }
 
 int neap__relation_touch(lua_State *L, int idx, const struct field *field) {
@@ -368,9 +404,7 @@ int neap__relation_touch(lua_State *L, int idx, const struct field *field) {
   if (!pointer)
     return neap__fail(L, NEAP_USAGE, "%s.%s was not selected by the query", field->shape->model, field->name);
   forbid_lazy(L, pointer);
-  int owner = lua_gettop(L);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)field);
-  return load_siblings(L, owner, pointer, idx, touched);
+  return load_siblings(L, lua_gettop(L), pointer, idx, touched);
 }
 
 // Pushes the query that a relation to many is for the object at idx.

@@ -139,14 +139,19 @@ int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const 
   return 0;
 }
 
-// With a limit or an offset the rows are cut first and counted then.
+// Groups, and rows that a limit or an offset cuts, are made first and counted then.
 int neap__sql_count(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
-  bool cut = q->limit >= 0 || q->skip > 0;
-  neap__sql_add(s, cut ? "SELECT count(*) FROM (SELECT 1" : "SELECT count(*)");
-  neap__sql_from(s, q);
-  if (neap__sql_where(L, s, view, q, e) != 0) return -1;
-  neap__sql_limit(s, q);
-  if (cut) neap__sql_add(s, ") counted");
+  bool inner = q->limit >= 0 || q->skip > 0 || q->ngroups > 0;
+  neap__sql_add(s, inner ? "SELECT count(*) FROM (" : "SELECT count(*)");
+  if (q->ngroups > 0) {
+    if (neap__sql_aggregate(L, s, view, q, e) != 0) return -1;
+  } else {
+    if (inner) neap__sql_add(s, "SELECT 1");
+    neap__sql_from(s, q);
+    if (neap__sql_where(L, s, view, q, e) != 0) return -1;
+    neap__sql_limit(s, q);
+  }
+  if (inner) neap__sql_add(s, ") counted");
   return 0;
 }
 

@@ -56,6 +56,11 @@ contract.each("aggregates", function(c)
     assert.same({ { views = 0 }, { views = 10 }, { views = 20 }, { views = 30 } }, m.Post:group "views":order "views":all())
   end)
 
+  it("count their groups", function()
+    assert.equal(4, m.Post:group "views":count())
+    assert.is_true(m.Post:group "views":exists())
+  end)
+
   it("refuse what makes no sense", function()
     for _, f in ipairs {
       function() return m.Post:sum "title" end,

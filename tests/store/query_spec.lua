@@ -150,6 +150,53 @@ contract.each("queries", function(c)
     end)
   end)
 
+  describe("keys", function()
+    local t = neap.types
+
+    it("of several fields are tables", function()
+      local Seat = c.store:model("Seat", {
+        row = t.integer { primary = true }, number = t.integer { primary = true }, name = t.string(),
+      })
+      c.store:bind()
+      c.store:save { Seat { row = 1, number = 1, name = "a" }, Seat { row = 1, number = 2, name = "b" } }
+      assert.equal("b", Seat:get { row = 1, number = 2 }.name)
+      assert.is_nil(Seat:find { row = 2, number = 2 })
+      assert.equal(1, Seat:where { name = "b" }:order "row":limit(1):delete())
+      assert.same({ { row = 1, number = 1, name = "a" } }, Seat:rows())
+      fails("usage", "row", function() return Seat:get(1) end)
+    end)
+
+    it("of any type find their object", function()
+      local Thing = c.store:model("Thing", { id = t.uuid { primary = true, auto = true }, at = t.datetime(), parent = t.pointer "Thing" })
+      c.store:bind()
+      local a = Thing { at = "2024-01-01T00:00:00Z" }:save()
+      local b = Thing { parent = a }:save()
+      assert.equal(a.at, Thing:get(b.id).parent.at)
+      assert.equal(a.id, Thing:get(a.id:upper()).id)
+      assert.same({ b.id }, Thing:where { parent = a }:pluck "id")
+    end)
+
+    it("of another type are refused", function()
+      fails("validation", "id", function() return Post:get "three" end)
+    end)
+  end)
+
+  describe("computed fields in SQL", function()
+    it("are read, selected, compared and sorted like others", function()
+      local t = neap.types
+      local Person = c.store:model("Person", {
+        id = t.integer { primary = true }, age = t.integer(), older = t.computed(t.integer(), { sql = "{age} + 10" }),
+      })
+      c.store:bind()
+      c.store:save { Person { id = 1, age = 30 }, Person { id = 2, age = 20 } }
+      assert.equal(40, Person:get(1).older)
+      assert.same({ 2, 1 }, Person:order "older":pluck "id")
+      assert.equal(30, Person:where { older = 30 }:one().older)
+      assert.equal(70, Person:sum "older")
+      assert.equal(40, Person:select "older":order "-older":first().older)
+    end)
+  end)
+
   describe("select", function()
     it("loads only what is named, and the keys", function()
       local p = Post:select "title":where { id = 1 }:one()

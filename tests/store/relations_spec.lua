@@ -44,6 +44,27 @@ contract.each("relations", function(c)
       assert.same({ "Ada", "Ada", "Bob", "Bob" }, names)
     end)
 
+    it("keeps what the script has changed when others load", function()
+      local posts = m.Post:where { author__exists = true }:order "id":all()
+      posts[1].author.name = "Countess"
+      assert.equal("Bob", posts[3].author.name)
+      assert.equal("Countess", posts[1].author.name)
+    end)
+
+    it("loads by itself when its owner points elsewhere by now", function()
+      local p = m.Post:get(1)
+      local ada = p.author
+      p.author = 2
+      assert.equal("Ada", ada.name)
+      assert.equal("Bob", p.author.name)
+    end)
+
+    it("gives the bare key of a pointer behind it", function()
+      local comment = m.Comment:get(1)
+      assert.equal(1, comment.post.author_id)
+      assert.equal("Ada", comment.post.author.name)
+    end)
+
     it("raises when touched where the model says lazy = \"error\"", function()
       local Note = c.store:model("Note", {
         id = t.integer { primary = true }, author = t.pointer ("Author", { lazy = "error" }),
