@@ -21,11 +21,12 @@ static void need(lua_State *L, int status) {
   if (status != 0) neap__fail(L, NEAP_LIMIT, "memory is too short for the CSV text");
 }
 
-// Quotes what would be read as something else. Empty text is quoted, so that it differs from nothing.
+// Quotes what would be read as something else: also what looks like a byte order mark. Empty text is quoted, so that it differs
+// from nothing.
 static void add_text(lua_State *L, const struct encoder *w, const char *p, size_t n) {
   char quote = w->options.quote;
   const char special[] = {w->options.delimiter, quote, '\r', '\n'};
-  bool quoted = n == 0;
+  bool quoted = n == 0 || (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0);
   for (size_t i = 0; i < n && !quoted; i++) quoted = memchr(special, p[i], sizeof special) != NULL;
   if (!quoted) {
     need(L, neap__buffer_append(w->out, p, n));
