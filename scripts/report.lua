@@ -102,12 +102,12 @@ local function cells_of(report, row)
   return cells
 end
 
--- Cuts or fills a text to a number of characters, numbers at the right.
-local function fit(text, room)
+-- Cuts or fills a text to a number of characters.
+local function fit(text, room, right)
   local n = utf8.len(text) or #text
   if n > room then return text:sub(1, utf8.offset(text, room) - 1) .. "…" end
   local blanks = (" "):rep(room - n)
-  return tonumber(text) and blanks .. text or text .. blanks
+  return right and blanks .. text or text .. blanks
 end
 
 local function widths_of(lines)
@@ -141,12 +141,12 @@ local function bar(report, row, room)
 end
 
 local function print_table(report, columns)
-  local lines = { { table.unpack(report.columns) } }
+  local lines, first = { { table.unpack(report.columns) } }, report.rows[1]
   for i, row in ipairs(report.rows) do lines[i + 1] = cells_of(report, row) end
   local widths = widths_of(lines)
   local room = squeeze(widths, columns)
   for l, cells in ipairs(lines) do
-    for i, cell in ipairs(cells) do cells[i] = fit(cell, widths[i]) end
+    for i, cell in ipairs(cells) do cells[i] = fit(cell, widths[i], first and number_of(first[report.columns[i]])) end
     cells[#cells + 1] = l > 1 and bar(report, report.rows[l - 1], room) or ""
     print((table.concat(cells, " "):gsub("%s+$", "")))
   end

@@ -6,7 +6,11 @@
 
 #include "host.h"
 
-enum csv_header { CSV_HEADER_ROW, CSV_HEADER_NONE, CSV_HEADER_GIVEN };  // in the text, lists instead, or the option's list
+enum csv_header {
+  CSV_HEADER_ROW,
+  CSV_HEADER_NONE,
+  CSV_HEADER_GIVEN
+};  // in the text, lists instead, or the option's list
 
 struct csv_options {
   char delimiter, quote;

@@ -5,8 +5,8 @@
 
 #include "host.h"
 
-#define DECIMAL_DIGITS 1000    // significant digits
-#define DECIMAL_EXPONENT 6144  // of the power of ten in text, either way; also the largest scale
+#define DECIMAL_DIGITS 1000                  // significant digits
+#define DECIMAL_EXPONENT 6144                // of the power of ten in text, either way; also the largest scale
 #define DECIMAL_TEXT (DECIMAL_EXPONENT + 8)  // room for any canonical text and its NUL
 
 // Pushes a decimal from text; -1, and pushes nothing, if the text is none.
