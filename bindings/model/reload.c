@@ -54,6 +54,7 @@ static int object_reload(lua_State *L) {
     if (r->key[i].kind == CELL_NIL) return neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", r->shape->model);
   }
   r->view->store->verbs->get(L, r->view, class, r->key);
+  lua_toclose(L, R_ROWS);
   return reloaded(L, LUA_OK, 0);
 }
 

@@ -119,6 +119,7 @@ static struct save_chunk *next_chunk(lua_State *L, struct job *job) {
   reserve_cells(L, job, chunk->class->shape->ncolumns + 1);
   job->at = 0;
   job->view->store->verbs->write(L, job->view, chunk->class, chunk->writes, chunk->n);
+  lua_toclose(L, S_ROWS);  // a task that is stopped while it waits must not keep the connection
   return chunk;
 }
 

@@ -28,6 +28,7 @@ int neap__view_begin(lua_State *L) {
   struct view *tx = neap__view_child(L, parent);
   tx->level = parent->level + 1;
   tx->store->verbs->begin(L, tx);
+  lua_toclose(L, -1);
   return begun(L, LUA_OK, 0);
 }
 
@@ -46,6 +47,7 @@ int neap__view_commit(lua_State *L) {
   lua_settop(L, 1);
   if (tx->dead) return neap__fail(L, NEAP_USAGE, "the transaction has ended already");
   tx->store->verbs->commit(L, tx);
+  lua_toclose(L, -1);
   return committed(L, LUA_OK, 0);
 }
 
@@ -64,6 +66,7 @@ int neap__view_rollback(lua_State *L) {
   neap__view_undo(L, tx);
   if (tx->store->closed || !tx->transaction) return 0;
   tx->store->verbs->rollback(L, tx);
+  lua_toclose(L, -1);
   return rolled_back(L, LUA_OK, 0);
 }
 
@@ -133,5 +136,6 @@ int neap__view_sql(lua_State *L) {
   if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
   lua_settop(L, 3);
   v->store->verbs->raw(L, v, NULL, text, n, lua_istable(L, 3) ? 3 : 0);
+  lua_toclose(L, RAW_ROWS);
   return raw_go_on(L, LUA_OK, 0);
 }

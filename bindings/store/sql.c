@@ -297,6 +297,7 @@ static struct rows *sql_rollback(lua_State *L, struct view *view) {
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   if (tx->store && tx->level > view->level) tx->level = view->level;  // what was open inside goes with it
   run->at_end = level_ended;
+  run->lenient = true;
   bool gone = !tx->connection || tx->lost;
   set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO s%d", view->level);
   if (!gone && view->level > 1) {

@@ -341,12 +341,14 @@ static void bulk_close(struct rows *rows) {
   struct bulk *b = run->more;
   struct neap__error e;
   if (!run->store) return;
-  bool open = b->own_transaction && b->phase != PHASE_BEGIN && b->phase != PHASE_ANSWER && run->connection;
+  bool open = b->own_transaction && b->phase != PHASE_ANSWER && run->connection;
   struct sql_connection *c = run->connection;
   neap__spool_free(&b->answers);
   for (struct failure *f; (f = b->failures) != NULL; free(f)) b->failures = f->next;
-  neap__sql_run_close(rows);
+  if (run->cursor) c->transport->finish(run->cursor);
+  run->cursor = NULL;
   if (open) neap__sql_execute(c, "ROLLBACK", &e);
+  neap__sql_run_close(rows);
 }
 
 static struct bulk *bulk_new(lua_State *L, struct sql_run *run, const struct shape *shape, int n) {

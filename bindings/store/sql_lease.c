@@ -106,9 +106,21 @@ void neap__sql_transaction_end(struct sql_transaction *tx) {
 
 // ---- Runs ----
 
+// The statement has ended: others may have what it used.
+static void release(struct sql_run *run) {
+  unlink_run(run);
+  if (run->cursor) run->connection->transport->finish(run->cursor);
+  run->cursor = NULL;
+  if (run->reader && run->connection) reader_give_back(run->store, run->connection);
+  run->reader = false;
+}
+
 static enum rows_state fail(struct sql_run *run) {
-  run->ended = run->failed = true;
-  return ROWS_FAILED;
+  run->ended = true;
+  run->failed = !run->lenient;
+  if (run->lenient && run->at_end) run->at_end(run);
+  release(run);
+  return run->failed ? ROWS_FAILED : ROWS_END;
 }
 
 static enum rows_state start(struct sql_run *run) {
@@ -147,6 +159,7 @@ static enum rows_state at_end(struct sql_run *run) {
   }
   run->ended = true;
   if (run->at_end && run->at_end(run) != 0) return fail(run);
+  release(run);
   return ROWS_END;
 }
 
@@ -176,14 +189,21 @@ static enum rows_state run_next(struct rows *rows, struct cell *cells) {
   return state;
 }
 
+// A transaction that was being begun or rolled back when its task was stopped must not stay open, nor its connection taken.
+static void settle_transaction(struct sql_run *run) {
+  struct neap__error e;
+  bool begun = run->use == USE_BEGIN && run->ended && !run->failed;
+  if (run->lenient && !run->ended && run->cursor) run->at_end(run);
+  if (run->use != USE_BEGIN || begun) return;
+  if (run->cursor) neap__sql_execute(run->connection, "ROLLBACK", &e);
+  neap__sql_transaction_end(run->transaction);
+}
+
 void neap__sql_run_close(struct rows *rows) {
   struct sql_run *run = (struct sql_run *)rows;
   if (!run->store) return;
-  unlink_run(run);
-  if (run->cursor) run->connection->transport->finish(run->cursor);
-  run->cursor = NULL;
-  if (run->reader && run->connection) reader_give_back(run->store, run->connection);
-  if (run->use == USE_BEGIN && run->transaction && !(run->ended && !run->failed)) neap__sql_transaction_end(run->transaction);
+  settle_transaction(run);
+  release(run);
   run->connection = NULL;
   run->store = NULL;
 }

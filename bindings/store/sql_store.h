@@ -35,6 +35,7 @@ struct sql_run {
   bool reader;                       // the connection goes back to the idle readers
   bool ended;
   bool failed;
+  bool lenient;                      // a failure counts as the end: there is nothing to roll back
   struct sql_statement statement;
   const char *second;                // runs after the first, NULL = nothing
   struct sql_cursor *cursor;

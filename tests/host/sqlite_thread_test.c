@@ -37,13 +37,55 @@ static const char endless[] =
     "assert(not ok and neap.is(e, 'timeout'), tostring(e))\n"
     "assert(store:sql('SELECT 1 AS one')[1].one == 1)\n";
 
+// Objects, and tasks that are cancelled at every point of a transaction: nothing stays open, nothing half done.
+static const char cancelled[] =
+    "local neap = require 'neap'\n"
+    "local t = neap.types\n"
+    "local store = neap.open(FILE)\n"
+    "local Item = store:model('Item', { id = t.integer { primary = true, auto = true }, v = t.string() })\n"
+    "store:bind()\n"
+    "local function list(n)\n"
+    "  local items = {}\n"
+    "  for i = 1, n do items[i] = Item { v = 'v' .. i } end\n"
+    "  return items\n"
+    "end\n"
+    "store:save(list(3000))\n"
+    "assert(Item:count() == 3000 and Item:get(2999).v == 'v2999')\n"
+    "local seen = 0\n"
+    "for item in Item:each() do\n"
+    "  if seen == 0 then item.v = 'changed' item:save() end\n"
+    "  seen = seen + 1\n"
+    "end\n"
+    "assert(seen == 3000 and Item:get(1).v == 'changed')\n"
+    "for steps = 1, 60 do\n"
+    "  local before = Item:count()\n"
+    "  local done\n"
+    "  local task = neap.spawn(function()\n"
+    "    store:transaction(function() Item { v = 'one' }:save() store:save(list(20)) end)\n"
+    "    done = true\n"
+    "  end)\n"
+    "  for _ = 1, steps do neap.sleep(0) end\n"
+    "  task:cancel()\n"
+    "  pcall(task.await, task)\n"
+    "  Item { v = 'after' }:save()\n"
+    "  local added = Item:count() - before - 1\n"
+    "  assert(added == 21 or added == 0 and not done, added)\n"
+    "end\n"
+    "for steps = 1, 40 do\n"
+    "  local task = neap.spawn(function() store:save(list(20)) end)\n"
+    "  for _ = 1, steps do neap.sleep(0) end\n"
+    "  task:cancel()\n"
+    "  pcall(task.await, task)\n"
+    "  Item { v = 'after' }:save()\n"
+    "end\n";
+
 static const char left_open[] =
     "local neap = require 'neap'\n"
     "local store = neap.open(FILE)\n"
     "store:sql 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n'\n";
 
 static neap *open_with(const char *script, const char *file, neap_task *task) {
-  static char text[4096];
+  static char text[8192];
   neap_options options = {.size = sizeof options, .slice_us = 1000};
   neap *h;
   if (neap_open(&h, &options) != NEAP_OK) return NULL;
@@ -71,6 +113,8 @@ int main(void) {
   CHECK(runs(reads_and_writes, file));
   CHECK(runs(reads_and_writes, ":memory:"));
   CHECK(runs(endless, file));
+  CHECK(runs(cancelled, file));
+  CHECK(runs(cancelled, ":memory:"));
   neap *h = open_with(left_open, file, &task);
   for (int i = 0; i < 20; i++) neap_step(h, 1000);
   neap_close(&h);  // while the statement runs: it is stopped
