@@ -39,6 +39,7 @@ static int reloaded(lua_State *L, int status, lua_KContext ctx) {
     neap__save_describe(L, R_OBJECT, r->shape, &e);
   }
   if (state != ROWS_ROW) return neap__raise(L, &e);
+  lua_closeslot(L, R_ROWS);
   lua_settop(L, R_OBJECT);
   return 1;
 }

@@ -109,6 +109,7 @@ static void reserve_cells(lua_State *L, struct job *job, int n) {
 
 static struct save_chunk *next_chunk(lua_State *L, struct job *job) {
   struct save_chunk *chunk = NULL;
+  if (lua_gettop(L) >= S_ROWS) lua_closeslot(L, S_ROWS);
   while (job->next <= job->n) {
     lua_settop(L, S_JOB);
     chunk = neap__save_plan(L, job->view, &job->options, &job->next, job->n, add_fault);

@@ -11,6 +11,7 @@ static bool ended(lua_State *L) {
   struct neap__error e = rows->error;
   rows->close(rows);
   if (state == ROWS_FAILED) neap__raise(L, &e);
+  lua_closeslot(L, -1);  // lua_pop would do, but Lua 5.4.4 goes on with a stack that closing may have moved
   lua_pop(L, 1);
   return true;
 }
