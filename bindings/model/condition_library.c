@@ -118,6 +118,14 @@ static bool some_of(struct row_source *source, const struct field *field, const 
   return !(((struct object_row *)source)->related = true);
 }
 
+// Reads the columns that the condition asks for: while it is evaluated nothing may raise.
+static void read_cells(lua_State *L, const struct condition *c, struct cell *cells) {
+  for (int i = 0; i < c->nchildren && c->op != COND_SOME; i++) read_cells(L, c->children[i], cells);
+  const struct field *asked[2] = {c->place.field, c->other ? c->other->field : NULL};
+  for (int i = 0; i < 2; i++)
+    if (asked[i] && asked[i]->column >= 0) neap__object_get(L, 2, asked[i]->column, &cells[asked[i]->column]);
+}
+
 // c:matches(object) -> boolean: whether the object, as it is now in memory, meets the condition
 //   raises `unsupported` for what only the store can answer: relations, computed fields, fields that were not loaded
 static int condition_matches(lua_State *L) {
@@ -128,7 +136,7 @@ static int condition_matches(lua_State *L) {
   if (c->shape && c->shape != shape)
     return neap__fail(L, NEAP_USAGE, "a condition on %s was asked of a %s", c->shape->model, shape->model);
   struct cell *cells = lua_newuserdatauv(L, (size_t)shape->ncolumns * sizeof *cells + 1, 0);
-  for (int i = 0; i < shape->ncolumns; i++) neap__object_get(L, 2, i, &cells[i]);
+  read_cells(L, c, cells);
   struct object_row row = {.source = {cell_of, some_of, neap__regexes_of(L), false}, .cells = cells};
   bool met = neap__condition_evaluate(c, &row.source);
   if (row.related) return neap__fail(L, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");

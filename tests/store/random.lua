@@ -4,7 +4,7 @@ local neap = require "neap"
 local t = neap.types
 
 local ROWS = 100
-local ENOUGH = 25  -- times that an operator is asked of a place for a value of another type before others come first
+local ENOUGH = 50  -- times that an operator is asked of a place, half of them for a value of another type, before others come
 local random = math.random
 
 local function pick(list) return list[random(#list)] end
@@ -118,7 +118,7 @@ local function declare(store, name)
   local Thing = store:model(name, {
     { "id", t.integer { primary = true } }, { "s", t.string() }, { "i", t.integer() }, { "n", t.number() }, { "d", t.decimal() },
     { "b", t.boolean() }, { "at", t.datetime() }, { "ts", t.timestamp() }, { "day", t.date() }, { "u", t.uuid() },
-    { "by", t.bytes() }, { "peer", t.pointer(name) }, { "l", t.list(t.string()) }, { "st", t.set(t.string()) }, { "m", t.map() },
+    { "by", t.bytes() }, { "peer", t.pointer(name, { index = true }) }, { "l", t.list(t.string()) }, { "st", t.set(t.string()) }, { "m", t.map() },
     { "g", t.geopoint() }, { "j", t.json() }, { "peers", t.has_many(name, "peer") },
   })
   store:bind()
@@ -208,34 +208,45 @@ local always = { exists = true, type = true, near = true, within = true }  -- ta
 
 local function note(p, operator, case, n)
   local name = operator .. " of " .. p.name
-  seen[name] = seen[name] or { absent = 0, null = 0, wrong = not always[operator] and 0 or nil }
+  seen[name] = seen[name] or { asked = 0, absent = 0, null = 0, wrong = not always[operator] and 0 or nil }
   seen[name][case] = seen[name][case] + n
 end
 
-local function wrongs(p, operator)
-  local cases = seen[operator .. " of " .. p.name]
-  return cases and math.min(cases.wrong or ENOUGH, ENOUGH) or 0
+--- Remembers what a function says of each row: relations ask again and again.
+local function remember(meets)
+  local said = {}
+  return function(row)
+    if said[row.id] == nil then said[row.id] = meets(row) end
+    return said[row.id]
+  end
 end
 
---- A place and an operator: of a few, the pair that has been asked least for a value of another type.
+local function asked(p, operator)
+  local cases = seen[operator .. " of " .. p.name]
+  return cases and math.min(cases.asked, ENOUGH) or 0
+end
+
+--- A place and an operator: of four pairs the one that has come up least.
 local function rare_pair()
   local p, operator
-  for _ = 1, 3 do
+  for _ = 1, 4 do
     local q = one_in(3) and pick(inner) or pick(columns)
     local o = pick(q.operators)
-    if not p or wrongs(q, o) < wrongs(p, operator) then p, operator = q, o end
+    if not p or asked(q, o) < asked(p, operator) then p, operator = q, o end
   end
   return p, operator
 end
 
 local function leaf(Thing, given)
   local p, operator = rare_pair()
+  local n = asked(p, operator)
+  local wrong = not always[operator] and (n < ENOUGH and n % 2 == 0 or one_in(15))
   note(p, operator, "absent", given[p.steps[1]].absent)
   note(p, operator, "null", given[p.steps[1]].null)
-  local wrong = not always[operator] and one_in(wrongs(p, operator) < ENOUGH and 2 or 15)
+  note(p, operator, "asked", 1)
   if wrong then note(p, operator, "wrong", 1) end
   local condition = spell(Thing, p, operator, operand_of(p, operator, wrong))
-  return { condition = condition, meets = function(row) return condition:matches(row) end }
+  return { condition = condition, meets = remember(function(row) return condition:matches(row) end) }
 end
 
 local function tree(Thing, rows, given, depth)
@@ -245,16 +256,16 @@ local function tree(Thing, rows, given, depth)
   if kind == 4 then
     return { condition = ~a.condition, meets = function(row) return not a.meets(row) end }
   elseif kind == 5 then
-    return { condition = Thing.peer:some(a.condition), meets = function(row)
+    return { condition = Thing.peer:some(a.condition), meets = remember(function(row)
       return row.peer_id ~= nil and a.meets(rows[row.peer_id])
-    end }
+    end) }
   elseif kind == 6 then
-    return { condition = Thing.fields.peers:some(a.condition), meets = function(row)
+    return { condition = Thing.fields.peers:some(a.condition), meets = remember(function(row)
       for _, other in ipairs(rows) do
         if other.peer_id == row.id and a.meets(other) then return true end
       end
       return false
-    end }
+    end) }
   end
   local b = tree(Thing, rows, given, depth - 1)
   if kind <= 8 then
