@@ -20,6 +20,7 @@ struct reader {
   lua_Integer n, max;           // rows in the list; as many as this chunk may hold
   lua_Integer at;               // streams: rows of the chunk that were handed out
   struct object_builder builder;
+  const struct field **fields;  // of the cells; NULL: groups and aggregates
   int *columns;
   struct cell cells[];          // then the columns
 };
@@ -58,29 +59,35 @@ static void make_object(lua_State *L, struct reader *r) {
   neap__object_set_siblings(L, -2);
 }
 
+// The type of cell i; NULL for groups and aggregates. A pointer's cell is a key.
+static const struct type *cell_type(const struct reader *r, int i) {
+  const struct field *f = r->fields ? r->fields[i] : NULL;
+  return f && f->type.kind == TYPE_POINTER ? f->type.of : f ? &f->type : NULL;
+}
+
 static void make_table(lua_State *L, struct reader *r) {
   lua_createtable(L, 0, r->ncells);
   for (int i = 0; i < r->ncells; i++) {
     if (r->cells[i].kind == CELL_NIL) continue;
     lua_rawgeti(L, SLOT_METATABLE, i + 1);
-    neap__cell_push(L, &r->cells[i]);
+    neap__type_push(L, cell_type(r, i), &r->cells[i]);
     lua_rawset(L, -3);
   }
 }
 
 // A list has no holes: what is absent is neap.null in it.
-static void make_value(lua_State *L, const struct cell *cell) {
-  if (cell->kind == CELL_NIL)
+static void make_value(lua_State *L, const struct reader *r) {
+  if (r->cells[0].kind == CELL_NIL)
     neap__null_push(L);
   else
-    neap__cell_push(L, cell);
+    neap__type_push(L, cell_type(r, 0), &r->cells[0]);
 }
 
 static void make(lua_State *L, struct reader *r) {
   switch (r->form) {
     case READ_OBJECTS: make_object(L, r); return;
     case READ_TABLES: make_table(L, r); return;
-    case READ_VALUES: make_value(L, &r->cells[0]); return;
+    case READ_VALUES: make_value(L, r); return;
   }
 }
 
@@ -104,7 +111,6 @@ static int fill(lua_State *L) {
 // ---- Setting up ----
 
 static void push_names(lua_State *L, const struct query *q) {
-  const struct shape *shape = q->class->shape;
   lua_createtable(L, neap__query_width(q), 0);
   if (q->ngroups + q->naggregates > 0) {
     for (int i = 0; i < q->ngroups; i++) {
@@ -117,8 +123,8 @@ static void push_names(lua_State *L, const struct query *q) {
     }
     return;
   }
-  for (int i = 0, n = q->nselect ? q->nselect : shape->ncells; i < n; i++) {
-    const struct field *f = q->nselect ? q->select[i] : shape->columns[i];
+  for (int i = 0, n = q->nselect ? q->nselect : q->class->shape->ncells; i < n; i++) {
+    const struct field *f = q->nselect ? q->select[i] : q->class->shape->columns[i];
     lua_pushstring(L, f->type.kind == TYPE_POINTER ? f->wire : f->name);
     lua_rawseti(L, -2, i + 1);
   }
@@ -134,6 +140,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
   r->ncells = width - r->link;
   r->columns = (int *)&r->cells[width];
   r->max = LUA_MAXINTEGER;
+  if (q->ngroups + q->naggregates == 0) r->fields = q->nselect ? q->select : q->class->shape->columns;
   for (int i = 0; i < q->nselect; i++) r->columns[i] = q->select[i]->column;
   neap__query_push_class(L, query);
   if (form == READ_OBJECTS) {

@@ -150,6 +150,50 @@ contract.each("queries", function(c)
     end)
   end)
 
+  describe("a scope", function()
+    local view
+
+    before_each(function() view = c.store:with { scope = { Post = Post.views:gte(20), Comment = m.Comment.user:eq(2) } } end)
+
+    it("goes with every read", function()
+      local Some = view:model "Post"
+      assert.same({ 2, 3, 4 }, ids(Some:order "id"))
+      assert.equal(3, Some:count())
+      assert.equal(70, Some:sum "views")
+      assert.is_nil(Some:find(1))
+      assert.equal(3, #Some:page { size = 50 })
+      assert.is_false(Some:where { id = 5 }:exists())
+    end)
+
+    it("goes with every include and relation", function()
+      local posts = view:model "Post":include "comments":order "id":all()
+      assert.equal(1, #posts[1].comments:all())
+      assert.equal(0, #posts[2].comments:all())
+      assert.equal(0, posts[2].comments:where {}:count())
+    end)
+
+    it("goes with every set-based write", function()
+      c:client "DELETE FROM Comment; DELETE FROM PostTag"
+      local Some = view:model "Post"
+      assert.equal(0, Some:where { id = 1 }:update { title = "x" })
+      assert.equal(3, Some:delete { all = true })
+      assert.equal(2, Post:count())
+    end)
+  end)
+
+  describe("rows", function()
+    it("gives values as their types say", function()
+      local t = neap.types
+      local Kept = c.store:model("Kept", { id = t.integer { primary = true }, tags = t.set(t.string()), list = t.list(t.datetime()) })
+      c.store:bind()
+      Kept { id = 1, tags = { "b", "a" }, list = { "2024-01-01T00:00:00Z" } }:save()
+      local row = Kept:rows()[1]
+      assert.equal(neap.set { "a", "b" }, row.tags)
+      assert.equal(neap.datetime "2024-01-01T00:00:00Z", row.list[1])
+      assert.equal(row.list[1], Kept:pluck "list"[1][1])
+    end)
+  end)
+
   describe("keys", function()
     local t = neap.types
 
