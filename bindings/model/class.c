@@ -261,7 +261,7 @@ static int class_tostring(lua_State *L) {
   return 1;
 }
 
-// class.functions(object) -> what the declaration's fields have: { field = { default = f, validate = f } }
+// class.functions(object) -> what the declaration's fields have: { "field", field = { default = f, validate = f } }
 static int class_functions(lua_State *L) {
   neap__class_push(L, neap__object_check(L, 1)->class);
   lua_getiuservalue(L, -1, CLASS_SHAPE);

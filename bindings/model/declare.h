@@ -12,7 +12,7 @@ struct declare {
   lua_State *L;
   struct shape *shape;
   int anchors;               // stack index of the table of all that the shape's pointers lead to
-  int functions;             // stack index of { [field] = { default =, validate =, get =, set = } }
+  int functions;             // stack index of { [field] = { default =, validate =, get =, set = } }, and a list of the fields
   const char *field;         // that is being read
 };
 

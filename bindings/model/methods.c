@@ -98,24 +98,42 @@ static int object_copy(lua_State *L) {
 
 // ---- Tables ----
 
-// Whether the list or set of names at idx (0 = none) holds one of the field's names.
-static bool holds(lua_State *L, int idx, const struct field *f) {
-  lua_getfield(L, idx, f->name);
-  lua_getfield(L, idx, f->wire);
-  bool found = lua_toboolean(L, -1) || lua_toboolean(L, -2);
-  lua_pop(L, 2);
+// Whether the set of names at idx has the name.
+static bool holds(lua_State *L, int idx, const char *name) {
+  bool found = lua_getfield(L, idx, name) != LUA_TNIL;
+  lua_pop(L, 1);
   return found;
+}
+
+static bool wanted(lua_State *L, const char *name, const char *wire) {
+  if (!lua_isnil(L, 2) && !holds(L, 2, name) && !holds(L, 2, wire)) return false;
+  return lua_isnil(L, 3) || (!holds(L, 3, name) && !holds(L, 3, wire));
 }
 
 static void put_open(lua_State *L, struct object *o, const struct field *f) {
   neap__row_push(L, 1, o, f);
   if (lua_istable(L, -1))
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+      if (!wanted(L, lua_tostring(L, -2), lua_tostring(L, -2))) continue;
       lua_pushvalue(L, -2);
       lua_pushvalue(L, -2);
       lua_rawset(L, 4);
     }
   lua_pop(L, 1);
+}
+
+// object.names(object, list) -> { name = true }; raises usage for a name that the model does not have
+static int object_names(lua_State *L) {
+  const struct shape *shape = neap__object_check(L, 1)->class->shape;
+  neap__arg_table(L, 2, "names");
+  lua_newtable(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
+    if (shape->open < 0) find_field(L, shape, lua_gettop(L));
+    lua_pushboolean(L, 1);
+    lua_rawset(L, 3);
+  }
+  lua_settop(L, 3);
+  return 1;
 }
 
 // Lists and maps are copied, so that the table can be changed.
@@ -138,23 +156,21 @@ static int object_table(lua_State *L) {
   for (int c = 0; c < shape->ncells; c++) {
     const struct field *f = shape->columns[c];
     if (c == shape->open) put_open(L, o, f);
-    else if ((lua_isnil(L, 2) || holds(L, 2, f)) && (lua_isnil(L, 3) || !holds(L, 3, f))) put_column(L, o, f);
+    else if (wanted(L, f->name, f->wire)) put_column(L, o, f);
   }
   return 1;
 }
 
-// Pushes { assign =, ... } of what objects can do by themselves; `class` beside it is what C knows of them.
+// Pushes the functions, and beside them `methods` and `class_methods`, which lua/neap/model.lua completes.
 int luaopen_neap_object(lua_State *L) {
   static const luaL_Reg methods[] = {{"is_new", object_is_new},   {"assign", object_assign}, {"changes", object_changes},
                                      {"key_of", object_key_of},   {"copy", object_copy},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"table", object_table}, {"names", object_names}, {NULL, NULL}};
+  luaL_newlib(L, functions);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
   luaL_setfuncs(L, methods, 0);
-  lua_createtable(L, 0, 3);
-  lua_insert(L, -2);
   lua_setfield(L, -2, "methods");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, CLASS_METHODS);
   lua_setfield(L, -2, "class_methods");
-  lua_pushcfunction(L, object_table);
-  lua_setfield(L, -2, "table");
   return 1;
 }

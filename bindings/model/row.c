@@ -211,18 +211,25 @@ void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out)
   *out = neap__row_base(lua_touserdata(L, idx), column);
 }
 
+// Whether a save must send the column. A deleted object would be inserted whole.
+static bool is_sent(const struct object *o, int c) {
+  const struct cell present = neap__row_present(o, c);
+  if (o->state == OBJECT_DELETED) return present.kind > CELL_NIL;
+  if (!(neap__row_kinds(o)[c] & COLUMN_CHANGED)) return false;
+  if (o->state == OBJECT_NEW) return present.kind != CELL_NIL;
+  struct cell base = neap__row_base(o, c);
+  return !equal(o->class->shape->columns[c], &base, &present);
+}
+
 int neap__object_changes(lua_State *L, int idx, uint64_t *bits) {
   struct object *o = lua_touserdata(L, idx);
   const struct shape *shape = o->class->shape;
-  if (!o->dirty && !o->decoded) return 0;
+  if (!o->dirty && !o->decoded && o->state != OBJECT_DELETED) return 0;
   idx = lua_absindex(L, idx);
   int n = 0;
   for (int c = 0; c < shape->ncolumns; c++) {
-    if (!(neap__row_kinds(o)[c] & (COLUMN_CHANGED | COLUMN_DECODED))) continue;
-    refresh(L, idx, o, c);
-    if (!(neap__row_kinds(o)[c] & COLUMN_CHANGED)) continue;
-    struct cell base = neap__row_base(o, c), present = neap__row_present(o, c);
-    if (o->state != OBJECT_NEW ? equal(shape->columns[c], &base, &present) : present.kind == CELL_NIL) continue;
+    if (neap__row_kinds(o)[c] & (COLUMN_CHANGED | COLUMN_DECODED)) refresh(L, idx, o, c);
+    if (!is_sent(o, c)) continue;
     bits[c / 64] |= UINT64_C(1) << (c % 64);
     n++;
   }

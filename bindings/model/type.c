@@ -235,6 +235,8 @@ static void keep_function(struct declare *d, const char *name) {
     lua_replace(L, -2);
     lua_pushvalue(L, -1);
     lua_setfield(L, d->functions, d->field);
+    lua_pushstring(L, d->field);
+    lua_rawseti(L, d->functions, (lua_Integer)lua_rawlen(L, d->functions) + 1);
   }
   lua_insert(L, -2);
   lua_setfield(L, -2, name);

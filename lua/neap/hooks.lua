@@ -6,8 +6,10 @@ local hooks = {}
 
 --- Fills the fields whose default is a function and that were not given. Called with each new object of such a model.
 function hooks.defaults(object)
-  for name, functions in pairs(class.functions(object)) do
-    if functions.default and object[name] == nil then object[name] = functions.default(object) end
+  local functions = class.functions(object)
+  for _, name in ipairs(functions) do
+    local default = functions[name].default
+    if default and object[name] == nil then object[name] = default(object) end
   end
 end
 
@@ -17,15 +19,18 @@ local function fails(object, name, validate)
   if valid == false then return why or "is not valid" end
 end
 
---- Asks the validate functions of the fields that the object has; all faults are reported together.
+--- Asks the validate functions of the fields that are to be written; all faults are reported together.
 local function validate(object)
-  local errors = {}
-  for name, functions in pairs(class.functions(object)) do
-    if functions.validate and object[name] ~= nil then errors[name] = fails(object, name, functions.validate) end
+  local functions, changes = class.functions(object), object:changes()
+  local errors, first = {}, nil
+  for _, name in ipairs(functions) do
+    if functions[name].validate and changes[name] and object[name] ~= nil then
+      errors[name] = fails(object, name, functions[name].validate)
+      first = first or errors[name] and name
+    end
   end
-  local first, why = next(errors)
   if not first then return end
-  local e = host.error { kind = "validation", message = string.format("%s: %s", first, why) }
+  local e = host.error { kind = "validation", message = string.format("%s: %s", first, errors[first]) }
   e.errors = errors
   error(e, 0)
 end
@@ -37,7 +42,7 @@ end
 function hooks.before(action, object, options)
   local hook = class.method(object, "before_" .. action)
   if hook then hook(object, options) end
-  if action == "save" then validate(object) end
+  if action == "save" and #class.functions(object) > 0 then validate(object) end
 end
 
 --- After a write that succeeded.

@@ -137,13 +137,6 @@ end
 
 -- ---- Tables ----
 
-local function name_set(list)
-  if list == nil then return nil end
-  local set = {}
-  for _, name in ipairs(list) do set[name] = true end
-  return set
-end
-
 local function follow_one(value, options)
   if value == nil then return nil end
   if type(value) == "userdata" and value.to_table then return value:to_table(options) end
@@ -152,14 +145,24 @@ local function follow_one(value, options)
   return list
 end
 
+--- Fields that are computed by code are there if they are asked for.
+local function add_computed(self, result, only)
+  local functions = class.functions(self)
+  for _, name in ipairs(only) do
+    if functions[name] and functions[name].get then result[name] = self[name] end
+  end
+end
+
 --- A plain table of the loaded fields; a pointer is its key under its column's name, or a table under its own if followed.
 ---@param options? table  only = { names }, exclude = { names }, follow = { relation = options of the same form }
 ---@return table
 function methods.to_table(self, options)
   if options == nil then return object.table(self) end
-  local exclude = name_set(options.exclude) or options.follow and {} or nil
+  local only = options.only and object.names(self, options.only)
+  local exclude = object.names(self, options.exclude or {})
   for name in pairs(options.follow or {}) do exclude[name] = true end
-  local result = object.table(self, name_set(options.only), exclude)
+  local result = object.table(self, only, exclude)
+  add_computed(self, result, options.only or {})
   for name, inner in pairs(options.follow or {}) do result[name] = follow_one(self[name], inner) end
   return result
 end

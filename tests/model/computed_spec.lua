@@ -38,6 +38,21 @@ describe("a computed field", function()
     assert.equal("usage", e.kind)
   end)
 
+  it("is in a table if it is asked for", function()
+    assert.same({ full = "Ada L" }, Person { first = "Ada", last = "L" }:to_table { only = { "full" } })
+  end)
+
+  it("in SQL is loaded with the row, and may be asked for", function()
+    local Worker = store:model("Worker", {
+      id = t.integer { primary = true }, age = t.integer(), later = t.computed(t.integer(), { sql = "{age} + 10" }),
+    })
+    store:bind()
+    store:save { Worker { id = 1, age = 20 }, Worker { id = 2, age = 40 } }
+    assert.equal(50, Worker:get(2).later)
+    assert.equal(2, Worker:where { later__gt = 35 }:one().id)
+    assert.equal(30, Worker:select("id", "later"):order("later"):first().later)
+  end)
+
   it("may follow pointers", function()
     assert.equal("Ada", Person { boss = Person { first = "Ada" } }.boss_name)
     assert.is_nil(Person {}.boss_name)

@@ -47,6 +47,22 @@ describe("hooks", function()
     assert.equal("own", Post { title = "Tides", slug = "own" }.slug)
   end)
 
+  it("make defaults in declared order, so that one may build on another", function()
+    local Line = store:model("Line", {
+      id = t.integer { primary = true }, a = t.integer { default = function() return 2 end },
+      b = t.integer { default = function(l) return l.a * 2 end }, c = t.integer { default = function(l) return l.b * 2 end },
+    })
+    assert.equal(8, Line {}.c)
+  end)
+
+  it("do not validate what was not loaded", function()
+    Post { title = "x", even = 2 }:save()
+    local p = Post:select("id", "title"):first()
+    p.title = "y"
+    p:save()
+    assert.equal("y", Post:get(p.id).title)
+  end)
+
   it("validate at save, not at assignment", function()
     local p = Post { even = 3 }
     local ok, e = pcall(p.save, p)

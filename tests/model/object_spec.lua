@@ -87,6 +87,13 @@ describe("an object", function()
     fails("usage", function() p.id = 99 end, "Post.id", "copy")
   end)
 
+  it("may be saved again after it was deleted", function()
+    local p = Post { title = "Tides" }:save()
+    p:delete()
+    p:save()
+    assert.equal("Tides", Post:get(p.id).title)
+  end)
+
   it("takes text with any length of name", function()
     local long = ("n"):rep(60)
     local Long = store:model("Long", { { "id", t.integer { primary = true } }, { long, t.integer() } })
@@ -133,6 +140,10 @@ describe("an object", function()
 
     it("lacks what is excluded", function()
       assert.same({ title = "x" }, Post { title = "x" }:to_table { exclude = { "views" } })
+    end)
+
+    it("names the nearest of unknown fields", function()
+      fails("usage", function() return Post {}:to_table { only = { "titel" } } end, "did you mean title")
     end)
 
     it("follows relations", function()
