@@ -2,6 +2,7 @@
 // dealt out here. What reading a pointer or a relation gives stands at the end.
 #include <string.h>
 
+#include "model/class.h"
 #include "model/query_build.h"
 
 static void resolve(lua_State *L, int class_idx, const struct field *field) {
@@ -129,6 +130,25 @@ static const struct cell *push_keys(lua_State *L, const struct field *field, int
   return keys;
 }
 
+// Narrows the query on top of the stack by what the relation's declaration says as `name`: where or order.
+static void narrow(lua_State *L, const struct class *class, const struct field *field, const char *name) {
+  int query = lua_gettop(L);
+  neap__class_function(L, class, field, name);
+  if (!lua_isnil(L, -1)) {
+    lua_getfield(L, query, name);
+    lua_pushvalue(L, query);
+    lua_pushvalue(L, query + 1);
+    bool list = strcmp(name, "order") == 0 && lua_istable(L, -1);
+    int n = list ? (int)lua_rawlen(L, query + 1) : 1;
+    if (list) lua_pop(L, 1);
+    luaL_checkstack(L, n, "order");
+    for (int i = 1; list && i <= n; i++) lua_rawgeti(L, query + 1, i);
+    lua_call(L, n + 1, 1);
+    lua_replace(L, query);
+  }
+  lua_settop(L, query);
+}
+
 // Pushes the query that gives what the relation leads to from any of the keys.
 static void push_query(lua_State *L, int class_idx, const struct field *field, const struct cell *keys, int n) {
   enum condition_op op = n == 1 ? COND_EQ : COND_IN;
@@ -148,6 +168,10 @@ static void push_query(lua_State *L, int class_idx, const struct field *field, c
     neap__query_and(L, query);
   }
   lua_settop(L, query);
+  if (field->type.kind == TYPE_POINTER) return;
+  const struct class *class = neap__class_test(L, class_idx);
+  narrow(L, class, field, "where");
+  narrow(L, class, field, "order");
 }
 
 // Pushes what finds found row i (the object is on top of the stack) in the map.

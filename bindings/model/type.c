@@ -227,7 +227,7 @@ static void read_flags(struct declare *d, struct field *f) {
   }
 }
 
-// Keeps the function on top of the stack, which it pops, as functions[field][name].
+// Keeps the function (or other value) on top of the stack, which it pops, as functions[field][name].
 static void keep_function(struct declare *d, const char *name) {
   lua_State *L = d->L;
   if (lua_getfield(L, d->functions, d->field) == LUA_TNIL) {
@@ -264,6 +264,18 @@ static void read_default(struct declare *d, struct field *f) {
   }
   lua_pop(d->L, 1);
   if (read_value(d, &f->type, "default", &f->initial)) f->flags |= FIELD_DEFAULT;
+}
+
+// What goes with every reading of a relation: where = condition, order = a name or a list of them. Checked when it is read,
+// as the other model may not be declared yet.
+static void read_narrowing(struct declare *d) {
+  int table = lua_gettop(d->L);
+  if (lua_getfield(d->L, table, "where") != LUA_TNIL && !lua_istable(d->L, -1))
+    neap__declare_fail(d, "where is a table of conditions, not %s", luaL_typename(d->L, -1));
+  keep_function(d, "where");
+  if (lua_getfield(d->L, table, "order") != LUA_TNIL && !lua_istable(d->L, -1) && lua_type(d->L, -1) != LUA_TSTRING)
+    neap__declare_fail(d, "order is a name or a list of names, not %s", luaL_typename(d->L, -1));
+  keep_function(d, "order");
 }
 
 static void read_lazy(struct declare *d, struct field *f) {
@@ -324,6 +336,7 @@ void neap__declare_field(struct declare *d, int spec, struct field *f) {
   read_default(d, f);
   read_on_delete(d, f);
   read_lazy(d, f);
+  if (LINKS >> f->type.kind & 1) read_narrowing(d);
   if (read_function(d, lua_gettop(L), "validate")) {
     f->flags |= FIELD_VALIDATE;
     d->shape->hooks = true;

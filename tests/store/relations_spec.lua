@@ -93,6 +93,21 @@ contract.each("relations", function(c)
       assert.equal("oh", p.comments:where { user = 3 }:one().text)
     end)
 
+    it("goes with the condition and the order of its declaration", function()
+      local Writer = c.store:model("Writer", {
+        id = t.integer { primary = true },
+        best = t.has_many("Text", "writer", { where = { views__gte = 20 }, order = { "-views", "id" } }),
+        last = t.has_many("Text", "writer", { order = "-id" }),
+      })
+      local Text = c.store:model("Text", { id = t.integer { primary = true }, writer = t.pointer "Writer", views = t.integer() })
+      c.store:bind()
+      Writer { id = 1 }:save()
+      c.store:save { Text { id = 1, writer = 1, views = 20 }, Text { id = 2, writer = 1, views = 1 }, Text { id = 3, writer = 1, views = 30 } }
+      assert.same({ 3, 1 }, Writer:get(1).best:pluck "id")
+      assert.same({ 3, 2, 1 }, shop.list(Writer:include("last", "best"):first().last:all(), "id"))
+      assert.same({ 3, 1 }, shop.list(Writer:include "best":first().best:all(), "id"))
+    end)
+
     it("wants a saved object", function()
       local ok, e = pcall(function() return m.Post { title = "New" }.comments end)
       assert.is_false(ok)
