@@ -309,8 +309,113 @@ function neap.progress(total, label) end
 
 -- ---- Queries and relations ----
 
----A condition: a table of fields and operators, a Mongo object, a column expression.
----@alias neap.condition table|userdata
+---A condition: a table of fields and operators, a Mongo object, or one made of column expressions.
+---@alias neap.condition table|neap.condition.value
+
+---One made of column expressions; `c & d`, `c | d` and `~c` combine. The other side may be a table as `where` takes them.
+---@class neap.condition.value
+---@operator band(neap.condition): neap.condition.value
+---@operator bor(neap.condition): neap.condition.value
+---@operator bnot: neap.condition.value
+local condition = {}
+---Whether the object meets it as it is now in memory. Raises `unsupported` for what only the store knows: relations, computed
+---fields, fields that were not loaded.
+---@param object neap.object
+---@return boolean
+function condition:matches(object) end
+
+---A column expression: `Post.title`, or `Post.fields.title` where a method has that name. nil as an operand raises `usage`; a
+---value of another type is no match.
+---@class neap.column
+local column = {}
+---A place inside JSON, a map or a list: keys, and indexes that count from 1.
+---@param ... string|integer
+---@return neap.column
+function column:at(...) end
+---Of relations and pointers: some related object meets the condition.
+---@param condition neap.condition
+---@return neap.condition.value
+function column:some(condition) end
+---@param value any|neap.column neap.null asks for what is absent or null
+---@return neap.condition.value
+function column:eq(value) end
+---@param value any|neap.column
+---@return neap.condition.value
+function column:ne(value) end
+---@param value any|neap.column
+---@return neap.condition.value
+function column:lt(value) end
+---@param value any|neap.column
+---@return neap.condition.value
+function column:lte(value) end
+---@param value any|neap.column
+---@return neap.condition.value
+function column:gt(value) end
+---@param value any|neap.column
+---@return neap.condition.value
+function column:gte(value) end
+---@param values any[] an empty list matches nothing
+---@return neap.condition.value
+function column:is_in(values) end
+---@param values any[] an empty list matches everything
+---@return neap.condition.value
+function column:not_in(values) end
+---Both ends included.
+---@param low any
+---@param high any
+---@return neap.condition.value
+function column:between(low, high) end
+---@param there boolean false: absent or null
+---@return neap.condition.value
+function column:exists(there) end
+---@param text string
+---@return neap.condition.value
+function column:prefix(text) end
+---@param text string
+---@return neap.condition.value
+function column:suffix(text) end
+---@param text string a substring
+---@return neap.condition.value
+function column:contains(text) end
+---As prefix, A-Z and a-z being one.
+---@param text string
+---@return neap.condition.value
+function column:iprefix(text) end
+---@param text string
+---@return neap.condition.value
+function column:isuffix(text) end
+---@param text string
+---@return neap.condition.value
+function column:icontains(text) end
+---@param text string
+---@return neap.condition.value
+function column:iexact(text) end
+---@param pattern string PCRE2
+---@return neap.condition.value
+function column:regex(pattern) end
+---@param n integer elements of a list or set, members of a map
+---@return neap.condition.value
+function column:size(n) end
+---@param element any of a list or set
+---@return neap.condition.value
+function column:has(element) end
+---@param elements any[] at least one of them
+---@return neap.condition.value
+function column:any(elements) end
+---@param elements any[] each of them
+---@return neap.condition.value
+function column:all(elements) end
+---@param point neap.geopoint
+---@param metres number
+---@return neap.condition.value
+function column:near(point, metres) end
+---@param southwest neap.geopoint
+---@param northeast neap.geopoint
+---@return neap.condition.value
+function column:within(southwest, northeast) end
+---@param name "string"|"integer"|"number"|"boolean"|"list"|"map"|"null" of what is found in JSON
+---@return neap.condition.value
+function column:type(name) end
 
 ---An immutable query. Every method of it is one of each class too, over all objects of the class. Methods that give a query
 ---send nothing.
