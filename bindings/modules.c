@@ -13,7 +13,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.json", luaopen_neap_json},
     {"neap.marks", luaopen_neap_marks},
     {"neap.now", luaopen_neap_now},
-    {"neap.object", luaopen_neap_object},
+    {"neap.object_kernel", luaopen_neap_object_kernel},
     {"neap.query", luaopen_neap_query},
     {"neap.save_kernel", luaopen_neap_save_kernel},
     {"neap.sql", luaopen_neap_sql},

@@ -20,7 +20,7 @@ struct spot {
   const struct spot *outer;  // element `key` or `index` of that one
   const char *key;
   lua_Integer index;
-  bool bounds;               // also check min, max, match and one_of
+  bool bounds;  // also check min, max, match and one_of
 };
 
 static const struct spot *outermost(const struct spot *s) {
@@ -204,13 +204,14 @@ static int check(lua_State *L, const struct type *type, const struct spot *s, in
                  struct neap__error *e);
 
 // Appends the value at idx, checked as `type`. Sets know by `seen` (a table index, 0 = none) what they have.
-static int append(lua_State *L, const struct type *type, const struct spot *s, int idx, struct neap__buffer *b, int seen,
-                  size_t *count, struct neap__error *e) {
+static int append(lua_State *L, const struct type *type, const struct spot *s, int idx, struct neap__buffer *b,
+                  int seen, size_t *count, struct neap__error *e) {
   struct cell cell;
   int top = lua_gettop(L);
   static const struct type any = {.kind = TYPE_JSON, .scale = -1};
   if (check(L, type ? type : &any, s, idx, &cell, e) != 0) return -1;
-  if (cell.kind == CELL_JSON) lua_pushlstring(L, cell.p, cell.n);
+  if (cell.kind == CELL_JSON)
+    lua_pushlstring(L, cell.p, cell.n);
   else {
     neap__cell_push(L, &cell);
     if (neap__json_encode(L, -1, e) != 0) return -1;
@@ -273,7 +274,8 @@ static int check_member(lua_State *L, const struct type *type, const struct spot
     char expected[200] = "one of ";
     struct neap__nearest near = neap__nearest_to(inner.key, strlen(inner.key));
     for (int i = 0; i < type->nmembers; i++) neap__nearest_offer(&near, type->members[i].name);
-    snprintf(expected, sizeof expected, "a declared name%s%s", near.best ? "; did you mean " : "", near.best ? near.best : "");
+    snprintf(expected, sizeof expected, "a declared name%s%s", near.best ? "; did you mean " : "",
+             near.best ? near.best : "");
     return wrong(L, &inner, lua_gettop(L) - 1, e, expected);
   }
   if (check(L, of, &inner, lua_gettop(L), &cell, e) != 0) return -1;
@@ -341,8 +343,10 @@ static int check_pointer(lua_State *L, const struct type *type, const struct spo
   if (shape->nkeys != 1) return wrong(L, s, idx, e, "an object with one key");
   neap__object_get(L, idx, shape->keys[0]->column, out);
   if (out->kind == CELL_UNLOADED) out->kind = CELL_NIL;
-  if (out->kind != CELL_TEXT && out->kind != CELL_DECIMAL && out->kind != CELL_BYTES) lua_pushnil(L);
-  else give_text(L, out, (enum cell_kind)out->kind, out->p, out->n);
+  if (out->kind != CELL_TEXT && out->kind != CELL_DECIMAL && out->kind != CELL_BYTES)
+    lua_pushnil(L);
+  else
+    give_text(L, out, (enum cell_kind)out->kind, out->p, out->n);
   return 0;
 }
 
@@ -353,9 +357,12 @@ static int out_of_bounds(lua_State *L, const struct type *type, const struct spo
   char min[60], max[60], expected[200];
   neap__cell_print(&type->min, min, sizeof min);
   neap__cell_print(&type->max, max, sizeof max);
-  if (type->min.kind == CELL_NIL) snprintf(expected, sizeof expected, "at most %s%s", max, unit);
-  else if (type->max.kind == CELL_NIL) snprintf(expected, sizeof expected, "at least %s%s", min, unit);
-  else snprintf(expected, sizeof expected, "%s to %s%s", min, max, unit);
+  if (type->min.kind == CELL_NIL)
+    snprintf(expected, sizeof expected, "at most %s%s", max, unit);
+  else if (type->max.kind == CELL_NIL)
+    snprintf(expected, sizeof expected, "at least %s%s", min, unit);
+  else
+    snprintf(expected, sizeof expected, "%s to %s%s", min, max, unit);
   return wrong(L, s, idx, e, expected);
 }
 
@@ -363,13 +370,16 @@ static int check_size(lua_State *L, const struct type *type, const struct spot *
                       struct neap__error *e) {
   const char *unit = type->kind == TYPE_STRING ? " characters" : type->kind == TYPE_BYTES ? " bytes" : " elements";
   struct cell size = {.kind = CELL_INTEGER};
-  if (type->kind == TYPE_STRING) size.i = (int64_t)neap__text_length(cell->p, cell->n);
-  else if (type->kind == TYPE_BYTES) size.i = cell->n;
+  if (type->kind == TYPE_STRING)
+    size.i = (int64_t)neap__text_length(cell->p, cell->n);
+  else if (type->kind == TYPE_BYTES)
+    size.i = cell->n;
   else {
     struct neap__json_each it = neap__json_each(cell->p, cell->n);
     while (neap__json_next(&it)) size.i++;
   }
-  bool ok = (type->min.kind != CELL_INTEGER || size.i >= type->min.i) && (type->max.kind != CELL_INTEGER || size.i <= type->max.i);
+  bool ok = (type->min.kind != CELL_INTEGER || size.i >= type->min.i) &&
+            (type->max.kind != CELL_INTEGER || size.i <= type->max.i);
   return ok ? 0 : out_of_bounds(L, type, s, idx, e, unit);
 }
 
@@ -381,7 +391,8 @@ static int check_one_of(lua_State *L, const struct type *type, const struct spot
     if (neap__cell_equal(&type->one_of[i], cell)) return 0;
   for (int i = 0; i < type->n_one_of && n < sizeof expected - 60; i++) {
     char one[50];
-    n += (size_t)snprintf(expected + n, sizeof expected - n, "%s%s", i ? ", " : "", neap__cell_print(&type->one_of[i], one, sizeof one));
+    n += (size_t)snprintf(expected + n, sizeof expected - n, "%s%s", i ? ", " : "",
+                          neap__cell_print(&type->one_of[i], one, sizeof one));
   }
   return wrong(L, s, idx, e, expected);
 }
@@ -401,7 +412,8 @@ static int check_bounds(lua_State *L, const struct type *type, const struct spot
   if (type->match && check_match(L, type, s, idx, cell, e) != 0) return -1;
   if (type->one_of && check_one_of(L, type, s, idx, cell, e) != 0) return -1;
   if (type->min.kind == CELL_NIL && type->max.kind == CELL_NIL) return 0;
-  if (type->kind == TYPE_STRING || type->kind == TYPE_BYTES || cell->kind == CELL_JSON) return check_size(L, type, s, idx, cell, e);
+  if (type->kind == TYPE_STRING || type->kind == TYPE_BYTES || cell->kind == CELL_JSON)
+    return check_size(L, type, s, idx, cell, e);
   bool ok = (type->min.kind == CELL_NIL || neap__cell_compare(cell, &type->min) != -1) &&
             (type->max.kind == CELL_NIL || neap__cell_compare(cell, &type->max) != 1);
   return ok ? 0 : out_of_bounds(L, type, s, idx, e, "");
@@ -454,7 +466,8 @@ static int check(lua_State *L, const struct type *type, const struct spot *s, in
   if (lua_islightuserdata(L, idx) && neap__null_test(L, idx))
     return give_integer(L, out, type->kind == TYPE_JSON ? CELL_NULL : CELL_NIL, 0);
   if (check_kind(L, type, s, idx, out, e) != 0) return -1;
-  if (s->bounds && has_bounds(type) && out->kind != CELL_NIL && check_bounds(L, type, s, idx, out, e) != 0) return lua_pop(L, 1), -1;
+  if (s->bounds && has_bounds(type) && out->kind != CELL_NIL && check_bounds(L, type, s, idx, out, e) != 0)
+    return lua_pop(L, 1), -1;
   return 0;
 }
 

@@ -18,7 +18,9 @@ struct class *neap__class_test(lua_State *L, int idx) {
 
 struct class *neap__class_check(lua_State *L, int idx) {
   struct class *class = neap__class_test(L, idx);
-  if (!class) neap__fail(L, NEAP_USAGE, "a model was expected, not %s; call its functions with a colon, Post:where{...}", luaL_typename(L, idx));
+  if (!class)
+    neap__fail(L, NEAP_USAGE, "a model was expected, not %s; call its functions with a colon, Post:where{...}",
+               luaL_typename(L, idx));
   return class;
 }
 
@@ -134,7 +136,8 @@ static int unknown_model(lua_State *L, const struct view *view, const char *mode
   luaL_getsubtable(L, -1, "models");
   struct neap__nearest near = neap__nearest_to(model, strlen(model));
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) neap__nearest_offer(&near, lua_tostring(L, -2));
-  return neap__fail(L, NEAP_USAGE, "no model %s is declared in this store%s%s; declare it with store:model(\"%s\", { ... })", model,
+  return neap__fail(L, NEAP_USAGE,
+                    "no model %s is declared in this store%s%s; declare it with store:model(\"%s\", { ... })", model,
                     near.best ? "; did you mean " : "", near.best ? near.best : "", model);
 }
 
@@ -172,7 +175,8 @@ static int fields_index(lua_State *L) {
   const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
   if (!found) {
     const char *near = neap__shape_nearest(class->shape, name, n);
-    return neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", class->shape->model, name, near ? "; did you mean " : "", near ? near : "");
+    return neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", class->shape->model, name, near ? "; did you mean " : "",
+                      near ? near : "");
   }
   push_column(L, lua_upvalueindex(1), found->field);
   return 1;
@@ -279,8 +283,11 @@ static int class_method(lua_State *L) {
 }
 
 int luaopen_neap_class(lua_State *L) {
-  static const luaL_Reg functions[] = {{"declare", class_declare},     {"find", class_find},
-                                       {"functions", class_functions}, {"method", class_method}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"declare", class_declare},
+                                       {"find", class_find},
+                                       {"functions", class_functions},
+                                       {"method", class_method},
+                                       {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__newindex", class_newindex}, {"__call", class_call}, {"__tostring", class_tostring}, {NULL, NULL}};
   lua_newtable(L);

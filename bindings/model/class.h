@@ -5,15 +5,16 @@
 #include "model/declare.h"
 #include "model/store.h"
 
-#define CLASS_METHODS "neap.class.methods"    // registry: what all classes can do, filled by the files of queries and saves
+#define CLASS_METHODS \
+  "neap.class.methods"  // registry: what all classes can do, filled by the files of queries and saves
 #define OBJECT_METHODS "neap.object.methods"  // registry: what all objects can do
 
 // User values of a class.
 enum class_value {
-  CLASS_OWN = 1,     // methods that scripts defined on it, as a table that falls back to the base class's
+  CLASS_OWN = 1,  // methods that scripts defined on it, as a table that falls back to the base class's
   CLASS_VIEW,
-  CLASS_FIELDS,      // column expressions by name, made when first asked for
-  CLASS_OBJECTS,     // the metatable of its objects
+  CLASS_FIELDS,   // column expressions by name, made when first asked for
+  CLASS_OBJECTS,  // the metatable of its objects
   CLASS_SHAPE,
   CLASS_VALUES = CLASS_SHAPE
 };

@@ -27,7 +27,8 @@ int neap__declare_fail(struct declare *d, const char *format, ...) {
   va_start(ap, format);
   vsnprintf(text, sizeof text, format, ap);
   va_end(ap);
-  return neap__fail(d->L, NEAP_USAGE, "%s%s%s: %s", d->shape->model, d->field ? "." : "", d->field ? d->field : "", text);
+  return neap__fail(d->L, NEAP_USAGE, "%s%s%s: %s", d->shape->model, d->field ? "." : "", d->field ? d->field : "",
+                    text);
 }
 
 // ---- Names ----
@@ -53,7 +54,8 @@ static void build_names(struct declare *d) {
   }
   for (int i = 0; i < shape->nfields; i++) {
     const struct field *f = &shape->fields[i];
-    if (f->type.kind == TYPE_POINTER && !neap__shape_name_text(shape, f->wire, strlen(f->wire))) put_name(d, f->wire, f, true);
+    if (f->type.kind == TYPE_POINTER && !neap__shape_name_text(shape, f->wire, strlen(f->wire)))
+      put_name(d, f->wire, f, true);
   }
 }
 
@@ -73,7 +75,8 @@ static bool push_declared(struct declare *d, int fields, int i) {
   lua_remove(L, -3);
   d->field = lua_tostring(L, -2);
   if (!lua_istable(L, -1) || lua_getfield(L, -1, "kind") != LUA_TSTRING)
-    neap__declare_fail(d, "a type such as t.string() was expected, not %s", luaL_typename(L, lua_istable(L, -1) ? -1 : -1));
+    neap__declare_fail(d, "a type such as t.string() was expected, not %s",
+                       luaL_typename(L, lua_istable(L, -1) ? -1 : -1));
   bool index = is_index_kind(lua_tostring(L, -1));
   lua_pop(L, 1);
   return index;
@@ -136,7 +139,8 @@ static void check_needs(struct declare *d) {
     const struct field *f = &d->shape->fields[i];
     d->field = f->name;
     for (int k = 0; k < f->nneeds; k++)
-      if (!neap__shape_field(d->shape, f->needs[k], strlen(f->needs[k]))) neap__declare_fail(d, "it needs %s, which is no field", f->needs[k]);
+      if (!neap__shape_field(d->shape, f->needs[k], strlen(f->needs[k])))
+        neap__declare_fail(d, "it needs %s, which is no field", f->needs[k]);
   }
   d->field = NULL;
 }
@@ -145,7 +149,8 @@ static void check_needs(struct declare *d) {
 
 static void read_part(struct declare *d, struct index_part *part) {
   size_t n;
-  if (lua_type(d->L, -1) != LUA_TSTRING) neap__declare_fail(d, "an index is made of names of fields, not %s", luaL_typename(d->L, -1));
+  if (lua_type(d->L, -1) != LUA_TSTRING)
+    neap__declare_fail(d, "an index is made of names of fields, not %s", luaL_typename(d->L, -1));
   const char *name = lua_tolstring(d->L, -1, &n);
   if (memchr(name, '{', n)) {
     part->sql = neap__declare_text(d, -1);
@@ -153,7 +158,8 @@ static void read_part(struct declare *d, struct index_part *part) {
   }
   part->descending = *name == '-';
   const struct shape_name *found = neap__shape_name_text(d->shape, name + part->descending, n - part->descending);
-  if (!found || found->field->column < 0) neap__declare_fail(d, "%s has no column %s", d->shape->model, name + part->descending);
+  if (!found || found->field->column < 0)
+    neap__declare_fail(d, "%s has no column %s", d->shape->model, name + part->descending);
   part->field = found->field;
 }
 
@@ -161,7 +167,8 @@ static void read_part(struct declare *d, struct index_part *part) {
 static int push_parts(struct declare *d, int spec, struct index *index) {
   lua_State *L = d->L;
   if (index->kind == INDEX_PLAIN) {
-    if (lua_getfield(L, spec, "parts") != LUA_TTABLE || lua_rawlen(L, -1) == 0) neap__declare_fail(d, "an index takes a list of fields");
+    if (lua_getfield(L, spec, "parts") != LUA_TTABLE || lua_rawlen(L, -1) == 0)
+      neap__declare_fail(d, "an index takes a list of fields");
     return (int)lua_rawlen(L, -1);
   }
   int n = 0;
@@ -173,8 +180,10 @@ static int push_parts(struct declare *d, int spec, struct index *index) {
     lua_pushstring(L, d->shape->keys[0]->name);
   }
   lua_rawseti(L, -3, ++n);
-  if (lua_getfield(L, -1, "range_key") == LUA_TNIL) lua_pop(L, 1);
-  else lua_rawseti(L, -3, ++n);
+  if (lua_getfield(L, -1, "range_key") == LUA_TNIL)
+    lua_pop(L, 1);
+  else
+    lua_rawseti(L, -3, ++n);
   lua_pop(L, 1);
   return n;
 }

@@ -11,9 +11,9 @@ enum shape_value { SHAPE_ANCHORS = 1, SHAPE_FUNCTIONS, SHAPE_OPTIONS };
 struct declare {
   lua_State *L;
   struct shape *shape;
-  int anchors;               // stack index of the table of all that the shape's pointers lead to
-  int functions;             // stack index of { [field] = { default =, validate =, get =, set = } }, and a list of the fields
-  const char *field;         // that is being read
+  int anchors;        // stack index of the table of all that the shape's pointers lead to
+  int functions;      // stack index of { [field] = { default =, validate =, get =, set = } }, and a list of the fields
+  const char *field;  // that is being read
 };
 
 // Zeroed memory for `count` things, anchored.

@@ -50,7 +50,8 @@ static const struct field *find_field(lua_State *L, const struct shape *shape, i
   const struct shape_name *found = neap__shape_name_text(shape, name, n);
   if (found) return found->field;
   const char *near = neap__shape_nearest(shape, name, n);
-  neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "", near ? near : "");
+  neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "",
+             near ? near : "");
   return NULL;
 }
 
@@ -63,7 +64,8 @@ static int object_key_of(lua_State *L) {
     return 1;
   }
   const struct field *f = find_field(L, o->class->shape, 2);
-  if (f->type.kind != TYPE_POINTER) return neap__fail(L, NEAP_USAGE, "%s.%s is no pointer", o->class->shape->model, f->name);
+  if (f->type.kind != TYPE_POINTER)
+    return neap__fail(L, NEAP_USAGE, "%s.%s is no pointer", o->class->shape->model, f->name);
   struct cell cell;
   neap__object_get(L, 1, f->column, &cell);
   neap__type_push(L, f->type.of, &cell);
@@ -155,16 +157,18 @@ static int object_table(lua_State *L) {
   lua_createtable(L, 0, shape->ncells);
   for (int c = 0; c < shape->ncells; c++) {
     const struct field *f = shape->columns[c];
-    if (c == shape->open) put_open(L, o, f);
-    else if (wanted(L, f->name, f->wire)) put_column(L, o, f);
+    if (c == shape->open)
+      put_open(L, o, f);
+    else if (wanted(L, f->name, f->wire))
+      put_column(L, o, f);
   }
   return 1;
 }
 
 // Pushes the functions, and beside them `methods` and `class_methods`, which lua/neap/model.lua completes.
-int luaopen_neap_object(lua_State *L) {
-  static const luaL_Reg methods[] = {{"is_new", object_is_new},   {"assign", object_assign}, {"changes", object_changes},
-                                     {"key_of", object_key_of},   {"copy", object_copy},     {NULL, NULL}};
+int luaopen_neap_object_kernel(lua_State *L) {
+  static const luaL_Reg methods[] = {{"is_new", object_is_new}, {"assign", object_assign}, {"changes", object_changes},
+                                     {"key_of", object_key_of}, {"copy", object_copy},     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"table", object_table}, {"names", object_names}, {NULL, NULL}};
   luaL_newlib(L, functions);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);

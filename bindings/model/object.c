@@ -22,7 +22,9 @@ struct object *neap__object_test(lua_State *L, int idx) {
 
 struct object *neap__object_check(lua_State *L, int idx) {
   struct object *o = neap__object_test(L, idx);
-  if (!o) neap__fail(L, NEAP_USAGE, "an object of a model was expected, not %s; call methods with a colon, p:save()", luaL_typename(L, idx));
+  if (!o)
+    neap__fail(L, NEAP_USAGE, "an object of a model was expected, not %s; call methods with a colon, p:save()",
+               luaL_typename(L, idx));
   return o;
 }
 
@@ -60,7 +62,8 @@ static size_t head_size(const struct shape *shape) {
 // Pushes an object with room for `text` bytes, all columns unloaded.
 static struct object *push_object(lua_State *L, const struct class *class, size_t text) {
   size_t head = head_size(class->shape);
-  if (text > UINT32_MAX - head) neap__fail(L, NEAP_LIMIT, "a row of %s has more than 4 GB of text", class->shape->model);
+  if (text > UINT32_MAX - head)
+    neap__fail(L, NEAP_LIMIT, "a row of %s has more than 4 GB of text", class->shape->model);
   struct object *o = lua_newuserdatauv(L, head + text, ROW_VALUES);
   *o = (struct object){.class = class, .state = OBJECT_LOADED};
   return o;
@@ -102,7 +105,7 @@ struct object *neap__object_new(lua_State *L, int class_idx) {
   const struct class *class = neap__class_check(L, class_idx);
   struct object *o = push_object(L, class, 0);
   o->state = OBJECT_NEW;
-  memset(neap__row_kinds(o), CELL_NIL, (size_t)class->shape->ncells);
+  memset(neap__row_kinds(o), CELL_NIL, (size_t) class->shape->ncells);
   set_metatable(L, class_idx);
   for (int c = 0; c < class->shape->ncolumns; c++) {
     const struct field *f = class->shape->columns[c];
@@ -272,7 +275,8 @@ static int write_column(lua_State *L, int idx, struct object *o, const struct fi
   if ((f->flags & FIELD_PRIMARY) && o->state == OBJECT_LOADED) {
     struct cell base = neap__row_base(o, c);
     if (!neap__cell_equal(&base, &cell))
-      return neap__error_set(e, NEAP_USAGE, "%s.%s is the key of a loaded object and does not change; use p:copy{ %s = ... }",
+      return neap__error_set(e, NEAP_USAGE,
+                             "%s.%s is the key of a loaded object and does not change; use p:copy{ %s = ... }",
                              o->class->shape->model, f->name, f->name);
   }
   neap__row_forget(L, idx, o, c);
@@ -318,7 +322,8 @@ static int unknown(lua_State *L, const struct shape *shape, int key, struct neap
   if (lua_type(L, key) != LUA_TSTRING)
     return neap__error_set(e, NEAP_USAGE, "fields of %s have names; a %s is none", shape->model, luaL_typename(L, key));
   const char *name = lua_tolstring(L, key, &n), *near = neap__shape_nearest(shape, name, n);
-  return neap__error_set(e, NEAP_USAGE, "%s has no field %.80s%s%s", shape->model, name, near ? "; did you mean " : "", near ? near : "");
+  return neap__error_set(e, NEAP_USAGE, "%s has no field %.80s%s%s", shape->model, name, near ? "; did you mean " : "",
+                         near ? near : "");
 }
 
 static int no_setter(const struct shape *shape, const struct field *f, struct neap__error *e) {
@@ -331,12 +336,16 @@ static int no_setter(const struct shape *shape, const struct field *f, struct ne
 static int assign(lua_State *L, int idx, struct object *o, int key, struct neap__error *e) {
   const struct shape *shape = o->class->shape;
   const struct shape_name *name = find_name(L, shape, key);
-  if (!name) return shape->open >= 0 && lua_type(L, key) == LUA_TSTRING ? write_open(L, idx, o, key, e) : unknown(L, shape, key, e);
+  if (!name)
+    return shape->open >= 0 && lua_type(L, key) == LUA_TSTRING ? write_open(L, idx, o, key, e)
+                                                               : unknown(L, shape, key, e);
   const struct field *f = name->field;
   if (f->column >= 0 && f->column < shape->ncolumns) return write_column(L, idx, o, f, e);
   int value = lua_gettop(L);
-  if (f->type.kind == TYPE_COMPUTED) neap__class_function(L, o->class, f, "set");
-  else lua_pushnil(L);
+  if (f->type.kind == TYPE_COMPUTED)
+    neap__class_function(L, o->class, f, "set");
+  else
+    lua_pushnil(L);
   if (!lua_isfunction(L, -1)) return no_setter(shape, f, e);
   lua_pushvalue(L, idx);
   lua_pushvalue(L, value);
@@ -434,8 +443,10 @@ static bool push_pair(lua_State *L, int idx, struct object *o, const struct fiel
   struct cell cell = f->column >= 0 ? neap__row_present(o, f->column) : (struct cell){.kind = CELL_UNLOADED};
   if (cell.kind <= CELL_NIL) return false;
   lua_pushstring(L, f->type.kind == TYPE_POINTER ? f->wire : f->name);
-  if (f->type.kind == TYPE_POINTER) neap__type_push(L, f->type.of, &cell);
-  else neap__row_push(L, idx, o, f);
+  if (f->type.kind == TYPE_POINTER)
+    neap__type_push(L, f->type.of, &cell);
+  else
+    neap__row_push(L, idx, o, f);
   return true;
 }
 
@@ -457,8 +468,10 @@ static int object_next(lua_State *L) {
   if (shape->open < 0) return 0;
   neap__row_push(L, 1, o, shape->columns[shape->open]);
   if (!lua_istable(L, -1)) return 0;
-  if (declared) lua_pushnil(L);
-  else lua_pushvalue(L, 2);
+  if (declared)
+    lua_pushnil(L);
+  else
+    lua_pushvalue(L, 2);
   return lua_next(L, 3) ? 2 : 0;
 }
 
@@ -474,7 +487,8 @@ static int object_eq(lua_State *L) {
   const struct object *a = neap__object_test(L, 1), *b = neap__object_test(L, 2);
   bool same = a && b && a->class->shape == b->class->shape;
   for (int i = 0; same && a != b && i < a->class->shape->nkeys; i++) {
-    struct cell x = neap__row_present(a, a->class->shape->keys[i]->column), y = neap__row_present(b, a->class->shape->keys[i]->column);
+    struct cell x = neap__row_present(a, a->class->shape->keys[i]->column),
+                y = neap__row_present(b, a->class->shape->keys[i]->column);
     same = x.kind > CELL_NULL && neap__cell_equal(&x, &y);
   }
   lua_pushboolean(L, same);
@@ -498,8 +512,10 @@ static int object_tostring(lua_State *L) {
   for (int i = 0; i < shape->nkeys; i++) {
     struct cell cell = neap__row_present(o, shape->keys[i]->column);
     luaL_addstring(&b, i ? ", " : "(");
-    if (cell.kind <= CELL_NULL) luaL_addstring(&b, "new");
-    else add_cell(&b, shape->keys[i], &cell);
+    if (cell.kind <= CELL_NULL)
+      luaL_addstring(&b, "new");
+    else
+      add_cell(&b, shape->keys[i], &cell);
   }
   luaL_addstring(&b, "){");
   const char *comma = "";

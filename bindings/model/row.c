@@ -121,7 +121,8 @@ void neap__row_change(lua_State *L, int idx, struct object *o, int c, const stru
 void neap__row_confirm(lua_State *L, int idx, struct object *o, int c, const struct cell *cell) {
   struct overlay *overlay = neap__row_overlay(L, idx, o);
   uint8_t *kind = &neap__row_kinds(o)[c];
-  keep_anchor(L, idx, ANCHOR(c, !*neap__overlay_side(overlay, c)), (*kind & COLUMN_BASE) && has_text(&overlay->cells[c]));
+  keep_anchor(L, idx, ANCHOR(c, !*neap__overlay_side(overlay, c)),
+              (*kind & COLUMN_BASE) && has_text(&overlay->cells[c]));
   overlay->cells[c] = *cell;
   *kind |= COLUMN_BASE;
 }
@@ -138,7 +139,7 @@ void neap__row_forget(lua_State *L, int idx, struct object *o, int c) {
     lua_pushnil(L);
     lua_rawsetp(L, -2, o->class->shape->columns[c]);
   }
-  *kind &= (uint8_t)~(COLUMN_DECODED | COLUMN_RELATED);
+  *kind &= (uint8_t) ~(COLUMN_DECODED | COLUMN_RELATED);
   lua_pop(L, 1);
 }
 
@@ -250,7 +251,8 @@ static struct cell copy_cell(lua_State *L, const struct cell *from) {
   return cell;
 }
 
-static void confirm_returned(lua_State *L, int idx, struct object *o, const struct cell *cells, const int *columns, int n) {
+static void confirm_returned(lua_State *L, int idx, struct object *o, const struct cell *cells, const int *columns,
+                             int n) {
   for (int i = 0; i < n; i++) {
     int c = columns ? columns[i] : i;
     struct cell before = neap__row_present(o, c), cell = copy_cell(L, &cells[i]);
@@ -276,8 +278,10 @@ void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const str
   for (int c = 0; c < n; c++) {
     if (!(neap__row_kinds(o)[c] & COLUMN_CHANGED)) continue;
     struct cell base = neap__row_base(o, c), change = neap__row_present(o, c);
-    if ((sent && (sent[c / 64] >> (c % 64) & 1)) || equal(o->class->shape->columns[c], &base, &change)) settle(o, c);
-    else o->dirty = true;
+    if ((sent && (sent[c / 64] >> (c % 64) & 1)) || equal(o->class->shape->columns[c], &base, &change))
+      settle(o, c);
+    else
+      o->dirty = true;
   }
   confirm_returned(L, idx, o, returned, columns, nreturned);
   o->state = OBJECT_LOADED;
@@ -297,7 +301,7 @@ void neap__object_reset(lua_State *L, int idx, const struct cell *cells, int nce
 struct snapshot {
   uint8_t state;
   bool dirty, stub, overlaid;
-  uint8_t kinds[];           // then, if overlaid, the cells
+  uint8_t kinds[];  // then, if overlaid, the cells
 };
 
 static void *snapshot_cells(struct snapshot *s, int ncells) {

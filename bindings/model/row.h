@@ -4,7 +4,6 @@
 
 #include "model/object.h"
 
-
 // Of a column, beside its kind in the low four bits.
 enum column_flag { COLUMN_KIND = 15, COLUMN_BASE = 16, COLUMN_CHANGED = 32, COLUMN_DECODED = 64, COLUMN_RELATED = 128 };
 
@@ -12,14 +11,14 @@ union slot {
   int64_t i;
   double d;
   struct {
-    uint32_t at, n;           // text, from the start of the object
+    uint32_t at, n;  // text, from the start of the object
   } text;
 };
 
 struct overlay {
   int ncells;
-  struct cell cells[];        // base of all columns, then change of all columns; then a byte a column: which of its two
-                              // anchors is that of the change
+  struct cell cells[];  // base of all columns, then change of all columns; then a byte a column: which of its two
+                        // anchors is that of the change
 };
 
 static inline size_t neap__overlay_bytes(int ncells) {
@@ -32,12 +31,12 @@ static inline uint8_t *neap__overlay_side(struct overlay *overlay, int column) {
 
 struct object {
   const struct class *class;
-  struct overlay *overlay;    // NULL until something was written or confirmed; anchored by the values
-  uint8_t state;              // enum object_state
-  bool dirty;                 // some column has COLUMN_CHANGED
-  bool decoded;               // some column has COLUMN_DECODED
+  struct overlay *overlay;  // NULL until something was written or confirmed; anchored by the values
+  uint8_t state;            // enum object_state
+  bool dirty;               // some column has COLUMN_CHANGED
+  bool decoded;             // some column has COLUMN_DECODED
   bool stub;
-  union slot row[];           // shape->ncells, then as many bytes of kind and flags, then text
+  union slot row[];  // shape->ncells, then as many bytes of kind and flags, then text
 };
 
 // User values of an object: 1 the table of values or nil, 2 its siblings.
@@ -47,7 +46,7 @@ struct object {
 // The table of values, by number: 0 the overlay; the decoded value of column c at c + 1;
 // what anchors base and change at ANCHOR(c, 0 or 1), so that a confirmed change need not move; by light userdata of a field: what it relates to.
 #define DECODED(c) ((c) + 1)
-#define ANCHOR(c, side) (-2 * (c) - 1 - (side))
+#define ANCHOR(c, side) (-2 * (c)-1 - (side))
 
 static inline uint8_t *neap__row_kinds(const struct object *o) {
   return (uint8_t *)(uintptr_t)&o->row[o->class->shape->ncells];

@@ -6,9 +6,9 @@
 #include "value/text.h"
 
 static const char *const type_names[] = {
-    "string", "integer", "number", "decimal",  "boolean",  "datetime", "timestamp",  "date",       "uuid",     "bytes",
-    "json",   "list",    "set",    "map",      "geopoint", "file",     "pointer",    "bytestream", "relation", "has_one",
-    "has_many", "many_to_many", "computed",
+    "string",  "integer",    "number",   "decimal", "boolean",  "datetime",     "timestamp", "date",
+    "uuid",    "bytes",      "json",     "list",    "set",      "map",          "geopoint",  "file",
+    "pointer", "bytestream", "relation", "has_one", "has_many", "many_to_many", "computed",
 };
 
 const char *neap__type_name(enum type_kind kind) {
@@ -53,7 +53,8 @@ static const struct shape *find_shape(lua_State *L, int class_idx, const char *m
 }
 
 static int undeclared(const struct shape *shape, const struct field *f, const char *model, struct neap__error *e) {
-  return neap__error_set(e, NEAP_USAGE, "%s.%s names the model %s, which is not declared in this store; declare it first",
+  return neap__error_set(e, NEAP_USAGE,
+                         "%s.%s names the model %s, which is not declared in this store; declare it first",
                          shape->model, f->name, model);
 }
 
@@ -90,7 +91,8 @@ static const struct shape *declare_link(lua_State *L, int class_idx, const struc
   return link;
 }
 
-static int resolve_through(lua_State *L, int class_idx, const struct shape *shape, struct field *f, struct neap__error *e) {
+static int resolve_through(lua_State *L, int class_idx, const struct shape *shape, struct field *f,
+                           struct neap__error *e) {
   const struct shape *link = find_shape(L, class_idx, f->through_name);
   if (!link) link = declare_link(L, class_idx, shape, f);
   f->through_here = find_pointer(link, shape, NULL);
@@ -101,8 +103,8 @@ static int resolve_through(lua_State *L, int class_idx, const struct shape *shap
       f->through_there = p;
   }
   if (!f->through_here || !f->through_there)
-    return neap__error_set(e, NEAP_USAGE, "%s.%s: %s needs pointers to %s and to %s", shape->model, f->name, link->model,
-                           shape->model, f->target->model);
+    return neap__error_set(e, NEAP_USAGE, "%s.%s: %s needs pointers to %s and to %s", shape->model, f->name,
+                           link->model, shape->model, f->target->model);
   f->through = link;
   return 0;
 }
@@ -110,8 +112,8 @@ static int resolve_through(lua_State *L, int class_idx, const struct shape *shap
 // A pointer's column holds the key of what it points to.
 static int resolve_key(const struct shape *shape, struct field *f, struct neap__error *e) {
   if (f->target->nkeys != 1)
-    return neap__error_set(e, NEAP_UNSUPPORTED, "%s.%s: a pointer needs a target with one key, and %s has %d", shape->model,
-                           f->name, f->target->model, f->target->nkeys);
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s.%s: a pointer needs a target with one key, and %s has %d",
+                           shape->model, f->name, f->target->model, f->target->nkeys);
   f->type.of = &f->target->keys[0]->type;
   return 0;
 }

@@ -17,8 +17,8 @@
 static const struct option {
   const char *name;
   unsigned kinds;
-  unsigned flag;   // set by true
-  bool nested;     // makes sense for elements of lists and maps too
+  unsigned flag;  // set by true
+  bool nested;    // makes sense for elements of lists and maps too
 } options[] = {
     {"primary", KEPT, FIELD_PRIMARY, false},
     {"auto", K(INTEGER) | K(UUID), FIELD_AUTO, false},
@@ -66,7 +66,8 @@ static void push_options(struct declare *d, int spec, enum type_kind kind, bool 
   }
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     size_t n;
-    if (lua_type(L, -2) != LUA_TSTRING) neap__declare_fail(d, "options are named, { required = true }; %s is no name of one", luaL_typename(L, -2));
+    if (lua_type(L, -2) != LUA_TSTRING)
+      neap__declare_fail(d, "options are named, { required = true }; %s is no name of one", luaL_typename(L, -2));
     const char *name = lua_tolstring(L, -2, &n);
     const struct option *o = find_option(name);
     if (o && fits(o, kind, nested)) continue;
@@ -112,7 +113,8 @@ static void read_match(struct declare *d, struct type *type) {
   struct neap__error e;
   size_t n;
   if (lua_getfield(L, -1, "match") != LUA_TNIL) {
-    if (lua_type(L, -1) != LUA_TSTRING) neap__declare_fail(d, "match is a regular expression in text, not %s", luaL_typename(L, -1));
+    if (lua_type(L, -1) != LUA_TSTRING)
+      neap__declare_fail(d, "match is a regular expression in text, not %s", luaL_typename(L, -1));
     const char *pattern = lua_tolstring(L, -1, &n);
     if (neap__regex_check(neap__regexes_of(L), pattern, n, &e) != 0) neap__declare_fail(d, "match: %s", e.message);
     type->match = neap__declare_text(d, -1);
@@ -210,8 +212,10 @@ void neap__declare_type(struct declare *d, int spec, struct type *out, bool nest
 static const char *read_text(struct declare *d, int table, const char *name) {
   const char *text = NULL;
   int type = lua_getfield(d->L, table, name);
-  if (type == LUA_TSTRING) text = neap__declare_text(d, -1);
-  else if (type != LUA_TNIL) neap__declare_fail(d, "%s is text, not %s", name, luaL_typename(d->L, -1));
+  if (type == LUA_TSTRING)
+    text = neap__declare_text(d, -1);
+  else if (type != LUA_TNIL)
+    neap__declare_fail(d, "%s is text, not %s", name, luaL_typename(d->L, -1));
   lua_pop(d->L, 1);
   return text;
 }
@@ -281,7 +285,8 @@ static void read_narrowing(struct declare *d) {
 static void read_lazy(struct declare *d, struct field *f) {
   const char *lazy = read_text(d, lua_gettop(d->L), "lazy");
   if (!lazy) return;
-  if (strcmp(lazy, "error") != 0) neap__declare_fail(d, "lazy is \"error\" (it must be included to be read), not \"%s\"", lazy);
+  if (strcmp(lazy, "error") != 0)
+    neap__declare_fail(d, "lazy is \"error\" (it must be included to be read), not \"%s\"", lazy);
   f->flags |= FIELD_EAGER;
 }
 
@@ -315,7 +320,8 @@ static void read_needs(struct declare *d, int table, struct field *f) {
 static void read_computed(struct declare *d, int spec, struct field *f) {
   lua_State *L = d->L;
   if (f->type.kind != TYPE_COMPUTED) return;
-  if (lua_getfield(L, spec, "compute") != LUA_TTABLE) neap__declare_fail(d, "computed takes a type and { sql = }, { get = } or { path = }");
+  if (lua_getfield(L, spec, "compute") != LUA_TTABLE)
+    neap__declare_fail(d, "computed takes a type and { sql = }, { get = } or { path = }");
   int table = lua_gettop(L);
   f->sql = read_text(d, table, "sql");
   read_needs(d, table, f);
@@ -343,7 +349,8 @@ void neap__declare_field(struct declare *d, int spec, struct field *f) {
   }
   f->through_name = read_text(d, lua_gettop(L), "through");
   f->wire = read_text(d, lua_gettop(L), "column");
-  if (f->type.kind == TYPE_MANY_TO_MANY && !f->through_name) neap__declare_fail(d, "many_to_many needs through = the model that links the two");
+  if (f->type.kind == TYPE_MANY_TO_MANY && !f->through_name)
+    neap__declare_fail(d, "many_to_many needs through = the model that links the two");
   if (!f->wire && f->type.kind == TYPE_POINTER) {
     lua_pushfstring(L, "%s_id", f->name);
     f->wire = neap__declare_text(d, -1);

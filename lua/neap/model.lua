@@ -1,7 +1,7 @@
 -- model.lua: store:model, and the methods of objects and classes that are not a matter of rows.
 local class = require "neap.class"
 local host = require "neap.host"
-local object = require "neap.object"
+local object = require "neap.object_kernel"
 local store = require "neap.store"
 local types = require "neap.types"
 local view = require "neap.view"

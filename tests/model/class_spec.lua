@@ -58,6 +58,17 @@ describe("a class", function()
 
   it("hides its metatable", function() assert.equal("model", getmetatable(Post)) end)
 
+  it("reserves exactly the methods of objects, and the manual lists them", function()
+    local reserved, manual = {}, assert(io.open "docs/models.md"):read "a"
+    for _, name in ipairs(require "neap.model".reserved) do
+      reserved[name] = true
+      assert.truthy(manual:find("`" .. name .. "`", 1, true), name)
+    end
+    local methods = {}
+    for name in pairs(require "neap.object_kernel".methods) do methods[name] = true end
+    assert.same(methods, reserved)
+  end)
+
   it("names the model when called wrongly", function()
     local ok, e = pcall(Post, 5)
     assert.is_false(ok)

@@ -40,6 +40,18 @@ describe("lua/neap/meta.lua", function()
     assert.same({}, missing)
   end)
 
+  it("annotates the types and what objects can do", function()
+    neap.open "sqlite::memory:":close()
+    local missing = {}
+    for name in pairs(neap.types) do
+      if not text:find("---@field " .. name .. " fun(", 1, true) then missing[#missing + 1] = "t." .. name end
+    end
+    for name in pairs(require "neap.object_kernel".methods) do
+      if not text:find("function object:" .. name .. "(", 1, true) then missing[#missing + 1] = "object:" .. name end
+    end
+    assert.same({}, missing)
+  end)
+
   it("is Lua", function()
     assert.is_function(load(text))
   end)
