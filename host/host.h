@@ -125,6 +125,9 @@ bool neap__stepped(neap *);
 void neap__need(lua_State *L, unsigned capability, const char *what);
 // Polled by C code that computes or blocks for long: true when the host is being stopped by a signal or a deadline.
 bool neap__stopping(neap *);
+// Loop time in ms at which a neap.timeout around the running task is over, 0 = never: for work that blocks the loop, so that
+// no timer can fire meanwhile.
+int64_t neap__deadline(neap *);
 // Opens handles and pools register a function that is called when the host closes, before the Lua state does.
 struct neap__closer {
   void (*close)(struct neap__closer *);

@@ -182,6 +182,15 @@ static int64_t deadline(neap *h, lua_Number seconds) {
   return neap__now_ms(h) + (seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.999) : INT64_MAX / 2);
 }
 
+int64_t neap__deadline(neap *h) {
+  int64_t at = 0;
+  for (const struct neap__task *t = h->task; t && t->nursery; t = t->nursery->op.waiter) {
+    const struct neap__timer *timer = &t->nursery->timer;
+    if (timer->active && (at == 0 || timer->at < at)) at = timer->at;
+  }
+  return at;
+}
+
 // neap.timeout(seconds, f, ...) -> what f returned
 //   Cancels f when the time is over, and raises `timeout` when it has ended.
 static int host_timeout(lua_State *L) {

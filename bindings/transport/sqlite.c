@@ -421,7 +421,9 @@ static void inline_close(struct sql_connection *connection) {
 static struct sql_cursor *inline_start(struct sql_connection *connection, const struct sql_statement *s, struct neap__op *op,
                                        struct neap__error *e) {
   struct sqlite *c = (struct sqlite *)connection;
+  int64_t of_task = neap__deadline(c->head.host);
   c->deadline = op ? op->deadline : 0;
+  if (of_task && (!c->deadline || of_task < c->deadline)) c->deadline = of_task;
   return (struct sql_cursor *)neap__sqlite_start(c, s, e);
 }
 

@@ -220,9 +220,17 @@ describe("sqlite", function()
     assert.truthy(e.message:find("at", 1, true) and e.message:find("yesterday", 1, true))
   end)
 
-  it("stops a statement that takes longer than it may", function()
-    local hasty = store:with { timeout = 0.05 }
-    fails("timeout", hasty.sql, hasty, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+  describe("stops a statement that takes longer", function()
+    local endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+    it("than its store may", function()
+      local hasty = store:with { timeout = 0.05 }
+      fails("timeout", hasty.sql, hasty, endless)
+    end)
+
+    it("than the neap.timeout around its task allows", function()
+      fails("timeout", neap.timeout, 0.05, function() return neap.all { function() return store:sql(endless) end } end)
+    end)
   end)
 
   it("refuses everything once it is closed", function()
