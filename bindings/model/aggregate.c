@@ -13,7 +13,8 @@ static void check_operand(lua_State *L, const struct aggregate *a, const char *w
   const struct type *t = a->reach.place.field && a->reach.place.nsteps == 0 ? value_type(&a->reach.place) : NULL;
   if (!t || (a->op != AGG_SUM && a->op != AGG_AVG)) return;
   if (t->kind != TYPE_INTEGER && t->kind != TYPE_NUMBER && t->kind != TYPE_DECIMAL && t->kind != TYPE_JSON)
-    neap__fail(L, NEAP_USAGE, "%s needs a number; %s is a %s", what, a->reach.place.field->name, neap__type_name(t->kind));
+    neap__fail(L, NEAP_USAGE, "%s needs a number; %s is a %s", what, a->reach.place.field->name,
+               neap__type_name(t->kind));
 }
 
 // Replaces self by a copy with room for n aggregates, whose class is at index 2. Pushes the list of their anchors.
@@ -51,9 +52,11 @@ static int scalar(lua_State *L, enum aggregate_op op, const char *what) {
   lua_settop(L, 2);
   struct aggregate *a = begin(L, 1);
   struct query *q = lua_touserdata(L, 1);
-  if (q->ngroups > 0) return neap__fail(L, NEAP_USAGE, "%s of groups: use aggregate{ label = { [\"$%s\"] = … } }", what, what);
+  if (q->ngroups > 0)
+    return neap__fail(L, NEAP_USAGE, "%s of groups: use aggregate{ label = { [\"$%s\"] = … } }", what, what);
   if (q->limit >= 0 || q->skip > 0)
-    return neap__fail(L, NEAP_USAGE, "%s is of all rows that meet the condition: it does not go with limit and skip", what);
+    return neap__fail(L, NEAP_USAGE, "%s is of all rows that meet the condition: it does not go with limit and skip",
+                      what);
   *a = (struct aggregate){.label = what, .op = op, .reach = neap__reach_parse(L, 2, 3, lua_gettop(L), what)};
   check_operand(L, a, what);
   q->norders = 0;
@@ -124,7 +127,8 @@ static void parse_label(lua_State *L, struct aggregate *a, int anchors) {
   lua_pushvalue(L, -2);
   lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
   if (!lua_istable(L, top) || (lua_pushnil(L), !lua_next(L, top)))
-    neap__fail(L, NEAP_USAGE, "aggregate: '%s' is to be { [\"$sum\"] = name } or alike, not %s", a->label, luaL_typename(L, top));
+    neap__fail(L, NEAP_USAGE, "aggregate: '%s' is to be { [\"$sum\"] = name } or alike, not %s", a->label,
+               luaL_typename(L, top));
   parse_expression(L, a, anchors);
   lua_settop(L, top + 2);
   lua_pop(L, 1);
@@ -147,7 +151,8 @@ static void check_order(lua_State *L, const struct query *q) {
     const char *label = q->orders[i].label;
     bool known = !label;
     for (int k = 0; k < q->naggregates && !known; k++) known = strcmp(q->aggregates[k].label, label) == 0;
-    if (!known) neap__fail(L, NEAP_USAGE, "order: '%s' is neither a field of %s nor a label", label, q->class->shape->model);
+    if (!known)
+      neap__fail(L, NEAP_USAGE, "order: '%s' is neither a field of %s nor a label", label, q->class->shape->model);
   }
 }
 
@@ -173,12 +178,13 @@ static int query_aggregate(lua_State *L) {
   sort_labels(list, n);
   check_order(L, q);
   if (q->ngroups == 0 && (q->limit >= 0 || q->skip > 0))
-    return neap__fail(L, NEAP_USAGE, "aggregate is of all rows that meet the condition: it does not go with limit and skip");
+    return neap__fail(L, NEAP_USAGE,
+                      "aggregate is of all rows that meet the condition: it does not go with limit and skip");
   lua_settop(L, 1);
   return neap__query_read(L, READ_TABLES, q->ngroups > 0 ? RESULT_LIST : RESULT_FIRST);
 }
 
 const luaL_Reg neap__query_aggregates[] = {
-    {"sum", query_sum}, {"min", query_min},             {"max", query_max},
-    {"avg", query_avg}, {"aggregate", query_aggregate}, {NULL, NULL},
+    {"sum", query_sum}, {"min", query_min}, {"max", query_max}, {"avg", query_avg}, {"aggregate", query_aggregate},
+    {NULL, NULL},
 };

@@ -24,15 +24,17 @@ static bool ordered_by(const struct query *q, const struct field *f) {
 
 static void check_orders(lua_State *L, const struct query *q) {
   if (q->ngroups > 0) neap__fail(L, NEAP_USAGE, "page: groups come as a whole; use all()");
-  if (q->limit >= 0 || q->skip > 0) neap__fail(L, NEAP_USAGE, "page has its own size: it does not go with limit and skip");
+  if (q->limit >= 0 || q->skip > 0)
+    neap__fail(L, NEAP_USAGE, "page has its own size: it does not go with limit and skip");
   if (q->class->shape->nkeys == 0) neap__fail(L, NEAP_USAGE, "page: %s has no primary key", q->class->shape->model);
   for (int i = 0; i < q->norders; i++) {
     const struct reach *r = &q->orders[i].reach;
     if (r->nvia > 0 || r->place.nsteps > 0 || r->place.field->column < 0)
-      neap__fail(L, NEAP_USAGE, "page can order by columns of %s only, not by what lies behind '%s'", q->class->shape->model,
-                 r->nvia ? r->via[0]->name : r->place.field->name);
+      neap__fail(L, NEAP_USAGE, "page can order by columns of %s only, not by what lies behind '%s'",
+                 q->class->shape->model, r->nvia ? r->via[0]->name : r->place.field->name);
     if (r->place.type && (r->place.type->kind == TYPE_BYTES || r->place.type->kind == TYPE_JSON))
-      neap__fail(L, NEAP_USAGE, "page cannot order by '%s', a %s", r->place.field->name, neap__type_name(r->place.type->kind));
+      neap__fail(L, NEAP_USAGE, "page cannot order by '%s', a %s", r->place.field->name,
+                 neap__type_name(r->place.type->kind));
   }
 }
 
@@ -147,7 +149,8 @@ static struct cell read_value(lua_State *L, int list, const struct order *o, int
   lua_rawgeti(L, list, i + 2);
   if (neap__null_test(L, -1) && nullable(f)) return cell;
   if (lua_isnil(L, -1) || neap__null_test(L, -1) || neap__check_operand(L, &f->type, lua_gettop(L), &cell, &e) != 0)
-    neap__fail(L, NEAP_QUERY, "the cursor cannot be used: its value for %s is no %s", f->name, neap__type_name(f->type.kind));
+    neap__fail(L, NEAP_QUERY, "the cursor cannot be used: its value for %s is no %s", f->name,
+               neap__type_name(f->type.kind));
   return cell;
 }
 

@@ -41,7 +41,8 @@ const struct query *neap__query_test(lua_State *L, int idx) {
 
 const struct query *neap__query_check(lua_State *L, int idx) {
   const struct query *q = neap__query_test(L, idx);
-  if (!q) neap__fail(L, NEAP_USAGE, "a query was expected, not %s; call its methods with a colon", luaL_typename(L, idx));
+  if (!q)
+    neap__fail(L, NEAP_USAGE, "a query was expected, not %s; call its methods with a colon", luaL_typename(L, idx));
   return q;
 }
 
@@ -140,7 +141,8 @@ static void resolve(lua_State *L, int class_idx, const struct field *field) {
 
 #define VIA_MAX 8
 
-struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors, const char *what) {
+struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors,
+                                    const char *what) {
   const struct field *via[VIA_MAX];
   struct reach r = {0};
   size_t separator;
@@ -173,7 +175,8 @@ struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors
   if (!place) {
     size_t n;
     if (lua_type(L, idx) != LUA_TSTRING)
-      neap__fail(L, NEAP_USAGE, "%s takes names of fields or columns of %s, not %s", what, shape->model, luaL_typename(L, idx));
+      neap__fail(L, NEAP_USAGE, "%s takes names of fields or columns of %s, not %s", what, shape->model,
+                 luaL_typename(L, idx));
     const char *path = lua_tolstring(L, idx, &n);
     return neap__reach_parse_text(L, class_idx, path, n, anchors, what);
   }
@@ -304,7 +307,8 @@ static void select_includes(lua_State *L, struct query *q) {
   uint64_t *bits = neap__query_push_bits(L, q);
   for (int i = 0; i < q->nselect; i++) neap__query_mark(bits, q->select[i]->column);
   for (int i = 0; i < q->nincludes; i++)
-    if (q->includes[i].parent < 0 && q->includes[i].field->column >= 0) neap__query_mark(bits, q->includes[i].field->column);
+    if (q->includes[i].parent < 0 && q->includes[i].field->column >= 0)
+      neap__query_mark(bits, q->includes[i].field->column);
   neap__query_select(L, 1, bits);
 }
 
@@ -375,7 +379,8 @@ static int count_parts(lua_State *L) {
   for (int i = 3; i <= lua_gettop(L); i++) {
     size_t len, separator;
     const char *path = neap__arg_string(L, i, "include", &len);
-    for (size_t part; len > 0; path += part + separator, len -= part + separator, n++) part = first_part(path, len, &separator);
+    for (size_t part; len > 0; path += part + separator, len -= part + separator, n++)
+      part = first_part(path, len, &separator);
   }
   return n;
 }
@@ -442,7 +447,8 @@ static int query_consistent(lua_State *L) {
 // Query:index, key, filter, scan: how DynamoDB is to look for the rows.
 static int query_unsupported(lua_State *L) {
   const struct query *q = neap__query_self(L, 1);
-  return neap__fail(L, NEAP_UNSUPPORTED, "%s finds its way by itself: where() is enough", q->class->view->store->verbs->name);
+  return neap__fail(L, NEAP_UNSUPPORTED, "%s finds its way by itself: where() is enough",
+                    q->class->view->store->verbs->name);
 }
 
 static int query_tostring(lua_State *L) {
@@ -459,14 +465,22 @@ static int query_tostring(lua_State *L) {
 // ---- Registration ----
 
 static const luaL_Reg methods[] = {
-    {"where", query_where},           {"exclude", query_exclude},
-    {"order", query_order},           {"limit", query_limit},
-    {"skip", query_skip},             {"select", query_select},
-    {"pluck", query_pluck},           {"include", query_include},
-    {"group", query_group},           {"for_update", query_for_update},
-    {"consistent", query_consistent}, {"index", query_unsupported},
-    {"key", query_unsupported},       {"filter", query_unsupported},
-    {"scan", query_unsupported},      {NULL, NULL},
+    {"where", query_where},
+    {"exclude", query_exclude},
+    {"order", query_order},
+    {"limit", query_limit},
+    {"skip", query_skip},
+    {"select", query_select},
+    {"pluck", query_pluck},
+    {"include", query_include},
+    {"group", query_group},
+    {"for_update", query_for_update},
+    {"consistent", query_consistent},
+    {"index", query_unsupported},
+    {"key", query_unsupported},
+    {"filter", query_unsupported},
+    {"scan", query_unsupported},
+    {NULL, NULL},
 };
 
 // Every method of a query is one of each class too: there it means all objects of the class.

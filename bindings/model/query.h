@@ -14,7 +14,7 @@ struct reach {
 struct order {
   struct reach reach;
   bool descending;
-  const char *label;         // of an aggregate, which the query does not know before its aggregates; NULL = reach counts
+  const char *label;  // of an aggregate, which the query does not know before its aggregates; NULL = reach counts
 };
 
 enum aggregate_op { AGG_COUNT, AGG_SUM, AGG_MIN, AGG_MAX, AGG_AVG };
@@ -22,25 +22,25 @@ enum aggregate_op { AGG_COUNT, AGG_SUM, AGG_MIN, AGG_MAX, AGG_AVG };
 struct aggregate {
   const char *label;
   enum aggregate_op op;
-  struct reach reach;        // place.field NULL: rows are counted
+  struct reach reach;              // place.field NULL: rows are counted
   const struct condition *filter;  // COUNT: only rows that meet it; NULL = all
 };
 
 // One relation of :include("author", "comments.user"). Parents come before their children.
 struct include {
   const struct field *field;
-  int parent;                // place of the include that it hangs on, -1 = the rows of the query
+  int parent;  // place of the include that it hangs on, -1 = the rows of the query
 };
 
 // One userdata; what its pointers name is anchored by its user values.
 struct query {
   const struct class *class;
-  const struct condition *where;   // NULL = all
+  const struct condition *where;  // NULL = all
   int norders;
   const struct order *orders;
-  int64_t limit, skip;             // limit -1 = none
-  int nselect;                     // 0 = all columns
-  const struct field **select;     // in column order; a script's query always has the keys among them
+  int64_t limit, skip;          // limit -1 = none
+  int nselect;                  // 0 = all columns
+  const struct field **select;  // in column order; a script's query always has the keys among them
   int nincludes;
   const struct include *includes;
   int ngroups;

@@ -11,8 +11,16 @@
 
 // User values of a query: what its pointers name. FILLED, the list that an include has loaded, is not copied by clones.
 enum query_value {
-  QUERY_CLASS = 1, QUERY_WHERE, QUERY_ORDERS, QUERY_SELECT, QUERY_INCLUDES, QUERY_GROUPS, QUERY_AGGREGATES, QUERY_OWNERS,
-  QUERY_FILLED, QUERY_VALUES = QUERY_FILLED
+  QUERY_CLASS = 1,
+  QUERY_WHERE,
+  QUERY_ORDERS,
+  QUERY_SELECT,
+  QUERY_INCLUDES,
+  QUERY_GROUPS,
+  QUERY_AGGREGATES,
+  QUERY_OWNERS,
+  QUERY_FILLED,
+  QUERY_VALUES = QUERY_FILLED
 };
 
 // Methods by file; query.c puts them into the metatable of queries and into every class.
@@ -33,7 +41,8 @@ void neap__query_select(lua_State *L, int idx, const uint64_t *bits);
 // Reads the reach that the value at idx (text, or a column expression) names for the class at class_idx. What it points to
 // is appended to the list at `anchors`. Raises usage, naming `what` wanted it.
 struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors, const char *what);
-struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors, const char *what);
+struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors,
+                                    const char *what);
 // "-views", "author.name": as it was written, for cursors and messages. Pushes it.
 void neap__order_name(lua_State *L, const struct order *o);
 

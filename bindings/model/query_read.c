@@ -14,15 +14,15 @@ struct reader {
   struct rows *rows;
   enum read_form form;
   enum rows_state state;
-  bool siblings;                // objects share a list of those that came with them
-  bool link;                    // the last cell is the key of an owner
-  int ncells;                   // without that one
-  lua_Integer n, max;           // rows in the list; as many as this chunk may hold
-  lua_Integer at;               // streams: rows of the chunk that were handed out
+  bool siblings;       // objects share a list of those that came with them
+  bool link;           // the last cell is the key of an owner
+  int ncells;          // without that one
+  lua_Integer n, max;  // rows in the list; as many as this chunk may hold
+  lua_Integer at;      // streams: rows of the chunk that were handed out
   struct object_builder builder;
   const struct field **fields;  // of the cells; NULL: groups and aggregates
   int *columns;
-  struct cell cells[];          // then the columns
+  struct cell cells[];  // then the columns
 };
 
 // The stack of whoever makes rows. CLASS and METATABLE: of objects, or in METATABLE the names of plain tables' fields.
@@ -227,8 +227,8 @@ static int list_done(lua_State *L, int status, lua_KContext ctx) {
   lua_rawgeti(L, LIST_LIST, 1);
   if (n == 1) return 1;
   lua_pushvalue(L, LIST_QUERY);
-  return neap__fail(L, n == 0 ? NEAP_NOT_FOUND : NEAP_MULTIPLE, n == 0 ? "%s gives no row" : "%s gives more than one row",
-                    luaL_tolstring(L, -1, NULL));
+  return neap__fail(L, n == 0 ? NEAP_NOT_FOUND : NEAP_MULTIPLE,
+                    n == 0 ? "%s gives no row" : "%s gives more than one row", luaL_tolstring(L, -1, NULL));
 }
 
 static int list_go_on(lua_State *L, int status, lua_KContext ctx) {
@@ -243,7 +243,8 @@ static int list_go_on(lua_State *L, int status, lua_KContext ctx) {
     case ROWS_END: break;
   }
   r->rows->close(r->rows);
-  if (q->nincludes > 0 && r->form == READ_OBJECTS) return neap__relation_include(L, LIST_QUERY, LIST_LIST, ctx, list_done);
+  if (q->nincludes > 0 && r->form == READ_OBJECTS)
+    return neap__relation_include(L, LIST_QUERY, LIST_LIST, ctx, list_done);
   return list_done(L, LUA_OK, ctx);
 }
 
@@ -267,7 +268,9 @@ static void select_named(lua_State *L, struct query *q, struct rows *rows) {
     const struct field *f = NULL;
     for (int k = 0; k < shape->ncells && !f; k++)
       if (strcmp(shape->columns[k]->wire, name) == 0) f = shape->columns[k];
-    if (!f) neap__fail(L, NEAP_USAGE, "the statement's column '%s' is none of %s; store:sql gives plain rows", name, shape->model);
+    if (!f)
+      neap__fail(L, NEAP_USAGE, "the statement's column '%s' is none of %s; store:sql gives plain rows", name,
+                 shape->model);
     select[i] = f;
   }
   q->select = select;
@@ -298,7 +301,8 @@ int neap__query_sql(lua_State *L) {
   if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
   lua_settop(L, 3);
   struct view *view = neap__view_effective(L, q->class->view);
-  if (!view->store->verbs->raw) return neap__fail(L, NEAP_UNSUPPORTED, "%s does not speak SQL", view->store->verbs->name);
+  if (!view->store->verbs->raw)
+    return neap__fail(L, NEAP_UNSUPPORTED, "%s does not speak SQL", view->store->verbs->name);
   view->store->verbs->raw(L, view, q->class, text, n, lua_isnil(L, 3) ? 0 : 3);
   neap__query_clone(L, 1);
   lua_replace(L, 1);

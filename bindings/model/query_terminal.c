@@ -312,7 +312,8 @@ static int query_update(lua_State *L) {
   const struct shape *shape = q->class->shape;
   neap__arg_table(L, 2, "fields");
   guard(L, q, 3, "update");
-  if (lua_pushnil(L), !lua_next(L, 2)) return neap__fail(L, NEAP_USAGE, "update of %s: no field is given", shape->model);
+  if (lua_pushnil(L), !lua_next(L, 2))
+    return neap__fail(L, NEAP_USAGE, "update of %s: no field is given", shape->model);
   lua_settop(L, 2);
   neap__query_push_class(L, 1);
   size_t size = (size_t)shape->ncolumns * sizeof(struct change);
@@ -336,8 +337,11 @@ static int query_explain(lua_State *L) {
 }
 
 const luaL_Reg neap__query_terminals[] = {
-    {"all", query_all},       {"each", query_each},     {"first", query_first},   {"one", query_one},
-    {"rows", query_rows},     {"count", query_count},   {"exists", query_exists}, {"get", query_get},
-    {"find", query_find},     {"update", query_update}, {"delete", query_delete}, {"explain", query_explain},
+    {"all", query_all},       {"each", query_each},
+    {"first", query_first},   {"one", query_one},
+    {"rows", query_rows},     {"count", query_count},
+    {"exists", query_exists}, {"get", query_get},
+    {"find", query_find},     {"update", query_update},
+    {"delete", query_delete}, {"explain", query_explain},
     {"sql", neap__query_sql}, {NULL, NULL},
 };

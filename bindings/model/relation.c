@@ -36,7 +36,8 @@ static bool is_nothing(const struct cell *cell) {
 
 // ---- Stubs: objects that know their key, and whose pointer they are ----
 
-static char stub_key;  // its address marks what a stub keeps in the place of its siblings: [&stub_key] = field, [1] = owner
+static char
+    stub_key;  // its address marks what a stub keeps in the place of its siblings: [&stub_key] = field, [1] = owner
 
 // The field by which the object at idx became a stub, and its owner pushed. NULL and nothing pushed if it is none.
 static const struct field *push_stub_owner(lua_State *L, int idx) {
@@ -199,21 +200,17 @@ static void push_list(lua_State *L) {
   lua_remove(L, -2);
 }
 
-// Pushes the map from a key to the object found for it, or to the list of objects.
-static void push_map(lua_State *L, const struct field *field) {
-  lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_FOUND);
-  lua_newtable(L);
-  for (lua_Integer i = 1; i <= count; i++, lua_settop(L, LOAD_MAP)) {
-    lua_rawgeti(L, LOAD_FOUND, i);
-    push_found_key(L, field, i);
-    if (to_many(field)) {
-      push_list(L);
-      lua_insert(L, -2);
-      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    } else {
-      lua_insert(L, -2);
-      lua_rawset(L, LOAD_MAP);
-    }
+// Puts found row i into the map: the object by its key, or into the list of that key.
+static void map_found(lua_State *L, const struct field *field, lua_Integer i) {
+  lua_rawgeti(L, LOAD_FOUND, i);
+  push_found_key(L, field, i);
+  if (to_many(field)) {
+    push_list(L);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  } else {
+    lua_insert(L, -2);
+    lua_rawset(L, LOAD_MAP);
   }
 }
 
@@ -238,23 +235,36 @@ static void give(lua_State *L, const struct field *field, int parent) {
   neap__object_set_related(L, parent, field);
 }
 
-static int loaded(lua_State *L, int status, lua_KContext ctx) {
-  const struct field *field = lua_touserdata(L, LOAD_FIELD);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_PARENTS);
+static void give_parent(lua_State *L, const struct field *field, lua_Integer i) {
   struct cell cell;
+  lua_rawgeti(L, LOAD_PARENTS, i);
+  neap__object_get(L, LOAD_MAP + 1, here_column(field), &cell);
+  if (is_nothing(&cell)) return;
+  push_lookup(L, &cell);
+  lua_rawget(L, LOAD_MAP);
+  give(L, field, LOAD_MAP + 1);
+}
+
+// Deals out what was found, from `done` rows on: first all found rows into the map, then to the parents.
+static int deal(lua_State *L, int status, lua_KContext done) {
+  const struct field *field = lua_touserdata(L, LOAD_FIELD);
+  lua_Integer found = (lua_Integer)lua_rawlen(L, LOAD_FOUND), all = found + (lua_Integer)lua_rawlen(L, LOAD_PARENTS);
   (void)status;
-  (void)ctx;
-  push_map(L, field);
-  for (lua_Integer i = 1; i <= count; i++, lua_settop(L, LOAD_MAP)) {
-    lua_rawgeti(L, LOAD_PARENTS, i);
-    neap__object_get(L, LOAD_MAP + 1, here_column(field), &cell);
-    if (is_nothing(&cell)) continue;
-    push_lookup(L, &cell);
-    lua_rawget(L, LOAD_MAP);
-    give(L, field, LOAD_MAP + 1);
+  while (done < all) {
+    if (done < found)
+      map_found(L, field, done + 1);
+    else
+      give_parent(L, field, done - found + 1);
+    lua_settop(L, LOAD_MAP);
+    if (++done % 64 == 0 && neap__should_pause(L, 64)) return neap__pause(L, done, deal);
   }
   lua_settop(L, LOAD_FOUND);
   return 1;
+}
+
+static int loaded(lua_State *L, int status, lua_KContext ctx) {
+  lua_newtable(L);  // LOAD_MAP
+  return deal(L, status, ctx);
 }
 
 static int read_list(lua_State *L) {

@@ -52,7 +52,8 @@ static int write_aggregate(lua_State *L, struct sql_text *s, const struct aggreg
 }
 
 // The rows are cut by the limit after they were grouped.
-int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                        struct neap__error *e) {
   s->naliases = q->link ? 2 : 1;
   neap__sql_add(s, "SELECT ");
   for (int i = 0; i < q->ngroups; i++) {

@@ -89,7 +89,8 @@ void neap__sql_limit(struct sql_text *s, const struct query *q) {
 }
 
 // Where, order and limit of whatever was selected from t0.
-static int write_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+static int write_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                      struct neap__error *e) {
   neap__sql_from(s, q);
   if (neap__sql_where(L, s, view, q, e) != 0 || neap__sql_order(s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
@@ -120,7 +121,8 @@ static int write_selected(struct sql_text *s, const struct field *f, struct neap
   return 0;
 }
 
-int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                     struct neap__error *e) {
   if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate(L, s, view, q, e);
   if (q->for_update && !(view->store->verbs->capabilities & CAN_FOR_UPDATE))
     return neap__error_set(e, NEAP_UNSUPPORTED, "%s cannot lock rows; a transaction there already has all for itself",
@@ -158,7 +160,8 @@ int neap__sql_count(lua_State *L, struct sql_text *s, struct view *view, const s
 // ---- Set-based writes ----
 
 // The rows that the query would give: its condition, or, where that is not all, the keys that it selects.
-static int write_target(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+static int write_target(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                        struct neap__error *e) {
   const struct shape *shape = q->class->shape;
   if (q->limit < 0 && q->skip == 0 && !q->link) return neap__sql_where(L, s, view, q, e);
   neap__sql_add(s, " WHERE (");
@@ -192,8 +195,8 @@ static int write_set(struct sql_text *s, const struct change *c, struct neap__er
   return 0;
 }
 
-int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const struct change *sets,
-                     int nsets, struct neap__error *e) {
+int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                     const struct change *sets, int nsets, struct neap__error *e) {
   neap__sql_add(s, "UPDATE ");
   neap__sql_table(s, q->class->shape);
   neap__sql_add(s, " AS t0 SET ");
@@ -205,7 +208,8 @@ int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const 
   return write_target(L, s, view, q, e);
 }
 
-int neap__sql_remove(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+int neap__sql_remove(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                     struct neap__error *e) {
   neap__sql_add(s, "DELETE FROM ");
   neap__sql_table(s, q->class->shape);
   neap__sql_add(s, " AS t0");

@@ -15,7 +15,8 @@ int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const s
 int neap__sql_order(struct sql_text *s, const struct query *q, struct neap__error *e);
 void neap__sql_limit(struct sql_text *s, const struct query *q);
 
-int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                        struct neap__error *e);
 int neap__sql_aggregate_kinds(const struct query *q, uint8_t *kinds);
 
 #endif

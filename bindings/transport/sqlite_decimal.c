@@ -72,7 +72,8 @@ static void add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 int neap__sqlite_decimal_functions(sqlite3 *db) {
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
   int code = sqlite3_create_function_v2(db, "neap_sum", 1, flags, NULL, NULL, step, sum_final, NULL);
-  if (code == SQLITE_OK) code = sqlite3_create_function_v2(db, "neap_decimal_add", 2, flags, NULL, add, NULL, NULL, NULL);
+  if (code == SQLITE_OK)
+    code = sqlite3_create_function_v2(db, "neap_decimal_add", 2, flags, NULL, add, NULL, NULL, NULL);
   if (code != SQLITE_OK) return code;
   return sqlite3_create_function_v2(db, "neap_avg", 1, flags, NULL, NULL, step, avg_final, NULL);
 }

@@ -102,7 +102,7 @@ contract.each("relations", function(c)
       local Text = c.store:model("Text", { id = t.integer { primary = true }, writer = t.pointer "Writer", views = t.integer() })
       c.store:bind()
       Writer { id = 1 }:save()
-      c.store:save { Text { id = 1, writer = 1, views = 20 }, Text { id = 2, writer = 1, views = 1 }, Text { id = 3, writer = 1, views = 30 } }
+      for id, views in ipairs { 20, 1, 30 } do Text { id = id, writer = 1, views = views }:save() end
       assert.same({ 3, 1 }, Writer:get(1).best:pluck "id")
       assert.same({ 3, 2, 1 }, shop.list(Writer:include("last", "best"):first().last:all(), "id"))
       assert.same({ 3, 1 }, shop.list(Writer:include "best":first().best:all(), "id"))
