@@ -32,7 +32,7 @@ static void deeper(struct parser *p) {
 
 // Leaves the value at the top where `base` was.
 static const struct condition *keep_top(lua_State *L, int base) {
-  lua_replace(L, base);
+  if (lua_gettop(L) > base) lua_replace(L, base);
   lua_settop(L, base);
   return lua_touserdata(L, base);
 }

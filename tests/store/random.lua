@@ -118,8 +118,8 @@ local function declare(store, name)
   local Thing = store:model(name, {
     { "id", t.integer { primary = true } }, { "s", t.string() }, { "i", t.integer() }, { "n", t.number() }, { "d", t.decimal() },
     { "b", t.boolean() }, { "at", t.datetime() }, { "ts", t.timestamp() }, { "day", t.date() }, { "u", t.uuid() },
-    { "by", t.bytes() }, { "peer", t.pointer(name, { index = true }) }, { "l", t.list(t.string()) }, { "st", t.set(t.string()) }, { "m", t.map() },
-    { "g", t.geopoint() }, { "j", t.json() }, { "peers", t.has_many(name, "peer") },
+    { "by", t.bytes() }, { "peer", t.pointer(name, { index = true }) }, { "l", t.list(t.string()) },
+    { "st", t.set(t.string()) }, { "m", t.map() }, { "g", t.geopoint() }, { "j", t.json() }, { "peers", t.has_many(name, "peer") },
   })
   store:bind()
   return Thing
