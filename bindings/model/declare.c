@@ -21,14 +21,13 @@ const char *neap__declare_text(struct declare *d, int idx) {
   return text;
 }
 
-int neap__declare_fail(struct declare *d, const char *format, ...) {
+void neap__declare_fail(struct declare *d, const char *format, ...) {
   char text[400];
   va_list ap;
   va_start(ap, format);
   vsnprintf(text, sizeof text, format, ap);
   va_end(ap);
-  return neap__fail(d->L, NEAP_USAGE, "%s%s%s: %s", d->shape->model, d->field ? "." : "", d->field ? d->field : "",
-                    text);
+  neap__fail(d->L, NEAP_USAGE, "%s%s%s: %s", d->shape->model, d->field ? "." : "", d->field ? d->field : "", text);
 }
 
 // ---- Names ----

@@ -21,7 +21,7 @@ void *neap__declare_alloc(struct declare *d, size_t count, size_t size);
 // The text of the string at idx, interned and anchored.
 const char *neap__declare_text(struct declare *d, int idx);
 // Raises usage: "Post.title: ...".
-int neap__declare_fail(struct declare *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void neap__declare_fail(struct declare *d, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 // type.c: reads the spec (what t.integer{ ... } gave) at idx.
 enum type_kind neap__declare_kind(struct declare *d, int spec);

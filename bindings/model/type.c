@@ -99,11 +99,9 @@ static void read_bounds(struct declare *d, struct type *type) {
   static const struct type length = {.kind = TYPE_INTEGER, .scale = -1};
   struct type bare = {.kind = type->kind, .scale = -1};
   const struct type *bound = SIZED >> type->kind & 1 ? &length : &bare;
-  struct cell min = {0}, max = {0};
-  read_value(d, bound, "min", &min);
-  read_value(d, bound, "max", &max);
-  type->min = min.kind == CELL_UNLOADED ? (struct cell){.kind = CELL_NIL} : min;
-  type->max = max.kind == CELL_UNLOADED ? (struct cell){.kind = CELL_NIL} : max;
+  type->min = type->max = (struct cell){.kind = CELL_NIL};
+  read_value(d, bound, "min", &type->min);
+  read_value(d, bound, "max", &type->max);
   if (type->min.kind != CELL_NIL && type->max.kind != CELL_NIL && neap__cell_compare(&type->min, &type->max) == 1)
     neap__declare_fail(d, "min is greater than max");
 }
@@ -191,7 +189,6 @@ enum type_kind neap__declare_kind(struct declare *d, int spec) {
   for (int kind = TYPE_STRING; kind <= TYPE_COMPUTED; kind++)
     if (strcmp(neap__type_name((enum type_kind)kind), name) == 0) return lua_pop(L, 1), (enum type_kind)kind;
   neap__declare_fail(d, "there is no type %s", name);
-  return TYPE_STRING;
 }
 
 void neap__declare_type(struct declare *d, int spec, struct type *out, bool nested) {

@@ -16,8 +16,8 @@ end
 -- ---- Declaring ----
 
 local reserved = {
-  "append", "add_unique", "assign", "changes", "copy", "delete", "increment", "is_new", "key_of", "pull", "reload", "save",
-  "set", "to_table", "unset",
+  "add_unique", "append", "assign", "changes", "copy", "delete", "increment", "is_new", "key_of", "pull", "reload",
+  "save", "set", "to_table", "unset",
 }
 for _, name in ipairs(reserved) do reserved[name] = true end
 
@@ -26,7 +26,7 @@ local function check_name(model, name)
   if name:find "__" then usage("%s.%s: a name with two underscores would read as an operator", model, name) end
   if name:find "[%z.]" then usage("%s.%s: a name has neither points nor NUL bytes", model, (name:gsub("%z", "\\0"))) end
   if reserved[name] then
-    usage('%s.%s is a method of every object; call the field something else and give it column = "%s"', model, name, name)
+    usage('%s.%s is a method of every object; give the field another name, and column = "%s"', model, name, name)
   end
 end
 
@@ -126,7 +126,9 @@ end
 ---@param options? table  table = its name in the store, open = true, and what single stores know
 ---@return table class
 function store.model(self, name, fields, options)
-  if type(name) ~= "string" or name == "" then usage("store:model takes the model's name first, not %s", tostring(name)) end
+  if type(name) ~= "string" or name == "" then
+    usage("store:model takes the model's name first, not %s", tostring(name))
+  end
   if fields == nil then return class.find(self, name) end
   host.check("table", fields, "fields")
   options = options or {}
@@ -153,7 +155,8 @@ local function add_computed(self, result, only)
   end
 end
 
---- A plain table of the loaded fields; a pointer is its key under its column's name, or a table under its own if followed.
+--- A plain table of the loaded fields; a pointer is its key under its column's name, or a table under its own if
+--- followed.
 ---@param options? table  only = { names }, exclude = { names }, follow = { relation = options of the same form }
 ---@return table
 function methods.to_table(self, options)

@@ -22,8 +22,8 @@ local function spec(kind, options, more)
 end
 
 for _, kind in ipairs {
-  "string", "integer", "number", "decimal", "boolean", "datetime", "timestamp", "date", "uuid", "bytes", "json", "geopoint",
-  "file", "bytestream",
+  "string", "integer", "number", "decimal", "boolean", "datetime", "timestamp", "date", "uuid", "bytes", "json",
+  "geopoint", "file", "bytestream",
 } do
   types[kind] = function(options) return spec(kind, options) end
 end
@@ -32,11 +32,17 @@ local function is_type(value) return type(value) == "table" and type(value.kind)
 
 -- ---- Types of types ----
 
+local function check_of(kind, of)
+  if of ~= nil and not is_type(of) then
+    usage("t.%s takes the type of its elements first: t.%s(t.string(), { ... })", kind, kind)
+  end
+end
+
 --- A list; `of` is the type of its elements, none = anything.
 ---@param of? table
 ---@param options? table
 function types.list(of, options)
-  if of ~= nil and not is_type(of) then usage "t.list takes the type of its elements first: t.list(t.string(), { ... })" end
+  check_of("list", of)
   return spec("list", options, { of = of })
 end
 
@@ -44,7 +50,7 @@ end
 ---@param of? table
 ---@param options? table
 function types.set(of, options)
-  if of ~= nil and not is_type(of) then usage "t.set takes the type of its elements first: t.set(t.string(), { ... })" end
+  check_of("set", of)
   return spec("set", options, { of = of })
 end
 
@@ -66,8 +72,8 @@ end
 -- ---- Relations ----
 
 local function model_name(kind, model)
-  if type(model) ~= "string" then usage('t.%s takes the name of a model first, t.%s("User"), not %s', kind, kind, type(model)) end
-  return model
+  if type(model) == "string" then return model end
+  usage('t.%s takes the name of a model first, t.%s("User"), not %s', kind, kind, type(model))
 end
 
 --- A reference to an object of another model, kept as its key.
@@ -141,7 +147,8 @@ local function index(kind)
   end
 end
 
---- An index over fields; "-field" is descending. Options: where = condition (a partial index), column = its name in the store.
+--- An index over fields; "-field" is descending. Options: where = condition (a partial index), column = its name in the
+--- store.
 types.index = index "index"
 --- An index that allows no duplicates.
 types.unique = index "unique"

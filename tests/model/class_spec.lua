@@ -18,7 +18,7 @@ describe("a class", function()
   end)
 
   it("refuses a method with a field's name", function()
-    local ok, e = pcall(function() function Post:title() end end)
+    local ok, e = pcall(function() function Post.title() end end)
     assert.is_false(ok)
     assert.equal("usage", e.kind)
   end)

@@ -30,14 +30,14 @@ describe("hooks", function()
   end)
 
   it("that raise before a save stop it", function()
-    function Post:before_save() error "no" end
+    function Post.before_save() error "no" end
     assert.is_false(pcall(Post.save, Post { title = "x" }))
     assert.equal(0, Post:count())
   end)
 
   it("run around a delete", function()
-    function Post:before_delete() calls[#calls + 1] = "before" end
-    function Post:after_delete() calls[#calls + 1] = "after" end
+    function Post.before_delete() calls[#calls + 1] = "before" end
+    function Post.after_delete() calls[#calls + 1] = "after" end
     Post { title = "x" }:save():delete()
     assert.same({ "before", "after" }, calls)
   end)
