@@ -146,13 +146,40 @@ static void sort_labels(struct aggregate *list, int n) {
     }
 }
 
-static void check_order(lua_State *L, const struct query *q) {
+static bool same_steps(const struct place *a, const struct place *b) {
+  if (a->field != b->field || a->nsteps != b->nsteps) return false;
+  for (int i = 0; i < a->nsteps; i++) {
+    const struct step *x = &a->steps[i], *y = &b->steps[i];
+    if (!x->key != !y->key ||
+        (x->key ? x->nkey != y->nkey || memcmp(x->key, y->key, x->nkey) != 0 : x->index != y->index))
+      return false;
+  }
+  return true;
+}
+
+static bool is_group(const struct query *q, const struct reach *r) {
+  for (int i = 0; i < q->ngroups; i++) {
+    const struct reach *g = &q->groups[i];
+    bool same = g->nvia == r->nvia && same_steps(&g->place, &r->place);
+    for (int k = 0; same && k < r->nvia; k++) same = g->via[k] == r->via[k];
+    if (same) return true;
+  }
+  return false;
+}
+
+static bool is_label(const struct query *q, const char *label) {
+  for (int i = 0; i < q->naggregates; i++)
+    if (strcmp(q->aggregates[i].label, label) == 0) return true;
+  return false;
+}
+
+void neap__query_check_groups(lua_State *L, const struct query *q) {
   for (int i = 0; i < q->norders; i++) {
-    const char *label = q->orders[i].label;
-    bool known = !label;
-    for (int k = 0; k < q->naggregates && !known; k++) known = strcmp(q->aggregates[k].label, label) == 0;
-    if (!known)
-      neap__fail(L, NEAP_USAGE, "order: '%s' is neither a field of %s nor a label", label, q->class->shape->model);
+    const struct order *o = &q->orders[i];
+    if (o->label ? is_label(q, o->label) : is_group(q, &o->reach)) continue;
+    neap__order_name(L, o);
+    neap__fail(L, NEAP_USAGE, "order: groups of %s sort by what they are grouped by and by labels; '%s' is neither",
+               q->class->shape->model, lua_tostring(L, -1));
   }
 }
 
@@ -176,7 +203,7 @@ static int query_aggregate(lua_State *L) {
   lua_pushnil(L);
   for (int i = 0; lua_next(L, 3); i++, lua_pop(L, 1)) parse_label(L, &list[i], anchors);
   sort_labels(list, n);
-  check_order(L, q);
+  if (q->ngroups == 0) q->norders = 0;
   if (q->ngroups == 0 && (q->limit >= 0 || q->skip > 0))
     return neap__fail(L, NEAP_USAGE,
                       "aggregate is of all rows that meet the condition: it does not go with limit and skip");

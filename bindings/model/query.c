@@ -164,7 +164,8 @@ struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *pat
   anchor(L, anchors);
   lua_pop(L, 1);
   if (r.nvia == 0) return r;
-  r.via = memcpy(lua_newuserdatauv(L, (size_t)r.nvia * sizeof *via, 0), via, (size_t)r.nvia * sizeof *via);
+  size_t size = (size_t)r.nvia * sizeof(const struct field *);
+  r.via = memcpy(lua_newuserdatauv(L, size, 0), via, size);
   anchor(L, anchors);
   return r;
 }
@@ -235,6 +236,12 @@ static int query_order(lua_State *L) {
   return finish(L);
 }
 
+static void add_index(luaL_Buffer *b, int64_t index) {
+  char text[24];
+  snprintf(text, sizeof text, "%lld", (long long)index);
+  luaL_addstring(b, text);
+}
+
 void neap__order_name(lua_State *L, const struct order *o) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
@@ -244,6 +251,14 @@ void neap__order_name(lua_State *L, const struct order *o) {
     luaL_addchar(&b, '.');
   }
   luaL_addstring(&b, o->label ? o->label : o->reach.place.field->name);
+  for (int i = 0; i < o->reach.place.nsteps; i++) {
+    const struct step *step = &o->reach.place.steps[i];
+    luaL_addchar(&b, '.');
+    if (step->key)
+      luaL_addlstring(&b, step->key, step->nkey);
+    else
+      add_index(&b, step->index);
+  }
   luaL_pushresult(&b);
 }
 
@@ -269,7 +284,7 @@ void neap__query_select(lua_State *L, int idx, const uint64_t *bits) {
   idx = lua_absindex(L, idx);
   struct query *q = lua_touserdata(L, idx);
   const struct shape *shape = q->class->shape;
-  const struct field **select = lua_newuserdatauv(L, (size_t)(shape->ncells + 1) * sizeof *select, 0);
+  const struct field **select = lua_newuserdatauv(L, (size_t)(shape->ncells + 1) * sizeof(const struct field *), 0);
   q->nselect = 0;
   for (int i = 0; i < shape->ncells; i++)
     if (bits[i / 64] >> (i % 64) & 1) select[q->nselect++] = shape->columns[i];
@@ -485,8 +500,9 @@ static const luaL_Reg methods[] = {
 
 // Every method of a query is one of each class too: there it means all objects of the class.
 static void add_methods(lua_State *L) {
-  static const luaL_Reg *const lists[] = {methods, neap__query_terminals, neap__query_aggregates, neap__query_pages};
-  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) luaL_setfuncs(L, lists[i], 0);
+  static const luaL_Reg *const lists[] = {methods, neap__query_terminals, neap__query_aggregates, neap__query_pages,
+                                          NULL};
+  for (int i = 0; lists[i]; i++) luaL_setfuncs(L, lists[i], 0);
 }
 
 // query.link(query) -> class of the link table, name of its pointer to the owner, name of the other, key of the owner

@@ -46,6 +46,9 @@ struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *pat
 // "-views", "author.name": as it was written, for cursors and messages. Pushes it.
 void neap__order_name(lua_State *L, const struct order *o);
 
+// aggregate.c: raises usage unless the order of a query with groups is by groups and labels.
+void neap__query_check_groups(lua_State *L, const struct query *q);
+
 // ---- query_read.c: the answer to a select becomes a list, or a stream ----
 
 enum read_form { READ_OBJECTS, READ_TABLES, READ_VALUES };

@@ -161,6 +161,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
 
 static struct rows *send_select(lua_State *L, const struct query *q) {
   struct view *view = neap__view_effective(L, q->class->view);
+  if (q->ngroups > 0) neap__query_check_groups(L, q);
   return view->store->verbs->select(L, view, q);
 }
 
@@ -262,7 +263,7 @@ int neap__query_read(lua_State *L, enum read_form form, enum read_result result)
 static void select_named(lua_State *L, struct query *q, struct rows *rows) {
   const struct shape *shape = q->class->shape;
   const struct store_verbs *verbs = q->class->view->store->verbs;
-  const struct field **select = lua_newuserdatauv(L, (size_t)(rows->ncells + 1) * sizeof *select, 0);
+  const struct field **select = lua_newuserdatauv(L, (size_t)(rows->ncells + 1) * sizeof(const struct field *), 0);
   for (int i = 0; i < rows->ncells; i++) {
     const char *name = verbs->column_name(rows, i);
     const struct field *f = NULL;

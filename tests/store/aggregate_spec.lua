@@ -56,6 +56,11 @@ contract.each("aggregates", function(c)
     assert.same({ { views = 0 }, { views = 10 }, { views = 20 }, { views = 30 } }, m.Post:group "views":order "views":all())
   end)
 
+  it("group by places inside JSON", function()
+    assert.same({ { ["data.key"] = 1, n = 1 }, { ["data.key"] = 3, n = 1 } },
+      m.Post:where { data__exists = true }:group "data.key":order "data.key":aggregate { n = { ["$count"] = true } })
+  end)
+
   it("count their groups", function()
     assert.equal(4, m.Post:group "views":count())
     assert.is_true(m.Post:group "views":exists())
@@ -69,6 +74,7 @@ contract.each("aggregates", function(c)
       function() return m.Post:aggregate {} end,
       function() return m.Post:aggregate { n = { ["$sum"] = "views", ["$max"] = "views" } } end,
       function() return m.Post:group "views":order "total":aggregate { n = { ["$count"] = true } } end,
+      function() return m.Post:order "title":group "views":all() end,
     } do
       local ok, e = pcall(f)
       assert.is_false(ok)
