@@ -123,6 +123,19 @@ contract.each("bind", function(c)
       assert.same({ "post_id", "Title" }, c:client "SELECT name FROM pragma_table_info('blog posts')")
     end)
 
+    it("quotes every name", function()
+      c.store:model("Odd", { id = id(), select = t.string { column = 'a "b"', index = true, default = "x" } }, { table = 'the "table"' })
+      c.store:bind()
+      assert.same({ 'a "b"' }, c:client [[SELECT name FROM pragma_table_info('the "table"') WHERE name <> 'id']])
+      assert.same({}, c.store:bind())
+    end)
+
+    it("gives open models one column for what is not declared", function()
+      c.store:model("Note", {})
+      c.store:bind()
+      assert.same({ "id|TEXT|1", "extra|TEXT|0" }, c:client "SELECT name, type, pk FROM pragma_table_info('Note')")
+    end)
+
     it("puts all names into the template of the store", function()
       local store = neap.open { url = c.url, table_template = "test_{table}" }
       declare_blog(store)
@@ -153,6 +166,28 @@ contract.each("bind", function(c)
     local before = c:client "PRAGMA schema_version"
     c.store:bind()
     assert.same(before, c:client "PRAGMA schema_version")
+  end)
+
+  it("is undone with the transaction that it is part of", function()
+    declare_blog(c.store)
+    pcall(c.store.transaction, c.store, function(tx)
+      tx:bind()
+      error "no"
+    end)
+    assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master")
+    assert.is_true(#c.store:bind() > 0)
+  end)
+
+  it("may be done by two at the same time", function()
+    local stores = { c.store, neap.open(c.url) }
+    local ran = neap.gather(stores, 2, function(store)
+      declare_blog(store)
+      return #store:bind()
+    end)
+    stores[2]:close()
+    table.sort(ran)
+    assert.equal(0, ran[1])
+    assert.is_true(ran[2] > 0)
   end)
 
   describe("on tables that are there", function()
@@ -209,6 +244,26 @@ contract.each("bind", function(c)
       local e = mismatch_of(c.store)
       assert.equal(1, #e.errors)
       assert.equal("index Item_pair", e.errors[1].what)
+    end)
+
+    it("says so where a view has the name", function()
+      c:client "CREATE VIEW Item AS SELECT 1 AS id"
+      c.store:model("Item", { id = id() })
+      assert.same({ "Item | table Item | a table | a view" }, lines(mismatch_of(c.store)))
+    end)
+
+    it("says where a reference leads elsewhere or does something else", function()
+      c:client [[CREATE TABLE User (id INTEGER PRIMARY KEY); CREATE TABLE Robot (id INTEGER PRIMARY KEY);
+        CREATE TABLE Post (id INTEGER PRIMARY KEY, author_id INTEGER REFERENCES Robot (id),
+          editor_id INTEGER REFERENCES User ON DELETE CASCADE, reader_id INTEGER)]]
+      c.store:model("User", { id = id() })
+      c.store:model("Post", {
+        id = id(), author = t.pointer "User", editor = t.pointer("User", { on_delete = "set_null" }), reader = t.pointer "User",
+      })
+      assert.same({
+        "Post | column author_id | REFERENCES User (id) | REFERENCES Robot (id)",
+        "Post | column editor_id: on_delete | SET NULL | CASCADE",
+      }, lines(mismatch_of(c.store)))
     end)
 
     it("raises conflict when rows break a unique index that is to be made", function()
