@@ -186,6 +186,12 @@ static void add_loaded(struct planning *p, int idx, uint64_t *sent) {
   }
 }
 
+// A row that is replaced loses what the new object does not have.
+static void add_absent(struct planning *p, uint64_t *sent) {
+  for (int i = 0; i < p->shape->ncolumns; i++)
+    if (!is_computed(p->shape->columns[i])) set_bit(sent, i);
+}
+
 static const uint64_t *key_bits(struct planning *p) {
   uint64_t *bits = memset(deal(&p->arena, words(p->shape), sizeof *bits), 0, words(p->shape) * sizeof *bits);
   for (int i = 0; i < p->shape->nkeys; i++) set_bit(bits, p->shape->keys[i]->column);
@@ -230,6 +236,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
   if (!insert && (o->force || o->overwrite)) add_loaded(p, idx, entry->sent);
   if (!insert && !o->overwrite) remove_key(p, entry->sent);
   bool replace = o->overwrite && has_key(p, entry->sent);
+  if (insert && replace) add_absent(p, entry->sent);
   w->kind = o->verb == SAVE_UPSERT || replace ? WRITE_UPSERT : insert ? WRITE_INSERT : WRITE_UPDATE;
   fill_cells(p, idx, w, entry, insert);
   w->condition = p->condition;

@@ -189,6 +189,33 @@ contract.each("saving", function(c)
     end)
   end)
 
+  describe("with overwrite", function()
+    it("replaces the row with the same key, or makes it", function()
+      Post { id = 1, title = "a", views = 5, tags = { "x" } }:save()
+      Post { id = 1, title = "b" }:save { overwrite = true }
+      Post { id = 2, title = "c" }:save { overwrite = true }
+      assert.same({ "1|b|0|", "2|c|0|" }, c:client "SELECT id, title, views, tags FROM posts ORDER BY id")
+    end)
+
+    it("makes a loaded object again that was deleted", function()
+      local p = Post { title = "a" }:save()
+      c:client "DELETE FROM posts"
+      p:save { overwrite = true }
+      assert.same({ p.id .. "|a" }, c:client "SELECT id, title FROM posts")
+    end)
+  end)
+
+  it("objects that point at each other, all of them new, raises usage", function()
+    local Node = c.store:model("Node", { id = t.integer { primary = true, auto = true }, next = t.pointer "Node" })
+    c.store:bind()
+    local a, b = Node {}, Node {}
+    a.next, b.next = b, a
+    fails("usage", a.save, a)
+    a.next = nil
+    b:save()
+    assert.equal(a.id, Node:get(b.id).next_id)
+  end)
+
   describe("deleting", function()
     it("tells whether it was there", function()
       local p = Post { title = "a" }:save()
