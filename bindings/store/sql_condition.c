@@ -52,9 +52,16 @@ static int write_column(struct writer *w, const struct field *f) {
   return 0;
 }
 
-// A path of plain names stands in the text, so that an index on the same expression is found; others are bound.
-static bool is_plain(const char *path) {
-  return path[strspn(path, "$.[]\"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == 0;
+static bool is_word(const char *p, size_t n) {
+  static const char letters[] = "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  return n > 0 && strspn(p, letters) == n && !(*p >= '0' && *p <= '9');
+}
+
+// A path of indexes and words stands in the text, so that an index on the same expression is found; others are bound.
+static bool is_plain(const struct place *place) {
+  for (int i = 0; i < place->nsteps; i++)
+    if (place->steps[i].key && !is_word(place->steps[i].key, place->steps[i].nkey)) return false;
+  return true;
 }
 
 static void write_plain_path(struct sql_text *s, const char *path) {
@@ -73,7 +80,7 @@ static void write_path(struct writer *w, const struct place *place) {
   char path[512];
   if (place->nsteps == 0 || !w->s->dialect->path(path, sizeof path, place))
     neap__sql_add(w->s, w->s->dialect->root);
-  else if (is_plain(path))
+  else if (is_plain(place))
     write_plain_path(w->s, path);
   else
     neap__sql_bind_copy(w->s, CELL_TEXT, path, strlen(path));
