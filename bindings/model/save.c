@@ -150,9 +150,23 @@ static bool option(lua_State *L, const char *name, bool otherwise) {
   return otherwise;
 }
 
+static void check_options(lua_State *L) {
+  static const char *const known[] = {"condition", "atomic", "overwrite", "force", "returning"};
+  if (lua_isnil(L, S_OPTIONS)) return;
+  neap__arg_table(L, S_OPTIONS, "options");
+  for (lua_pushnil(L); lua_next(L, S_OPTIONS); lua_pop(L, 1)) {
+    size_t i = 0, n = sizeof known / sizeof *known;
+    while (lua_type(L, -2) == LUA_TSTRING && i < n && strcmp(known[i], lua_tostring(L, -2)) != 0) i++;
+    if (i < n && lua_type(L, -2) == LUA_TSTRING) continue;
+    neap__fail(L, NEAP_USAGE, "there is no option %s; they are condition, atomic, overwrite, force and returning",
+               lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2));
+  }
+}
+
 // Conditions are kept in user value 2 of the job while the stack is cut to size; S_ERRORS is free until then.
 static void read_options(lua_State *L, struct job *job, enum save_verb verb) {
   struct save_options *o = &job->options;
+  check_options(L);
   o->verb = verb;
   o->atomic = option(L, "atomic", job->view->atomic);
   o->overwrite = verb == SAVE_SAVE && option(L, "overwrite", job->view->overwrite);
@@ -186,7 +200,9 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
 static int start_write(lua_State *L, enum save_verb verb) {
   lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
   struct object *single = neap__object_test(L, S_TARGET);
-  if (!single) neap__arg_table(L, S_TARGET, "the list of objects");
+  if (!single && !lua_istable(L, S_TARGET))
+    neap__fail(L, NEAP_USAGE, "an object or a list of objects was expected, not %s; call methods with a colon, p:save()",
+               luaL_typename(L, S_TARGET));
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
   int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
   const struct object *first = single;

@@ -259,8 +259,15 @@ end
 
 --- Creates tables, columns (nullable, or with a default) and indexes that are declared and missing, in one transaction,
 --- and compares everything else. Raises `mismatch` with every difference in e.errors, and then changes nothing.
+---@param options? { update: boolean }  for stores whose tables need to be told; SQL has no use for it
 ---@return string[] statements  what was run; empty when all was there
-function schema.bind(store)
+function schema.bind(store, options)
+  host.check("table", options or {}, "options")
+  for name in pairs(options or {}) do
+    if name ~= "update" then
+      error(host.error { kind = "usage", message = ("bind has no option %s; it knows update"):format(tostring(name)) }, 0)
+    end
+  end
   local models = models_of(store)
   local done, before = {}, {}
   if #plan(models, store) == 0 then return done end

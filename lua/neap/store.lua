@@ -42,12 +42,20 @@ local sqlite_options = {
   end,
 }
 
+local given_options = { url = true, mode = true, timeout = true, table_template = true }
+
 local function open_sqlite(rest, given, url)
+  for name in pairs(given) do
+    if not given_options[name] then
+      usage("%s is no option of this store; they are url, mode, timeout and table_template", tostring(name))
+    end
+  end
   local path, query = rest:match "^([^?]*)[?]?(.*)$"
   path = decode(path:gsub("^//", ""))
   if path == "" then usage("%s names no file; write sqlite:shop.db or sqlite::memory:", url) end
   if path:find "%z" then usage("%q has a NUL in its path", url) end
   local options = read_options(query, sqlite_options, url)
+  options.mode = given.mode and sqlite_options.mode(given.mode, url) or options.mode
   return require "neap.sql".open {
     path = path,
     read_only = options.mode == "ro",
