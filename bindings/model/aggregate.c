@@ -173,6 +173,21 @@ static bool is_label(const struct query *q, const char *label) {
   return false;
 }
 
+// order came before aggregate: a name that is no group may turn out to be a label that a field bears too.
+static void find_labels(lua_State *L, struct query *q) {
+  struct order *orders = lua_newuserdatauv(L, (size_t)(q->norders + 1) * sizeof *orders, 1);
+  for (int i = 0; i < q->norders; i++) {
+    struct order o = q->orders[i];
+    bool plain = !o.label && o.reach.nvia == 0 && o.reach.place.nsteps == 0;
+    if (plain && !is_group(q, &o.reach) && is_label(q, o.reach.place.field->name)) o.label = o.reach.place.field->name;
+    orders[i] = o;
+  }
+  q->orders = orders;
+  lua_getiuservalue(L, 1, QUERY_ORDERS);
+  lua_setiuservalue(L, -2, 1);
+  neap__query_keep(L, 1, QUERY_ORDERS);
+}
+
 void neap__query_check_groups(lua_State *L, const struct query *q) {
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
@@ -204,6 +219,7 @@ static int query_aggregate(lua_State *L) {
   for (int i = 0; lua_next(L, 3); i++, lua_pop(L, 1)) parse_label(L, &list[i], anchors);
   sort_labels(list, n);
   if (q->ngroups == 0) q->norders = 0;
+  find_labels(L, q);
   if (q->ngroups == 0 && (q->limit >= 0 || q->skip > 0))
     return neap__fail(L, NEAP_USAGE,
                       "aggregate is of all rows that meet the condition: it does not go with limit and skip");

@@ -199,6 +199,16 @@ static void *push_block(lua_State *L, int count, size_t size) {
 
 // ---- Order, limit ----
 
+static bool names_group(lua_State *L, const struct query *q, const char *name) {
+  bool found = false;
+  for (int i = 0; i < q->ngroups && !found; i++) {
+    neap__order_name(L, &(struct order){.reach = q->groups[i]});
+    found = strcmp(lua_tostring(L, -1), name) == 0;
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
 // One argument of order: "-views", "author.name", a column, or the label of an aggregate where the query has groups.
 static struct order parse_order(lua_State *L, const struct query *q, int idx, int anchors) {
   struct order o = {0};
@@ -212,7 +222,7 @@ static struct order parse_order(lua_State *L, const struct query *q, int idx, in
   name += o.descending;
   n -= o.descending;
   size_t separator, part = first_part(name, n, &separator);
-  if (q->ngroups > 0 && !neap__shape_field(q->class->shape, name, part)) {
+  if (q->ngroups > 0 && !neap__shape_field(q->class->shape, name, part) && !names_group(L, q, name)) {
     o.label = lua_pushlstring(L, name, n);
     anchor(L, anchors);
   } else {
@@ -242,6 +252,20 @@ static void add_index(luaL_Buffer *b, int64_t index) {
   luaL_addstring(b, text);
 }
 
+// The undeclared fields of an open model are places of one column, which scripts do not know.
+static void add_place(luaL_Buffer *b, const struct place *place) {
+  bool undeclared = place->nsteps > 0 && place->field->column == place->field->shape->open;
+  if (!undeclared) luaL_addstring(b, place->field->name);
+  for (int i = 0; i < place->nsteps; i++) {
+    const struct step *step = &place->steps[i];
+    if (i > 0 || !undeclared) luaL_addchar(b, '.');
+    if (step->key)
+      luaL_addlstring(b, step->key, step->nkey);
+    else
+      add_index(b, step->index);
+  }
+}
+
 void neap__order_name(lua_State *L, const struct order *o) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
@@ -250,15 +274,10 @@ void neap__order_name(lua_State *L, const struct order *o) {
     luaL_addstring(&b, o->reach.via[i]->name);
     luaL_addchar(&b, '.');
   }
-  luaL_addstring(&b, o->label ? o->label : o->reach.place.field->name);
-  for (int i = 0; i < o->reach.place.nsteps; i++) {
-    const struct step *step = &o->reach.place.steps[i];
-    luaL_addchar(&b, '.');
-    if (step->key)
-      luaL_addlstring(&b, step->key, step->nkey);
-    else
-      add_index(&b, step->index);
-  }
+  if (o->label)
+    luaL_addstring(&b, o->label);
+  else
+    add_place(&b, &o->reach.place);
   luaL_pushresult(&b);
 }
 
@@ -301,14 +320,15 @@ void neap__query_mark(uint64_t *bits, int column) {
   bits[column / 64] |= UINT64_C(1) << (column % 64);
 }
 
-// Pushes the bits of the columns that the arguments from index 3 to `last` name for the class at index 2.
-static uint64_t *push_columns(lua_State *L, const struct query *q, int last, const char *what) {
+// Pushes the bits of the columns that the arguments of select from index 3 to `last` name for the class at index 2.
+static uint64_t *push_columns(lua_State *L, const struct query *q, int last) {
   uint64_t *bits = neap__query_push_bits(L, q);
   lua_newtable(L);
   for (int i = 3; i <= last; i++) {
-    struct reach r = neap__reach_parse(L, 2, i, lua_gettop(L), what);
-    if (r.nvia > 0 || r.place.nsteps > 0 || r.place.field->column < 0)
-      neap__fail(L, NEAP_USAGE, "%s takes whole columns of %s; '%s' is none (related objects come with include)", what,
+    struct reach r = neap__reach_parse(L, 2, i, lua_gettop(L), "select");
+    bool undeclared = r.place.field->column == q->class->shape->open;  // comes with all that an open model keeps
+    if (r.nvia > 0 || (r.place.nsteps > 0 && !undeclared) || r.place.field->column < 0)
+      neap__fail(L, NEAP_USAGE, "select takes whole columns of %s; '%s' is none (related objects come with include)",
                  q->class->shape->model, luaL_tolstring(L, i, NULL));
     neap__query_mark(bits, r.place.field->column);
   }
@@ -334,7 +354,7 @@ static int query_select(lua_State *L) {
   const struct shape *shape = q->class->shape;
   int last = lua_gettop(L);
   if (last < 3) return neap__fail(L, NEAP_USAGE, "select takes the names of fields of %s", shape->model);
-  uint64_t *bits = push_columns(L, q, last, "select");
+  uint64_t *bits = push_columns(L, q, last);
   for (int i = 0; i < shape->nkeys; i++) neap__query_mark(bits, shape->keys[i]->column);
   if (shape->version >= 0) neap__query_mark(bits, shape->version);
   neap__query_select(L, 1, bits);
@@ -342,12 +362,23 @@ static int query_select(lua_State *L) {
   return finish(L);
 }
 
-// Query:pluck(name) -> list of the values of one field
+// Query:pluck(name) -> list of the values of one field, path or place that pointers lead to; neap.null where there is none
 static int query_pluck(lua_State *L) {
   struct query *q = begin(L);
   lua_settop(L, 3);
-  uint64_t *bits = push_columns(L, q, 3, "pluck");
-  neap__query_select(L, 1, bits);
+  struct reach *reach = push_block(L, 1, sizeof *reach);
+  *reach = neap__reach_parse(L, 2, 3, lua_gettop(L), "pluck");
+  lua_pop(L, 1);
+  if (reach->nvia > 0 || reach->place.nsteps > 0 || reach->place.field->column < 0) {
+    neap__query_keep(L, 1, QUERY_GROUPS);
+    q->groups = reach;
+    q->ngroups = 1;
+    q->every = true;
+  } else {
+    uint64_t *bits = neap__query_push_bits(L, q);
+    neap__query_mark(bits, reach->place.field->column);
+    neap__query_select(L, 1, bits);
+  }
   lua_settop(L, 1);
   return neap__query_read(L, READ_VALUES, RESULT_LIST);
 }

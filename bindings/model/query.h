@@ -43,6 +43,7 @@ struct query {
   const struct field **select;  // in column order; a script's query always has the keys among them
   int nincludes;
   const struct include *includes;
+  bool every;  // groups are not formed: each row gives their values
   int ngroups;
   const struct reach *groups;
   int naggregates;

@@ -17,6 +17,7 @@ struct reader {
   bool siblings;       // objects share a list of those that came with them
   bool link;           // the last cell is the key of an owner
   int ncells;          // without that one
+  int open;            // the column of undeclared fields, -1 = none
   lua_Integer n, max;  // rows in the list; as many as this chunk may hold
   lua_Integer at;      // streams: rows of the chunk that were handed out
   struct object_builder builder;
@@ -65,10 +66,27 @@ static const struct type *cell_type(const struct reader *r, int i) {
   return f && f->type.kind == TYPE_POINTER ? f->type.of : f ? &f->type : NULL;
 }
 
+// Adds the undeclared fields of an open model, which the cell holds, to the table on top of the stack.
+static void add_undeclared(lua_State *L, const struct cell *cell) {
+  int row = lua_gettop(L);
+  neap__cell_push(L, cell);
+  if (lua_istable(L, -1))
+    for (lua_pushnil(L); lua_next(L, row + 1);) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, row);
+    }
+  lua_settop(L, row);
+}
+
 static void make_table(lua_State *L, struct reader *r) {
   lua_createtable(L, 0, r->ncells);
   for (int i = 0; i < r->ncells; i++) {
     if (r->cells[i].kind == CELL_NIL) continue;
+    if (r->fields && r->fields[i]->column == r->open) {
+      add_undeclared(L, &r->cells[i]);
+      continue;
+    }
     lua_rawgeti(L, SLOT_METATABLE, i + 1);
     neap__type_push(L, cell_type(r, i), &r->cells[i]);
     lua_rawset(L, -3);
@@ -138,6 +156,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
   r->form = form;
   r->link = q->link != NULL;
   r->ncells = width - r->link;
+  r->open = q->class->shape->open;
   r->columns = (int *)&r->cells[width];
   r->max = LUA_MAXINTEGER;
   if (q->ngroups + q->naggregates == 0) r->fields = q->nselect ? q->select : q->class->shape->columns;
@@ -161,7 +180,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
 
 static struct rows *send_select(lua_State *L, const struct query *q) {
   struct view *view = neap__view_effective(L, q->class->view);
-  if (q->ngroups > 0) neap__query_check_groups(L, q);
+  if (q->ngroups > 0 && !q->every) neap__query_check_groups(L, q);
   return view->store->verbs->select(L, view, q);
 }
 

@@ -66,7 +66,7 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
   }
   neap__sql_from(s, q);
   if (neap__sql_where(L, s, view, q, e) != 0) return -1;
-  for (int i = 0; i < q->ngroups; i++) neap__sql_addf(s, i == 0 ? " GROUP BY %d" : ", %d", i + 1);
+  for (int i = 0; i < q->ngroups && !q->every; i++) neap__sql_addf(s, i == 0 ? " GROUP BY %d" : ", %d", i + 1);
   if (neap__sql_order(s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
   return 0;

@@ -61,6 +61,11 @@ contract.each("aggregates", function(c)
       m.Post:where { data__exists = true }:group "data.key":order "data.key":aggregate { n = { ["$count"] = true } })
   end)
 
+  it("sort by a label that a field bears too", function()
+    local rows = m.Post:where { author__exists = true, id__lt = 4 }:group "author":order "-views":aggregate { views = { ["$sum"] = "views" } }
+    assert.same({ { author = 1, views = 40 }, { author = 2, views = 20 } }, rows)
+  end)
+
   it("count their groups", function()
     assert.equal(4, m.Post:group "views":count())
     assert.is_true(m.Post:group "views":exists())

@@ -121,6 +121,11 @@ contract.each("queries", function(c)
       assert.same({ 1, 1, 2, 2, neap.null }, Post:order "id":pluck "author")
     end)
 
+    it("pluck reaches through pointers and into JSON", function()
+      assert.same({ "Ada", "Ada", "Bob", "Bob", neap.null }, Post:order "id":pluck "author.name")
+      assert.same({ 1, 3 }, Post:where { data__key__exists = true }:order "data.key":pluck "data.key")
+    end)
+
     it("rows gives plain tables, pointers as keys", function()
       local row = Post:where { id = 4 }:rows()[1]
       assert.same({ id = 4, author_id = 2, title = "Sand", views = 20 }, row)
@@ -178,6 +183,19 @@ contract.each("queries", function(c)
       assert.equal(0, Some:where { id = 1 }:update { title = "x" })
       assert.equal(3, Some:delete { all = true })
       assert.equal(2, Post:count())
+    end)
+  end)
+
+  describe("an open model", function()
+    it("is queried by fields that nobody declared", function()
+      local Open = c.store:model("Open", {})
+      c.store:bind()
+      c.store:save { Open { a = 1, b = { x = 2 } }, Open { a = 5 } }
+      assert.same({ 5, 1 }, Open:order "-a":pluck "a")
+      assert.equal(2, Open:where { a = 1 }:rows()[1].b.x)
+      assert.equal(1, Open:select "a":order "a":first().a)
+      assert.equal(6, Open:sum "a")
+      assert.same({ { a = 1, n = 1 }, { a = 5, n = 1 } }, Open:group "a":order "a":aggregate { n = { ["$count"] = true } })
     end)
   end)
 
