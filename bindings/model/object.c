@@ -495,27 +495,33 @@ static int object_eq(lua_State *L) {
   return 1;
 }
 
-static void add_cell(luaL_Buffer *b, const struct field *f, const struct cell *cell) {
-  char text[80];
-  bool secret = f->flags & FIELD_SECRET;
-  luaL_addstring(b, secret ? "***" : neap__cell_print(cell, text, sizeof text));
+// The printed value of a column as it is now, changes in place included, whether they are valid or not.
+static const char *print_column(lua_State *L, struct object *o, const struct field *f, char *buf, size_t size) {
+  struct cell cell = neap__row_present(o, f->column);
+  struct neap__error e;
+  int top = lua_gettop(L);
+  if (f->flags & FIELD_SECRET) return "***";
+  if (neap__row_kinds(o)[f->column] & COLUMN_DECODED) {
+    neap__row_push(L, 1, o, f);
+    if (neap__cell_read(L, -1, &cell, &e) != 0) cell.kind = CELL_NULL;
+  }
+  neap__cell_print(&cell, buf, size);
+  lua_settop(L, top);
+  return buf;
 }
 
 // Post(7){title="Tides", views=3}: the key, then what is loaded and has a value
 static int object_tostring(lua_State *L) {
   struct object *o = neap__object_check(L, 1);
   const struct shape *shape = o->class->shape;
+  char text[80];
   luaL_Buffer b;
-  neap__row_sync(L, 1, o);
   luaL_buffinit(L, &b);
   luaL_addstring(&b, shape->model);
   for (int i = 0; i < shape->nkeys; i++) {
     struct cell cell = neap__row_present(o, shape->keys[i]->column);
     luaL_addstring(&b, i ? ", " : "(");
-    if (cell.kind <= CELL_NULL)
-      luaL_addstring(&b, "new");
-    else
-      add_cell(&b, shape->keys[i], &cell);
+    luaL_addstring(&b, cell.kind <= CELL_NULL ? "new" : print_column(L, o, shape->keys[i], text, sizeof text));
   }
   luaL_addstring(&b, "){");
   const char *comma = "";
@@ -526,7 +532,7 @@ static int object_tostring(lua_State *L) {
     luaL_addstring(&b, comma);
     luaL_addstring(&b, f->type.kind == TYPE_POINTER ? f->wire : f->name);
     luaL_addchar(&b, '=');
-    add_cell(&b, f, &cell);
+    luaL_addstring(&b, print_column(L, o, f, text, sizeof text));
     comma = ", ";
   }
   luaL_addchar(&b, '}');

@@ -73,6 +73,12 @@ describe("an object", function()
     assert.truthy(tostring(Post { title = "x" }):find("Post(new)", 1, true))
   end)
 
+  it("prints what was changed in place, also when it is wrong", function()
+    local p = Post { tags = { "a" } }
+    p.tags[1] = 5
+    assert.truthy(tostring(p):find("tags=[5]", 1, true))
+  end)
+
   it("equals another of the same model and key", function()
     local p = Post { title = "Tides" }:save()
     assert.is_true(Post:get(p.id) == p)
