@@ -103,8 +103,15 @@ static void set_metatable(lua_State *L, int class_idx) {
 struct object *neap__object_new(lua_State *L, int class_idx) {
   class_idx = lua_absindex(L, class_idx);
   const struct class *class = neap__class_check(L, class_idx);
-  struct object *o = push_object(L, class, 0);
+  size_t head = (head_size(class->shape) + 7) & ~(size_t)7,
+         bytes = sizeof(struct overlay) + neap__overlay_bytes(class->shape->ncells);
+  // A new object is all changes: its overlay lies behind it, and there is room for what anchors them.
+  struct object *o = push_object(L, class, bytes + 7);
+  o->overlay = memset((char *)o + head, 0, bytes);
+  o->overlay->ncells = class->shape->ncells;
   o->state = OBJECT_NEW;
+  lua_createtable(L, 0, class->shape->ncolumns);
+  lua_setiuservalue(L, -2, 1);
   memset(neap__row_kinds(o), CELL_NIL, (size_t) class->shape->ncells);
   set_metatable(L, class_idx);
   for (int c = 0; c < class->shape->ncolumns; c++) {
