@@ -150,6 +150,13 @@ static bool option(lua_State *L, const char *name, bool otherwise) {
   return otherwise;
 }
 
+static void check_target(lua_State *L, int idx) {
+  if (neap__object_test(L, idx) || lua_istable(L, idx)) return;
+  const char *what = neap__class_test(L, idx) ? "a model" : luaL_typename(L, idx);
+  neap__fail(L, NEAP_USAGE, "an object or a list of objects was expected, not %s; methods are called on an object, p:save()",
+             what);
+}
+
 static void check_options(lua_State *L) {
   static const char *const known[] = {"condition", "atomic", "overwrite", "force", "returning"};
   if (lua_isnil(L, S_OPTIONS)) return;
@@ -200,9 +207,7 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
 static int start_write(lua_State *L, enum save_verb verb) {
   lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
   struct object *single = neap__object_test(L, S_TARGET);
-  if (!single && !lua_istable(L, S_TARGET))
-    neap__fail(L, NEAP_USAGE, "an object or a list of objects was expected, not %s; call methods with a colon, p:save()",
-               luaL_typename(L, S_TARGET));
+  check_target(L, S_TARGET);
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
   int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
   const struct object *first = single;
@@ -267,7 +272,7 @@ static bool has_new_pointer(lua_State *L, int idx, const struct shape *shape) {
 //   True if no model of the objects has hooks and no pointer leads to an object that has to be saved first.
 static int save_plain(lua_State *L) {
   bool single = neap__object_test(L, 1) != NULL, plain = true;
-  if (!single) neap__arg_table(L, 1, "the list of objects");
+  check_target(L, 1);
   int n = single ? 1 : (int)lua_rawlen(L, 1);
   for (int i = 1; i <= n && plain; i++) {
     neap__save_push(L, i);
