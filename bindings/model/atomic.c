@@ -12,8 +12,8 @@ struct atomic {
   struct write write;
   struct change changes[2];
   struct cell key[4], computed[8], cells[8];
-  int columns[8];            // of the cells that come back
-  uint64_t bits[];           // sent, returning, changed by the pipeline
+  int columns[8];   // of the cells that come back
+  uint64_t bits[];  // sent, returning, changed by the pipeline
 };
 
 static const char *const verbs[] = {"set", "unset", "increment", "append", "add_unique", "pull", NULL};
@@ -32,11 +32,14 @@ static bool is_list(const struct type *t) {
 
 static void check_place(lua_State *L, const struct shape *shape, const struct place *place, enum change_kind kind) {
   const char *path = lua_tostring(L, A_PATH), *verb = verbs[kind];
-  if (place->field->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s is a key and does not change", shape->model, path);
+  if (place->field->flags & FIELD_PRIMARY)
+    neap__fail(L, NEAP_USAGE, "%s.%s is a key and does not change", shape->model, path);
   if (kind == CHANGE_INCREMENT && !is_number(place->type))
-    neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; only numbers can be incremented", shape->model, path, neap__type_name(place->type->kind));
+    neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; only numbers can be incremented", shape->model, path,
+               neap__type_name(place->type->kind));
   if (takes_list(kind) && !is_list(place->type))
-    neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; %s needs a list or a set", shape->model, path, neap__type_name(place->type->kind), verb);
+    neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; %s needs a list or a set", shape->model, path,
+               neap__type_name(place->type->kind), verb);
 }
 
 // Reads the value at A_VALUE for the place, leaving what anchors it.
@@ -51,7 +54,9 @@ static void read_value(lua_State *L, const struct place *place, struct change *c
   else
     status = neap__cell_read(L, A_VALUE, &change->cell, &e);
   if (status < 0) neap__raise(L, &e);
-  if (status > 0) neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by a value of type %s", lua_tostring(L, A_PATH), luaL_typename(L, A_VALUE));
+  if (status > 0)
+    neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by a value of type %s", lua_tostring(L, A_PATH),
+               luaL_typename(L, A_VALUE));
 }
 
 static void set_bit(uint64_t *bits, int i) {
@@ -75,8 +80,8 @@ static void add_companions(struct atomic *a, size_t words) {
   a->write.cells = a->computed;
   if (a->shape->version < 0) return;
   const struct field *f = a->shape->columns[a->shape->version];
-  a->changes[a->write.nchanges++] = (struct change){.kind = CHANGE_INCREMENT, .place = {.field = f, .type = &f->type},
-                                                    .cell = {.i = 1, .kind = CELL_INTEGER}};
+  a->changes[a->write.nchanges++] = (struct change){
+      .kind = CHANGE_INCREMENT, .place = {.field = f, .type = &f->type}, .cell = {.i = 1, .kind = CELL_INTEGER}};
   set_bit(returning, a->shape->version);
 }
 

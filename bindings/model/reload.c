@@ -7,7 +7,7 @@ struct reload {
   struct view *view;
   const struct shape *shape;
   struct cell key[4];
-  int *columns;              // 0, 1, 2, ...
+  int *columns;  // 0, 1, 2, ...
   struct cell cells[];
 };
 
@@ -52,7 +52,8 @@ static int object_reload(lua_State *L) {
   struct reload *r = reload_new(L, class);
   for (int i = 0; i < r->shape->nkeys; i++) {
     neap__object_get(L, R_OBJECT, r->shape->keys[i]->column, &r->key[i]);
-    if (r->key[i].kind == CELL_NIL) return neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", r->shape->model);
+    if (r->key[i].kind == CELL_NIL)
+      return neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", r->shape->model);
   }
   r->view->store->verbs->get(L, r->view, class, r->key);
   lua_toclose(L, R_ROWS);

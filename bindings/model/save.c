@@ -14,10 +14,10 @@ struct job {
   struct save_options options;
   struct view *view;
   bool single;
-  int next, n;               // next object to be planned, and their number
-  int at;                    // entry whose answer comes next
-  lua_Integer changed;       // rows written
-  bool created;              // the last upsert made a new row
+  int next, n;          // next object to be planned, and their number
+  int at;               // entry whose answer comes next
+  lua_Integer changed;  // rows written
+  bool created;         // the last upsert made a new row
   int ncells;
   struct cell *cells;
 };
@@ -195,7 +195,8 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
     const struct field *f = neap__shape_field(shape, name, n);
     if (!f || f->column < 0) {
       const char *near = neap__shape_nearest(shape, name, n);
-      neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "", near ? near : "");
+      neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "",
+                 near ? near : "");
     }
     bits[f->column / 64] |= UINT64_C(1) << (f->column % 64);
     lua_pop(L, 1);
@@ -346,8 +347,17 @@ static int save_key_of(lua_State *L) {
 
 int luaopen_neap_save_kernel(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"save", save_save},   {"delete", save_delete},   {"upsert", save_upsert},         {"plain", save_plain},
-      {"hooked", save_hooked}, {"in_transaction", save_in_transaction}, {"pending", save_pending}, {"store_of", save_store_of}, {"class_of", save_class_of}, {"key_of", save_key_of}, {NULL, NULL},
+      {"save", save_save},
+      {"delete", save_delete},
+      {"upsert", save_upsert},
+      {"plain", save_plain},
+      {"hooked", save_hooked},
+      {"in_transaction", save_in_transaction},
+      {"pending", save_pending},
+      {"store_of", save_store_of},
+      {"class_of", save_class_of},
+      {"key_of", save_key_of},
+      {NULL, NULL},
   };
   luaL_newlib(L, functions);
   neap__reload_register(L);

@@ -17,7 +17,7 @@ struct save_options {
 
 // One object in a chunk. What the pipeline computes itself (times, version, uuid) is confirmed like what the store returns.
 struct save_entry {
-  int object;                // index in the list, from 1
+  int object;  // index in the list, from 1
   int ncomputed;
   struct cell *computed;
   int *computed_columns;
@@ -29,15 +29,17 @@ struct save_chunk {
   int n;
   struct write *writes;
   struct save_entry *entries;
-  int ncolumns_returned;     // all columns in order, where returning was asked for
-  int *columns;              // 0, 1, 2, ...: what returned cells are for
+  int ncolumns_returned;  // all columns in order, where returning was asked for
+  int *columns;           // 0, 1, 2, ...: what returned cells are for
 };
 
 // Pushes a chunk with as many objects of one class as follow each other from *next on in the list (or the single object) at
 // index 1, advancing *next. Objects that need nothing are left out; faults are handed to `fault`, which is called with the
 // object's index and `e` filled, and may raise.
-struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next, int n,
-                                   void (*fault)(lua_State *L, int object, const struct shape *shape, struct neap__error *e));
+struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next,
+                                   int n,
+                                   void (*fault)(lua_State *L, int object, const struct shape *shape,
+                                                 struct neap__error *e));
 // Pushes the object at `index` of the list at stack index 1, or the single object that is there.
 void neap__save_push(lua_State *L, int index);
 

@@ -12,7 +12,8 @@ static void write_name(lua_State *L, int idx, const struct shape *shape, char *o
     neap__object_get(L, idx, shape->keys[i]->column, &cell);
     if (cell.kind == CELL_NIL || cell.kind == CELL_UNLOADED) return;
     bool secret = shape->keys[i]->flags & FIELD_SECRET;
-    n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : " ", secret ? "***" : neap__cell_print(&cell, key, sizeof key));
+    n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : " ",
+                          secret ? "***" : neap__cell_print(&cell, key, sizeof key));
   }
 }
 
@@ -23,7 +24,8 @@ void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struc
   if (e->kind == NEAP_NOT_FOUND && !*e->code)
     snprintf(said, sizeof said, "it is not there any more; somebody has deleted it since it was loaded");
   if (e->kind == NEAP_CONDITION && !*e->code)
-    snprintf(said, sizeof said, "the condition is not met, or it has changed since it was loaded; reload it and try again");
+    snprintf(said, sizeof said,
+             "the condition is not met, or it has changed since it was loaded; reload it and try again");
   snprintf(e->message, sizeof e->message, "%s: %s", name, said);
 }
 

@@ -59,7 +59,8 @@ static struct cell now(const struct field *f) {
 }
 
 // The value of a computed column for this write; false if it stays as it is. `text` has room for a uuid.
-static bool compute(lua_State *L, int idx, const struct field *f, bool insert, bool set, struct cell *out, char **text) {
+static bool compute(lua_State *L, int idx, const struct field *f, bool insert, bool set, struct cell *out,
+                    char **text) {
   if (f->flags & FIELD_VERSION) {
     if (!insert) neap__object_confirmed(L, idx, f->column, out);
     *out = (struct cell){.i = insert || out->kind != CELL_INTEGER ? 1 : out->i + 1, .kind = CELL_INTEGER};
@@ -91,10 +92,10 @@ struct planning {
   const struct condition *condition;
   struct arena arena;
   const uint64_t *all;
-  int ncomputed;             // columns that the pipeline fills
-  bool required;             // some column is required
+  int ncomputed;  // columns that the pipeline fills
+  bool required;  // some column is required
   fault_function *fault;
-  int copies;                // stack index of a list of copied texts, 0 = texts are borrowed from the objects
+  int copies;  // stack index of a list of copied texts, 0 = texts are borrowed from the objects
 };
 
 // Where statements run on a thread, scripts go on meanwhile and may change what a cell borrows.
@@ -282,7 +283,8 @@ static int count_like(lua_State *L, int first, int n, const struct class *class)
   for (; first + count <= n && count < SAVE_CHUNK; count++) {
     neap__save_push(L, first + count);
     const struct object *o = neap__object_test(L, -1);
-    if (!o) neap__fail(L, NEAP_USAGE, "element %d of the list is no object but %s", first + count, luaL_typename(L, -1));
+    if (!o)
+      neap__fail(L, NEAP_USAGE, "element %d of the list is no object but %s", first + count, luaL_typename(L, -1));
     lua_pop(L, 1);
     if (neap__object_class(o) != class) break;
   }
@@ -306,21 +308,24 @@ static const struct condition *push_condition(lua_State *L, struct view *view, c
   return c && neap__condition_is_true(c) ? NULL : c;
 }
 
-struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next, int n,
-                                   fault_function *fault) {
+struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next,
+                                   int n, fault_function *fault) {
   neap__save_push(L, *next);
   const struct class *class = neap__object_class(neap__object_check(L, -1));
   const struct shape *shape = class->shape;
   int count = count_like(L, *next, n, class);
   lua_pop(L, 1);
   size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
-  size_t head = round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
+  size_t head =
+      round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
   struct save_chunk *chunk = lua_newuserdatauv(L, head + (size_t)count * each, 2);
-  struct planning p = {.L = L, .view = view, .options = options, .shape = shape, .arena = {(char *)chunk}, .fault = fault};
+  struct planning p = {
+      .L = L, .view = view, .options = options, .shape = shape, .arena = {(char *)chunk}, .fault = fault};
   memset(deal(&p.arena, 1, sizeof *chunk), 0, sizeof *chunk);
   chunk->class = class;
   chunk->writes = memset(deal(&p.arena, (size_t)count, sizeof(struct write)), 0, (size_t)count * sizeof(struct write));
-  chunk->entries = memset(deal(&p.arena, (size_t)count, sizeof(struct save_entry)), 0, (size_t)count * sizeof(struct save_entry));
+  chunk->entries =
+      memset(deal(&p.arena, (size_t)count, sizeof(struct save_entry)), 0, (size_t)count * sizeof(struct save_entry));
   chunk->columns = deal(&p.arena, (size_t)shape->ncolumns, sizeof(int));
   p.ncomputed = count_computed(shape);
   uint64_t *all = memset(deal(&p.arena, words(shape), sizeof *all), 0, words(shape) * sizeof *all);
@@ -339,7 +344,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
     struct write *w = &chunk->writes[chunk->n];
     w->object = entry->object = *next + i;
     neap__save_push(L, *next + i);
-    chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry) : plan_save(&p, lua_gettop(L), w, entry);
+    chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry)
+                                             : plan_save(&p, lua_gettop(L), w, entry);
     lua_pop(L, 1);
   }
   lua_setiuservalue(L, -2, 2);

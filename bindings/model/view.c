@@ -9,7 +9,8 @@
 enum { UV_STORE = 1, UV_PARENT, UV_KEPT, UV_COUNT = UV_KEPT };
 
 static const char live_key = 0;  // registry: weak table, address of a store or view -> its userdata
-static const char undo_key = 0;  // in what a view keeps: weak table, object -> how it was before the transaction changed it
+static const char undo_key =
+    0;  // in what a view keeps: weak table, object -> how it was before the transaction changed it
 
 // ---- Finding ----
 
@@ -32,7 +33,9 @@ struct view *neap__view_test(lua_State *L, int idx) {
 
 struct view *neap__view_check(lua_State *L, int idx) {
   struct view *v = neap__view_test(L, idx);
-  if (!v) neap__fail(L, NEAP_USAGE, "a store was expected, not %s; call it with a colon, store:save(...)", luaL_typename(L, idx));
+  if (!v)
+    neap__fail(L, NEAP_USAGE, "a store was expected, not %s; call it with a colon, store:save(...)",
+               luaL_typename(L, idx));
   if (v->store->closed) neap__fail(L, NEAP_USAGE, "the store is closed");
   return v;
 }
@@ -255,7 +258,8 @@ const struct condition *neap__view_scope(const struct view *view, const struct s
 static bool option_boolean(lua_State *L, const char *name, bool otherwise) {
   int type = lua_getfield(L, 2, name);
   bool value = type == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
-  if (type != LUA_TNIL && type != LUA_TBOOLEAN) neap__fail(L, NEAP_USAGE, "%s must be true or false, not %s", name, luaL_typename(L, -1));
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    neap__fail(L, NEAP_USAGE, "%s must be true or false, not %s", name, luaL_typename(L, -1));
   lua_pop(L, 1);
   return value;
 }
@@ -335,10 +339,17 @@ static const struct {
   const char *name;
   enum capability bit;
 } capabilities[] = {
-    {"transactions", CAN_TRANSACTIONS}, {"savepoints", CAN_SAVEPOINTS}, {"joins", CAN_JOINS},
-    {"aggregates", CAN_AGGREGATES},     {"conditions", CAN_CONDITIONS}, {"sql", CAN_SQL},
-    {"unique", CAN_UNIQUE},             {"streams", CAN_STREAM_CHANGES}, {"for_update", CAN_FOR_UPDATE},
-    {"null", CAN_NULL},                 {"returning", CAN_RETURNING},
+    {"transactions", CAN_TRANSACTIONS},
+    {"savepoints", CAN_SAVEPOINTS},
+    {"joins", CAN_JOINS},
+    {"aggregates", CAN_AGGREGATES},
+    {"conditions", CAN_CONDITIONS},
+    {"sql", CAN_SQL},
+    {"unique", CAN_UNIQUE},
+    {"streams", CAN_STREAM_CHANGES},
+    {"for_update", CAN_FOR_UPDATE},
+    {"null", CAN_NULL},
+    {"returning", CAN_RETURNING},
 };
 
 // store:supports(capability) -> boolean
@@ -350,23 +361,25 @@ static int view_supports(lua_State *L) {
       lua_pushboolean(L, (v->store->verbs->capabilities & capabilities[i].bit) != 0);
       return 1;
     }
-  return neap__fail(L, NEAP_USAGE,
-                    "\"%s\" is no capability; they are transactions, savepoints, joins, aggregates, conditions, sql, unique, "
-                    "streams, for_update, null and returning",
-                    name);
+  return neap__fail(
+      L, NEAP_USAGE,
+      "\"%s\" is no capability; they are transactions, savepoints, joins, aggregates, conditions, sql, unique, "
+      "streams, for_update, null and returning",
+      name);
 }
 
 static int view_tostring(lua_State *L) {
   struct view *v = luaL_checkudata(L, 1, VIEW_TYPE);
-  lua_pushfstring(L, "store: %s%s%s", v->store->verbs->name, v->level ? " in a transaction" : "", v->store->closed ? ", closed" : "");
+  lua_pushfstring(L, "store: %s%s%s", v->store->verbs->name, v->level ? " in a transaction" : "",
+                  v->store->closed ? ", closed" : "");
   return 1;
 }
 
 static const luaL_Reg functions[] = {
-    {"enter", view_enter},   {"leave", view_leave},   {"derive", view_derive},
-    {"kept", view_kept},     {"shared", view_shared}, {"supports", view_supports},
+    {"enter", view_enter},       {"leave", view_leave},         {"derive", view_derive},
+    {"kept", view_kept},         {"shared", view_shared},       {"supports", view_supports},
     {"begin", neap__view_begin}, {"commit", neap__view_commit}, {"rollback", neap__view_rollback},
-    {"sql", neap__view_sql}, {"close", neap__view_close}, {NULL, NULL},
+    {"sql", neap__view_sql},     {"close", neap__view_close},   {NULL, NULL},
 };
 
 // Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.

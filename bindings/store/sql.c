@@ -140,15 +140,16 @@ static void sql_explain(lua_State *L, struct view *view, const struct query *q) 
 // ---- One row by its key: the text is written once a model ----
 
 struct get_text {
-  uint64_t names;            // of the wire names' addresses: tells a new shape at the address of an old one
+  uint64_t names;  // of the wire names' addresses: tells a new shape at the address of an old one
   size_t n;
   int nkinds;
-  uint8_t kinds[];           // then the text
+  uint8_t kinds[];  // then the text
 };
 
 static uint64_t names_of(const struct shape *shape) {
   uint64_t h = (uint64_t)(uintptr_t)shape->table;
-  for (int i = 0; i < shape->ncolumns; i++) h = (h ^ (uint64_t)(uintptr_t)shape->columns[i]->wire) * UINT64_C(0x100000001b3);
+  for (int i = 0; i < shape->ncolumns; i++)
+    h = (h ^ (uint64_t)(uintptr_t)shape->columns[i]->wire) * UINT64_C(0x100000001b3);
   return h;
 }
 
@@ -195,8 +196,9 @@ static const struct get_text *get_text(lua_State *L, struct view *view, const st
 }
 
 // Where a scope counts, the text is written for this time only. The run is on top of the stack.
-static void get_scoped(lua_State *L, struct sql_run *run, struct view *view, const struct shape *shape, const struct cell *key) {
-  struct neap__error e;
+static void get_scoped(lua_State *L, struct sql_run *run, struct view *view, const struct shape *shape,
+                       const struct cell *key) {
+  struct neap__error e = {0};
   struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
   write_get(text, shape, key);
   neap__sql_add(text, " AND ");
@@ -215,7 +217,8 @@ static struct rows *sql_get(lua_State *L, struct view *view, const struct class 
   struct sql_run *run = neap__sql_run_new(L, view, USE_READ, shape->nkeys * (int)sizeof *key);
   const struct get_text *g = get_text(L, view, shape);
   struct cell *params = memcpy(run->kinds, key, (size_t)shape->nkeys * sizeof *key);
-  run->statement = (struct sql_statement){(const char *)g->kinds + g->nkinds, g->n, params, shape->nkeys, g->kinds, g->nkinds};
+  run->statement =
+      (struct sql_statement){(const char *)g->kinds + g->nkinds, g->n, params, shape->nkeys, g->kinds, g->nkinds};
   lua_setiuservalue(L, -2, 2);
   return &run->rows;
 }
@@ -242,8 +245,12 @@ static int level_ended(struct sql_run *run) {
   return 0;
 }
 
-static void set_control(struct sql_run *run, const char *format, int level) {
-  snprintf(run->control[0], sizeof run->control[0], format, level);
+// A verb of transactions; at a level deeper than 1 of the savepoint that is open there.
+static void set_control(struct sql_run *run, const char *verb, int level) {
+  if (level > 1)
+    snprintf(run->control[0], sizeof run->control[0], "%s s%d", verb, level);
+  else
+    snprintf(run->control[0], sizeof run->control[0], "%s", verb);
   run->statement.text = run->control[0];
   run->statement.n = strlen(run->control[0]);
 }
@@ -267,7 +274,7 @@ static struct rows *sql_begin(lua_State *L, struct view *view) {
     run = neap__sql_run_new(L, view, USE_WRITE, 0);
     run->level--;
     run->at_end = savepoint_ended;
-    set_control(run, "SAVEPOINT s%d", view->level);
+    set_control(run, "SAVEPOINT", view->level);
     return &run->rows;
   }
   neap__view_push(L, view);
@@ -287,7 +294,7 @@ static struct rows *sql_begin(lua_State *L, struct view *view) {
 static struct rows *sql_commit(lua_State *L, struct view *view) {
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   run->at_end = level_ended;
-  set_control(run, view->level == 1 ? "COMMIT" : "RELEASE s%d", view->level);
+  set_control(run, view->level == 1 ? "COMMIT" : "RELEASE", view->level);
   return &run->rows;
 }
 
@@ -299,7 +306,7 @@ static struct rows *sql_rollback(lua_State *L, struct view *view) {
   run->at_end = level_ended;
   run->lenient = true;
   bool gone = !tx->connection || tx->lost;
-  set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO s%d", view->level);
+  set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO", gone ? 0 : view->level);
   if (!gone && view->level > 1) {
     snprintf(run->control[1], sizeof run->control[1], "RELEASE s%d", view->level);
     run->second = run->control[1];
@@ -315,11 +322,13 @@ static int raw_ended(struct sql_run *run) {
   bool open = run->cursor->in_transaction;
   if (run->transaction) run->transaction->lost = !open;
   if (run->transaction && !open)
-    return neap__error_set(&run->rows.error, NEAP_USAGE, "the statement ended the transaction; let store:transaction do that");
+    return neap__error_set(&run->rows.error, NEAP_USAGE,
+                           "the statement ended the transaction; let store:transaction do that");
   if (run->transaction || !open) return 0;
   neap__sql_execute(run->connection, "ROLLBACK", &e);
-  return neap__error_set(&run->rows.error, NEAP_USAGE,
-                         "the statement left a transaction open, it was rolled back; use store:transaction(function(tx) ... end)");
+  return neap__error_set(
+      &run->rows.error, NEAP_USAGE,
+      "the statement left a transaction open, it was rolled back; use store:transaction(function(tx) ... end)");
 }
 
 static bool in_name(char c) {
@@ -356,7 +365,8 @@ static void bind_value(lua_State *L, struct sql_text *text, int anchors, const c
 }
 
 // One ? or :name at p; gives where the text goes on.
-static const char *write_param(lua_State *L, struct sql_text *text, const char *p, const char *end, int params, int anchors) {
+static const char *write_param(lua_State *L, struct sql_text *text, const char *p, const char *end, int params,
+                               int anchors) {
   char name[64];
   const char *stop = p + 1;
   if (*p == '?') {
@@ -388,10 +398,12 @@ static void write_raw(lua_State *L, struct sql_text *text, const char *p, size_t
   }
   neap__sql_addf(text, "%.*s", (int)(end - from), from);
   if (params && (int)lua_rawlen(L, params) > text->nparams)
-    neap__fail(L, NEAP_USAGE, "the statement takes %d values, %d were given", text->nparams, (int)lua_rawlen(L, params));
+    neap__fail(L, NEAP_USAGE, "the statement takes %d values, %d were given", text->nparams,
+               (int)lua_rawlen(L, params));
 }
 
-static struct rows *sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n, int params) {
+static struct rows *sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n,
+                            int params) {
   struct neap__error none;
   view = neap__view_effective(L, view);
   int ncasts = class ? class->shape->ncolumns + 64 : 0;
@@ -419,8 +431,8 @@ static const char *sql_column_name(struct rows *rows, int i) {
 
 const struct store_verbs neap__sqlite_verbs = {
     .name = "sqlite",
-    .capabilities = CAN_TRANSACTIONS | CAN_SAVEPOINTS | CAN_JOINS | CAN_AGGREGATES | CAN_CONDITIONS | CAN_SQL | CAN_UNIQUE |
-                    CAN_RETURNING,
+    .capabilities = CAN_TRANSACTIONS | CAN_SAVEPOINTS | CAN_JOINS | CAN_AGGREGATES | CAN_CONDITIONS | CAN_SQL |
+                    CAN_UNIQUE | CAN_RETURNING,
     .select = sql_select,
     .count = sql_count,
     .update = sql_update,

@@ -19,9 +19,9 @@ struct failure {
 };
 
 struct item {
-  const struct sql_text *text;   // like ones share it
-  const struct sql_text *second; // UPSERT: when the row is there. Guarded writes: whether it is there
-  bool own;                      // the parameters are those of the text
+  const struct sql_text *text;    // like ones share it
+  const struct sql_text *second;  // UPSERT: when the row is there. Guarded writes: whether it is there
+  bool own;                       // the parameters are those of the text
   uint8_t outcome;
 };
 
@@ -33,13 +33,13 @@ struct bulk {
   int n, at;
   enum phase phase;
   bool own_transaction;
-  struct sql_transaction tx;     // it
-  bool open;                     // the database is in a transaction, this one or the caller's
+  struct sql_transaction tx;  // it
+  bool open;                  // the database is in a transaction, this one or the caller's
   struct spool answers;
   struct failure *failures, **last_failure;
-  struct cell *params;           // of the statement that runs
-  struct cell *cells;            // of the row that it returns
-  uint8_t *kinds;                // of the columns that it returns
+  struct cell *params;  // of the statement that runs
+  struct cell *cells;   // of the row that it returns
+  uint8_t *kinds;       // of the columns that it returns
   struct item items[];
 };
 
@@ -63,7 +63,8 @@ static bool alike(const struct shape *shape, const struct write *a, const struct
          same_bits(a->expected, b->expected, shape->ncolumns) && same_bits(a->returning, b->returning, shape->ncolumns);
 }
 
-static int write_text(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w, struct neap__error *e) {
+static int write_text(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                      struct neap__error *e) {
   switch (w->kind) {
     case WRITE_INSERT:
     case WRITE_UPSERT: neap__sql_insert(s, shape, w); return 0;
@@ -193,7 +194,8 @@ static bool fatal(const struct bulk *b) {
     b->run->transaction->lost = true;
     return true;
   }
-  return e->kind == NEAP_CANCELLED || e->kind == NEAP_TIMEOUT || e->kind == NEAP_SERVER || e->kind == NEAP_LIMIT || e->retryable;
+  return e->kind == NEAP_CANCELLED || e->kind == NEAP_TIMEOUT || e->kind == NEAP_SERVER || e->kind == NEAP_LIMIT ||
+         e->retryable;
 }
 
 static void fail_item(struct bulk *b) {
@@ -366,7 +368,8 @@ static struct bulk *bulk_new(lua_State *L, struct sql_run *run, const struct sha
   return b;
 }
 
-struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class *class, const struct write *writes, int n) {
+struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class *class, const struct write *writes,
+                             int n) {
   view = neap__view_effective(L, view);
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   struct bulk *b = bulk_new(L, run, class->shape, n);

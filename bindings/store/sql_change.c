@@ -4,7 +4,7 @@
 #include "store/sql_store.h"
 
 // The elements of a JSON list as JSON texts `v`, numbered by `k`. Before and after the expression of the list.
-#define ELEMENTS_OF                                                                                              \
+#define ELEMENTS_OF                                                                                                  \
   "(SELECT CASE type WHEN 'text' THEN json_quote(value) WHEN 'real' THEN json_quote(value) WHEN 'true' THEN 'true' " \
   "WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' ELSE value END AS v, key AS k FROM json_each("
 #define END_OF_ELEMENTS "))"
@@ -84,7 +84,8 @@ static void write_list(struct sql_text *s, const struct change *c) {
 static int write_sum(struct sql_text *s, const struct change *c, struct neap__error *e) {
   const struct type *type = c->place.type;
   if (type && type->kind == TYPE_DECIMAL) {
-    if (c->place.nsteps > 0) return neap__error_set(e, NEAP_UNSUPPORTED, "a decimal inside a field cannot be incremented");
+    if (c->place.nsteps > 0)
+      return neap__error_set(e, NEAP_UNSUPPORTED, "a decimal inside a field cannot be incremented");
     neap__sql_add(s, "(SELECT neap_sum(v) FROM (SELECT ");  // exact, where + would add doubles
     write_present(s, c, "'0'");
     neap__sql_add(s, " AS v UNION ALL SELECT ");

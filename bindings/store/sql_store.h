@@ -10,43 +10,43 @@
 
 // The transaction that holds a connection. A userdata, anchored by the view that began it.
 struct sql_transaction {
-  struct sql_store *store;           // NULL once it has ended
+  struct sql_store *store;  // NULL once it has ended
   struct sql_connection *connection;
-  int level;                         // of the innermost open savepoint
-  bool lost;                         // the database has rolled it back by itself
+  int level;  // of the innermost open savepoint
+  bool lost;  // the database has rolled it back by itself
 };
 
 // What a run may have to wait for.
 enum sql_use {
-  USE_READ,                          // any connection sees what is committed
-  USE_WRITE,                         // the connection that writes, or that of the transaction
-  USE_BEGIN                          // the connection that writes, for longer than this run
+  USE_READ,   // any connection sees what is committed
+  USE_WRITE,  // the connection that writes, or that of the transaction
+  USE_BEGIN   // the connection that writes, for longer than this run
 };
 
 // Something that is sent over a connection: the userdata behind struct rows. User values: 1 the view, 2 the statement's text,
 // 3 what its parameters belong to.
 struct sql_run {
   struct rows rows;
-  struct sql_store *store;           // NULL once it is closed
+  struct sql_store *store;  // NULL once it is closed
   struct sql_transaction *transaction;
-  int level;                         // the level of the transaction at which it may run
+  int level;  // the level of the transaction at which it may run
   enum sql_use use;
   struct sql_connection *connection;
-  bool reader;                       // the connection goes back to the idle readers
+  bool reader;  // the connection goes back to the idle readers
   bool ended;
   bool failed;
-  bool lenient;                      // a failure counts as the end: there is nothing to roll back
+  bool lenient;  // a failure counts as the end: there is nothing to roll back
   struct sql_statement statement;
-  const char *second;                // runs after the first, NULL = nothing
+  const char *second;  // runs after the first, NULL = nothing
   struct sql_cursor *cursor;
-  const struct class *class;         // raw: names columns that are read by type, the kinds of which are then in `kinds`
-  int ncasts;                        // room in `kinds` for them
-  bool known;                        // the columns of the cursor are known
-  void *more;                        // sql_bulk.c: the writes
-  bool row;                          // its statement has given a row
-  int (*at_end)(struct sql_run *);   // 0, or -1 with rows.error filled
-  struct sql_run *next, **prev;      // among those that wait or run
-  char control[2][32];               // text of BEGIN and its like
+  const struct class *class;        // raw: names columns that are read by type, the kinds of which are then in `kinds`
+  int ncasts;                       // room in `kinds` for them
+  bool known;                       // the columns of the cursor are known
+  void *more;                       // sql_bulk.c: the writes
+  bool row;                         // its statement has given a row
+  int (*at_end)(struct sql_run *);  // 0, or -1 with rows.error filled
+  struct sql_run *next, **prev;     // among those that wait or run
+  char control[2][32];              // text of BEGIN and its like
   _Alignas(8) uint8_t kinds[];
 };
 
@@ -55,7 +55,7 @@ struct sql_store {
   const struct sql_transport *transport;
   const struct sql_dialect *dialect;
   struct sql_address address;
-  bool one_connection;               // in memory: nothing but the writer sees the data
+  bool one_connection;  // in memory: nothing but the writer sees the data
   struct sql_connection *writer, *readers[SQL_READERS];
   int nreaders;
   struct sql_transaction *transaction;  // has the writer
@@ -102,6 +102,7 @@ int neap__sql_change(struct sql_text *s, const struct change *c, struct neap__er
 
 // ---- sql_bulk.c ----
 
-struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class *class, const struct write *writes, int n);
+struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class *class, const struct write *writes,
+                             int n);
 
 #endif

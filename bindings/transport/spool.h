@@ -11,10 +11,10 @@ bool neap__cell_has_text(const struct cell *cell);
 
 // Zero is an empty one. Rows come out in the order in which they went in.
 struct spool {
-  char *data;                // rows one behind the other: cells, then their text
+  char *data;  // rows one behind the other: cells, then their text
   size_t n, size, at;
-  FILE *file;                // what went over SPOOL_MEMORY before, NULL = nothing
-  char *row;                 // the row last read from the file
+  FILE *file;  // what went over SPOOL_MEMORY before, NULL = nothing
+  char *row;   // the row last read from the file
   size_t row_size;
 };
 

@@ -13,15 +13,15 @@ struct sql_statement {
   size_t n;
   const struct cell *params;
   int nparams;
-  const uint8_t *kinds;      // enum cell_kind wanted of each result column; NULL = as the database types them
+  const uint8_t *kinds;  // enum cell_kind wanted of each result column; NULL = as the database types them
   int nkinds;
 };
 
 // How to reach a database, read from a URL.
 struct sql_address {
-  const char *path;          // file, or ":memory:"
+  const char *path;  // file, or ":memory:"
   bool read_only;
-  double timeout;            // seconds to wait for a lock
+  double timeout;  // seconds to wait for a lock
 };
 
 struct sql_transport;
@@ -30,19 +30,19 @@ struct sql_transport;
 struct sql_connection {
   const struct sql_transport *transport;
   neap *host;
-  bool broken;               // must be closed, not given back
+  bool broken;  // must be closed, not given back
 };
 
 // The head of a running statement.
 struct sql_cursor {
   struct sql_connection *connection;
-  int ncells;                // -1 until it is known: next(cursor, NULL) then tells when it is
-  int64_t changed;           // rows written, once at the end
-  bool in_transaction;       // what the database says of the connection once this statement has ended
+  int ncells;           // -1 until it is known: next(cursor, NULL) then tells when it is
+  int64_t changed;      // rows written, once at the end
+  bool in_transaction;  // what the database says of the connection once this statement has ended
 };
 
 struct sql_transport {
-  const char *name;          // "sqlite", for error objects
+  const char *name;  // "sqlite", for error objects
   struct sql_connection *(*open)(neap *host, const struct sql_address *address, bool reader, struct neap__error *e);
   void (*close)(struct sql_connection *);
   // Prepares and binds. `op` is marked done whenever next() has something new to say.

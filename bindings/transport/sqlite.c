@@ -51,7 +51,8 @@ static int set_up(struct sqlite *c, const struct sql_address *address, bool read
 }
 
 int neap__sqlite_open(struct sqlite *c, const struct sql_address *address, bool reader, struct neap__error *e) {
-  int flags = SQLITE_OPEN_NOMUTEX | (address->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  int flags =
+      SQLITE_OPEN_NOMUTEX | (address->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   c->timeout = address->timeout;
   c->path = strdup(address->path);
   int code = c->path ? sqlite3_open_v2(c->path, &c->db, flags, NULL) : SQLITE_NOMEM;
@@ -156,7 +157,8 @@ static struct sqlite_statement *prepare(struct sqlite *c, const struct sql_state
   if (code != SQLITE_OK)
     neap__sqlite_error(c, code, e);
   else
-    neap__error_set(e, NEAP_USAGE, s->stmt ? "one statement at a time: more text follows the first" : "the SQL text is empty");
+    neap__error_set(e, NEAP_USAGE,
+                    s->stmt ? "one statement at a time: more text follows the first" : "the SQL text is empty");
   if (s) statement_free(s);
   return NULL;
 }
@@ -203,8 +205,8 @@ static int bind_all(struct sqlite *c, sqlite3_stmt *stmt, const struct sql_state
 
 static int wrong_value(struct sqlite_statement *s, int i, const char *expected, struct neap__error *e) {
   const char *text = (const char *)sqlite3_column_text(s->stmt, i);
-  neap__error_set(e, NEAP_PROTOCOL, "the column %s holds \"%.60s\" where %s was expected", sqlite3_column_name(s->stmt, i),
-                  text ? text : "", expected);
+  neap__error_set(e, NEAP_PROTOCOL, "the column %s holds \"%.60s\" where %s was expected",
+                  sqlite3_column_name(s->stmt, i), text ? text : "", expected);
   e->store = "sqlite";
   return -1;
 }
@@ -220,7 +222,9 @@ static int read_integer(sqlite3_value *value, enum cell_kind want, struct cell *
   switch (want) {
     case CELL_BOOLEAN: *out = (struct cell){.i = v != 0, .kind = CELL_BOOLEAN}; break;
     case CELL_NUMBER: *out = (struct cell){.d = (double)v, .kind = CELL_NUMBER}; break;
-    case CELL_DATETIME: *out = (struct cell){.i = v * 1000000, .kind = CELL_DATETIME}; break;  // a timestamp: whole seconds
+    case CELL_DATETIME:
+      *out = (struct cell){.i = v * 1000000, .kind = CELL_DATETIME};
+      break;  // a timestamp: whole seconds
     case CELL_TEXT:
     case CELL_DECIMAL:
     case CELL_JSON: take_text(value, want, out); break;
@@ -418,8 +422,8 @@ static void inline_close(struct sql_connection *connection) {
   free(connection);
 }
 
-static struct sql_cursor *inline_start(struct sql_connection *connection, const struct sql_statement *s, struct neap__op *op,
-                                       struct neap__error *e) {
+static struct sql_cursor *inline_start(struct sql_connection *connection, const struct sql_statement *s,
+                                       struct neap__op *op, struct neap__error *e) {
   struct sqlite *c = (struct sqlite *)connection;
   int64_t of_task = neap__deadline(c->head.host);
   c->deadline = op ? op->deadline : 0;

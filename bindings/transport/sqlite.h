@@ -18,16 +18,16 @@ struct sqlite_statement {
   char *text;
   size_t n;
   uint32_t hash;
-  bool cached;                                 // kept after its run; false for a second one of the same text
+  bool cached;  // kept after its run; false for a second one of the same text
   bool busy;
-  bool done;                                   // has been stepped to its end
-  bool spooled;                                // the rest of its rows is in `spool`
+  bool done;     // has been stepped to its end
+  bool spooled;  // the rest of its rows is in `spool`
   const uint8_t *kinds;
   int nkinds;
   struct spool spool;
-  struct sqlite_statement *chain;              // in its bucket
-  struct sqlite_statement *newer, *older;      // by last use
-  struct sqlite_statement *next, **prev;       // among those that run
+  struct sqlite_statement *chain;          // in its bucket
+  struct sqlite_statement *newer, *older;  // by last use
+  struct sqlite_statement *next, **prev;   // among those that run
 };
 
 struct sqlite {
@@ -35,8 +35,8 @@ struct sqlite {
   sqlite3 *db;
   char *path;
   double timeout;
-  int64_t deadline;                            // of the present operation, ms as neap__now_ms counts; 0 = none
-  volatile bool interrupted;                   // asked to end by another thread or a cancelled task
+  int64_t deadline;           // of the present operation, ms as neap__now_ms counts; 0 = none
+  volatile bool interrupted;  // asked to end by another thread or a cancelled task
   struct sqlite_statement *buckets[SQLITE_CACHED], *newest, *oldest, *running;
   int ncached;
 };

@@ -4,11 +4,11 @@
 #include "transport/sqlite.h"
 
 struct failure {
-  int code;                // primary or extended result code
+  int code;  // primary or extended result code
   const char *name;
   enum neap__kind kind;
   bool retryable;
-  const char *message;     // %s: the file
+  const char *message;  // %s: the file
 };
 
 // Extended codes come before the primary ones that they belong to.
@@ -63,14 +63,16 @@ static const char *after_colon(const char *text) {
 
 static int set_constraint(struct neap__error *e, const struct failure *f, const char *said) {
   const char *where = after_colon(said);
-  if (f->kind == NEAP_CONFLICT && where) return neap__error_set(e, f->kind, "another row has the same value of %s", where);
+  if (f->kind == NEAP_CONFLICT && where)
+    return neap__error_set(e, f->kind, "another row has the same value of %s", where);
   if (f->code == SQLITE_CONSTRAINT_NOTNULL && where) return neap__error_set(e, f->kind, "%s must have a value", where);
   return neap__error_set(e, f->kind, "a rule of the table is broken: %s", said);
 }
 
 // Errors in the text itself. Tables and columns that are missing are the schema's fault rather than the text's.
 static int set_text(struct neap__error *e, const char *said) {
-  if (strncmp(said, "no such table", 13) == 0 || strncmp(said, "no such column", 14) == 0 || strstr(said, "has no column named"))
+  if (strncmp(said, "no such table", 13) == 0 || strncmp(said, "no such column", 14) == 0 ||
+      strstr(said, "has no column named"))
     return neap__error_set(e, NEAP_MISMATCH, "%s; store:bind() creates what is declared and missing", said);
   return neap__error_set(e, NEAP_USAGE, "SQL that SQLite does not take: %s", said);
 }

@@ -14,13 +14,13 @@ enum job { JOB_START, JOB_FILL, JOB_FINISH };
 struct remote {
   struct sql_cursor cursor;
   enum job job;
-  struct remote *next;         // in the queue of the thread, or among those that it has served
-  struct neap__op *op;         // NULL once nobody waits any more
+  struct remote *next;  // in the queue of the thread, or among those that it has served
+  struct neap__op *op;  // NULL once nobody waits any more
   struct sql_statement statement;
-  char *copy;                  // text, parameters and kinds of the statement
+  char *copy;  // text, parameters and kinds of the statement
   struct sqlite_statement *local;
-  struct spool block;          // rows that have come over
-  enum rows_state state;       // after the block: ROWS_ROW when there may be more
+  struct spool block;     // rows that have come over
+  enum rows_state state;  // after the block: ROWS_ROW when there may be more
   char **names;
   bool busy, abandoned, cancelled;
   struct neap__error error;
@@ -32,7 +32,7 @@ struct threaded {
   uv_thread_t thread;
   uv_mutex_t mutex;
   uv_cond_t wanted;
-  uv_async_t *async;           // its memory is freed when libuv has let go of it
+  uv_async_t *async;  // its memory is freed when libuv has let go of it
   struct remote *queue, *serving, *served;
   int in_flight;
   int64_t last_id;

@@ -1,5 +1,5 @@
--- save.lua: saving and deleting as scripts see it. The work on rows is done in C (neap.save); here is what is not a matter of
--- rows: hooks, pointers to objects that have to be saved first, and the errors of lists.
+-- save.lua: saving and deleting as scripts see it. The work on rows is done in C; here is what is not a matter of rows:
+-- hooks, pointers to objects that have to be saved first, and the errors of lists.
 local host = require "neap.host"
 local kernel = require "neap.save_kernel"
 local store = require "neap.store"
@@ -16,7 +16,9 @@ local saving = setmetatable({}, { __mode = "k" })  -- objects whose save is unde
 
 --- Saves the new objects that pointers of the object lead to, then sets the pointers again, which now find keys.
 local function save_pending(object)
-  if saving[object] then fail("usage", "%s points to itself through new objects: save one of them without the pointer first", tostring(object)) end
+  if saving[object] then
+    fail("usage", "%s points to itself through new objects: save one without the pointer first", tostring(object))
+  end
   saving[object] = true
   local ok, e = pcall(function()
     for _, pending in ipairs(kernel.pending(object)) do

@@ -1,4 +1,4 @@
--- store.lua: what scripts do with a store as a whole: open it, look at it through options, run transactions and batches.
+-- store.lua: what scripts do with a store as a whole: open it, look at it through options, run transactions.
 local host = require "neap.host"
 local view = require "neap.view"
 

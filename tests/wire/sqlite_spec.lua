@@ -202,7 +202,10 @@ describe("sqlite", function()
       day = t.date(),
     })
     store:bind()
-    Item { at = neap.datetime "2024-02-29T12:00:00Z", d = neap.decimal "1.50", ok = false, l = { 1, 2 }, day = neap.date "2024-02-29" }:save()
+    Item {
+      at = neap.datetime "2024-02-29T12:00:00Z", d = neap.decimal "1.50", ok = false, l = { 1, 2 },
+      day = neap.date "2024-02-29",
+    }:save()
     local row = store:sql "SELECT * FROM Kept"[1]
     assert.equal("2024-02-29T12:00:00.000000+00:00", row.at)
     assert.equal("1.50", row.d)
