@@ -62,7 +62,8 @@ contract.each("aggregates", function(c)
   end)
 
   it("sort by a label that a field bears too", function()
-    local rows = m.Post:where { author__exists = true, id__lt = 4 }:group "author":order "-views":aggregate { views = { ["$sum"] = "views" } }
+    local groups = m.Post:where { author__exists = true, id__lt = 4 }:group "author":order "-views"
+    local rows = groups:aggregate { views = { ["$sum"] = "views" } }
     assert.same({ { author = 1, views = 40 }, { author = 2, views = 20 } }, rows)
   end)
 
