@@ -39,7 +39,7 @@ int main(void) {
   neap_task task;
   CHECK(neap_open(&h, &options) == NEAP_OK);
   snprintf(set, sizeof set, "path = '%s'", path);
-  CHECK(neap_spawn(h, set, strlen(set), "=set", NULL) == NEAP_OK);
+  CHECK(neap_spawn(h, set, strlen(set), "=set", NULL) == NEAP_OK && neap_run(h) == NEAP_OK);
   CHECK(neap_spawn(h, script, strlen(script), "=script", &task) == NEAP_OK);
   long steps = 0;
   for (; steps < 3000000 && neap_step(h, 1000) > 0; steps++)
