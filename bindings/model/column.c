@@ -76,7 +76,8 @@ void neap__path_step(lua_State *L, const struct shape *shape, struct path *path,
   struct place *place = &path->place;
   const struct type *type = neap__operand_type(place);
   neap__place_print(shape, place, where, sizeof where);
-  if (place->nsteps == PLACE_MAX_STEPS) neap__fail(L, NEAP_LIMIT, "%s: a path has at most %d steps", where, PLACE_MAX_STEPS);
+  if (place->nsteps == PLACE_MAX_STEPS)
+    neap__fail(L, NEAP_LIMIT, "%s: a path has at most %d steps", where, PLACE_MAX_STEPS);
   if (type && type->kind != TYPE_LIST && type->kind != TYPE_MAP && type->kind != TYPE_SET) {
     const char *near = key ? neap__operator_nearest(key, n) : NULL;
     neap__fail(L, NEAP_USAGE, "%s is of type %s: it has neither an operator nor a part %.*s%s%s", where,
@@ -109,12 +110,12 @@ void neap__key_path(lua_State *L, const struct shape *shape, const struct key *k
   bool dot = key->dot;
   out->place = (struct place){.field = key->field, .type = &key->field->type};
   if (out->place.type->kind == TYPE_JSON) out->place.type = NULL;
-  out->operator = NULL;
+  out->operator= NULL;
   while (p && p < end) {
     const char *sep = separator(p, end);
     size_t n = (size_t)(sep - p);
     int64_t index;
-    if (sep == end && !dot && (out->operator = neap__operator_find(p, n))) return;
+    if (sep == end && !dot && (out->operator= neap__operator_find(p, n))) return;
     if (n == 0) neap__fail(L, NEAP_USAGE, "the key %.80s has an empty part", key->text);
     if (is_index(&out->place, p, n, &index))
       neap__path_step(L, shape, out, NULL, 0, index);
@@ -172,7 +173,8 @@ const struct place *neap__column_parse(lua_State *L, int class_idx, const char *
   struct path path;
   neap__key_head(L, shape, text, n, &key);
   neap__key_path(L, shape, &key, &path);
-  if (path.operator) neap__fail(L, NEAP_USAGE, "%.80s: a column is asked for, not the operator %s", text, path.operator->name);
+  if (path.operator)
+    neap__fail(L, NEAP_USAGE, "%.80s: a column is asked for, not the operator %s", text, path.operator->name);
   return &push_column(L, class_idx, shape, &path.place)->place;
 }
 
@@ -213,7 +215,8 @@ static int column_some(lua_State *L) {
   struct column *c = check_column(L);
   struct neap__error e;
   if (!neap__field_is_relation(c->place.field) || c->place.nsteps > 0)
-    return neap__fail(L, NEAP_USAGE, "%s.%s is no relation: some does not apply", c->shape->model, c->place.field->name);
+    return neap__fail(L, NEAP_USAGE, "%s.%s is no relation: some does not apply", c->shape->model,
+                      c->place.field->name);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, 1);
   if (neap__shape_resolve(L, 3, c->place.field, &e) != 0) return neap__raise(L, &e);
@@ -227,7 +230,7 @@ static int column_some(lua_State *L) {
 
 // col:eq(value), col:between(low, high), ... -> condition
 static int column_compare(lua_State *L) {
-  const struct operator *o = &neap__operators[lua_tointeger(L, lua_upvalueindex(1))];
+  const struct operator* o = & neap__operators[lua_tointeger(L, lua_upvalueindex(1))];
   struct column *c = check_column(L);
   lua_settop(L, 1 + o->arguments);
   if (o->arguments == 2) {
@@ -237,8 +240,8 @@ static int column_compare(lua_State *L) {
     lua_rawseti(L, 2, 1);
   }
   if (lua_isnil(L, 2))
-    return neap__fail(L, NEAP_USAGE, "%s.%s:%s(nil): use neap.null or exists(false) for what is absent", c->shape->model,
-                      c->place.field->name, o->method);
+    return neap__fail(L, NEAP_USAGE, "%s.%s:%s(nil): use neap.null or exists(false) for what is absent",
+                      c->shape->model, c->place.field->name, o->method);
   lua_getiuservalue(L, 1, 1);
   neap__condition_value(L, 3, c->shape, &c->place, o->op, 2, 0);
   return 1;
@@ -249,7 +252,7 @@ static int column_unknown(lua_State *L) {
   size_t n;
   const char *name = luaL_tolstring(L, 2, &n);
   struct neap__nearest near = neap__nearest_to(name, n);
-  for (const struct operator *o = neap__operators; o->name; o++) neap__nearest_offer(&near, o->method);
+  for (const struct operator* o = neap__operators; o->name; o++) neap__nearest_offer(&near, o->method);
   return neap__fail(L, NEAP_USAGE, "a column has no method %s%s%s", name, near.best ? "; did you mean " : "",
                     near.best ? near.best : "");
 }

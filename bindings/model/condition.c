@@ -17,7 +17,6 @@ struct node {
 
 // ---- Memory of a leaf: the node, its steps, its operands, then all text ----
 
-
 static bool has_text(const struct cell *c) {
   return c->kind == CELL_TEXT || c->kind == CELL_BYTES || c->kind == CELL_DECIMAL || c->kind == CELL_JSON;
 }
@@ -29,7 +28,8 @@ static size_t place_text(const struct place *place) {
 }
 
 static size_t leaf_size(const struct condition *c) {
-  size_t n = sizeof(struct node) + (size_t)c->place.nsteps * sizeof(struct step) + (size_t)c->ncells * sizeof(struct cell);
+  size_t n =
+      sizeof(struct node) + (size_t)c->place.nsteps * sizeof(struct step) + (size_t)c->ncells * sizeof(struct cell);
   n += place_text(&c->place);
   if (c->other) n += (size_t)c->other->nsteps * sizeof(struct step) + place_text(c->other);
   for (int i = 0; i < c->ncells; i++) n += has_text(&c->cells[i]) ? c->cells[i].n + 1 : 0;
@@ -91,8 +91,8 @@ const struct condition *neap__condition_copy(lua_State *L, int class_idx, const 
   return c;
 }
 
-const struct condition *neap__condition_leaf(lua_State *L, int class_idx, const struct field *field, enum condition_op op,
-                                             const struct cell *cells, int ncells) {
+const struct condition *neap__condition_leaf(lua_State *L, int class_idx, const struct field *field,
+                                             enum condition_op op, const struct cell *cells, int ncells) {
   struct condition draft = {.op = op, .ncells = ncells, .cells = cells};
   draft.shape = neap__class_check(L, class_idx)->shape;
   draft.place = (struct place){.field = field, .type = &field->type};
@@ -121,7 +121,8 @@ static int weight(enum condition_op op, const struct condition *child) {
 }
 
 // Adds what a branch of `op` gets from a child. Returns where the next one goes.
-static const struct condition **add_child(const struct condition **to, enum condition_op op, const struct condition *child) {
+static const struct condition **add_child(const struct condition **to, enum condition_op op,
+                                          const struct condition *child) {
   if (!melts(op, child)) {
     *to = child;
     return to + 1;
@@ -130,7 +131,8 @@ static const struct condition **add_child(const struct condition **to, enum cond
   return to;
 }
 
-static const struct condition *push_branch(lua_State *L, int class_idx, enum condition_op op, int first, int n, int total) {
+static const struct condition *push_branch(lua_State *L, int class_idx, enum condition_op op, int first, int n,
+                                           int total) {
   if (total > CONDITION_MAX_NODES) neap__fail(L, NEAP_LIMIT, "more than %d conditions in one", CONDITION_MAX_NODES);
   size_t size = sizeof(struct node) + (size_t)total * sizeof(struct condition *);
   struct node *node = push_node(L, class_idx, size, n);

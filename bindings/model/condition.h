@@ -6,19 +6,43 @@
 
 enum condition_op {
   // Branches.
-  COND_AND, COND_OR, COND_NOT,   // no children: AND is true, OR is false
-  COND_SOME,                     // some related object (field: pointer, has_one, has_many, many_to_many) meets child 0
+  COND_AND,
+  COND_OR,
+  COND_NOT,   // no children: AND is true, OR is false
+  COND_SOME,  // some related object (field: pointer, has_one, has_many, many_to_many) meets child 0
   // Leaves: place op operands.
-  COND_EQ, COND_NE, COND_LT, COND_LTE, COND_GT, COND_GTE,
-  COND_IN, COND_NIN, COND_BETWEEN, COND_EXISTS, COND_PREFIX, COND_SUFFIX, COND_CONTAINS, COND_ICONTAINS, COND_IPREFIX,
-  COND_ISUFFIX, COND_IEXACT, COND_REGEX, COND_SIZE, COND_ALL, COND_HAS, COND_ANY, COND_NEAR, COND_WITHIN, COND_TYPE
+  COND_EQ,
+  COND_NE,
+  COND_LT,
+  COND_LTE,
+  COND_GT,
+  COND_GTE,
+  COND_IN,
+  COND_NIN,
+  COND_BETWEEN,
+  COND_EXISTS,
+  COND_PREFIX,
+  COND_SUFFIX,
+  COND_CONTAINS,
+  COND_ICONTAINS,
+  COND_IPREFIX,
+  COND_ISUFFIX,
+  COND_IEXACT,
+  COND_REGEX,
+  COND_SIZE,
+  COND_ALL,
+  COND_HAS,
+  COND_ANY,
+  COND_NEAR,
+  COND_WITHIN,
+  COND_TYPE
 };
 
 // One step of a path inside a JSON column.
 struct step {
-  const char *key;   // NULL: an index
+  const char *key;  // NULL: an index
   uint32_t nkey;
-  int64_t index;     // counts from 0
+  int64_t index;  // counts from 0
 };
 
 // What a comparison looks at: a column, a place inside a column, or a computed SQL expression.
@@ -26,24 +50,25 @@ struct place {
   const struct field *field;
   int nsteps;
   const struct step *steps;
-  const struct type *type;   // of the value there; NULL = untyped (inside JSON): comparisons are guarded by the type found.
-                             // Inside a column (nsteps > 0) what is found may be of any type, whatever was declared.
+  const struct type
+      *type;  // of the value there; NULL = untyped (inside JSON): comparisons are guarded by the type found.
+              // Inside a column (nsteps > 0) what is found may be of any type, whatever was declared.
 };
 
 struct condition {
   enum condition_op op;
-  const struct shape *shape;              // the model that the places belong to
+  const struct shape *shape;  // the model that the places belong to
   int nchildren;
-  const struct condition **children;      // anchored by the user value of this node
-  struct place place;                     // leaves; SOME: place.field is the relation
+  const struct condition **children;  // anchored by the user value of this node
+  struct place place;                 // leaves; SOME: place.field is the relation
   int ncells;
-  const struct cell *cells;               // operands in the order given; their text lives in this node. IN, NIN: the list,
-                                          // never empty; ANY, ALL: one JSON list of the elements; HAS: one element in it;
-                                          // BETWEEN: low, high; EXISTS: a boolean; SIZE: an integer; TYPE: a name;
-                                          // NEAR: latitude, longitude, metres; WITHIN: south, west, north, east;
-                                          // ICONTAINS, IPREFIX, ISUFFIX, IEXACT: text that is folded already.
-                                          // In JSON: BOOLEAN, INTEGER, NUMBER, DECIMAL, TEXT (datetimes too) or JSON
-  const struct place *other;              // the operand is another column, NULL = the operand is in cells
+  const struct cell *cells;   // operands in the order given; their text lives in this node. IN, NIN: the list,
+                              // never empty; ANY, ALL: one JSON list of the elements; HAS: one element in it;
+                              // BETWEEN: low, high; EXISTS: a boolean; SIZE: an integer; TYPE: a name;
+                              // NEAR: latitude, longitude, metres; WITHIN: south, west, north, east;
+                              // ICONTAINS, IPREFIX, ISUFFIX, IEXACT: text that is folded already.
+                              // In JSON: BOOLEAN, INTEGER, NUMBER, DECIMAL, TEXT (datetimes too) or JSON
+  const struct place *other;  // the operand is another column, NULL = the operand is in cells
 };
 
 // ---- Spellings (condition_parse.c) ----
@@ -62,8 +87,8 @@ const struct condition *neap__condition_or(lua_State *L, int a, int b);
 const struct condition *neap__condition_not(lua_State *L, int a);
 // One comparison with operands given in C, which are copied: field = key, field IN keys for loading relations, ... The class
 // at class_idx (the model of the field) is anchored. Operands must be of the field's type.
-const struct condition *neap__condition_leaf(lua_State *L, int class_idx, const struct field *field, enum condition_op op,
-                                             const struct cell *cells, int ncells);
+const struct condition *neap__condition_leaf(lua_State *L, int class_idx, const struct field *field,
+                                             enum condition_op op, const struct cell *cells, int ncells);
 // True if it holds for every row: an AND without children.
 bool neap__condition_is_true(const struct condition *c);
 // Pushes a printable form for messages and explain; secret fields as ***.

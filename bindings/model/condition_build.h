@@ -4,10 +4,10 @@
 
 #include "model/condition.h"
 
-#define CONDITION_MAX_DEPTH 64        // of tables and branches in each other: what SQLite's parser holds
-#define CONDITION_SOME_DEPTH 8        // what a relation counts in that
-#define CONDITION_MAX_NODES 10000     // children of one branch
-#define CONDITION_MAX_OPERANDS 100000 // of one `in`, `any` or `all`
+#define CONDITION_MAX_DEPTH 64         // of tables and branches in each other: what SQLite's parser holds
+#define CONDITION_SOME_DEPTH 8         // what a relation counts in that
+#define CONDITION_MAX_NODES 10000      // children of one branch
+#define CONDITION_MAX_OPERANDS 100000  // of one `in`, `any` or `all`
 #define PLACE_MAX_STEPS 32
 
 // ---- condition.c ----
@@ -30,7 +30,7 @@ void neap__condition_metatable(lua_State *L, const char *type_name);
 
 // ---- operator.c: which operators there are, and what they can be asked of ----
 
-struct operator {
+struct operator{
   const char *name;    // in keys, and behind a $
   const char *method;  // of columns
   uint8_t op;          // enum condition_op
@@ -40,11 +40,11 @@ struct operator {
 enum operator_needs { NEEDS_NOTHING, NEEDS_ORDER, NEEDS_TEXT, NEEDS_ELEMENTS, NEEDS_SIZE, NEEDS_POINT };
 
 extern const struct operator neap__operators[];  // ended by a NULL name
-const struct operator *neap__operator_find(const char *name, size_t n);
-const struct operator *neap__operator_of(enum condition_op op);
+const struct operator* neap__operator_find(const char *name, size_t n);
+const struct operator* neap__operator_of(enum condition_op op);
 const char *neap__operator_nearest(const char *name, size_t n);
 // 0, or -1 with `e` filled (usage): the operator makes no sense for the type of the place.
-int neap__operator_fits(const struct operator *o, const struct shape *shape, const struct place *place,
+int neap__operator_fits(const struct operator* o, const struct shape *shape, const struct place *place,
                         struct neap__error *e);
 // The type that operands of a place have: NULL in untyped JSON, that of the value for computed fields.
 const struct type *neap__operand_type(const struct place *place);
@@ -63,18 +63,18 @@ char *neap__place_print(const struct shape *shape, const struct place *place, ch
 
 // A key of a table, taken apart as far as its first name.
 struct key {
-  const char *text;           // the whole key, for messages
+  const char *text;  // the whole key, for messages
   size_t n;
   const struct field *field;  // NULL: begins with $
   const char *rest;           // behind the field and the separator; nrest 0: nothing follows
   size_t nrest;
-  bool dot;                   // a point stood before rest: it is no operator
+  bool dot;  // a point stood before rest: it is no operator
 };
 
 // A place that is being read, with room for its steps.
 struct path {
   struct place place;
-  const struct operator *operator;  // the operator that ends it, NULL = none
+  const struct operator* operator;  // the operator that ends it, NULL = none
   struct step steps[PLACE_MAX_STEPS];
 };
 
@@ -83,7 +83,8 @@ void neap__key_head(lua_State *L, const struct shape *shape, const char *text, s
 // Reads the rest of the key as steps into the field and an operator.
 void neap__key_path(lua_State *L, const struct shape *shape, const struct key *key, struct path *out);
 // Takes one step: a key of `n` bytes, or an index if key is NULL. Raises usage where nothing lies inside.
-void neap__path_step(lua_State *L, const struct shape *shape, struct path *path, const char *key, size_t n, int64_t index);
+void neap__path_step(lua_State *L, const struct shape *shape, struct path *path, const char *key, size_t n,
+                     int64_t index);
 // The model of a column expression.
 const struct shape *neap__column_shape(const struct place *column);
 bool neap__field_is_relation(const struct field *field);

@@ -58,7 +58,8 @@ static int binary(lua_State *L, enum condition_op op) {
   read_side(L, 3 - known, class_idx);
   const struct condition *a = neap__condition_test(L, 1), *b = neap__condition_test(L, 2);
   if (a->shape && b->shape && a->shape != b->shape)
-    return neap__fail(L, NEAP_USAGE, "a condition on %s cannot be combined with one on %s: use the relation between them",
+    return neap__fail(L, NEAP_USAGE,
+                      "a condition on %s cannot be combined with one on %s: use the relation between them",
                       a->shape->model, b->shape->model);
   op == COND_AND ? neap__condition_and(L, 1, 2) : neap__condition_or(L, 1, 2);
   return 1;
@@ -139,7 +140,8 @@ static int condition_matches(lua_State *L) {
   read_cells(L, c, cells);
   struct object_row row = {.source = {cell_of, some_of, neap__regexes_of(L), false}, .cells = cells};
   bool met = neap__condition_evaluate(c, &row.source);
-  if (row.related) return neap__fail(L, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");
+  if (row.related)
+    return neap__fail(L, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");
   if (row.computed) return neap__fail(L, NEAP_UNSUPPORTED, "matches does not compute fields: ask the store with where");
   if (row.unloaded) return neap__fail(L, NEAP_UNSUPPORTED, "matches was asked for a field that was not loaded");
   if (row.source.failed) return neap__fail(L, NEAP_LIMIT, "a regular expression takes too many steps");
@@ -186,7 +188,8 @@ static lua_Integer check_list(lua_State *L, const char *name) {
   lua_settop(L, 1);
   lua_pushnil(L);
   while (lua_next(L, 1)) {
-    if (!lua_isinteger(L, -2)) neap__fail(L, NEAP_USAGE, "neap.%s takes a list: neap.%s{ { a = 1 }, { b = 2 } }", name, name);
+    if (!lua_isinteger(L, -2))
+      neap__fail(L, NEAP_USAGE, "neap.%s takes a list: neap.%s{ { a = 1 }, { b = 2 } }", name, name);
     lua_pop(L, 1);
   }
   return known;

@@ -11,7 +11,7 @@
 
 struct entry {
   struct key key;
-  int value;   // stack index
+  int value;  // stack index
 };
 
 struct parser {
@@ -50,7 +50,8 @@ static int by_key(const void *a, const void *b) {
 static int count_entries(lua_State *L, int idx) {
   int n = 0;
   for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) n++;
-  if (n > CONDITION_MAX_NODES) neap__fail(L, NEAP_LIMIT, "more than %d keys in one table of conditions", CONDITION_MAX_NODES);
+  if (n > CONDITION_MAX_NODES)
+    neap__fail(L, NEAP_LIMIT, "more than %d keys in one table of conditions", CONDITION_MAX_NODES);
   return n;
 }
 
@@ -63,7 +64,8 @@ static int read_entries(lua_State *L, const struct shape *shape, int idx, struct
     struct entry *e = &entries[n++];
     size_t len;
     if (lua_type(L, -2) != LUA_TSTRING)
-      neap__fail(L, NEAP_USAGE, "a table of conditions has names as keys, not a %s: lists of conditions go to neap.any_of",
+      neap__fail(L, NEAP_USAGE,
+                 "a table of conditions has names as keys, not a %s: lists of conditions go to neap.any_of",
                  luaL_typename(L, -2));
     const char *text = lua_tolstring(L, -2, &len);
     e->value = lua_gettop(L) - 1;
@@ -92,8 +94,8 @@ static bool is_operators(lua_State *L, int idx) {
   return n > 0;
 }
 
-static const struct operator *find_operator(lua_State *L, const struct key *key, const char *where) {
-  const struct operator *o = neap__operator_find(key->text + 1, key->n - 1);
+static const struct operator* find_operator(lua_State *L, const struct key *key, const char *where) {
+  const struct operator* o = neap__operator_find(key->text + 1, key->n - 1);
   if (o) return o;
   const char *near = neap__operator_nearest(key->text + 1, key->n - 1);
   neap__fail(L, NEAP_USAGE, "%s: there is no operator %.40s%s%s", where, key->text, near ? "; did you mean $" : "",
@@ -114,8 +116,9 @@ static const struct condition *parse_operators(struct parser *p, const struct sh
   for (int i = 0; i < n; i++) {
     bool negated = entries[i].key.n == 4 && memcmp(entries[i].key.text, "$not", 4) == 0;
     neap__place_print(shape, place, where, sizeof where);
-    const struct operator *o = negated ? NULL : find_operator(L, &entries[i].key, where);
-    neap__condition_value(L, p->class_idx, shape, place, o ? (enum condition_op)o->op : COND_EQ, entries[i].value, p->depth);
+    const struct operator* o = negated ? NULL : find_operator(L, &entries[i].key, where);
+    neap__condition_value(L, p->class_idx, shape, place, o ? (enum condition_op)o->op : COND_EQ, entries[i].value,
+                          p->depth);
     if (!negated) continue;
     neap__condition_not(L, -1);
     lua_remove(L, -2);
@@ -147,8 +150,10 @@ static const struct condition *parse_relation(struct parser *p, const struct sha
     return lua_touserdata(L, -1);
   }
   if (op != COND_EQ || !(lua_istable(L, idx) || neap__condition_test(L, idx)))
-    neap__fail(L, NEAP_USAGE, "%s.%s is a relation to %s: ask for a field of it (%s__...), for %s__exists, or give a table "
-               "of conditions", shape->model, field->name, field->target->model, field->name, field->name);
+    neap__fail(L, NEAP_USAGE,
+               "%s.%s is a relation to %s: ask for a field of it (%s__...), for %s__exists, or give a table "
+               "of conditions",
+               shape->model, field->name, field->target->model, field->name, field->name);
   parse_one(p, field->target, idx);
   return neap__condition_some(L, p->class_idx, shape, field);
 }
@@ -170,7 +175,7 @@ const struct condition *neap__condition_value(lua_State *L, int class_idx, const
 static const struct condition *parse_leaf(struct parser *p, const struct shape *shape, const struct entry *entry) {
   struct path path;
   neap__key_path(p->L, shape, &entry->key, &path);
-  enum condition_op op = path.operator ? (enum condition_op)path.operator->op : COND_EQ;
+  enum condition_op op = path.operator? (enum condition_op)path.operator->op : COND_EQ;
   return neap__condition_value(p->L, p->class_idx, shape, &path.place, op, entry->value, p->depth);
 }
 
@@ -186,8 +191,10 @@ static void parse_logic(struct parser *p, const struct shape *shape, const struc
   int which = 0;
   while (which < 4 && strcmp(names[which], entry->key.text) != 0) which++;
   if (which == 4)
-    neap__fail(L, NEAP_USAGE, "there is no %.40s here: $and $or $nor take lists of conditions, $not one; operators stand "
-               "behind a field, { views = { [\"$gte\"] = 1 } }", entry->key.text);
+    neap__fail(L, NEAP_USAGE,
+               "there is no %.40s here: $and $or $nor take lists of conditions, $not one; operators stand "
+               "behind a field, { views = { [\"$gte\"] = 1 } }",
+               entry->key.text);
   int n = 1;
   if (which < 3) {
     if (!lua_istable(L, entry->value)) neap__fail(L, NEAP_USAGE, "%s takes a list of conditions", names[which]);
@@ -233,7 +240,8 @@ static int parse_related(struct parser *p, const struct shape *shape, struct ent
 }
 
 // Pushes the AND of the entries, which it sorts.
-static const struct condition *parse_entries(struct parser *p, const struct shape *shape, struct entry *entries, int n) {
+static const struct condition *parse_entries(struct parser *p, const struct shape *shape, struct entry *entries,
+                                             int n) {
   int count = 0;
   if (n > 1) qsort(entries, (size_t)n, sizeof *entries, by_key);
   for (int i = 0; i < n; count++) {
@@ -291,7 +299,8 @@ static const struct condition *parse_pair(struct parser *p, const struct shape *
   const char *text = lua_tolstring(L, first, &n);
   if (lua_gettop(L) > first + 1) neap__fail(L, NEAP_USAGE, "where(\"%.80s\", value) takes one value", text);
   if (lua_isnoneornil(L, first + 1))
-    neap__fail(L, NEAP_USAGE, "where(\"%.80s\", nil) would be no filter at all: use neap.null for what is absent", text);
+    neap__fail(L, NEAP_USAGE, "where(\"%.80s\", nil) would be no filter at all: use neap.null for what is absent",
+               text);
   neap__key_head(L, shape, text, n, &entry.key);
   return parse_entries(p, shape, &entry, 1);
 }

@@ -47,7 +47,8 @@ static const struct condition *constant(struct comparison *k, bool value) {
   return neap__condition_branch(k->L, k->class_idx, value ? COND_AND : COND_OR, 0);
 }
 
-static const struct condition *leaf_of(struct comparison *k, enum condition_op op, const struct cell *cells, int ncells) {
+static const struct condition *leaf_of(struct comparison *k, enum condition_op op, const struct cell *cells,
+                                       int ncells) {
   k->draft.op = op;
   k->draft.cells = cells;
   k->draft.ncells = ncells;
@@ -207,7 +208,8 @@ static const struct condition *compare_in(struct comparison *k, int idx) {
 
 // ---- Elements of lists and sets ----
 
-static const struct condition *elements_leaf(struct comparison *k, enum condition_op op, const struct neap__buffer *json) {
+static const struct condition *elements_leaf(struct comparison *k, enum condition_op op,
+                                             const struct neap__buffer *json) {
   struct cell cell = {.p = json->p, .n = (uint32_t)json->n, .kind = CELL_JSON};
   return leaf_of(k, op, &cell, 1);
 }
@@ -230,8 +232,10 @@ static const struct condition *compare_elements(struct comparison *k, int idx) {
     struct cell cell;
     char text[40];
     int value = lua_gettop(L) + 1;
-    if (k->draft.op == COND_HAS) lua_pushvalue(L, idx);
-    else lua_geti(L, idx, i);
+    if (k->draft.op == COND_HAS)
+      lua_pushvalue(L, idx);
+    else
+      lua_geti(L, idx, i);
     if (read_as(k, type ? type->of : NULL, true, value, &cell, text) == 0)
       add_element(k, json, &cell);
     else
@@ -343,7 +347,8 @@ static const struct condition *compare_type(struct comparison *k, int idx) {
   for (enum type_kind kind = 0; kind <= TYPE_POINTER; kind++)
     if (strcmp(neap__type_name(kind), name) == 0)
       return type && type->kind == kind ? exists(k, true) : constant(k, false);
-  if (known == sizeof names / sizeof *names) refuse(k, "the name of a type (string integer number boolean list map null ...)", idx);
+  if (known == sizeof names / sizeof *names)
+    refuse(k, "the name of a type (string integer number boolean list map null ...)", idx);
   return constant(k, false);
 }
 

@@ -33,21 +33,21 @@ const struct operator neap__operators[] = {
     {NULL, NULL, 0, 0, 0},
 };
 
-const struct operator *neap__operator_find(const char *name, size_t n) {
-  for (const struct operator *o = neap__operators; o->name; o++)
+const struct operator* neap__operator_find(const char *name, size_t n) {
+  for (const struct operator* o = neap__operators; o->name; o++)
     if (o->name[0] == *name && strlen(o->name) == n && memcmp(o->name, name, n) == 0) return o;
   return NULL;
 }
 
-const struct operator *neap__operator_of(enum condition_op op) {
-  const struct operator *o = neap__operators;
+const struct operator* neap__operator_of(enum condition_op op) {
+  const struct operator* o = neap__operators;
   while (o->name && o->op != op) o++;
   return o;
 }
 
 const char *neap__operator_nearest(const char *name, size_t n) {
   struct neap__nearest near = neap__nearest_to(name, n);
-  for (const struct operator *o = neap__operators; o->name; o++) neap__nearest_offer(&near, o->name);
+  for (const struct operator* o = neap__operators; o->name; o++) neap__nearest_offer(&near, o->name);
   return near.best;
 }
 
@@ -114,14 +114,18 @@ static unsigned offers(const struct type *type) {
   return 0;
 }
 
-int neap__operator_fits(const struct operator *o, const struct shape *shape, const struct place *place,
+int neap__operator_fits(const struct operator* o, const struct shape *shape, const struct place *place,
                         struct neap__error *e) {
-  static const char *const needs[] = {
-      [NEEDS_NOTHING] = "",           [NEEDS_ORDER] = "values that have an order", [NEEDS_TEXT] = "text",
-      [NEEDS_ELEMENTS] = "a list or a set", [NEEDS_SIZE] = "a list, a set or a map",   [NEEDS_POINT] = "a geopoint"};
+  static const char *const needs[] = {[NEEDS_NOTHING] = "",
+                                      [NEEDS_ORDER] = "values that have an order",
+                                      [NEEDS_TEXT] = "text",
+                                      [NEEDS_ELEMENTS] = "a list or a set",
+                                      [NEEDS_SIZE] = "a list, a set or a map",
+                                      [NEEDS_POINT] = "a geopoint"};
   const struct type *type = neap__operand_type(place);
   char where[200];
   if (o->needs == NEEDS_NOTHING || offers(type) & 1u << o->needs) return 0;
-  return neap__error_set(e, NEAP_USAGE, "%s is of type %s, but %s asks for %s", neap__place_print(shape, place, where, sizeof where),
-                         neap__type_name(type->kind), o->name, needs[o->needs]);
+  return neap__error_set(e, NEAP_USAGE, "%s is of type %s, but %s asks for %s",
+                         neap__place_print(shape, place, where, sizeof where), neap__type_name(type->kind), o->name,
+                         needs[o->needs]);
 }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/condition_build.h"
 #include "store/sql.h"
 #include "store/sql_dialect.h"
-#include "model/condition_build.h"
 #include "value/match.h"
 
 #define CHUNK 100  // operands of one AND or OR; more are put in groups, for SQLite limits how deep an expression is
@@ -26,7 +26,8 @@ static int write(struct writer *w, const struct condition *c, bool negated);
 // A computed field: { and } surround the names of fields.
 static int write_computed(struct writer *w, const struct field *f) {
   if (!f->sql)
-    return neap__error_set(w->e, NEAP_UNSUPPORTED, "%s.%s is computed by code: only computed fields with sql= can be asked for",
+    return neap__error_set(w->e, NEAP_UNSUPPORTED,
+                           "%s.%s is computed by code: only computed fields with sql= can be asked for",
                            w->shape->model, f->name);
   neap__sql_add(w->s, "(");
   for (const char *p = f->sql, *open; *p; p = strchr(open, '}') + 1) {
@@ -38,8 +39,8 @@ static int write_computed(struct writer *w, const struct field *f) {
     neap__sql_addf(w->s, "%.*s", (int)(open - p), p);
     const struct field *named = neap__shape_field(w->shape, open + 1, strcspn(open + 1, "}"));
     if (!named || named->column < 0)
-      return neap__error_set(w->e, NEAP_USAGE, "%s.%s: its sql names %.*s, which is no column", w->shape->model, f->name,
-                             (int)strcspn(open + 1, "}"), open + 1);
+      return neap__error_set(w->e, NEAP_USAGE, "%s.%s: its sql names %.*s, which is no column", w->shape->model,
+                             f->name, (int)strcspn(open + 1, "}"), open + 1);
     neap__sql_column(w->s, w->alias, named);
   }
   neap__sql_add(w->s, ")");
@@ -338,12 +339,14 @@ static int write_in(struct writer *w, const struct condition *c) {
   bool found[SQL_CLASSES][2] = {{false}};
   int n = 0, status = 0;
   for (int i = 0; i < c->ncells; i++) found[class_of(&c->cells[i])][goes_alone(&c->cells[i])] = true;
-  for (enum sql_class class = 0; class < SQL_CLASSES; class++) {
+  for (enum sql_class class = 0; class < SQL_CLASSES; class ++) {
     for (int alone = 0; alone < 2 && status == 0; alone++) {
       if (!found[class][alone]) continue;
       neap__sql_add(w->s, n++ ? " OR " : "");
-      if (class == SQL_JSON) status = write_containers(w, c);
-      else status = alone ? write_bound(w, c, class) : write_in_list(w, c, class);
+      if (class == SQL_JSON)
+        status = write_containers(w, c);
+      else
+        status = alone ? write_bound(w, c, class) : write_in_list(w, c, class);
     }
   }
   return status;
@@ -462,10 +465,14 @@ static int write_from(struct writer *w, const struct condition *c, int there, in
 static int write_tie(struct writer *w, const struct condition *c, int there, int link) {
   const struct field *f = c->place.field;
   const struct field *key = w->shape->keys[0];
-  if (f->type.kind == TYPE_POINTER) write_equal(w->s, there, f->target->keys[0], w->alias, f);
-  else if (f->type.kind == TYPE_MANY_TO_MANY) write_equal(w->s, link, f->through_here, w->alias, key);
-  else if (f->inverse) write_equal(w->s, there, f->inverse, w->alias, key);
-  else return unsupported(w, c);
+  if (f->type.kind == TYPE_POINTER)
+    write_equal(w->s, there, f->target->keys[0], w->alias, f);
+  else if (f->type.kind == TYPE_MANY_TO_MANY)
+    write_equal(w->s, link, f->through_here, w->alias, key);
+  else if (f->inverse)
+    write_equal(w->s, there, f->inverse, w->alias, key);
+  else
+    return unsupported(w, c);
   return 0;
 }
 

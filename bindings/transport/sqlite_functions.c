@@ -124,8 +124,8 @@ int neap__sqlite_functions(sqlite3 *db) {
     int nargs;
     void (*call)(sqlite3_context *, int, sqlite3_value **);
   } plain[] = {
-      {"neap_json_equal", 2, json_equal}, {"neap_json_any", 2, json_any},   {"neap_json_all", 2, json_all},
-      {"neap_json_size", 1, json_size},   {"neap_json_at", 2, json_at},     {"neap_near", 4, near},
+      {"neap_json_equal", 2, json_equal}, {"neap_json_any", 2, json_any}, {"neap_json_all", 2, json_all},
+      {"neap_json_size", 1, json_size},   {"neap_json_at", 2, json_at},   {"neap_near", 4, near},
       {"neap_within", 5, within},
   };
   const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;

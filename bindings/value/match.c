@@ -62,7 +62,8 @@ static int write_text(struct neap__buffer *out, const char *p, size_t n) {
     if (c >= ' ' && c != '"' && c != '\\') {
       status |= neap__buffer_byte(out, p[i]);
     } else {
-      int len = c < ' ' ? snprintf(escaped, sizeof escaped, "\\u%04x", c) : snprintf(escaped, sizeof escaped, "\\%c", c);
+      int len =
+          c < ' ' ? snprintf(escaped, sizeof escaped, "\\u%04x", c) : snprintf(escaped, sizeof escaped, "\\%c", c);
       status |= neap__buffer_append(out, escaped, (size_t)len);
     }
   }
