@@ -1,0 +1,85 @@
+-- Conflicts: what the store refuses because of other rows, and what the script is told.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+local function fails(kind, f, ...)
+  local ok, e = pcall(f, ...)
+  assert.is_false(ok, "an error was expected")
+  assert.is_true(neap.is(e, kind), tostring(e))
+  return e
+end
+
+contract.each("conflicts", function(c)
+  local Team, Player
+
+  before_each(function()
+    Team = c.store:model("Team", { id = t.integer { primary = true, auto = true }, name = t.string() }, { table = "teams" })
+    Player = c.store:model("Player", {
+      id = t.integer { primary = true, auto = true }, team = t.pointer("Team", { on_delete = "restrict" }),
+      number = t.integer(), email = t.string { unique = true, column = "mail" }, one_number = t.unique { "team", "number" },
+    }, { table = "players" })
+    c.store:bind()
+  end)
+
+  it("name the field, whatever its column is called", function()
+    Player { email = "a@example.org" }:save()
+    local e = fails("conflict", function() Player { email = "a@example.org" }:save() end)
+    assert.same({ email = "is taken by another row" }, e.errors)
+    assert.is_nil(e.retryable)
+  end)
+
+  it("name all fields of a unique index", function()
+    local team = Team { name = "Reds" }:save()
+    Player { team = team, number = 7 }:save()
+    local e = fails("conflict", function() Player { team = team, number = 7 }:save() end)
+    assert.truthy(e.errors.number)
+    assert.truthy(e.errors.team)
+  end)
+
+  it("of a change leave the row and the object as they were", function()
+    Player { id = 1, email = "a@example.org" }:save()
+    local p = Player { id = 2, email = "b@example.org" }:save()
+    p.email = "a@example.org"
+    fails("conflict", p.save, p)
+    assert.same({ "b@example.org", "a@example.org" }, p:changes().email)
+    assert.same({ "a@example.org", "b@example.org" }, c:client "SELECT mail FROM players ORDER BY id")
+  end)
+
+  it("keep a row that others point to", function()
+    local team = Team { name = "Reds" }:save()
+    Player { team = team }:save()
+    fails("conflict", team.delete, team)
+    assert.same({ "Reds" }, c:client "SELECT name FROM teams")
+    assert.equal("Reds", Team:get(team.id).name)
+  end)
+
+  it("of one object in a list say which one", function()
+    local gone = Team { name = "Reds" }:save()
+    local kept = Team { name = "Blues" }:save()
+    Player { team = kept }:save()
+    local e = fails("batch", c.store.delete, c.store, { gone, kept })
+    assert.equal(1, #e.errors)
+    assert.equal(kept, e.errors[1].object)
+    assert.same({ "Blues" }, c:client "SELECT name FROM teams")
+  end)
+
+  it("of set-based writes undo the whole statement", function()
+    Player { id = 1, email = "a" }:save()
+    Player { id = 2, email = "b" }:save()
+    fails("conflict", function() Player:where { id__gte = 1 }:update { email = "same" } end)
+    assert.same({ "a", "b" }, c:client "SELECT mail FROM players ORDER BY id")
+  end)
+
+  it("between two programs are conditions that the second does not meet", function()
+    local first = Team { name = "Reds" }:save()
+    local second = Team:get(first.id)
+    first.name = "Blues"
+    first:save()
+    second.name = "Greens"
+    fails("condition", second.save, second, { atomic = true })
+    second:reload().name = "Greens"
+    second:save { atomic = true }
+    assert.same({ "Greens" }, c:client "SELECT name FROM teams")
+  end)
+end)
