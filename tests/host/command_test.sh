@@ -59,11 +59,13 @@ is "--dump-lua writes the modules" "yes" "$([ -f "$dir/lua/neap/init.lua" ] && e
 echo 'return { here = "disk" }' > "$dir/lua/neap/repl.lua"
 is "--lua-dir wins" "disk" "$($NEAP --lua-dir "$dir/lua" -e 'print(require "neap.repl".here)')"
 
+ready="io.stdout:write 'ready\n' io.stdout:flush()"
 # signal NAME SCRIPT: sent once the script has said that it runs; the exit code is 128 + n, and it takes about a second at most.
 signal() {
   local name=$1 expected=$2 script=$3 start pid
   rm -f "$dir/out"
-  $NEAP -e "io.stdout:write 'ready\n' io.stdout:flush() $script" > "$dir/out" 2> "$dir/err" &
+  case $script in *ready*) ;; *) script="$ready $script" ;; esac
+  $NEAP -e "$script" > "$dir/out" 2> "$dir/err" &
   pid=$!
   for _ in $(seq 200); do [ -s "$dir/out" ] && break; sleep 0.05; done
   start=$(date +%s%N)
@@ -81,6 +83,13 @@ signal TERM 143 'local s = ("a"):rep(40) s:find(("a?"):rep(40) .. s)'
 signal TERM 143 'local neap = require "neap" neap.try(neap.sleep, 100) io.stdout:write "cleaned\n"'
 is "a waiting task may clean up" "ready
 cleaned" "$(cat "$dir/out")"
+
+signal TERM 143 'require("neap").open "sqlite::memory:":sql(
+  "with recursive c(x) as (select 1 union all select x + 1 from c where x < 1e12) select count(*) from c")'
+model='local neap = require "neap" local store = neap.open "sqlite:'$dir'/s.db" local t = neap.types
+  local P = store:model("P", { id = t.integer{ primary = true, auto = true } }) store:bind()'
+signal INT 130 "$model P{}:save() store:transaction(function() P{}:save() $ready while true do end end)"
+is "what was not committed is rolled back" "1" "$($NEAP -e "$model print(P:count())")"
 
 is "secrets of URLs are not logged" "neap: warn: redis://u:***@h/0?token=***" \
   "$($NEAP -e 'require("neap").log.warn("redis://u:hunter2@h/0?token=abcd")' 2>&1)"
