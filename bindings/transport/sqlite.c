@@ -305,7 +305,8 @@ static int read_cell(struct sqlite_statement *s, int i, struct cell *out, struct
 // Steps and reads, past spools. The row's cells are borrowed from the statement.
 static enum rows_state step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e) {
   struct sqlite *c = (struct sqlite *)s->cursor.connection;
-  int code = sqlite3_step(s->stmt);
+  int code = s->first ? s->first : sqlite3_step(s->stmt);
+  s->first = 0;
   if (code == SQLITE_ROW) {
     for (int i = 0; i < s->cursor.ncells; i++)
       if (read_cell(s, i, &cells[i], e) != 0) return ROWS_FAILED;
@@ -377,6 +378,7 @@ struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_s
   }
   link_running(c, s);
   s->done = s->spooled = false;
+  s->first = 0;
   s->kinds = from->kinds;
   s->nkinds = from->kinds ? from->nkinds : 0;
   s->cursor.changed = 0;
@@ -385,9 +387,15 @@ struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_s
   if (status == 0 && c->running->next && disturbs_readers(s->stmt, s->text))
     for (struct sqlite_statement *r = s->next; r && status == 0; r = r->next)
       if (!r->done && !r->spooled) status = keep_aside(r, e);
-  if (status == 0) return s;
-  neap__sqlite_finish(s);
-  return NULL;
+  if (status != 0) {
+    neap__sqlite_finish(s);
+    return NULL;
+  }
+  if (!from->kinds && s->cursor.ncells > 0) {  // where a table was altered, the first step finds other columns
+    s->first = sqlite3_step(s->stmt);
+    s->cursor.ncells = sqlite3_column_count(s->stmt);
+  }
+  return s;
 }
 
 void neap__sqlite_finish(struct sqlite_statement *s) {

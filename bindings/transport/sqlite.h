@@ -22,6 +22,7 @@ struct sqlite_statement {
   bool busy;
   bool done;     // has been stepped to its end
   bool spooled;  // the rest of its rows is in `spool`
+  int first;     // what the first step gave, where it was taken to learn the columns; 0 = not taken
   const uint8_t *kinds;
   int nkinds;
   struct spool spool;

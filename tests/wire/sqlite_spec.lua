@@ -109,6 +109,14 @@ describe("sqlite", function()
       assert.truthy(e.message:find("store:transaction", 1, true))
     end)
 
+    it("sees the columns that a table has now", function()
+      store:sql "CREATE TABLE a (x)"
+      store:sql "INSERT INTO a VALUES (1)"
+      assert.same({ { x = 1 } }, store:sql "SELECT * FROM a")
+      store:sql "ALTER TABLE a ADD COLUMN y DEFAULT 2"
+      assert.same({ { x = 1, y = 2 } }, store:sql "SELECT * FROM a")
+    end)
+
     it("says of a missing table how it comes about", function()
       local e = fails("mismatch", store.sql, store, "SELECT * FROM missing")
       assert.truthy(e.message:find("bind", 1, true))
