@@ -44,7 +44,7 @@ static int write_aggregate(lua_State *L, struct sql_text *s, const struct aggreg
     neap__sql_add(s, " THEN 1 END");
   } else if (!a->reach.place.field) {
     neap__sql_add(s, "*");
-  } else if (neap__sql_reach(s, 0, &a->reach, e) != 0) {
+  } else if (neap__sql_reach(L, s, 0, &a->reach, e) != 0) {
     return -1;
   }
   neap__sql_add(s, ")");
@@ -58,7 +58,7 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
   neap__sql_add(s, "SELECT ");
   for (int i = 0; i < q->ngroups; i++) {
     if (i > 0) neap__sql_add(s, ", ");
-    if (neap__sql_reach(s, 0, &q->groups[i], e) != 0) return -1;
+    if (neap__sql_reach(L, s, 0, &q->groups[i], e) != 0) return -1;
   }
   for (int i = 0; i < q->naggregates; i++) {
     if (q->ngroups + i > 0) neap__sql_add(s, ", ");
@@ -67,7 +67,7 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
   neap__sql_from(s, q);
   if (neap__sql_where(L, s, view, q, e) != 0) return -1;
   for (int i = 0; i < q->ngroups && !q->every; i++) neap__sql_addf(s, i == 0 ? " GROUP BY %d" : ", %d", i + 1);
-  if (neap__sql_order(s, q, e) != 0) return -1;
+  if (neap__sql_order(L, s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
   return 0;
 }

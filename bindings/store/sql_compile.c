@@ -5,23 +5,6 @@
 
 // ---- Pieces ----
 
-int neap__sql_reach(struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
-  if (r->nvia == 0) return neap__sql_place(s, alias, &r->place, e);
-  const struct field *pointer = r->via[0];
-  int there = s->naliases++;
-  neap__sql_add(s, "(SELECT ");
-  struct reach rest = {r->nvia - 1, r->via + 1, r->place};
-  if (neap__sql_reach(s, there, &rest, e) != 0) return -1;
-  neap__sql_add(s, " FROM ");
-  neap__sql_table(s, pointer->target);
-  neap__sql_addf(s, " t%d WHERE ", there);
-  neap__sql_column(s, there, pointer->target->keys[0]);
-  neap__sql_add(s, " = ");
-  neap__sql_column(s, alias, pointer);
-  neap__sql_add(s, ")");
-  return 0;
-}
-
 static int add_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, const char **word,
                          struct neap__error *e) {
   if (!c || neap__condition_is_true(c)) return 0;
@@ -30,9 +13,30 @@ static int add_condition(lua_State *L, struct sql_text *s, int alias, const stru
   return neap__sql_condition(L, s, alias, c, e);
 }
 
+int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
+  if (r->nvia == 0) return neap__sql_place(s, alias, &r->place, e);
+  const struct field *pointer = r->via[0];
+  const char *word = " AND ";
+  int there = s->naliases++;
+  neap__sql_add(s, "(SELECT ");
+  struct reach rest = {r->nvia - 1, r->via + 1, r->place};
+  if (neap__sql_reach(L, s, there, &rest, e) != 0) return -1;
+  neap__sql_add(s, " FROM ");
+  neap__sql_table(s, pointer->target);
+  neap__sql_addf(s, " t%d WHERE ", there);
+  neap__sql_column(s, there, pointer->target->keys[0]);
+  neap__sql_add(s, " = ");
+  neap__sql_column(s, alias, pointer);
+  const struct condition *scope = s->view ? neap__view_scope(s->view, pointer->target) : NULL;
+  if (add_condition(L, s, there, scope, &word, e) != 0) return -1;
+  neap__sql_add(s, ")");
+  return 0;
+}
+
 int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
   const char *word = " WHERE ";
   if (q->link && add_condition(L, s, 1, q->owners, &word, e) != 0) return -1;
+  if (q->link && add_condition(L, s, 1, neap__view_scope(view, q->link->through), &word, e) != 0) return -1;
   if (add_condition(L, s, 0, q->where, &word, e) != 0) return -1;
   return add_condition(L, s, 0, neap__view_scope(view, q->class->shape), &word, e);
 }
@@ -64,13 +68,13 @@ static int label_column(const struct query *q, const char *label) {
 }
 
 // Absent sorts last either way. A label stands for the number of its result column.
-int neap__sql_order(struct sql_text *s, const struct query *q, struct neap__error *e) {
+int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     neap__sql_add(s, i == 0 ? " ORDER BY " : ", ");
     if (o->label)
       neap__sql_addf(s, "%d", label_column(q, o->label));
-    else if (neap__sql_reach(s, 0, &o->reach, e) != 0)
+    else if (neap__sql_reach(L, s, 0, &o->reach, e) != 0)
       return -1;
     if (o->descending) neap__sql_add(s, " DESC");
     if (o->label || nullable(&o->reach)) neap__sql_add(s, " NULLS LAST");
@@ -92,7 +96,7 @@ void neap__sql_limit(struct sql_text *s, const struct query *q) {
 static int write_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
                       struct neap__error *e) {
   neap__sql_from(s, q);
-  if (neap__sql_where(L, s, view, q, e) != 0 || neap__sql_order(s, q, e) != 0) return -1;
+  if (neap__sql_where(L, s, view, q, e) != 0 || neap__sql_order(L, s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
   return 0;
 }

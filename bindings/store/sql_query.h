@@ -6,13 +6,13 @@
 
 #include "store/sql.h"
 
-// The value that a reach leads to, as a scalar subquery where it goes through pointers.
-int neap__sql_reach(struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
+// The value that a reach leads to, as a scalar subquery where it goes through pointers: what a scope hides is absent.
+int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
 // " FROM posts t0", with the link table as t1 where the query has one.
 void neap__sql_from(struct sql_text *s, const struct query *q);
 // " WHERE ...": the owners, the query's condition, the scope. Nothing if all of them are true.
 int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
-int neap__sql_order(struct sql_text *s, const struct query *q, struct neap__error *e);
+int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e);
 void neap__sql_limit(struct sql_text *s, const struct query *q);
 
 int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,

@@ -177,6 +177,18 @@ contract.each("queries", function(c)
       assert.equal(0, posts[2].comments:where {}:count())
     end)
 
+    it("goes with whatever pointers lead to", function()
+      local Some = c.store:with { scope = { Author = m.Author.name:eq "Bob" } }:model "Post"
+      assert.same({ neap.null, neap.null, "Bob", "Bob", neap.null }, Some:order "id":pluck "author.name")
+      assert.is_nil(Some:max "author.age")
+    end)
+
+    it("goes with link tables", function()
+      local Some = c.store:with { scope = { PostTag = m.PostTag.tag:eq(2) } }:model "Post"
+      assert.same({ "sky" }, Some:get(1).tags:pluck "name")
+      assert.equal(1, #Some:include "tags":where { id = 1 }:one().tags:all())
+    end)
+
     it("goes with every set-based write", function()
       c:client "DELETE FROM Comment; DELETE FROM PostTag"
       local Some = view:model "Post"
