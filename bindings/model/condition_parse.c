@@ -111,7 +111,7 @@ static const struct condition *parse_operators(struct parser *p, const struct sh
   struct entry small[SMALL];
   struct entry *entries = n <= SMALL ? small : lua_newuserdatauv(L, (size_t)n * sizeof *entries, 0);
   luaL_checkstack(L, 2 * n + LUA_MINSTACK, "operators");
-  read_entries(L, NULL, idx, entries);
+  n = read_entries(L, NULL, idx, entries);
   if (n > 1) qsort(entries, (size_t)n, sizeof *entries, by_key);
   for (int i = 0; i < n; i++) {
     bool negated = entries[i].key.n == 4 && memcmp(entries[i].key.text, "$not", 4) == 0;
@@ -265,7 +265,7 @@ static const struct condition *parse_table(struct parser *p, const struct shape 
   struct entry small[SMALL];
   struct entry *entries = n <= SMALL ? small : lua_newuserdatauv(L, (size_t)n * sizeof *entries, 0);
   luaL_checkstack(L, 2 * n + LUA_MINSTACK, "conditions");
-  read_entries(L, shape, idx, entries);
+  n = read_entries(L, shape, idx, entries);
   parse_entries(p, shape, entries, n);
   return keep_top(L, base);
 }
