@@ -27,7 +27,7 @@ static int object_changes(lua_State *L) {
   const struct shape *shape = o->class->shape;
   uint64_t *bits = lua_newuserdatauv(L, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits, 0);
   memset(bits, 0, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits);
-  int n = neap__object_changes(L, 1, bits);
+  int n = neap__row_changes(L, 1, bits);
   lua_createtable(L, 0, n);
   for (int c = 0; n > 0 && c < shape->ncolumns; c++) {
     if (!(bits[c / 64] >> (c % 64) & 1)) continue;

@@ -288,6 +288,7 @@ static int write_column(lua_State *L, int idx, struct object *o, const struct fi
   }
   neap__row_forget(L, idx, o, c);
   neap__row_change(L, idx, o, c, &cell);
+  *neap__overlay_side(o->overlay, c) |= OVERLAY_WRITTEN;
   if (f->type.kind == TYPE_POINTER && lua_isuserdata(L, value) && neap__object_test(L, value)) {
     lua_pushvalue(L, value);
     neap__object_set_related(L, idx, f);
@@ -386,6 +387,7 @@ static bool write_scalar(lua_State *L, struct object *o) {
   if (!within(type, cell.i)) return false;
   o->overlay->cells[shape->ncells + name->field->column] = cell;
   neap__row_kinds(o)[name->field->column] |= COLUMN_CHANGED;
+  *neap__overlay_side(o->overlay, name->field->column) |= OVERLAY_WRITTEN;
   return o->dirty = true;
 }
 

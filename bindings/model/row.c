@@ -108,11 +108,15 @@ static bool has_text(const struct cell *cell) {
   return cell->kind == CELL_TEXT || cell->kind == CELL_BYTES || cell->kind == CELL_DECIMAL || cell->kind == CELL_JSON;
 }
 
+static int side_of(struct overlay *overlay, int c) {
+  return *neap__overlay_side(overlay, c) & OVERLAY_SIDE;
+}
+
 void neap__row_change(lua_State *L, int idx, struct object *o, int c, const struct cell *cell) {
   struct overlay *overlay = neap__row_overlay(L, idx, o);
   struct cell *change = &overlay->cells[overlay->ncells + c];
   uint8_t *kind = &neap__row_kinds(o)[c];
-  keep_anchor(L, idx, ANCHOR(c, *neap__overlay_side(overlay, c)), (*kind & COLUMN_CHANGED) && has_text(change));
+  keep_anchor(L, idx, ANCHOR(c, side_of(overlay, c)), (*kind & COLUMN_CHANGED) && has_text(change));
   *change = *cell;
   *kind |= COLUMN_CHANGED;
   o->dirty = true;
@@ -121,8 +125,7 @@ void neap__row_change(lua_State *L, int idx, struct object *o, int c, const stru
 void neap__row_confirm(lua_State *L, int idx, struct object *o, int c, const struct cell *cell) {
   struct overlay *overlay = neap__row_overlay(L, idx, o);
   uint8_t *kind = &neap__row_kinds(o)[c];
-  keep_anchor(L, idx, ANCHOR(c, !*neap__overlay_side(overlay, c)),
-              (*kind & COLUMN_BASE) && has_text(&overlay->cells[c]));
+  keep_anchor(L, idx, ANCHOR(c, !side_of(overlay, c)), (*kind & COLUMN_BASE) && has_text(&overlay->cells[c]));
   overlay->cells[c] = *cell;
   *kind |= COLUMN_BASE;
 }
@@ -222,7 +225,7 @@ static bool is_sent(const struct object *o, int c) {
   return !equal(o->class->shape->columns[c], &base, &present);
 }
 
-int neap__object_changes(lua_State *L, int idx, uint64_t *bits) {
+int neap__row_changes(lua_State *L, int idx, uint64_t *bits) {
   struct object *o = lua_touserdata(L, idx);
   const struct shape *shape = o->class->shape;
   if (!o->dirty && !o->decoded && o->state != OBJECT_DELETED) return 0;
@@ -234,6 +237,14 @@ int neap__object_changes(lua_State *L, int idx, uint64_t *bits) {
     bits[c / 64] |= UINT64_C(1) << (c % 64);
     n++;
   }
+  return n;
+}
+
+int neap__object_changes(lua_State *L, int idx, uint64_t *bits) {
+  struct object *o = lua_touserdata(L, idx);
+  int n = neap__row_changes(L, idx, bits);
+  for (int c = 0; o->overlay && c < o->overlay->ncells; c++)
+    *neap__overlay_side(o->overlay, c) &= (uint8_t)~OVERLAY_WRITTEN;
   return n;
 }
 
@@ -265,8 +276,15 @@ static void confirm_returned(lua_State *L, int idx, struct object *o, const stru
 static void settle(struct object *o, int c) {
   uint8_t *kind = &neap__row_kinds(o)[c];
   o->overlay->cells[c] = o->overlay->cells[o->overlay->ncells + c];
-  *neap__overlay_side(o->overlay, c) ^= 1;
+  *neap__overlay_side(o->overlay, c) ^= OVERLAY_SIDE;
   *kind = (uint8_t)((*kind | COLUMN_BASE) & ~COLUMN_CHANGED);
+}
+
+// The script wrote it again while the save was under way: what the store has is not known, so that it is sent again.
+static void overtake(struct object *o, int c) {
+  o->overlay->cells[c] = (struct cell){.kind = CELL_UNLOADED};
+  neap__row_kinds(o)[c] |= COLUMN_BASE;
+  o->dirty = true;
 }
 
 void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const struct cell *returned, const int *columns,
@@ -278,7 +296,10 @@ void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const str
   for (int c = 0; c < n; c++) {
     if (!(neap__row_kinds(o)[c] & COLUMN_CHANGED)) continue;
     struct cell base = neap__row_base(o, c), change = neap__row_present(o, c);
-    if ((sent && (sent[c / 64] >> (c % 64) & 1)) || equal(o->class->shape->columns[c], &base, &change))
+    bool was_sent = sent && (sent[c / 64] >> (c % 64) & 1);
+    if (was_sent && (*neap__overlay_side(o->overlay, c) & OVERLAY_WRITTEN))
+      overtake(o, c);
+    else if (was_sent || equal(o->class->shape->columns[c], &base, &change))
       settle(o, c);
     else
       o->dirty = true;

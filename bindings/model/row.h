@@ -17,8 +17,12 @@ union slot {
 
 struct overlay {
   int ncells;
-  struct cell cells[];  // base of all columns, then change of all columns; then a byte a column: which of its two
-                        // anchors is that of the change
+  struct cell cells[];  // base of all columns, then change of all columns; then a byte a column: enum overlay_bit
+};
+
+enum overlay_bit {
+  OVERLAY_SIDE = 1,    // which of its two anchors is that of the change
+  OVERLAY_WRITTEN = 2  // a script has written it since a save last asked what to send
 };
 
 static inline size_t neap__overlay_bytes(int ncells) {
@@ -69,6 +73,8 @@ void neap__row_forget(lua_State *L, int idx, struct object *o, int column);
 void neap__row_sync(lua_State *L, int idx, struct object *o);
 // Pushes the value of a column as scripts see it; UNLOADED and stubs are the caller's business.
 void neap__row_push(lua_State *L, int idx, struct object *o, const struct field *field);
+// neap__object_changes for a script that looks: nothing is about to be sent.
+int neap__row_changes(lua_State *L, int idx, uint64_t *bits);
 // Forgets what the script wrote to a column.
 void neap__row_revert(lua_State *L, int idx, struct object *o, int column);
 
