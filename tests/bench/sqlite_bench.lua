@@ -16,6 +16,10 @@ local function line(name, work, at_most, more)
   return one
 end
 
+-- Every field read and all JSON decoded, beside tables that are filled in C and decoded by lua-cjson.
+local fields = line("SQLite: the same with every field read and all JSON decoded", "fields", 0.9, function() return {} end)
+fields[2][1], fields[2].needs = "a Lua table a row, in C", "lua5.4 -lcjson -e ''"
+
 local function peers(work, luasql)
   return function(path)
     local list = {
@@ -32,6 +36,7 @@ end
 
 dofile "tests/bench/bench.lua" {
   line("SQLite: 100,000 rows of 8 columns into objects", "read", 2.0, peers("read", true)),
+  fields,
   line("SQLite: 20,000 objects inserted", "insert", 1.4, peers "insert"),
   line("SQLite: one column of 20,000 objects updated", "update", 1.5, peers "update"),
   line("SQLite: 20,000 objects by id", "get", 1.5, peers "get"),
