@@ -157,20 +157,36 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
-static void push_pending_metatable(lua_State *L) {
-  if (!luaL_newmetatable(L, pending_name)) return;
+// Pushes the metatable registered under a name, or a new one, which the caller completes and then registers: memory may run
+// short on the way. True if it is new.
+static bool push_metatable(lua_State *L, const char *name) {
+  if (luaL_getmetatable(L, name) != LUA_TNIL) return false;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 8);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
   luaL_setfuncs(L, metamethods, 0);
+  return true;
+}
+
+static void register_metatable(lua_State *L, const char *name) {
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, name);
+}
+
+static void push_pending_metatable(lua_State *L) {
+  if (push_metatable(L, pending_name)) register_metatable(L, pending_name);
 }
 
 void neap__condition_metatable(lua_State *L, const char *type_name) {
-  if (!luaL_newmetatable(L, type_name)) return;
-  luaL_setfuncs(L, metamethods, 0);
+  if (!push_metatable(L, type_name)) return;
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, condition_matches);
   lua_setfield(L, -2, "matches");
   lua_setfield(L, -2, "__index");
+  register_metatable(L, type_name);
 }
 
 // ---- neap.any_of, neap.none_of ----

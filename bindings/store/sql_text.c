@@ -29,10 +29,15 @@ static int text_gc(lua_State *L) {
   return 0;
 }
 
+// Registered only when it is whole: memory may run short on the way.
 static void push_metatable(lua_State *L) {
-  if (!luaL_newmetatable(L, type_name)) return;
+  if (luaL_getmetatable(L, type_name) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
   lua_pushcfunction(L, text_gc);
   lua_setfield(L, -2, "__gc");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, type_name);
 }
 
 struct sql_text *neap__sql_text_new(lua_State *L, const struct sql_dialect *dialect, struct view *view) {
