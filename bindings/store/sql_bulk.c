@@ -283,10 +283,8 @@ static enum rows_state step(struct bulk *b, bool *row) {
     if (state == ROWS_WAIT) return state;
   }
   int64_t changed = run->cursor ? run->cursor->changed : 0;
-  if (run->cursor) {
-    b->open = run->cursor->in_transaction;
-    t->finish(run->cursor);
-  }
+  b->open = neap__sql_in_transaction(run);
+  if (run->cursor) t->finish(run->cursor);
   run->cursor = NULL;
   bool had = *row;
   *row = false;
@@ -380,7 +378,6 @@ struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class
   for (int i = 0; i < n; i++) b->own_transaction |= writes[i].kind == WRITE_UPSERT;
   b->own_transaction = !view->transaction && (n > 1 || b->own_transaction);
   b->phase = n == 0 ? PHASE_ANSWER : b->own_transaction ? PHASE_BEGIN : PHASE_WRITE;
-  b->open = view->transaction != NULL;
   if (b->own_transaction) {
     b->tx.store = run->store;
     run->transaction = &b->tx;

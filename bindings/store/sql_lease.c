@@ -47,6 +47,15 @@ static void reader_give_back(struct sql_store *s, struct sql_connection *c) {
     s->readers[s->nreaders++] = c;
 }
 
+// A rollback that itself found no memory has left its transaction open: what comes next must not become a part of it.
+static enum rows_state lease_writer(struct sql_run *run) {
+  struct sql_store *s = run->store;
+  run->connection = s->writer;
+  if (s->writer->in_transaction && neap__sql_execute(s->writer, "ROLLBACK", &run->rows.error) != 0) return ROWS_FAILED;
+  if (run->use == USE_BEGIN) s->transaction = run->transaction;
+  return ROWS_ROW;
+}
+
 static enum rows_state wait_for_turn(struct sql_run *run) {
   run->rows.op.done = false;
   link_run(&run->store->waiting, run);
@@ -57,6 +66,12 @@ static enum rows_state lease_in_transaction(struct sql_run *run) {
   struct sql_transaction *tx = run->transaction;
   if (!tx->store) {
     neap__error_set(&run->rows.error, NEAP_USAGE, "the transaction has ended");
+    return ROWS_FAILED;
+  }
+  if (tx->lost && !run->lenient) {
+    neap__error_set(
+        &run->rows.error, NEAP_SERVER,
+        "the transaction was undone when a statement in it failed; nothing more can be done in it: run it again");
     return ROWS_FAILED;
   }
   if (tx->level != run->level) return wait_for_turn(run);
@@ -80,8 +95,7 @@ enum rows_state neap__sql_lease(struct sql_run *run) {
   } else if (s->transaction) {
     state = wait_for_turn(run);
   } else {
-    run->connection = s->writer;
-    if (run->use == USE_BEGIN) s->transaction = run->transaction;
+    state = lease_writer(run);
   }
   if (state == ROWS_ROW) link_run(&s->running, run);
   return state;
@@ -115,7 +129,12 @@ static void release(struct sql_run *run) {
   run->reader = false;
 }
 
+bool neap__sql_in_transaction(const struct sql_run *run) {
+  return run->cursor ? run->cursor->in_transaction : run->connection->in_transaction;
+}
+
 static enum rows_state fail(struct sql_run *run) {
+  if (run->transaction && run->connection && !neap__sql_in_transaction(run)) run->transaction->lost = true;
   run->ended = true;
   run->failed = !run->lenient;
   if (run->lenient && run->at_end) run->at_end(run);
@@ -181,7 +200,6 @@ static enum rows_state run_next(struct rows *rows, struct cell *cells) {
   if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
   do {
     state = run->connection->transport->next(run->cursor, cells, &rows->error);
-    if (state == ROWS_FAILED && run->transaction && !run->cursor->in_transaction) run->transaction->lost = true;
     if (state == ROWS_FAILED) return fail(run);
     if (state != ROWS_END) return cast(run, cells, state);
     state = at_end(run);

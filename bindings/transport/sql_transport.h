@@ -30,7 +30,8 @@ struct sql_transport;
 struct sql_connection {
   const struct sql_transport *transport;
   neap *host;
-  bool broken;  // must be closed, not given back
+  bool broken;          // must be closed, not given back
+  bool in_transaction;  // what the database says, as of the last statement that has come back
 };
 
 // The head of a running statement.

@@ -313,7 +313,7 @@ static enum rows_state step(struct sqlite_statement *s, struct cell *cells, stru
     return ROWS_ROW;
   }
   s->done = true;
-  s->cursor.in_transaction = sqlite3_get_autocommit(c->db) == 0;
+  s->cursor.in_transaction = c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
   if (code == SQLITE_DONE) {
     if (!sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
     sqlite3_reset(s->stmt);
@@ -382,12 +382,14 @@ struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_s
   s->kinds = from->kinds;
   s->nkinds = from->kinds ? from->nkinds : 0;
   s->cursor.changed = 0;
+  s->cursor.in_transaction = sqlite3_get_autocommit(c->db) == 0;
   s->cursor.ncells = sqlite3_column_count(s->stmt);
   int status = bind_all(c, s->stmt, from, e);
   if (status == 0 && c->running->next && disturbs_readers(s->stmt, s->text))
     for (struct sqlite_statement *r = s->next; r && status == 0; r = r->next)
       if (!r->done && !r->spooled) status = keep_aside(r, e);
   if (status != 0) {
+    c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
     neap__sqlite_finish(s);
     return NULL;
   }

@@ -135,6 +135,7 @@ static void post(struct threaded *c, struct remote *r, enum job job) {
 
 static void take_back(struct threaded *c, struct remote *r) {
   r->busy = false;
+  c->head.in_transaction = r->cursor.in_transaction;
   if (--c->in_flight == 0) uv_unref((uv_handle_t *)c->async);
   if (r->job == JOB_FINISH) {
     remote_free(r);
