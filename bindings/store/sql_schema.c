@@ -115,6 +115,13 @@ static void write_column(struct sql_text *s, const struct shape *shape, const st
     neap__sql_add(s, " DEFAULT ");
     write_literal(s, &cell);
   }
+  if (neap__sql_kind(&f->type) == CELL_JSON) {  // other programs write too, and conditions look into it
+    neap__sql_add(s, " CHECK (");
+    neap__sql_name(s, f->wire);
+    neap__sql_add(s, " IS NULL OR json_valid(");
+    neap__sql_name(s, f->wire);
+    neap__sql_add(s, "))");
+  }
   if (f->type.kind == TYPE_POINTER) write_reference(s, f);
 }
 
