@@ -282,12 +282,21 @@ static int class_method(lua_State *L) {
   return 1;
 }
 
+// class.nearest(name, names) -> the name in the list that is nearest to the given one, or nil
+static int class_nearest(lua_State *L) {
+  size_t n;
+  const char *name = neap__arg_string(L, 1, "name", &n);
+  neap__arg_table(L, 2, "names");
+  struct neap__nearest near = neap__nearest_to(name, n);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) neap__nearest_offer(&near, lua_tostring(L, -1));
+  lua_pushstring(L, near.best);
+  return 1;
+}
+
 int luaopen_neap_class(lua_State *L) {
-  static const luaL_Reg functions[] = {{"declare", class_declare},
-                                       {"find", class_find},
-                                       {"functions", class_functions},
-                                       {"method", class_method},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"declare", class_declare},     {"find", class_find},
+                                       {"functions", class_functions}, {"method", class_method},
+                                       {"nearest", class_nearest},     {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__newindex", class_newindex}, {"__call", class_call}, {"__tostring", class_tostring}, {NULL, NULL}};
   lua_newtable(L);

@@ -116,6 +116,17 @@ static void place_columns(struct declare *d) {
   }
 }
 
+static void check_wires(struct declare *d) {
+  const struct shape *shape = d->shape;
+  for (int i = 0; i < shape->ncolumns; i++)
+    for (int k = 0; k < i; k++) {
+      d->field = shape->columns[i]->name;
+      if (strcmp(shape->columns[i]->wire, shape->columns[k]->wire) == 0)
+        neap__declare_fail(d, "its column %s is that of %s already", shape->columns[i]->wire, shape->columns[k]->name);
+    }
+  d->field = NULL;
+}
+
 static void find_keys(struct declare *d) {
   struct shape *shape = d->shape;
   for (int i = 0; i < shape->ncolumns; i++) {
@@ -261,6 +272,7 @@ const struct shape *neap__declare_shape(lua_State *L, const char *name, int fiel
   read_fields(&d, fields);
   place_columns(&d);
   build_names(&d);
+  check_wires(&d);
   find_keys(&d);
   check_needs(&d);
   read_indexes(&d, fields);

@@ -79,7 +79,9 @@ local function check_options(model, options)
       local names = {}
       for each in pairs(known) do names[#names + 1] = each end
       table.sort(names)
-      usage("%s has no model option %s; they are %s", model, tostring(name), table.concat(names, ", "))
+      local near = class.nearest(tostring(name), names)
+      usage("%s has no model option %s; %s%s", model, tostring(name), near and "did you mean " or "they are ",
+        near or table.concat(names, ", "))
     end
     if type(value) ~= known[name] then
       usage("%s: the model option %s is a %s, not a %s", model, name, known[name], type(value))

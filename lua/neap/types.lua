@@ -2,6 +2,7 @@
 --
 -- Each call gives a plain description that may be shared and reused; store:model compiles a copy of it and checks it.
 -- Declared order is the order of the calls.
+local class = require "neap.class"
 local host = require "neap.host"
 
 local types = {}
@@ -158,7 +159,13 @@ types.global_index = index "global_index"
 types.local_index = index "local_index"
 
 setmetatable(types, {
-  __index = function(_, name) usage("there is no type t.%s", tostring(name)) end,
+  __index = function(_, name)
+    local known = {}
+    for each in pairs(types) do known[#known + 1] = each end
+    table.sort(known)
+    local near = class.nearest(tostring(name), known)
+    usage("there is no type t.%s%s", tostring(name), near and "; did you mean t." .. near or "")
+  end,
 })
 
 return types
