@@ -455,9 +455,9 @@ function object:unset(path) end
 local condition = {}
 ---Whether the object meets it as it is now in memory. Raises `unsupported` for what only the store knows: relations, computed
 ---fields, fields that were not loaded.
----@param object neap.object
+---@param candidate neap.model.object
 ---@return boolean
-function condition:matches(object) end
+function condition:matches(candidate) end
 
 ---A column expression: `Post.title`, or `Post.fields.title` where a method has that name. nil as an operand raises `usage`; a
 ---value of another type is no match.
@@ -468,9 +468,9 @@ local column = {}
 ---@return neap.column
 function column:at(...) end
 ---Of relations and pointers: some related object meets the condition.
----@param condition neap.condition
+---@param met neap.condition
 ---@return neap.condition.value
-function column:some(condition) end
+function column:some(met) end
 ---@param value any|neap.column neap.null asks for what is absent or null
 ---@return neap.condition.value
 function column:eq(value) end
@@ -726,8 +726,8 @@ function store:model(name, fields, options) end
 function store:bind() end
 
 ---Drops the table of a model with all that is in it, if it is there.
----@param model neap.model
-function store:drop(model) end
+---@param class neap.model
+function store:drop(class) end
 
 ---Runs f(tx) in a transaction: commits when it returns, rolls back when it raises. Inside another one: a savepoint.
 ---@param f fun(tx: neap.store): any

@@ -265,7 +265,8 @@ function schema.bind(store, options)
   host.check("table", options or {}, "options")
   for name in pairs(options or {}) do
     if name ~= "update" then
-      error(host.error { kind = "usage", message = ("bind has no option %s; it knows update"):format(tostring(name)) }, 0)
+      local message = ("bind has no option %s; it knows update"):format(tostring(name))
+      error(host.error { kind = "usage", message = message }, 0)
     end
   end
   local models = models_of(store)
