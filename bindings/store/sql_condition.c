@@ -17,6 +17,7 @@ struct writer {
   struct neap__error *e;
   int alias;
   const struct shape *shape;
+  bool in_scope;  // a scope is being written: scopes of what it relates to would go on for ever
 };
 
 static int write(struct writer *w, const struct condition *c, bool negated);
@@ -172,7 +173,7 @@ static int write_json(struct writer *w, const struct place *place) {
 }
 
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
+  struct writer w = {s, e, alias, place->field->shape, false};
   return write_value(&w, place, SQL_NUMBER);
 }
 
@@ -485,11 +486,12 @@ static int write_some(struct writer *w, const struct condition *c, bool negated)
   neap__sql_add(s, negated ? "NOT EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
   if (write_from(w, c, there, link) != 0) return -1;
   neap__sql_add(s, " WHERE ");
-  struct writer inner = {s, w->e, there, target};
-  const struct condition *scope = s->view ? neap__view_scope(s->view, target) : NULL;
+  struct writer inner = {s, w->e, there, target, w->in_scope};
+  const struct condition *scope = s->view && !w->in_scope ? neap__view_scope(s->view, target) : NULL;
   for (int i = 0; i < 2; i++) {
     const struct condition *each = i ? scope : c->children[0];
     if (!each || neap__condition_is_true(each)) continue;
+    inner.in_scope = w->in_scope || i == 1;
     if (write(&inner, each, false) != 0) return -1;
     neap__sql_add(s, " AND ");
   }
@@ -590,7 +592,7 @@ static int write(struct writer *w, const struct condition *c, bool negated) {
 
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e) {
   (void)L;
-  struct writer w = {s, e, alias, c->shape};
+  struct writer w = {s, e, alias, c->shape, false};
   if (write(&w, c, false) != 0) return -1;
   if (s->nparams > s->dialect->max_params)
     return neap__error_set(e, NEAP_LIMIT, "the statement has %d values, %s takes %d", s->nparams, s->dialect->name,

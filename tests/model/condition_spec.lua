@@ -284,3 +284,16 @@ describe("limits", function()
     assert.equal(0, Post:where(neap.any_of(conditions)):count())
   end)
 end)
+
+describe("a scope", function()
+  it("counts for related rows too", function()
+    local view = store:with { scope = { User = { name__ne = "Eve" }, Post = { author__exists = true } } }
+    local sql = view:model "Post":where { author__name__prefix = "A" }:explain().sql
+    assert.truthy(sql:find('AND (t1."name" = ?3) IS NOT TRUE AND t1."id" = t0."author_id"', 1, true), sql)
+  end)
+
+  it("that asks for related rows ends", function()
+    local view = store:with { scope = { User = { posts__views = 1 }, Post = { author__name = "Ada" } } }
+    assert.equal(0, view:model "Post":where { author__id = 1 }:count())
+  end)
+end)
