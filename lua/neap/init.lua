@@ -2,7 +2,9 @@
 local host = require "neap.host"
 
 local neap = {}
-for _, name in ipairs { "spawn", "all", "race", "timeout", "sleep", "try", "is", "install" } do neap[name] = host[name] end
+for _, name in ipairs { "spawn", "all", "race", "timeout", "sleep", "try", "is", "install" } do
+  neap[name] = host[name]
+end
 for name, value in pairs(require "neap.marks") do neap[name] = value end
 for name, value in pairs(require "neap.condition") do neap[name] = value end
 
