@@ -131,6 +131,48 @@ contract.each("transactions", function(c)
     assert.same({ "ada|0", "bob|0" }, rows())
   end)
 
+  it("give savepoints to the task that opened them; its siblings wait", function()
+    c.store:transaction(function()
+      neap.all {
+        function()
+          pcall(c.store.transaction, c.store, function()
+            Account { owner = "undone" }:save()
+            for _ = 1, 5 do neap.sleep(0) end
+            error "no"
+          end)
+        end,
+        function()
+          c.store:transaction(function()
+            Account { owner = "nested" }:save()
+            neap.sleep(0)
+          end)
+        end,
+        function()
+          neap.sleep(0)
+          Account { owner = "plain" }:save()
+        end,
+      }
+    end)
+    assert.same({ "nested", "plain" }, c:client "SELECT owner FROM accounts ORDER BY owner")
+  end)
+
+  it("let those that wait for their turn give up in time", function()
+    local began, over
+    local task = neap.spawn(function()
+      c.store:transaction(function()
+        began = true
+        while not over do neap.sleep(0.001) end
+      end)
+    end)
+    while not began do neap.sleep(0) end
+    local ok, e = pcall(function() c.store:with({ timeout = 0.01 }, function() Account { owner = "ada" }:save() end) end)
+    over = true
+    task:await()
+    assert.is_false(ok)
+    assert.is_true(neap.is(e, "timeout"))
+    assert.same({}, rows())
+  end)
+
   it("end with the task that is cancelled inside", function()
     local began
     local task = neap.spawn(function()
