@@ -559,7 +559,19 @@ static void convert(lua_State *L, const struct type *type) {
   }
 }
 
+// The decimals in the list on top of the stack, from the text of the list: there their scale is not lost.
+static void push_decimals(lua_State *L, const struct cell *list) {
+  struct neap__json_each it = neap__json_each(list->p, list->n);
+  for (lua_Integer i = 1; neap__json_next(&it); i++) {
+    bool number = *it.value.p == '-' || (*it.value.p >= '0' && *it.value.p <= '9');
+    if (number && neap__decimal_push(L, it.value.p, it.value.n) == 0) lua_rawseti(L, -2, i);
+  }
+}
+
 void neap__type_push(lua_State *L, const struct type *type, const struct cell *cell) {
   neap__cell_push(L, cell);
-  if (cell->kind == CELL_JSON && type && type->kind != TYPE_JSON) convert(L, type);
+  if (cell->kind != CELL_JSON || !type || type->kind == TYPE_JSON) return;
+  convert(L, type);
+  bool list = (type->kind == TYPE_LIST || type->kind == TYPE_SET) && lua_istable(L, -1);
+  if (list && type->of && type->of->kind == TYPE_DECIMAL) push_decimals(L, cell);
 }
