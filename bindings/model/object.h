@@ -40,6 +40,7 @@ void neap__object_get(lua_State *L, int idx, int column, struct cell *out);
 void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out);
 // Which columns a save must send: sets bits[column/64] and returns their number (new objects: all that are set). Compares
 // lists and maps that were read with the text they came from.
+// What a script writes from here on until neap__object_confirm is not taken for confirmed.
 int neap__object_changes(lua_State *L, int idx, uint64_t *bits);
 // After the store confirmed a write: changed columns move to base; `returned` (nreturned cells for `columns`) overwrite base
 // without dirtying. State becomes LOADED.

@@ -47,8 +47,9 @@ struct object {
 #define ROW_SIBLINGS 2
 #define ROW_VALUES 2
 
-// The table of values, by number: 0 the overlay; the decoded value of column c at c + 1;
-// what anchors base and change at ANCHOR(c, 0 or 1), so that a confirmed change need not move; by light userdata of a field: what it relates to.
+// The table of values, by number: 0 the overlay, unless it lies behind the object; the decoded value of column c at c + 1;
+// what anchors base and change at ANCHOR(c, 0 or 1), so that a confirmed change need not move. By light userdata of a
+// field: what it relates to.
 #define DECODED(c) ((c) + 1)
 #define ANCHOR(c, side) (-2 * (c)-1 - (side))
 
