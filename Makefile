@@ -85,8 +85,8 @@ $(BUILD)/sources.c: $(LUA) Makefile
 $(BUILD)/sources.o: $(BUILD)/sources.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Programs of the tests: each its own, linked with the library. The allocation sweep replaces malloc.
-$(BUILD)/tests/host/sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# Programs of the tests: each its own, linked with the library. The allocation sweeps replace malloc.
+$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/store_sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # Links every library, used or not: what starting costs at least.
 $(BUILD)/tests/bench/linked: LDFLAGS += -Wl,--no-as-needed
 

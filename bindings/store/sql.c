@@ -298,14 +298,14 @@ static struct rows *sql_commit(lua_State *L, struct view *view) {
   return &run->rows;
 }
 
-// A transaction that the database has rolled back by itself (disk full) has nothing left to roll back.
+// In a transaction that is lost, savepoints have nothing left to roll back.
 static struct rows *sql_rollback(lua_State *L, struct view *view) {
   struct sql_transaction *tx = view->transaction;
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   if (tx->store && tx->level > view->level) tx->level = view->level;  // what was open inside goes with it
   run->at_end = level_ended;
   run->lenient = true;
-  bool gone = !tx->connection || tx->lost;
+  bool gone = !tx->connection || (tx->lost && view->level > 1);
   set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO", gone ? 0 : view->level);
   if (!gone && view->level > 1) {
     snprintf(run->control[1], sizeof run->control[1], "RELEASE s%d", view->level);

@@ -133,8 +133,10 @@ bool neap__sql_in_transaction(const struct sql_run *run) {
   return run->cursor ? run->cursor->in_transaction : run->connection->in_transaction;
 }
 
+// A savepoint that cannot be rolled back takes its transaction with it: half of it must not be committed.
 static enum rows_state fail(struct sql_run *run) {
-  if (run->transaction && run->connection && !neap__sql_in_transaction(run)) run->transaction->lost = true;
+  bool undone = run->lenient || (run->connection && !neap__sql_in_transaction(run));
+  if (run->transaction && undone) run->transaction->lost = true;
   run->ended = true;
   run->failed = !run->lenient;
   if (run->lenient && run->at_end) run->at_end(run);

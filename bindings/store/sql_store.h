@@ -13,7 +13,7 @@ struct sql_transaction {
   struct sql_store *store;  // NULL once it has ended
   struct sql_connection *connection;
   int level;  // of the innermost open savepoint
-  bool lost;  // the database has rolled it back by itself
+  bool lost;  // cannot be committed: undone by the database, or a savepoint could not be
 };
 
 // What a run may have to wait for.

@@ -1,95 +1,5 @@
-// sweep_test.c: the n-th allocation fails, n = 1, 2, ... until the script succeeds. Nothing crashes, nothing leaks, the
-// host still closes. Once for the memory of Lua, once for all that our own C asks malloc for.
-// NEAP_SOAK=1 tries every n; else, where a script allocates much, every few.
-#include <stdbool.h>
-#include <stdlib.h>
-
-#include "check.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-enum mode { ONE, ALL_FROM };  // which allocations fail: the n-th, or it and all later ones
-
-static long countdown;  // to the one that fails; < 0 = it has failed
-static bool armed;
-static enum mode mode;
-static long blocks;  // of Lua memory that are in use
-
-static bool fails(void) {
-  if (!armed) return false;
-  countdown--;
-  return countdown == 0 || (countdown < 0 && mode == ALL_FROM);
-}
-
-void *__wrap_malloc(size_t size) {
-  return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size) {
-  return fails() ? NULL : __real_realloc(p, size);
-}
-
-// The allocator of the first sweep: fails by itself, counts blocks, and never by way of malloc.
-static void *counted(void *ud, void *p, size_t osize, size_t nsize) {
-  (void)ud;
-  (void)osize;
-  if (nsize == 0) {
-    blocks -= p != NULL;
-    free(p);
-    return NULL;
-  }
-  if (nsize > (p ? osize : 0) && fails()) return NULL;
-  void *q = __real_realloc(p, nsize);
-  blocks += q && !p;
-  return q;
-}
-
-static void ignore_log(void *ud, int level, const char *message, size_t len) {
-  (void)ud, (void)level, (void)message, (void)len;
-}
-
-static void ignore_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
-  (void)ud, (void)task, (void)kind, (void)message, (void)traceback;
-}
-
-// Runs the script with the n-th allocation failing. True if it ran to its end.
-static bool attempt(neap_options options, const char *script, long n) {
-  neap *h;
-  options.size = sizeof options;
-  options.log = ignore_log;
-  options.error = ignore_error;
-  countdown = n;
-  armed = true;
-  int status = neap_open(&h, &options);
-  if (status == NEAP_OK) status = neap_spawn(h, script, strlen(script), "=script", NULL);
-  if (status == NEAP_OK) status = neap_run(h);
-  neap_close(&h);
-  armed = false;
-  return status == NEAP_OK && countdown > 0;
-}
-
-static void sweep(neap_options options, enum mode how, const char *script) {
-  long n = 1, stride = 1, tries = 0;
-  bool soak = getenv("NEAP_SOAK") != NULL;
-  mode = how;
-  while (!attempt(options, script, n)) {
-    tries++;
-    if (!soak && tries % 200 == 0) stride = stride * 2 + 1;
-    n += stride;
-    if (blocks != 0) break;
-  }
-  CHECK(tries > 0);
-  CHECK(blocks == 0);
-}
+// sweep_test.c: the allocations of small scripts fail, one after the other: those of Lua and of our own C.
+#include "sweep.h"
 
 static const char *const scripts[] = {
     "return 1",
@@ -107,10 +17,12 @@ static const char *const scripts[] = {
 };
 
 int main(void) {
+  sqlite_hook();
+  sweep_seed();
   for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
     for (enum mode how = ONE; how <= ALL_FROM; how++) {
-      sweep((neap_options){.alloc = counted}, how, scripts[i]);
-      sweep((neap_options){0}, how, scripts[i]);
+      sweep((neap_options){.alloc = counted}, OURS, how, scripts[i], 400, NULL);
+      sweep((neap_options){0}, OURS, how, scripts[i], 400, NULL);
     }
   }
   return report();
