@@ -130,12 +130,13 @@ static void release(struct sql_run *run) {
 }
 
 bool neap__sql_in_transaction(const struct sql_run *run) {
-  return run->cursor ? run->cursor->in_transaction : run->connection->in_transaction;
+  if (run->cursor) return run->cursor->in_transaction;
+  return run->connection && run->connection->in_transaction;
 }
 
 // A savepoint that cannot be rolled back takes its transaction with it: half of it must not be committed.
 static enum rows_state fail(struct sql_run *run) {
-  bool undone = run->lenient || (run->connection && !neap__sql_in_transaction(run));
+  bool undone = run->lenient || !neap__sql_in_transaction(run);
   if (run->transaction && undone) run->transaction->lost = true;
   run->ended = true;
   run->failed = !run->lenient;

@@ -68,7 +68,10 @@ static void statement_free(struct sqlite_statement *s) {
 }
 
 void neap__sqlite_close(struct sqlite *c) {
-  while (c->running) neap__sqlite_finish(c->running);
+  for (struct sqlite_statement *s = c->running, *next; s; s = next) {
+    next = s->next;
+    neap__sqlite_finish(s);
+  }
   for (struct sqlite_statement *s = c->newest, *older; s; s = older) {
     older = s->older;
     statement_free(s);
