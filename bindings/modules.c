@@ -1,6 +1,6 @@
 // modules.c: the C modules that `require` knows. The one list that a new module is added to.
-#include "host.h"
 #include "modules.h"
+#include "host.h"
 
 const luaL_Reg neap__modules[] = {
     {"neap.bytes", luaopen_neap_bytes},

@@ -21,10 +21,10 @@ void neap__object_set_state(struct object *o, enum object_state state);
 // Makes objects from rows, on the hot path. A builder is prepared once a result and used for each row.
 struct object_builder {
   const struct class *class;
-  int class_idx;             // absolute stack index of the class
-  int metatable_idx;         // absolute stack index of the metatable of its objects
-  int ncells;                // cells in each row
-  const int *columns;        // column of each cell, or NULL: cell i is column i and all columns are there
+  int class_idx;       // absolute stack index of the class
+  int metatable_idx;   // absolute stack index of the metatable of its objects
+  int ncells;          // cells in each row
+  const int *columns;  // column of each cell, or NULL: cell i is column i and all columns are there
 };
 // Pushes one value (kept below the rows by the caller): the metatable. `columns` must outlive the builder.
 void neap__object_builder(lua_State *L, struct object_builder *b, int class_idx, int ncells, const int *columns);

@@ -153,8 +153,8 @@ static bool option(lua_State *L, const char *name, bool otherwise) {
 static void check_target(lua_State *L, int idx) {
   if (neap__object_test(L, idx) || lua_istable(L, idx)) return;
   const char *what = neap__class_test(L, idx) ? "a model" : luaL_typename(L, idx);
-  neap__fail(L, NEAP_USAGE, "an object or a list of objects was expected, not %s; methods are called on an object, p:save()",
-             what);
+  neap__fail(L, NEAP_USAGE,
+             "an object or a list of objects was expected, not %s; methods are called on an object, p:save()", what);
 }
 
 static void check_options(lua_State *L) {

@@ -10,25 +10,45 @@
 
 enum type_kind {
   // Kept in a column.
-  TYPE_STRING, TYPE_INTEGER, TYPE_NUMBER, TYPE_DECIMAL, TYPE_BOOLEAN, TYPE_DATETIME, TYPE_TIMESTAMP, TYPE_DATE, TYPE_UUID,
-  TYPE_BYTES, TYPE_JSON, TYPE_LIST, TYPE_SET, TYPE_MAP, TYPE_GEOPOINT, TYPE_FILE, TYPE_POINTER, TYPE_BYTESTREAM,
+  TYPE_STRING,
+  TYPE_INTEGER,
+  TYPE_NUMBER,
+  TYPE_DECIMAL,
+  TYPE_BOOLEAN,
+  TYPE_DATETIME,
+  TYPE_TIMESTAMP,
+  TYPE_DATE,
+  TYPE_UUID,
+  TYPE_BYTES,
+  TYPE_JSON,
+  TYPE_LIST,
+  TYPE_SET,
+  TYPE_MAP,
+  TYPE_GEOPOINT,
+  TYPE_FILE,
+  TYPE_POINTER,
+  TYPE_BYTESTREAM,
   // Not kept in a column.
-  TYPE_RELATION, TYPE_HAS_ONE, TYPE_HAS_MANY, TYPE_MANY_TO_MANY, TYPE_COMPUTED
+  TYPE_RELATION,
+  TYPE_HAS_ONE,
+  TYPE_HAS_MANY,
+  TYPE_MANY_TO_MANY,
+  TYPE_COMPUTED
 };
 
 struct shape;
 
 struct type {
   enum type_kind kind;
-  const struct type *of;              // LIST, SET, MAP: of the elements, NULL = anything; COMPUTED: of the value; POINTER: of
-                                      // the target's key, once resolved
+  const struct type *of;  // LIST, SET, MAP: of the elements, NULL = anything; COMPUTED: of the value; POINTER: of
+                          // the target's key, once resolved
   const struct type_member *members;  // MAP with named members
   int nmembers;
-  struct cell min, max;               // CELL_NIL = no bound. Strings and bytes: length in `max`
-  const char *match;                  // a PCRE2 pattern, NULL = none
+  struct cell min, max;  // CELL_NIL = no bound. Strings and bytes: length in `max`
+  const char *match;     // a PCRE2 pattern, NULL = none
   const struct cell *one_of;
   int n_one_of;
-  int scale;                          // DECIMAL: digits after the point, -1 = free
+  int scale;  // DECIMAL: digits after the point, -1 = free
 };
 
 struct type_member {
@@ -37,44 +57,54 @@ struct type_member {
 };
 
 enum field_flag {
-  FIELD_PRIMARY = 1, FIELD_AUTO = 2, FIELD_REQUIRED = 4, FIELD_UNIQUE = 8, FIELD_INDEX = 16, FIELD_SECRET = 32,
-  FIELD_VERSION = 64, FIELD_AUTO_NOW = 128, FIELD_AUTO_NOW_ADD = 256, FIELD_DEFAULT = 512,  // has a default, value or function
-  FIELD_HASH_KEY = 1024, FIELD_RANGE_KEY = 2048, FIELD_VALIDATE = 4096,                      // has a validate function
-  FIELD_EAGER = 8192                                                                         // lazy = "error"
+  FIELD_PRIMARY = 1,
+  FIELD_AUTO = 2,
+  FIELD_REQUIRED = 4,
+  FIELD_UNIQUE = 8,
+  FIELD_INDEX = 16,
+  FIELD_SECRET = 32,
+  FIELD_VERSION = 64,
+  FIELD_AUTO_NOW = 128,
+  FIELD_AUTO_NOW_ADD = 256,
+  FIELD_DEFAULT = 512,  // has a default, value or function
+  FIELD_HASH_KEY = 1024,
+  FIELD_RANGE_KEY = 2048,
+  FIELD_VALIDATE = 4096,  // has a validate function
+  FIELD_EAGER = 8192      // lazy = "error"
 };
 
 enum on_delete { ON_DELETE_NOTHING, ON_DELETE_RESTRICT, ON_DELETE_CASCADE, ON_DELETE_SET_NULL };
 
 struct field {
-  const char *name;          // interned
-  const char *wire;          // name of the column in the store
+  const char *name;  // interned
+  const char *wire;  // name of the column in the store
   struct type type;
-  unsigned flags;            // enum field_flag
-  int index;                 // place in shape->fields
-  const struct shape *shape; // the model that declares it
-  int column;                // place in shape->columns and in every row of cells; -1 = not kept in a column; computed SQL
-                             // has a place behind the kept ones, ncolumns <= column < ncells
+  unsigned flags;             // enum field_flag
+  int index;                  // place in shape->fields
+  const struct shape *shape;  // the model that declares it
+  int column;  // place in shape->columns and in every row of cells; -1 = not kept in a column; computed SQL
+               // has a place behind the kept ones, ncolumns <= column < ncells
   enum on_delete on_delete;
   // Relations and pointers; resolved late, when the other model is first needed.
-  const char *target_name;   // POINTER, HAS_*, MANY_TO_MANY, RELATION
+  const char *target_name;  // POINTER, HAS_*, MANY_TO_MANY, RELATION
   const struct shape *target;
   const struct field *inverse;  // HAS_ONE, HAS_MANY: the pointer field in target
   const char *inverse_name;
-  const char *through_name;     // MANY_TO_MANY: the link model or table
+  const char *through_name;  // MANY_TO_MANY: the link model or table
   const struct shape *through;
   const struct field *through_here, *through_there;  // its pointers to this model and to the target
   // COMPUTED
-  const char *sql;           // "{age} + 10", NULL = none
+  const char *sql;  // "{age} + 10", NULL = none
   int nneeds;
-  const char **needs;        // names of what `get` reads
-  struct cell initial;       // the default where it is a value and not a function; CELL_NIL = none
+  const char **needs;   // names of what `get` reads
+  struct cell initial;  // the default where it is a value and not a function; CELL_NIL = none
 };
 
 enum index_kind { INDEX_PLAIN, INDEX_GLOBAL, INDEX_LOCAL };
 
 struct index {
-  enum index_kind kind;      // GLOBAL and LOCAL (DynamoDB): parts are the hash key, then the range key
-  const char *name;          // as declared; wire name made of table and name unless column= gave one
+  enum index_kind kind;  // GLOBAL and LOCAL (DynamoDB): parts are the hash key, then the range key
+  const char *name;      // as declared; wire name made of table and name unless column= gave one
   const char *wire;
   bool unique;
   int nparts;
@@ -82,32 +112,32 @@ struct index {
     const struct field *field;  // NULL for an expression
     const char *sql;            // expression, NULL = none
     bool descending;
-  } *parts;
+  } * parts;
   const struct condition *where;  // partial index, NULL = none
 };
 
 struct shape {
-  const char *model;         // "Post"
-  const char *table;         // "posts"
+  const char *model;  // "Post"
+  const char *table;  // "posts"
   int nfields;
-  struct field *fields;      // in declared order
+  struct field *fields;  // in declared order
   int ncolumns;
   const struct field **columns;  // the fields kept in columns, in declared order: the order of cells in rows
-  int ncells;                // ncolumns and the computed fields in SQL, whose fields lie behind the others in `columns`
+  int ncells;  // ncolumns and the computed fields in SQL, whose fields lie behind the others in `columns`
   int nkeys;
-  const struct field *keys[4];   // the primary key, in declared order
+  const struct field *keys[4];  // the primary key, in declared order
   int nindexes;
   struct index *indexes;
-  int version;               // column of the version field, -1 = none
-  int open;                  // column of the JSON that holds undeclared fields of an open model, -1 = not open
-  bool hooks;                // a class of it has hooks or validate functions: saves run their Lua phase
-  bool defaults;             // some default is a function: construction runs its Lua phase
-  unsigned mask;             // names is a hash table of mask + 1 places, by the pointers of the names
+  int version;    // column of the version field, -1 = none
+  int open;       // column of the JSON that holds undeclared fields of an open model, -1 = not open
+  bool hooks;     // a class of it has hooks or validate functions: saves run their Lua phase
+  bool defaults;  // some default is a function: construction runs its Lua phase
+  unsigned mask;  // names is a hash table of mask + 1 places, by the pointers of the names
   const struct shape_name {
-    const char *text;        // NULL = free
+    const char *text;  // NULL = free
     const struct field *field;
-    bool column;             // the name of a pointer's column: it reads as the bare key
-  } *names;
+    bool column;  // the name of a pointer's column: it reads as the bare key
+  } * names;
 };
 
 // Finds a field by name (any text of n bytes). NULL if there is none.
@@ -134,7 +164,7 @@ struct view;
 
 struct class {
   const struct shape *shape;
-  struct view *view;         // anchored by the class's user value
+  struct view *view;  // anchored by the class's user value
 };
 
 // The class at idx, or NULL (no error) if the value is none.

@@ -11,8 +11,17 @@
 #include "value/rows.h"
 
 enum capability {
-  CAN_TRANSACTIONS = 1, CAN_SAVEPOINTS = 2, CAN_JOINS = 4, CAN_AGGREGATES = 8, CAN_CONDITIONS = 16, CAN_SQL = 32,
-  CAN_UNIQUE = 64, CAN_STREAM_CHANGES = 128, CAN_FOR_UPDATE = 256, CAN_NULL = 512, CAN_RETURNING = 1024
+  CAN_TRANSACTIONS = 1,
+  CAN_SAVEPOINTS = 2,
+  CAN_JOINS = 4,
+  CAN_AGGREGATES = 8,
+  CAN_CONDITIONS = 16,
+  CAN_SQL = 32,
+  CAN_UNIQUE = 64,
+  CAN_STREAM_CHANGES = 128,
+  CAN_FOR_UPDATE = 256,
+  CAN_NULL = 512,
+  CAN_RETURNING = 1024
 };
 
 // ---- Writes of objects ----
@@ -25,31 +34,31 @@ enum change_kind { CHANGE_SET, CHANGE_UNSET, CHANGE_INCREMENT, CHANGE_APPEND, CH
 struct change {
   enum change_kind kind;
   struct place place;
-  struct cell cell;                 // SET, INCREMENT: the value; APPEND, ADD_UNIQUE, PULL: a JSON list of the elements
+  struct cell cell;  // SET, INCREMENT: the value; APPEND, ADD_UNIQUE, PULL: a JSON list of the elements
 };
 
 // One object's write.
 struct write {
   enum write_kind kind;
-  int object;                       // index in the list of objects, from 1
-  const uint64_t *columns;          // bit set of the columns sent
-  const struct cell *cells;         // one a set bit, in column order
-  int nchanges;                     // UPDATE: beside the columns
+  int object;                // index in the list of objects, from 1
+  const uint64_t *columns;   // bit set of the columns sent
+  const struct cell *cells;  // one a set bit, in column order
+  int nchanges;              // UPDATE: beside the columns
   const struct change *changes;
-  const struct cell *key;           // shape->nkeys cells; UPDATE, DELETE
-  const uint64_t *expected;         // bit set of columns that must still hold these (version, atomic), NULL = none
+  const struct cell *key;    // shape->nkeys cells; UPDATE, DELETE
+  const uint64_t *expected;  // bit set of columns that must still hold these (version, atomic), NULL = none
   const struct cell *expected_cells;
-  const struct condition *condition;// must hold, the scope of the view included; NULL = none
-  const uint64_t *conflict;         // UPSERT: bit set of the unique columns that decide whether the row is there
-  const uint64_t *keep;             // UPSERT: columns that are set only if it is not (keys, creation time)
-  const uint64_t *returning;        // bit set of the columns wanted back, NULL = none
+  const struct condition *condition;  // must hold, the scope of the view included; NULL = none
+  const uint64_t *conflict;           // UPSERT: bit set of the unique columns that decide whether the row is there
+  const uint64_t *keep;               // UPSERT: columns that are set only if it is not (keys, creation time)
+  const uint64_t *returning;          // bit set of the columns wanted back, NULL = none
 };
 
 struct store;
 
 struct store_verbs {
-  const char *name;                 // "sqlite"
-  unsigned capabilities;            // enum capability
+  const char *name;       // "sqlite"
+  unsigned capabilities;  // enum capability
   // Reads. The cells of a row are the query's selected columns in column order; aggregates and groups: groups, then labels.
   struct rows *(*select)(lua_State *L, struct view *view, const struct query *q);
   // The rows that the query would give, as one integer cell.
@@ -75,7 +84,8 @@ struct store_verbs {
   void (*explain)(lua_State *L, struct view *view, const struct query *q);
   // Raw text with `params` (table index: a list, or by name; 0 = none). With a class, columns that bear the wire name of one
   // of its fields are read as that field's type. next(rows, NULL) starts it: then ncells and the names are known.
-  struct rows *(*raw)(lua_State *L, struct view *view, const struct class *class, const char *text, size_t n, int params);
+  struct rows *(*raw)(lua_State *L, struct view *view, const struct class *class, const char *text, size_t n,
+                      int params);
   const char *(*column_name)(struct rows *rows, int i);
   // Closes all connections; open transactions are rolled back. Does not wait.
   void (*close)(struct store *store);
@@ -87,7 +97,7 @@ struct store_verbs {
 struct store {
   const struct store_verbs *verbs;
   neap *host;
-  const char *table_template;       // "test_{table}", NULL = none; anchored by the store's user value
+  const char *table_template;  // "test_{table}", NULL = none; anchored by the store's user value
   bool closed;
 };
 
@@ -98,13 +108,13 @@ struct store {
 struct view {
   struct store *store;
   const struct view *parent;
-  void *transaction;                // the store's own handle of the open transaction, NULL = none
-  int level;                        // depth of transactions: 0 none, 1 the outer one, 2 ... savepoints
+  void *transaction;  // the store's own handle of the open transaction, NULL = none
+  int level;          // depth of transactions: 0 none, 1 the outer one, 2 ... savepoints
   bool atomic, overwrite, consistent;
-  bool dead;                        // its transaction has ended: using it raises
-  double timeout;                   // seconds, 0 = the default
-  const struct scope *scopes;       // of this view alone
-  const struct view *base;          // the view whose transaction this one borrows, NULL = its own or none
+  bool dead;                   // its transaction has ended: using it raises
+  double timeout;              // seconds, 0 = the default
+  const struct scope *scopes;  // of this view alone
+  const struct view *base;     // the view whose transaction this one borrows, NULL = its own or none
 };
 
 // A condition that goes with everything done on a model through a view.

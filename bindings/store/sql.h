@@ -5,7 +5,7 @@
 #include "model/store.h"
 #include "value/buffer.h"
 
-struct sql_dialect;   // sql_dialect.h: every difference of the two
+struct sql_dialect;  // sql_dialect.h: every difference of the two
 
 // ---- sql_text.c ----
 
@@ -14,13 +14,13 @@ struct sql_dialect;   // sql_dialect.h: every difference of the two
 // once.
 struct sql_text {
   const struct sql_dialect *dialect;
-  struct view *view;         // whose scopes and table names count, NULL = none
-  char *text;                // ended by NUL
+  struct view *view;  // whose scopes and table names count, NULL = none
+  char *text;         // ended by NUL
   size_t n, size;
-  struct cell *params;       // borrowed values: whoever binds keeps them alive until the statement has been bound
+  struct cell *params;  // borrowed values: whoever binds keeps them alive until the statement has been bound
   int nparams, params_size;
-  int naliases;              // t0, t1, ... of tables that have been given out
-  struct sql_copy *copies;   // text made for parameters
+  int naliases;                 // t0, t1, ... of tables that have been given out
+  struct sql_copy *copies;      // text made for parameters
   struct neap__buffer scratch;  // of whoever writes at the moment
   bool failed;
 };
@@ -29,10 +29,11 @@ struct sql_text {
 struct sql_text *neap__sql_text_new(lua_State *L, const struct sql_dialect *dialect, struct view *view);
 void neap__sql_add(struct sql_text *s, const char *text);
 void neap__sql_addf(struct sql_text *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void neap__sql_name(struct sql_text *s, const char *name);                    // "name", quotes doubled
-void neap__sql_table(struct sql_text *s, const struct shape *shape);          // its name, as the store's template makes it
-void neap__sql_bind(struct sql_text *s, const struct cell *cell);             // ?1 or $1, and keeps the cell
-void neap__sql_bind_copy(struct sql_text *s, enum cell_kind kind, const char *p, size_t n);  // text that the statement owns
+void neap__sql_name(struct sql_text *s, const char *name);            // "name", quotes doubled
+void neap__sql_table(struct sql_text *s, const struct shape *shape);  // its name, as the store's template makes it
+void neap__sql_bind(struct sql_text *s, const struct cell *cell);     // ?1 or $1, and keeps the cell
+void neap__sql_bind_copy(struct sql_text *s, enum cell_kind kind, const char *p,
+                         size_t n);                                           // text that the statement owns
 void neap__sql_param(struct sql_text *s, int number);                         // one that was bound before, from 1
 void neap__sql_column(struct sql_text *s, int alias, const struct field *f);  // t0."wire"
 // The error of a statement that failed: NEAP_LIMIT. Returns -1 if it did, else 0.
@@ -58,8 +59,8 @@ enum cell_kind neap__sql_kind(const struct type *type);
 int neap__sql_kinds(const struct query *q, uint8_t *kinds);
 int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 int neap__sql_count(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
-int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const struct change *sets,
-                     int nsets, struct neap__error *e);
+int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                     const struct change *sets, int nsets, struct neap__error *e);
 int neap__sql_remove(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 
 #endif
