@@ -28,7 +28,8 @@ LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lgmp -lcsv -lm -
 COMMAND  := host/main.c host/edit.c
 SOURCES  := $(filter-out $(COMMAND),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
 HEADERS  := $(wildcard host/*.h bindings/*.h bindings/*/*.h)
-LUA      := $(sort $(shell find lua -name '*.lua'))
+LUA      := $(sort $(shell find lua -name '*.lua' -not -path '*/meta/*'))
+META     := $(sort $(wildcard lua/neap/meta/*.lua))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/sources.o
 C_TESTS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/host/*_test.c))
 FUZZERS  := $(wildcard tests/fuzz/*_fuzz.c)
@@ -42,7 +43,7 @@ endif
 
 SUB := $(MAKE) --no-print-directory
 SAN := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
-INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so include/neap.h share/man/man1/neap.1
+INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so include/neap.h share/man/man1/neap.1 $(META:lua/neap/%=share/neap/%)
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check test-fast tests san valgrind fuzz soak lint bench format install uninstall clean help
@@ -163,6 +164,7 @@ install: all  ## install to DESTDIR/PREFIX
 	install -D -m 644 $(BIN)/neap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
 	install -D -m 644 host/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
 	install -D -m 644 docs/man/neap.1 $(DESTDIR)$(PREFIX)/share/man/man1/neap.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/neap/meta $(META)
 
 uninstall:  ## remove what install put there
 	rm -f $(INSTALL_FILES:%=$(DESTDIR)$(PREFIX)/%)

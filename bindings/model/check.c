@@ -465,6 +465,7 @@ static int check(lua_State *L, const struct type *type, const struct spot *s, in
   if (lua_isnil(L, idx)) return give_integer(L, out, CELL_NIL, 0);
   if (lua_islightuserdata(L, idx) && neap__null_test(L, idx))
     return give_integer(L, out, type->kind == TYPE_JSON ? CELL_NULL : CELL_NIL, 0);
+  out->kind = CELL_NIL;
   if (check_kind(L, type, s, idx, out, e) != 0) return -1;
   if (s->bounds && has_bounds(type) && out->kind != CELL_NIL && check_bounds(L, type, s, idx, out, e) != 0)
     return lua_pop(L, 1), -1;

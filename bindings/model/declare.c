@@ -225,7 +225,7 @@ static void read_index(struct declare *d, int spec, struct index *index) {
 static void read_indexes(struct declare *d, int fields) {
   struct shape *shape = d->shape;
   int n = (int)lua_rawlen(d->L, fields);
-  shape->indexes = neap__declare_alloc(d, (size_t)(n - shape->nfields + 1), sizeof *shape->indexes);
+  shape->indexes = neap__declare_alloc(d, (size_t)n - (size_t)shape->nfields + 1, sizeof *shape->indexes);
   for (int i = 1; i <= n; i++) {
     if (push_declared(d, fields, i)) {
       struct index *index = &shape->indexes[shape->nindexes++];

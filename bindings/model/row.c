@@ -379,7 +379,7 @@ void neap__object_restore(lua_State *L, int idx, int snapshot_idx) {
     lua_pop(L, 1);
   }
   lua_setiuservalue(L, idx, 1);
-  if (s->overlaid) memcpy(o->overlay->cells, snapshot_cells(s, n), neap__overlay_bytes(n));
+  if (s->overlaid && o->overlay) memcpy(o->overlay->cells, snapshot_cells(s, n), neap__overlay_bytes(n));
   // Lists and maps that were decoded then may have been changed since: they are read anew.
   for (int c = 0; c < n; c++) neap__row_kinds(o)[c] = s->kinds[c] & (uint8_t)~COLUMN_DECODED;
   o->state = s->state;

@@ -26,7 +26,7 @@ void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struc
   if (e->kind == NEAP_CONDITION && !*e->code)
     snprintf(said, sizeof said,
              "the condition is not met, or it has changed since it was loaded; reload it and try again");
-  snprintf(e->message, sizeof e->message, "%s: %s", name, said);
+  snprintf(e->message, sizeof e->message, "%s: %.*s", name, (int)(sizeof said - sizeof name - 3), said);
 }
 
 static const struct field *field_of_wire(const struct shape *shape, const char *wire, size_t n) {

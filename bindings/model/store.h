@@ -89,8 +89,6 @@ struct store_verbs {
   const char *(*column_name)(struct rows *rows, int i);
   // Closes all connections; open transactions are rolled back. Does not wait.
   void (*close)(struct store *store);
-  // Creates what is missing for the list of classes at idx and checks the rest; raises mismatch.
-  int (*bind)(lua_State *L, struct view *view, int classes, int options);
 };
 
 // The head of a store's userdata.

@@ -218,6 +218,7 @@ static void fail_item(struct bulk *b) {
 static void keep_answer(struct bulk *b, int ncells) {
   if (ncells > 0 && !neap__spool_add(&b->answers, b->cells, ncells)) {
     neap__error_set(&b->run->rows.error, NEAP_LIMIT, "memory is short");
+    b->run->rows.error.unknown = !neap__sql_in_transaction(b->run);  // by itself it may have been committed
     fail_whole(b);
   }
 }

@@ -1,7 +1,10 @@
 local neap = require "neap"
 
-describe("lua/neap/meta.lua", function()
-  local text = assert(io.open "lua/neap/meta.lua"):read "a"
+describe("lua/neap/meta", function()
+  local text = ""
+  for _, room in ipairs { "models", "queries", "stores", "tasks", "values" } do
+    text = text .. assert(io.open("lua/neap/meta/" .. room .. ".lua")):read "a"
+  end
 
   it("annotates each name of neap", function()
     local missing = {}

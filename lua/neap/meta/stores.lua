@@ -1,0 +1,86 @@
+---@meta
+-- What editors show about stores, views and transactions (LuaLS annotations). Never run.
+
+---@class neap
+local neap = {}
+
+---Opens a store: "sqlite:shop.db", "sqlite::memory:", or a table with `url` and the options of the store. Without an argument
+---the URL is in NEAP_STORE, else it is sqlite:neap.db. Raises `usage` for a URL that names no store.
+---@param url? string|table
+---@return neap.store
+function neap.open(url) end
+
+---A condition that is met where any of these is.
+---@param conditions neap.condition[]
+---@return neap.condition
+function neap.any_of(conditions) end
+
+---A condition that is met where none of these is.
+---@param conditions neap.condition[]
+---@return neap.condition
+function neap.none_of(conditions) end
+
+---A store as one sees it: what `neap.open`, `store:with` and the function of `store:transaction` are given.
+---@class neap.store
+local store = {}
+
+---Whether the store can do it: "transactions", "savepoints", "joins", "aggregates", "conditions", "sql", "unique", "streams",
+---"for_update", "null", "returning". Raises `usage` for another name.
+---@param capability string
+---@return boolean
+function store:supports(capability) end
+
+---Declares a model, or gives one that is declared.
+---@param name string
+---@param fields? table { field = type } or a list of { "field", type }; {} is an open model
+---@param options? { table?: string, open?: boolean }
+---@return neap.model
+function store:model(name, fields, options) end
+
+---Creates the tables, columns and indexes that are declared and missing, and compares the rest. Raises `mismatch`, with every
+---difference { model =, what =, expected =, actual = } in e.errors, and then changes nothing.
+---@return string[] statements what was run; empty when all was there
+function store:bind() end
+
+---Drops the table of a model with all that is in it, if it is there.
+---@param class neap.model
+function store:drop(class) end
+
+---Runs f(tx) in a transaction: commits when it returns, rolls back when it raises. Inside another one: a savepoint.
+---@param f fun(tx: neap.store): any
+---@param options? { retries?: integer }
+---@return any
+function store:transaction(f, options) end
+
+---A view with options, or f(view) with these options for all that it does on the store.
+---@param options { atomic?: boolean, consistent?: boolean, persist?: "overwrite", timeout?: number, scope?: table }
+---@param f? fun(view: neap.store): any
+---@return any
+function store:with(options, f) end
+
+---Operations that are independent of each other: batch:save(p), batch:delete(p), batch:run().
+---@return table batch
+function store:batch() end
+
+---Saves a list of objects, each for itself. Raises `batch`, with { index =, object =, error = } of those that failed.
+---@param objects table
+---@return table objects
+function store:save(objects) end
+
+---Loads a list of objects anew. Raises `not_found` with those that are gone.
+---@param objects table
+---@return table objects
+function store:load(objects) end
+
+---Deletes a list of objects, each for itself.
+---@param objects table
+function store:delete(objects) end
+
+---Runs one statement with ? or :name for values.
+---@param text string
+---@param params? table
+---@return table|integer rows plain tables, or how many rows were changed
+function store:sql(text, params) end
+
+---Closes all connections; open transactions are rolled back.
+function store:close() end
