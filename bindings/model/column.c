@@ -224,7 +224,7 @@ static int column_some(lua_State *L) {
   lua_insert(L, 2);
   lua_pushvalue(L, 3);
   neap__condition_parse(L, 2, 5);
-  neap__condition_some(L, 4, c->shape, c->place.field);
+  neap__condition_related(L, 4, c->shape, c->place.field);
   return 1;
 }
 

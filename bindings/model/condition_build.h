@@ -94,5 +94,9 @@ bool neap__field_is_relation(const struct field *field);
 // Pushes the condition that a value spells for a place: { ["$gte"] = 5 }, a value (then `op`), null, a column.
 const struct condition *neap__condition_value(lua_State *L, int class_idx, const struct shape *shape,
                                               const struct place *place, enum condition_op op, int idx, int depth);
+// Pops a condition on the field's target and pushes the one that some object meets it that the relation leads to, as its
+// declaration says (`where`).
+const struct condition *neap__condition_related(lua_State *L, int class_idx, const struct shape *shape,
+                                                const struct field *field);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/class.h"
 #include "model/condition_build.h"
 #include "value/marks.h"
 
@@ -129,10 +130,33 @@ static const struct condition *parse_operators(struct parser *p, const struct sh
 
 // ---- Relations ----
 
-// Pushes the condition that some related object meets the one on top, which it replaces.
 static void resolve(struct parser *p, const struct field *field) {
   struct neap__error e;
   if (neap__shape_resolve(p->L, p->class_idx, field, &e) != 0) neap__raise(p->L, &e);
+}
+
+// Replaces the condition on top by the one that some object meets it that the relation leads to: its declaration may say
+// which do, { where = ... }, and that may ask for relations itself.
+static const struct condition *some(struct parser *p, const struct shape *shape, const struct field *field) {
+  lua_State *L = p->L;
+  int child = lua_gettop(L);
+  deeper(p);
+  neap__class_of(L, p->class_idx, shape->model);
+  neap__class_function(L, neap__class_test(L, -1), field, "where");
+  if (!lua_isnil(L, -1)) {
+    parse_one(p, field->target, -1);
+    lua_replace(L, child + 1);
+    lua_settop(L, child + 1);
+    neap__condition_branch(L, p->class_idx, COND_AND, 2);
+  }
+  lua_settop(L, child);
+  p->depth--;
+  return neap__condition_some(L, p->class_idx, shape, field);
+}
+
+const struct condition *neap__condition_related(lua_State *L, int class_idx, const struct shape *shape,
+                                                const struct field *field) {
+  return some(&(struct parser){L, class_idx, 0}, shape, field);
 }
 
 // A relation that is no column: { text__contains = "x" }, a condition, or { ["$exists"] = true }.
@@ -143,7 +167,7 @@ static const struct condition *parse_relation(struct parser *p, const struct sha
   if (op == COND_EXISTS && lua_isboolean(L, idx)) {
     bool there = lua_toboolean(L, idx);
     neap__condition_branch(L, p->class_idx, COND_AND, 0);
-    neap__condition_some(L, p->class_idx, shape, field);
+    some(p, shape, field);
     if (there) return lua_touserdata(L, -1);
     neap__condition_not(L, -1);
     lua_remove(L, -2);
@@ -155,7 +179,7 @@ static const struct condition *parse_relation(struct parser *p, const struct sha
                "of conditions",
                shape->model, field->name, field->target->model, field->name, field->name);
   parse_one(p, field->target, idx);
-  return neap__condition_some(L, p->class_idx, shape, field);
+  return some(p, shape, field);
 }
 
 const struct condition *neap__condition_value(lua_State *L, int class_idx, const struct shape *shape,
@@ -235,7 +259,7 @@ static int parse_related(struct parser *p, const struct shape *shape, struct ent
   deeper(p);
   parse_entries(p, field->target, entries, count);
   p->depth--;
-  neap__condition_some(p->L, p->class_idx, shape, field);
+  some(p, shape, field);
   return count;
 }
 

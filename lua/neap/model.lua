@@ -149,6 +149,17 @@ local function follow_one(value, options)
   return list
 end
 
+local table_options = { only = true, exclude = true, follow = true }
+
+local function check_table_options(options)
+  host.check("table", options, "options")
+  for name in pairs(options) do
+    if not table_options[name] then
+      usage("%s is no option of to_table; they are only, exclude and follow", tostring(name))
+    end
+  end
+end
+
 --- Fields that are computed by code are there if they are asked for.
 local function add_computed(self, result, only)
   local functions = class.functions(self)
@@ -163,6 +174,7 @@ end
 ---@return table
 function methods.to_table(self, options)
   if options == nil then return object.table(self) end
+  check_table_options(options)
   local only = options.only and object.names(self, options.only)
   local exclude = object.names(self, options.exclude or {})
   for name in pairs(options.follow or {}) do exclude[name] = true end

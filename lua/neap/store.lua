@@ -141,6 +141,9 @@ end
 ---@return any what f returned
 function store.transaction(self, f, options)
   host.check("function", f, "f")
+  for name in pairs(options or {}) do
+    if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", tostring(name)) end
+  end
   local left = options and options.retries or 0
   while true do
     local ok, results = pcall(attempt, self, f)

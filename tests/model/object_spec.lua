@@ -150,6 +150,7 @@ describe("an object", function()
 
     it("names the nearest of unknown fields", function()
       fails("usage", function() return Post {}:to_table { only = { "titel" } } end, "did you mean title")
+      fails("usage", function() return Post {}:to_table { onyl = { "title" } } end, "onyl is no option of to_table")
     end)
 
     it("follows relations", function()

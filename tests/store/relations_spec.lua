@@ -108,6 +108,28 @@ contract.each("relations", function(c)
       assert.same({ 3, 1 }, shop.list(Writer:include "best":first().best:all(), "id"))
     end)
 
+    it("goes with the condition of its declaration where it is asked about, too", function()
+      local Writer = c.store:model("Writer", {
+        id = t.integer { primary = true },
+        texts = t.has_many("Text", "writer"),
+        best = t.has_many("Text", "writer", { where = { views__gte = 20 } }),
+      })
+      local Text = c.store:model("Text", { id = t.integer { primary = true }, writer = t.pointer "Writer", views = t.integer() })
+      c.store:bind()
+      for id, views in ipairs { 20, 1 } do
+        Writer { id = id }:save()
+        Text { id = id, writer = id, views = views }:save()
+      end
+      assert.same({ 1, 2 }, Writer:where { texts__exists = true }:order "id":pluck "id")
+      assert.same({ 1 }, Writer:where { best__exists = true }:pluck "id")
+      assert.same({ 2 }, Writer:where { best__exists = false }:pluck "id")
+      assert.same({}, Writer:where { best__views = 1 }:pluck "id")
+      assert.same({ 1, 2 }, Writer:exclude { best__views = 1 }:order "id":pluck "id")
+      assert.same({ 1 }, Writer:where { best = { id__gte = 1 } }:pluck "id")
+      assert.same({ 1 }, Writer:where(Writer.best:some(Text.id:gte(1))):pluck "id")
+      assert.same({ 1 }, Text:where { writer__best__id__gte = 1 }:pluck "id")
+    end)
+
     it("wants a saved object", function()
       local ok, e = pcall(function() return m.Post { title = "New" }.comments end)
       assert.is_false(ok)

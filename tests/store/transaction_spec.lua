@@ -36,6 +36,13 @@ contract.each("transactions", function(c)
     assert.same({}, rows())
   end)
 
+  it("refuse options that there are not", function()
+    local ok, e = pcall(c.store.transaction, c.store, function() error "not reached" end, { retry = 3 })
+    assert.is_false(ok)
+    assert.equal("usage", e.kind)
+    assert.truthy(e.message:find("retry is no option of store:transaction", 1, true))
+  end)
+
   it("put objects back: new, changed, without id", function()
     local old = Account { owner = "bob", balance = 1 }:save()
     old.balance = 7
