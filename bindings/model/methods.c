@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/class.h"
+#include "model/relation.h"
 #include "model/row.h"
 #include "modules.h"
 
@@ -165,11 +166,28 @@ static int object_table(lua_State *L) {
   return 1;
 }
 
+// object.touch(object): loads what a pointer leads to, together with what its siblings lead to, if it is not loaded yet
+static int object_touch(lua_State *L) {
+  const struct object *o = neap__object_check(L, 1);
+  const struct shape *shape = o->class->shape;
+  struct cell cell = {0};
+  int c = 0;
+  lua_settop(L, 1);
+  for (; o->stub && c < shape->ncolumns; c++) {
+    neap__object_get(L, 1, c, &cell);
+    if (cell.kind == CELL_UNLOADED) break;
+  }
+  if (!o->stub || c == shape->ncolumns) return 0;
+  lua_pushstring(L, shape->columns[c]->name);
+  return neap__relation_touch(L, 1, shape->columns[c]);
+}
+
 // Pushes the functions, and beside them `methods` and `class_methods`, which lua/neap/model.lua completes.
 int luaopen_neap_object_kernel(lua_State *L) {
   static const luaL_Reg methods[] = {{"is_new", object_is_new}, {"assign", object_assign}, {"changes", object_changes},
                                      {"key_of", object_key_of}, {"copy", object_copy},     {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"table", object_table}, {"names", object_names}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"table", object_table}, {"names", object_names}, {"touch", object_touch}, {NULL, NULL}};
   luaL_newlib(L, functions);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
   luaL_setfuncs(L, methods, 0);

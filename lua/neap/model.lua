@@ -143,7 +143,10 @@ end
 
 local function follow_one(value, options)
   if value == nil then return nil end
-  if type(value) == "userdata" and value.to_table then return value:to_table(options) end
+  if type(value) == "userdata" and value.to_table then
+    object.touch(value)
+    return value:to_table(options)
+  end
   local list = {}
   for i, element in ipairs(value.all and value:all() or value) do list[i] = element:to_table(options) end
   return list

@@ -51,6 +51,11 @@ contract.each("relations", function(c)
       assert.equal("Countess", posts[1].author.name)
     end)
 
+    it("loads when a table follows it", function()
+      local followed = m.Post:get(1):to_table { only = { "id" }, follow = { author = { only = { "name" } } } }
+      assert.same({ id = 1, author = { name = "Ada" } }, followed)
+    end)
+
     it("loads by itself when its owner points elsewhere by now", function()
       local p = m.Post:get(1)
       local ada = p.author
