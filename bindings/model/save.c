@@ -205,6 +205,21 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
   return bits;
 }
 
+// An upsert finds its row by the values of these columns: nothing equals no other nothing, so that a row more would be made.
+static void check_found_by(lua_State *L, const struct shape *shape, const uint64_t *bits) {
+  int n = 0;
+  for (int i = 0; i < shape->ncolumns; i++) {
+    struct cell cell;
+    if (!(bits[i / 64] >> (i % 64) & 1)) continue;
+    n++;
+    neap__object_get(L, S_TARGET, i, &cell);
+    if (cell.kind == CELL_NIL || cell.kind == CELL_NULL)
+      neap__fail(L, NEAP_USAGE, "upsert finds the row of %s by %s: give it a value", shape->model,
+                 shape->columns[i]->name);
+  }
+  if (n == 0) neap__fail(L, NEAP_USAGE, "upsert takes the unique fields that tell whether a %s is there", shape->model);
+}
+
 static int start_write(lua_State *L, enum save_verb verb) {
   lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
   struct object *single = neap__object_test(L, S_TARGET);
@@ -228,6 +243,7 @@ static int start_write(lua_State *L, enum save_verb verb) {
   if (verb == SAVE_UPSERT) {
     neap__arg_table(L, S_OPTIONS, "the list of unique fields");
     job->options.conflict = read_columns(L, neap__object_class(first)->shape, S_OPTIONS);
+    check_found_by(L, neap__object_class(first)->shape, job->options.conflict);
     lua_setiuservalue(L, S_JOB, 2);
     lua_pushnil(L);
     lua_replace(L, S_OPTIONS);

@@ -341,6 +341,13 @@ contract.each("saving", function(c)
       local e = fails("usage", function() User:upsert({ name = "Ada" }, { "emial" }) end)
       assert.truthy(tostring(e):find("email", 1, true))
     end)
+
+    it("wants the values that tell whether the row is there", function()
+      local e = fails("usage", function() User:upsert({ name = "Ada" }, { "email" }) end)
+      assert.truthy(tostring(e):find("by email: give it a value", 1, true))
+      fails("usage", function() User:upsert({ name = "Ada" }, {}) end)
+      assert.equal(0, User:count())
+    end)
   end)
 
   it("create makes and saves", function()
