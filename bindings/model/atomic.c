@@ -1,4 +1,5 @@
 // atomic.c: increment, append and their like: one statement in the store, whose result the object then holds.
+#include <stdio.h>
 #include <string.h>
 
 #include "model/save.h"
@@ -45,18 +46,20 @@ static void check_place(lua_State *L, const struct shape *shape, const struct pl
 // Reads the value at A_VALUE for the place, leaving what anchors it.
 static void read_value(lua_State *L, const struct place *place, struct change *change) {
   struct neap__error e;
+  char where[200];
   int status;
   if (change->kind == CHANGE_UNSET) return;
+  snprintf(where, sizeof where, "%s.%s", place->field->shape->model, lua_tostring(L, A_PATH));
   if (change->kind == CHANGE_INCREMENT && place->type && place->type->kind != TYPE_JSON)
     status = neap__check_operand(L, place->type, A_VALUE, &change->cell, &e);
   else if (place->type && change->kind != CHANGE_INCREMENT)
-    status = neap__check_type(L, place->type, lua_tostring(L, A_PATH), A_VALUE, &change->cell, &e);
+    status = neap__check_type(L, place->type, where, A_VALUE, &change->cell, &e);
   else
     status = neap__cell_read(L, A_VALUE, &change->cell, &e);
   if (status < 0) neap__raise(L, &e);
   if (status > 0)
-    neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by a value of type %s", lua_tostring(L, A_PATH),
-               luaL_typename(L, A_VALUE));
+    neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by %s; expected what its type can add", where,
+               place->field->flags & FIELD_SECRET ? "***" : luaL_tolstring(L, A_VALUE, NULL));
 }
 
 static void set_bit(uint64_t *bits, int i) {

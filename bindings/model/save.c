@@ -205,7 +205,7 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
   return bits;
 }
 
-// An upsert finds its row by the values of these columns: nothing equals no other nothing, so that a row more would be made.
+// An upsert finds its row by the values of these columns: nothing equals no other nothing, so a row more would be made.
 static void check_found_by(lua_State *L, const struct shape *shape, const uint64_t *bits) {
   int n = 0;
   for (int i = 0; i < shape->ncolumns; i++) {

@@ -253,6 +253,13 @@ contract.each("saving", function(c)
       assert.same({}, p:changes())
     end)
 
+    it("names the field and the value that cannot be added", function()
+      local e = fails("validation", function() p:increment("views", 1.5) end)
+      assert.truthy(tostring(e):find("Post.views cannot be changed by 1.5", 1, true))
+      e = fails("validation", function() p:append("tags", 1) end)
+      assert.truthy(tostring(e):find("Post.tags[1]: 1 is wrong; expected a string", 1, true))
+    end)
+
     it("increment is exact for decimals", function()
       p:increment("price", neap.decimal "0.25")
       assert.equal("1.35", tostring(p.price))
