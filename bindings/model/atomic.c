@@ -56,6 +56,8 @@ static void read_value(lua_State *L, const struct place *place, struct change *c
     status = neap__check_type(L, place->type, where, A_VALUE, &change->cell, &e);
   else
     status = neap__cell_read(L, A_VALUE, &change->cell, &e);
+  if (status < 0 && (place->field->flags & FIELD_SECRET))
+    neap__fail(L, NEAP_VALIDATION, "%s: *** is wrong; expected a value of its type", where);
   if (status < 0) neap__raise(L, &e);
   if (status > 0)
     neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by %s; expected what its type can add", where,

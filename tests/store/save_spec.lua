@@ -260,6 +260,13 @@ contract.each("saving", function(c)
       assert.truthy(tostring(e):find("Post.tags[1]: 1 is wrong; expected a string", 1, true))
     end)
 
+    it("keeps secret what cannot be added to a secret field", function()
+      local Vault = c.store:model("Vault", { id = t.integer { primary = true }, keys = t.list(t.string(), { secret = true }) })
+      c.store:bind()
+      local e = fails("validation", function() Vault:create { id = 1 }:append("keys", 987654) end)
+      assert.truthy(tostring(e):find("Vault.keys: *** is wrong", 1, true))
+    end)
+
     it("increment is exact for decimals", function()
       p:increment("price", neap.decimal "0.25")
       assert.equal("1.35", tostring(p.price))
