@@ -242,3 +242,17 @@ void neap__arg_function(lua_State *L, int idx, const char *name) {
 void neap__arg_table(lua_State *L, int idx, const char *name) {
   if (lua_type(L, idx) != LUA_TTABLE) bad_argument(L, idx, name, "a table");
 }
+
+void neap__arg_options(lua_State *L, int idx, const char *const *known) {
+  if (lua_isnoneornil(L, idx)) return;
+  neap__arg_table(L, idx, "options");
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+    const char *const *k = known;
+    while (*k && !(name && strcmp(*k, name) == 0)) k++;
+    if (*k) continue;
+    lua_pushfstring(L, "there is no option %s; known: %s", name ? name : luaL_typename(L, -2), *known);
+    while (*++known) lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), *known);
+    neap__fail(L, NEAP_USAGE, "%s", lua_tostring(L, -1));
+  }
+}

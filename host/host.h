@@ -71,6 +71,8 @@ lua_Number neap__arg_seconds(lua_State *L, int idx, const char *name);  // >= 0
 const char *neap__arg_string(lua_State *L, int idx, const char *name, size_t *len);
 void neap__arg_function(lua_State *L, int idx, const char *name);
 void neap__arg_table(lua_State *L, int idx, const char *name);
+// A table of options, or nothing, at the absolute index idx, with no other names than those of `known`, which NULL ends.
+void neap__arg_options(lua_State *L, int idx, const char *const *known);
 
 // ---- Operations: how a task waits (task.c) ----
 

@@ -249,9 +249,11 @@ static int read_all(lua_State *L) {
 //   The cursor is nil at the end. Its order is the query's, then the keys; absent values come last. kind `query`: a cursor
 //   that was not made by such a query, or was changed.
 static int query_page(lua_State *L) {
+  static const char *const known[] = {"size", "after", NULL};
   lua_settop(L, 2);
   check_orders(L, neap__query_self(L, 1));
   neap__arg_table(L, 2, "options");
+  neap__arg_options(L, 2, known);
   lua_getfield(L, 2, "size");
   lua_Integer size = lua_isnil(L, -1) ? 50 : neap__arg_integer(L, -1, "size", 1, INT32_MAX);
   lua_getfield(L, 2, "after");

@@ -51,7 +51,9 @@ static int filled_next(lua_State *L) {
 // Query:each{ batch = n } -> iterator
 //   streams: for p in q:each() do … end. batch: rows that are read ahead, and asked of stores that give pages.
 static int query_each(lua_State *L) {
+  static const char *const known[] = {"batch", NULL};
   begin(L, 1);
+  neap__arg_options(L, 2, known);
   lua_Integer batch = 0;
   if (lua_istable(L, 2) && lua_getfield(L, 2, "batch") != LUA_TNIL)
     batch = neap__arg_integer(L, -1, "batch", 1, INT32_MAX);
@@ -237,6 +239,8 @@ static int push_changed(lua_State *L, const struct rows *rows, const struct cell
 
 // A write without any condition needs { all = true } at idx.
 static void guard(lua_State *L, const struct query *q, int idx, const char *verb) {
+  static const char *const known[] = {"all", NULL};
+  neap__arg_options(L, idx, known);
   if (q->link || (q->where && !neap__condition_is_true(q->where))) return;
   if (lua_istable(L, idx) && lua_getfield(L, idx, "all") != LUA_TNIL && lua_toboolean(L, -1)) return;
   neap__fail(L, NEAP_USAGE, "%s without a condition would reach every %s; if that is meant pass { all = true }", verb,

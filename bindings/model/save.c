@@ -157,23 +157,11 @@ static void check_target(lua_State *L, int idx) {
              "an object or a list of objects was expected, not %s; methods are called on an object, p:save()", what);
 }
 
-static void check_options(lua_State *L) {
-  static const char *const known[] = {"condition", "atomic", "overwrite", "force", "returning"};
-  if (lua_isnil(L, S_OPTIONS)) return;
-  neap__arg_table(L, S_OPTIONS, "options");
-  for (lua_pushnil(L); lua_next(L, S_OPTIONS); lua_pop(L, 1)) {
-    size_t i = 0, n = sizeof known / sizeof *known;
-    while (lua_type(L, -2) == LUA_TSTRING && i < n && strcmp(known[i], lua_tostring(L, -2)) != 0) i++;
-    if (i < n && lua_type(L, -2) == LUA_TSTRING) continue;
-    neap__fail(L, NEAP_USAGE, "there is no option %s; they are condition, atomic, overwrite, force and returning",
-               lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2));
-  }
-}
-
 // Conditions are kept in user value 2 of the job while the stack is cut to size; S_ERRORS is free until then.
 static void read_options(lua_State *L, struct job *job, enum save_verb verb) {
   struct save_options *o = &job->options;
-  check_options(L);
+  static const char *const known[] = {"condition", "atomic", "overwrite", "force", "returning", NULL};
+  neap__arg_options(L, S_OPTIONS, known);
   o->verb = verb;
   o->atomic = option(L, "atomic", job->view->atomic);
   o->overwrite = verb == SAVE_SAVE && option(L, "overwrite", job->view->overwrite);
