@@ -1,9 +1,6 @@
 // value_sweep_test.c: the n-th allocation fails, for each n until the script succeeds. Nothing may crash or leak, whatever
 // stage marks, bytes and JSON were in.
-#include <stdbool.h>
-#include <stdlib.h>
-
-#include "check.h"
+#include "script_sweep.h"
 
 static const char script[] =
     "local neap = require 'neap'\n"
@@ -23,50 +20,6 @@ static const char script[] =
     "assert(not pcall(neap.csv.parse, 'a\\n\"1'))\n"
     "assert(not pcall(neap.json.decode, '{\"a\":1,\"a\":2}'))\n";
 
-struct allocator {
-  long count, fail_at, live;
-  long opened;  // the count when the host was open; what fails before is another test's
-};
-
-static void silent(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
-  (void)ud, (void)task, (void)kind, (void)message, (void)traceback;
-}
-
-static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
-  struct allocator *a = ud;
-  (void)osize;
-  if (nsize == 0) {
-    a->live -= p != NULL;
-    free(p);
-    return NULL;
-  }
-  if (++a->count == a->fail_at) return NULL;
-  void *q = realloc(p, nsize);
-  a->live += p == NULL && q != NULL;
-  return q;
-}
-
-// True if the script ran to its end although one allocation failed, or none did.
-static bool survives(struct allocator *a) {
-  neap_options options = {.size = sizeof options, .alloc = allocate, .error = silent, .ud = a};
-  neap *h;
-  neap_task task = 0;
-  if (neap_open(&h, &options) != NEAP_OK) return false;
-  a->opened = a->count;
-  bool done = neap_spawn(h, script, strlen(script), "=script", &task) == NEAP_OK;
-  neap_run(h);
-  done = done && neap_status(h, task) == NEAP_OK;
-  neap_close(&h);
-  return done;
-}
-
 int main(void) {
-  struct allocator all = {0};
-  CHECK(survives(&all));
-  for (long n = all.opened + 1; n <= all.count; n++) {
-    struct allocator a = {.fail_at = n};
-    survives(&a);
-    CHECK(a.live == 0);
-  }
-  return report();
+  return sweep_script(script, 0);
 }
