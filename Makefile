@@ -126,7 +126,7 @@ san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 valgrind: all  ## run the tests that need no server under valgrind
 	@tests/deps $(LINT_DEPS)
-	@WRAP="valgrind -q --error-exitcode=9 --leak-check=full" BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
+	@WRAP="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite" BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
 
 fuzz:  ## fuzz each target for FUZZ_SECONDS, starting from its corpus
 	@tests/deps $(LINT_DEPS)
