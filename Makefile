@@ -43,6 +43,7 @@ endif
 
 SUB := $(MAKE) --no-print-directory
 SAN := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so include/neap.h share/man/man1/neap.1 $(META:lua/neap/%=share/neap/%)
 
 .DEFAULT_GOAL := all
@@ -126,7 +127,7 @@ san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 valgrind: all  ## run the tests that need no server under valgrind
 	@tests/deps $(LINT_DEPS)
-	@WRAP="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite" BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
+	@WRAP="$(VALGRIND)" BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
 
 fuzz:  ## fuzz each target for FUZZ_SECONDS, starting from its corpus
 	@tests/deps $(LINT_DEPS)
