@@ -2,13 +2,12 @@
 #include <string.h>
 
 #include "model/class.h"
+#include "model/live.h"
 #include "model/row.h"
 #include "modules.h"
 #include "value/text.h"
 
 #define CLASS_TYPE "neap.class"
-
-static const char live_key = 0;  // registry: weak table, address of a class -> its userdata
 
 // ---- Finding ----
 
@@ -25,9 +24,7 @@ struct class *neap__class_check(lua_State *L, int idx) {
 }
 
 void neap__class_push(lua_State *L, const struct class *class) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
-  lua_rawgetp(L, -1, class);
-  lua_remove(L, -2);
+  neap__live_push(L, class);
 }
 
 void neap__class_function(lua_State *L, const struct class *class, const struct field *field, const char *name) {
@@ -68,10 +65,7 @@ static struct class *push_class(lua_State *L, struct view *view, int base) {
   lua_setiuservalue(L, self, CLASS_OBJECTS);
   lua_setiuservalue(L, self, CLASS_OWN);
   luaL_setmetatable(L, CLASS_TYPE);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
-  lua_pushvalue(L, self);
-  lua_rawsetp(L, -2, class);
-  lua_pop(L, 1);
+  neap__live_add(L, class);
   lua_remove(L, -2);
   return class;
 }
@@ -299,12 +293,6 @@ int luaopen_neap_class(lua_State *L) {
                                        {"nearest", class_nearest},     {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__newindex", class_newindex}, {"__call", class_call}, {"__tostring", class_tostring}, {NULL, NULL}};
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &live_key);
   luaL_newmetatable(L, CLASS_TYPE);
   luaL_setfuncs(L, meta, 0);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, CLASS_METHODS);

@@ -1,6 +1,7 @@
 // view.c: a store as one sees it: options, scope and transaction, and the context that carries them through tasks.
 #include <string.h>
 
+#include "model/live.h"
 #include "model/store.h"
 #include "modules.h"
 
@@ -8,24 +9,10 @@
 
 enum { UV_STORE = 1, UV_PARENT, UV_KEPT, UV_COUNT = UV_KEPT };
 
-static const char live_key = 0;  // registry: weak table, address of a store or view -> its userdata
 static const char undo_key =
     0;  // in what a view keeps: weak table, object -> how it was before the transaction changed it
 
 // ---- Finding ----
-
-static void remember(lua_State *L, const void *address) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
-  lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, address);
-  lua_pop(L, 1);
-}
-
-static void push_live(lua_State *L, const void *address) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
-  lua_rawgetp(L, -1, address);
-  lua_remove(L, -2);
-}
 
 struct view *neap__view_test(lua_State *L, int idx) {
   return luaL_testudata(L, idx, VIEW_TYPE);
@@ -41,7 +28,7 @@ struct view *neap__view_check(lua_State *L, int idx) {
 }
 
 void neap__view_shared(lua_State *L, const struct view *view) {
-  push_live(L, view->store);
+  neap__live_push(L, view->store);
   lua_getiuservalue(L, -1, 1);
   lua_remove(L, -2);
 }
@@ -54,7 +41,7 @@ void neap__view_keep(lua_State *L, int idx) {
 }
 
 void neap__view_push(lua_State *L, const struct view *view) {
-  push_live(L, view);
+  neap__live_push(L, view);
 }
 
 // ---- Making ----
@@ -68,7 +55,7 @@ static struct view *view_create(lua_State *L) {
   lua_newtable(L);
   lua_setiuservalue(L, -2, UV_KEPT);
   luaL_setmetatable(L, VIEW_TYPE);
-  remember(L, v);
+  neap__live_add(L, v);
   return v;
 }
 
@@ -76,17 +63,17 @@ struct view *neap__view_new(lua_State *L, int store_idx) {
   lua_pushvalue(L, store_idx);
   lua_newtable(L);
   lua_setiuservalue(L, -2, 1);
-  remember(L, lua_touserdata(L, -1));
+  neap__live_add(L, lua_touserdata(L, -1));
   return view_create(L);
 }
 
 struct view *neap__view_child(lua_State *L, const struct view *parent) {
-  push_live(L, parent->store);
+  neap__live_push(L, parent->store);
   struct view *v = view_create(L), made = *parent;
   made.parent = parent;
   made.dead = false;
   *v = made;
-  push_live(L, parent);
+  neap__live_push(L, parent);
   lua_setiuservalue(L, -2, UV_PARENT);
   return v;
 }
@@ -109,7 +96,7 @@ static struct view *context_view(lua_State *L, const struct store *store) {
 
 // Pushes a view with the options of `view` and the transaction of `tx`; kept in tx, so that it is made once.
 static struct view *merge(lua_State *L, const struct view *view, const struct view *tx) {
-  push_live(L, tx);
+  neap__live_push(L, tx);
   lua_getiuservalue(L, -1, UV_KEPT);
   lua_remove(L, -2);
   lua_rawgetp(L, -1, view);
@@ -178,7 +165,7 @@ static int view_leave(lua_State *L) {
 
 // Pushes the view's table of snapshots; nil if there is none and `make` is false.
 static void push_undo(lua_State *L, const struct view *view, bool make) {
-  push_live(L, view);
+  neap__live_push(L, view);
   lua_getiuservalue(L, -1, UV_KEPT);
   lua_remove(L, -2);
   if (lua_rawgetp(L, -1, &undo_key) == LUA_TNIL && make) {
@@ -277,7 +264,7 @@ static void read_persist(lua_State *L, struct view *v) {
 void neap__view_push_scope(lua_State *L, const struct view *view, const struct shape *shape) {
   const struct condition *c = neap__view_scope(view, shape);
   if (c)
-    push_live(L, c);
+    neap__live_push(L, c);
   else
     lua_pushnil(L);
 }
@@ -291,7 +278,7 @@ static void add_scope(lua_State *L, struct view *v) {
   lua_rawgeti(L, pair, 2);
   neap__condition_parse(L, pair + 1, pair + 3);
   const struct condition *c = neap__condition_and(L, pair + 2, lua_gettop(L));
-  remember(L, c);
+  neap__live_add(L, c);
   neap__view_keep(L, 3);
   struct scope *s = lua_newuserdatauv(L, sizeof *s, 0);
   *s = (struct scope){class->shape, c, v->scopes};
@@ -384,12 +371,6 @@ static const luaL_Reg functions[] = {
 
 // Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.
 int luaopen_neap_view(lua_State *L) {
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &live_key);
   luaL_newlib(L, functions);
   lua_newtable(L);
   luaL_newmetatable(L, VIEW_TYPE);
