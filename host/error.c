@@ -120,11 +120,11 @@ int neap__error_kind(lua_State *L, int idx) {
   return kind;
 }
 
+// Without a kind: those are for what neap raises.
 void neap__error_wrap(lua_State *L) {
   if (is_error(L, -1)) return;
   luaL_checkstack(L, 4, NULL);
   lua_createtable(L, 0, 4);
-  set_string(L, "kind", kinds[NEAP_USAGE]);
   luaL_tolstring(L, -2, NULL);  // Lua has put the position in front already
   lua_setfield(L, -2, "message");
   if (lua_type(L, -2) != LUA_TSTRING) {
@@ -143,14 +143,14 @@ static const char *field(lua_State *L, const char *name) {
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 }
 
-// tostring(e) -> "where: kind: message (store code: detail)", always one line
+// tostring(e) -> "where: kind: message (store code: detail)", always one line. What a script raised has a message alone.
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const char *where = field(L, "where"), *kind = field(L, "kind"), *message = field(L, "message");
   const char *store = field(L, "store"), *code = field(L, "code"), *detail = field(L, "detail");
   luaL_Buffer b;
   luaL_buffinit(L, &b);
-  lua_pushfstring(L, "%s%s%s: %s", where ? where : "", where ? ": " : "", kind ? kind : "error",
+  lua_pushfstring(L, "%s%s%s%s%s", where ? where : "", where ? ": " : "", kind ? kind : "", kind ? ": " : "",
                   message ? message : "no message");
   luaL_addvalue(&b);
   if (store || code || detail) {

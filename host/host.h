@@ -59,7 +59,8 @@ int neap__raise(lua_State *L, const struct neap__error *e) __attribute__((noretu
 // Raises an error of a kind with a formatted message (printf formats), with the position of the Lua caller as `where`.
 int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
-// Turns whatever is on top of the stack (an error object, a string, anything) into an error object in its place.
+// Turns whatever is on top of the stack (an error object, a string, anything) into an error object in its place. What a
+// script raised gets no kind; what is no text is its `cause`.
 void neap__error_wrap(lua_State *L);
 // The kind of the error object at idx, or -1 if it is none.
 int neap__error_kind(lua_State *L, int idx);

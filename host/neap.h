@@ -48,7 +48,7 @@ typedef struct neap_options {
   // Like lua_Alloc: nsize 0 frees, NULL means that memory is short. Default: realloc and free.
   void *(*alloc)(void *ud, void *p, size_t osize, size_t nsize);
   void (*log)(void *ud, int level, const char *msg, size_t len);
-  // Called for an error in a task that nobody awaits.
+  // Called for an error in a task that nobody awaits. kind is "" for an error that the script itself raised.
   void (*error)(void *ud, neap_task task, const char *kind, const char *msg, const char *traceback);
   void (*wake)(void *ud);     // the only call from another thread: "step me soon"
   void *ud;                   // handed to the four functions above

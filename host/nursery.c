@@ -109,8 +109,7 @@ static int decided(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   if (n->decider->state != TASK_FAILED) return neap__task_results(L, n->decider);
   if (n->timed_out) return neap__fail(L, NEAP_TIMEOUT, "the function took longer than neap.timeout allows");
-  neap__task_results(L, n->decider);
-  return lua_error(L);
+  return neap__task_raise(L, n->decider);
 }
 
 // The first result of each child, in order.
@@ -240,13 +239,14 @@ static int tried(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
   neap__recheck(L, status);
-  neap__error_wrap(L);
+  if (!lua_istable(L, -1) && lua_type(L, -1) != LUA_TUSERDATA)
+    neap__error_wrap(L);  // what a script made stays as it is
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
 }
 
-// neap.try(f, ...) -> what f returned, or nil and the error object
+// neap.try(f, ...) -> what f returned, or nil and the error object, or the table that the script raised
 static int host_try(lua_State *L) {
   neap__arg_function(L, 1, "f");
   return tried(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, tried), 0);

@@ -126,6 +126,8 @@ struct neap__task *neap__task_find(lua_State *L, neap_task id);
 void neap__task_forget(lua_State *L, struct neap__task *t);
 // Pushes on L what the ended task returned (or its error), and returns how many values that are.
 int neap__task_results(lua_State *L, struct neap__task *t);
+// Raises the error of the failed task; what a script raised that is no text as it was.
+int neap__task_raise(lua_State *L, struct neap__task *t);
 // Puts a task that runs aside until neap__task_wake_later.
 void neap__task_suspend(struct neap__task *t);
 void neap__task_wake_later(neap *h);

@@ -330,6 +330,15 @@ int neap__task_results(lua_State *L, struct neap__task *t) {
   return n;
 }
 
+int neap__task_raise(lua_State *L, struct neap__task *t) {
+  neap__task_results(L, t);
+  if (lua_istable(L, -1) && neap__error_kind(L, -1) < 0) {
+    lua_pushliteral(L, "cause");
+    if (lua_rawget(L, -2) == LUA_TNIL) lua_pop(L, 1);
+  }
+  return lua_error(L);
+}
+
 // Finishes what its ending needs memory for: the error object, and who gets to see it.
 static int settle(lua_State *L) {
   struct neap__task *t = lua_touserdata(L, 1);
@@ -402,8 +411,7 @@ static int awaited(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;
   neap__failure_seen(t);
-  int n = neap__task_results(L, t);
-  return t->state == TASK_FAILED ? lua_error(L) : n;
+  return t->state == TASK_FAILED ? neap__task_raise(L, t) : neap__task_results(L, t);
 }
 
 // task:await() -> what its function returned

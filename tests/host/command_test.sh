@@ -23,7 +23,7 @@ code() {
 
 code 0 -e ''
 code 1 -e 'error "boom"'
-like "an error is one line, then a traceback" "neap: usage: -e:1: boo*stack traceback:*" "$(cat "$dir/err" | sed s/boom/boo/)"
+like "an error is one line, then a traceback" "neap: -e:1: boo*stack traceback:*" "$(cat "$dir/err" | sed s/boom/boo/)"
 code 1 -e 'x ='
 like "a syntax error says where" "neap: -e:1: unexpected symbol near <eof>" "$(cat "$dir/err")"
 code 1 "$dir/nosuch.lua"

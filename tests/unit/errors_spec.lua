@@ -26,14 +26,27 @@ describe("an error object", function()
     assert.is_false((pcall(host.error, { kind = "nonsense", message = "x" })))
   end)
 
-  it("takes the place of whatever else is raised", function()
+  it("takes the place of a text that the script raised, and has no kind then", function()
     local _, e = neap.try(error, "text", 0)
-    assert.same({ "usage", "text" }, { e.kind, e.message })
-    local cause = { 1 }
-    _, e = neap.try(error, cause)
-    assert.equal(cause, e.cause)
+    assert.is_nil(e.kind)
+    assert.same({ "text", "text" }, { e.message, tostring(e) })
+    assert.is_false(neap.is(e, "usage"))
+    _, e = neap.try(function() local x return x.y end)
+    assert.is_nil(e.kind)
+    assert.matches("^tests/unit/errors_spec.lua:%d+: attempt to index a nil value", tostring(e))
     _, e = neap.try(error)
     assert.equal("nil", e.message)
+  end)
+
+  it("leaves a table that the script raised as it is, through tasks too", function()
+    local own = { code = 5 }
+    local function fail() error(own) end
+    assert.equal(own, select(2, neap.try(fail)))
+    assert.is_false(neap.is(own, "usage"))
+    assert.equal(own, select(2, pcall(neap.all, { fail })))
+    assert.equal(own, select(2, pcall(neap.timeout, 1, fail)))
+    local task = neap.spawn(fail)
+    assert.equal(own, select(2, pcall(task.await, task)))
   end)
 
   it("passes through neap.try unchanged", function()

@@ -13,10 +13,9 @@ describe("a task", function()
   end)
 
   it("raises its error in who awaits it", function()
-    local task = neap.spawn(function() neap.sleep(0) error { kind = "odd" } end)
+    local task = neap.spawn(function() neap.sleep(0) error { code = "odd" } end)
     local _, e = pcall(task.await, task)
-    assert.equal("usage", e.kind)
-    assert.equal("odd", e.cause.kind)
+    assert.same({ code = "odd" }, e)
   end)
 
   it("keeps error objects as they are, and adds a traceback", function()

@@ -15,7 +15,7 @@ function task:await() end
 function task:cancel() end
 
 ---@class neap.error
----@field kind "usage"|"validation"|"not_found"|"multiple"|"conflict"|"condition"|"unsupported"|"auth"|"forbidden"|"limit"|"throttled"|"timeout"|"cancelled"|"connection"|"protocol"|"server"|"query"|"batch"|"mismatch"
+---@field kind? "usage"|"validation"|"not_found"|"multiple"|"conflict"|"condition"|"unsupported"|"auth"|"forbidden"|"limit"|"throttled"|"timeout"|"cancelled"|"connection"|"protocol"|"server"|"query"|"batch"|"mismatch"
 ---@field message string what happened, in one line
 ---@field where? string file and line of the script
 ---@field store? string
@@ -63,7 +63,7 @@ function neap.timeout(seconds, f, ...) end
 ---@param seconds number
 function neap.sleep(seconds) end
 
----Calls f(...) and gives its results, or nil and the error object.
+---Calls f(...) and gives its results, or nil and the error object (or the table that the script raised).
 ---@param f function
 ---@param ... any
 ---@return any ...
