@@ -169,7 +169,7 @@ static int open_level(struct neap__json_writer *w, int idx, enum neap__json_layo
   f->n = n;
   f->slot = lua_gettop(w->L);
   f->layout = (uint8_t)layout;
-  f->extra = false;
+  f->begun = f->extra = false;
   return put(w, layout == NEAP_JSON_LIST ? "[" : "{", 1) == SCALAR ? OPENED : FAILED;
 }
 
@@ -231,20 +231,22 @@ static int order_members(struct neap__json_writer *w, struct neap__json_level *f
   return OPENED;
 }
 
-// Takes the next key of a large object: it stays on the stack, where lua_next wants it.
-static int gather_key(struct neap__json_writer *w, struct neap__json_level *f) {
+// Lists the keys of a large object, in one go: while a table is gone through nobody else may change it, so no other task
+// runs in between.
+static int gather_keys(struct neap__json_writer *w, struct neap__json_level *f) {
   lua_State *L = w->L;
-  struct neap__json_member key = {.index = f->n + 1};
-  if (!lua_next(L, f->slot)) {
-    f->layout = NEAP_JSON_SORT;
-    return OPENED;
+  lua_newtable(L);
+  struct neap__json_keys *keys = neap__json_keys_push(L);
+  for (lua_pushnil(L); lua_next(L, f->slot); lua_pop(L, 1)) {
+    struct neap__json_member key = {.index = ++f->n};
+    if (lua_type(L, -2) != LUA_TSTRING) return fail_key(w, -2);
+    key.p = lua_tolstring(L, -2, &key.n);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, f->slot + 1, key.index);
+    if (neap__json_keys_add(keys, &key) != 0) return fail_memory(w);
   }
-  lua_pop(L, 1);
-  if (lua_type(L, -1) != LUA_TSTRING) return fail_key(w, -1);
-  key.p = lua_tolstring(L, -1, &key.n);
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, f->slot + 1, ++f->n);
-  return neap__json_keys_add(lua_touserdata(L, f->slot + 2), &key) == 0 ? OPENED : fail_memory(w);
+  f->layout = NEAP_JSON_SORT;
+  return OPENED;
 }
 
 static int sort_keys(struct neap__json_writer *w, struct neap__json_level *f) {
@@ -263,11 +265,7 @@ static int open_object(struct neap__json_writer *w, int idx) {
     return order_members(w, f, n);
   }
   lua_settop(w->L, f->slot);
-  f->layout = NEAP_JSON_GATHER;
-  lua_newtable(w->L);
-  neap__json_keys_push(w->L);
-  lua_pushnil(w->L);
-  return OPENED;
+  return gather_keys(w, f);
 }
 
 // Are the keys of the table at idx exactly 1 to n? Mostly nothing follows n; else they are counted.
@@ -388,8 +386,9 @@ static int put_key(struct neap__json_writer *w, const char *p, size_t n) {
   return w->indent > 0 ? put(w, ": ", 2) : put(w, ":", 1);
 }
 
-static inline int put_separator(struct neap__json_writer *w, const struct neap__json_level *f) {
-  if (f->i > 1 && put(w, ",", 1) == FAILED) return FAILED;
+static inline int put_separator(struct neap__json_writer *w, struct neap__json_level *f) {
+  if (f->begun && put(w, ",", 1) == FAILED) return FAILED;
+  f->begun = true;
   return put_break(w);
 }
 
@@ -415,7 +414,7 @@ static int put_listed(struct neap__json_writer *w, struct neap__json_level *f) {
   lua_settop(L, f->slot + 2);
   lua_rawgeti(L, f->slot + 1, key->index);
   lua_pushvalue(L, -1);
-  lua_rawget(L, f->slot);
+  if (lua_rawget(L, f->slot) == LUA_TNIL) return SCALAR;  // removed since its key was listed
   if (put_separator(w, f) == FAILED || put_key(w, key->p, key->n) == FAILED) return FAILED;
   return put_value(w, f->slot + 4, true);
 }
@@ -423,7 +422,7 @@ static int put_listed(struct neap__json_writer *w, struct neap__json_level *f) {
 // Nothing of the container stays on the stack.
 static int close_level(struct neap__json_writer *w, struct neap__json_level *f) {
   w->nlevels--;
-  if (f->n > 0 && put_break(w) == FAILED) return FAILED;
+  if (f->begun && put_break(w) == FAILED) return FAILED;
   lua_settop(w->L, f->slot - 1);
   return put(w, f->layout == NEAP_JSON_LIST ? "]" : "}", 1);
 }
@@ -442,7 +441,6 @@ static int step(struct neap__json_writer *w) {
     case NEAP_JSON_LIST:
     case NEAP_JSON_MEMBERS:
     case NEAP_JSON_KEYLIST: return put_next(w, f);
-    case NEAP_JSON_GATHER: return gather_key(w, f);
     case NEAP_JSON_SORT: return sort_keys(w, f);
   }
   return FAILED;

@@ -9,8 +9,8 @@
 
 // How a container lies on the Lua stack, from its slot on. Small objects: the table and its members, as key and value.
 // Large ones: the table, the list of its keys (which keeps them alive), their order, and the key and the value at hand;
-// first their keys are gathered, then they are sorted, then written.
-enum neap__json_layout { NEAP_JSON_LIST, NEAP_JSON_MEMBERS, NEAP_JSON_GATHER, NEAP_JSON_SORT, NEAP_JSON_KEYLIST };
+// first their keys are sorted, then written. What another task changes in a table meanwhile may or may not be written.
+enum neap__json_layout { NEAP_JSON_LIST, NEAP_JSON_MEMBERS, NEAP_JSON_SORT, NEAP_JSON_KEYLIST };
 
 // A container that is being written.
 struct neap__json_level {
@@ -19,6 +19,7 @@ struct neap__json_level {
   int slot;           // stack index of the table; its members or keys lie above
   unsigned shape;     // which keys of the writer its members have
   uint8_t layout;     // enum neap__json_layout
+  bool begun;         // an element has been written
   bool extra;         // something lies on the stack above its members
   uint8_t order[NEAP_JSON_SMALL];
 };
