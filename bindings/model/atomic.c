@@ -90,6 +90,15 @@ static void add_companions(struct atomic *a, size_t words) {
   set_bit(returning, a->shape->version);
 }
 
+// What this script has deleted is gone, whatever row may bear its key now.
+static void check_there(lua_State *L, const struct shape *shape) {
+  struct neap__error e;
+  if (neap__object_state(lua_touserdata(L, A_OBJECT)) != OBJECT_DELETED) return;
+  neap__error_set(&e, NEAP_NOT_FOUND, "deleted");
+  neap__save_describe(L, A_OBJECT, shape, &e);
+  neap__raise(L, &e);
+}
+
 static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   struct atomic *a = lua_touserdata(L, A_JOB);
   struct rows *rows = lua_touserdata(L, (int)ctx);
@@ -144,6 +153,7 @@ static int atomic_change(lua_State *L) {
   a->shape = shape;
   neap__class_push(L, class);
   const struct place *place = neap__column_parse(L, A_CLASS, path, n);
+  check_there(L, shape);
   check_place(L, shape, place, kind);
   a->view = neap__view_effective(L, class->view);
   fill(L, a, place, kind);

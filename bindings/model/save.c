@@ -150,11 +150,16 @@ static bool option(lua_State *L, const char *name, bool otherwise) {
   return otherwise;
 }
 
-static void check_target(lua_State *L, int idx) {
-  if (neap__object_test(L, idx) || lua_istable(L, idx)) return;
-  const char *what = neap__class_test(L, idx) ? "a model" : luaL_typename(L, idx);
+// The object or list at index 1: true if it is a single object.
+static bool check_target(lua_State *L) {
+  if (neap__object_test(L, S_TARGET)) return true;
+  const char *what = neap__class_test(L, S_TARGET) ? "a model" : luaL_typename(L, S_TARGET);
+  bool named = lua_istable(L, S_TARGET) && lua_rawlen(L, S_TARGET) == 0 && (lua_pushnil(L), lua_next(L, S_TARGET));
+  if (lua_istable(L, S_TARGET) && !named) return false;
   neap__fail(L, NEAP_USAGE,
-             "an object or a list of objects was expected, not %s; methods are called on an object, p:save()", what);
+             "an object or a list of objects was expected, not %s; methods are called on an object, p:save()",
+             named ? "a table with names" : what);
+  return false;
 }
 
 // Conditions are kept in user value 2 of the job while the stack is cut to size; S_ERRORS is free until then.
@@ -210,20 +215,14 @@ static void check_found_by(lua_State *L, const struct shape *shape, const uint64
 
 static int start_write(lua_State *L, enum save_verb verb) {
   lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
-  struct object *single = neap__object_test(L, S_TARGET);
-  check_target(L, S_TARGET);
+  bool single = check_target(L);
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
   int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
-  const struct object *first = single;
-  if (!first && n > 0) {
-    lua_rawgeti(L, S_TARGET, 1);
-    first = neap__object_check(L, -1);
-    lua_pop(L, 1);
-  }
+  const struct object *first = n > 0 ? neap__save_item(L, 1) : NULL;
   lua_settop(L, 2);
   lua_pushnil(L);
   struct job *job = memset(lua_newuserdatauv(L, sizeof *job, 2), 0, sizeof *job);
-  job->single = single != NULL;
+  job->single = single;
   job->next = 1;
   job->n = n;
   if (n == 0) return finish(L, job);
@@ -276,13 +275,11 @@ static bool has_new_pointer(lua_State *L, int idx, const struct shape *shape) {
 // save.plain(object or list) -> boolean
 //   True if no model of the objects has hooks and no pointer leads to an object that has to be saved first.
 static int save_plain(lua_State *L) {
-  bool single = neap__object_test(L, 1) != NULL, plain = true;
-  check_target(L, 1);
-  int n = single ? 1 : (int)lua_rawlen(L, 1);
-  for (int i = 1; i <= n && plain; i++) {
-    neap__save_push(L, i);
-    const struct shape *shape = neap__object_class(neap__object_check(L, -1))->shape;
-    plain = !shape->hooks && !has_new_pointer(L, lua_gettop(L), shape);
+  bool plain = true;
+  int n = check_target(L) ? 1 : (int)lua_rawlen(L, 1);
+  for (int i = 1; i <= n; i++) {
+    const struct shape *shape = neap__object_class(neap__save_item(L, i))->shape;
+    plain = plain && !shape->hooks && !has_new_pointer(L, lua_gettop(L), shape);
     lua_pop(L, 1);
   }
   lua_pushboolean(L, plain);
@@ -291,15 +288,22 @@ static int save_plain(lua_State *L) {
 
 // save.hooked(object or list) -> boolean
 static int save_hooked(lua_State *L) {
-  int n = neap__object_test(L, 1) ? 1 : (int)lua_rawlen(L, 1);
   bool hooked = false;
-  for (int i = 1; i <= n && !hooked; i++) {
-    neap__save_push(L, i);
-    hooked = neap__object_class(neap__object_check(L, -1))->shape->hooks;
+  int n = check_target(L) ? 1 : (int)lua_rawlen(L, 1);
+  for (int i = 1; i <= n; i++) {
+    hooked |= neap__object_class(neap__save_item(L, i))->shape->hooks;
     lua_pop(L, 1);
   }
   lua_pushboolean(L, hooked);
   return 1;
+}
+
+// save.check(object or list, n): raises usage for anything else, naming the item of the list that is none
+//   n  the number of items, where some may be nil
+static int save_check(lua_State *L) {
+  int n = check_target(L) ? 1 : (int)luaL_optinteger(L, 2, (lua_Integer)lua_rawlen(L, 1));
+  for (int i = 1; i <= n; i++) neap__save_item(L, i), lua_pop(L, 1);
+  return 0;
 }
 
 // save.in_transaction(store) -> boolean
@@ -356,6 +360,7 @@ int luaopen_neap_save_kernel(lua_State *L) {
       {"upsert", save_upsert},
       {"plain", save_plain},
       {"hooked", save_hooked},
+      {"check", save_check},
       {"in_transaction", save_in_transaction},
       {"pending", save_pending},
       {"store_of", save_store_of},

@@ -42,6 +42,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
                                                  struct neap__error *e));
 // Pushes the object at `index` of the list at stack index 1, or the single object that is there.
 void neap__save_push(lua_State *L, int index);
+// The same where it may be something else, which raises usage naming its place.
+struct object *neap__save_item(lua_State *L, int index);
 
 // Says which object of which model failed, and why in the model's terms.
 void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struct neap__error *e);

@@ -22,7 +22,10 @@ void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struc
   write_name(L, idx, shape, name, sizeof name);
   memcpy(said, e->message, sizeof said);
   if (e->kind == NEAP_NOT_FOUND && !*e->code)
-    snprintf(said, sizeof said, "it is not there any more; somebody has deleted it since it was loaded");
+    snprintf(said, sizeof said,
+             neap__object_state(lua_touserdata(L, idx)) == OBJECT_DELETED
+                 ? "it was deleted; copy() makes a new object with the same values"
+                 : "it is not there any more; somebody has deleted it since it was loaded");
   if (e->kind == NEAP_CONDITION && !*e->code)
     snprintf(said, sizeof said,
              "the condition is not met, or it has changed since it was loaded; reload it and try again");

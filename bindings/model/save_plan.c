@@ -37,6 +37,15 @@ void neap__save_push(lua_State *L, int index) {
     lua_pushvalue(L, 1);
 }
 
+struct object *neap__save_item(lua_State *L, int index) {
+  neap__save_push(L, index);
+  struct object *o = neap__object_test(L, -1);
+  if (!o)
+    neap__fail(L, NEAP_USAGE, "item %d of the list: an object of a model was expected, not a %s", index,
+               luaL_typename(L, -1));
+  return o;
+}
+
 // ---- Columns that the pipeline fills ----
 
 // Fields whose value is made here: versions, times of saving, uuid keys.
@@ -221,11 +230,21 @@ static void remove_key(struct planning *p, uint64_t *sent) {
   }
 }
 
+// An object that was deleted is not made again by accident.
+static bool refuse_deleted(struct planning *p, const struct save_entry *entry) {
+  struct neap__error e;
+  neap__error_set(&e, NEAP_NOT_FOUND, "deleted");
+  p->fault(p->L, entry->object, p->shape, &e);
+  return false;
+}
+
 // Plans one save. True if something is to be sent.
 static bool plan_save(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
   const struct save_options *o = p->options;
   struct neap__error e;
-  bool insert = neap__object_state(lua_touserdata(p->L, idx)) != OBJECT_LOADED;
+  enum object_state state = neap__object_state(lua_touserdata(p->L, idx));
+  bool insert = state != OBJECT_LOADED;
+  if (state == OBJECT_DELETED && !o->overwrite) return refuse_deleted(p, entry);
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   int changed = neap__object_changes(p->L, idx, entry->sent);
   bool forced = o->force || o->returning || o->atomic || o->overwrite || o->condition;
@@ -254,7 +273,9 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
 }
 
 static bool plan_delete(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
-  if (neap__object_state(lua_touserdata(p->L, idx)) != OBJECT_LOADED) return false;
+  enum object_state state = neap__object_state(lua_touserdata(p->L, idx));
+  if (state == OBJECT_DELETED && (p->options->condition || p->options->atomic)) return refuse_deleted(p, entry);
+  if (state != OBJECT_LOADED) return false;
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   w->kind = WRITE_DELETE;
   w->condition = p->condition;
@@ -281,10 +302,7 @@ static size_t bytes_each(const struct shape *shape, const struct save_options *o
 static int count_like(lua_State *L, int first, int n, const struct class *class) {
   int count = 0;
   for (; first + count <= n && count < SAVE_CHUNK; count++) {
-    neap__save_push(L, first + count);
-    const struct object *o = neap__object_test(L, -1);
-    if (!o)
-      neap__fail(L, NEAP_USAGE, "element %d of the list is no object but %s", first + count, luaL_typename(L, -1));
+    const struct object *o = neap__save_item(L, first + count);
     lua_pop(L, 1);
     if (neap__object_class(o) != class) break;
   }
@@ -310,8 +328,7 @@ static const struct condition *push_condition(lua_State *L, struct view *view, c
 
 struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next,
                                    int n, fault_function *fault) {
-  neap__save_push(L, *next);
-  const struct class *class = neap__object_class(neap__object_check(L, -1));
+  const struct class *class = neap__object_class(neap__save_item(L, *next));
   const struct shape *shape = class->shape;
   int count = count_like(L, *next, n, class);
   lua_pop(L, 1);

@@ -245,6 +245,7 @@ end
 
 --- Reads one object or a list of them again by their keys; those that are not there are told by `not_found`.
 function store.load(_, list)
+  kernel.check(list)
   if not is_list(list) then return kernel.reload(list) end
   local errors = each_for_itself(list, kernel.reload)
   if not errors then return list end
@@ -267,17 +268,17 @@ batch.__index = batch
 --- Collects operations; run() sends them. They are independent: those that succeed stay.
 function store.batch(self) return setmetatable({ store = self, operations = {} }, batch) end
 
---- One or more objects to be saved.
-function batch:save(...)
-  for _, object in ipairs { ... } do self.operations[#self.operations + 1] = { "save", object } end
+local function collect(self, verb, ...)
+  kernel.check({ ... }, select("#", ...))
+  for _, object in ipairs { ... } do self.operations[#self.operations + 1] = { verb, object } end
   return self
 end
 
+--- One or more objects to be saved.
+function batch:save(...) return collect(self, "save", ...) end
+
 --- One or more objects to be deleted.
-function batch:delete(...)
-  for _, object in ipairs { ... } do self.operations[#self.operations + 1] = { "delete", object } end
-  return self
-end
+function batch:delete(...) return collect(self, "delete", ...) end
 
 --- Operations of one kind that follow each other, as a list of objects.
 local function runs(operations)

@@ -93,11 +93,15 @@ describe("an object", function()
     fails("usage", function() p.id = 99 end, "Post.id", "copy")
   end)
 
-  it("may be saved again after it was deleted", function()
+  it("is not made again by saving it after it was deleted: a copy is", function()
     local p = Post { title = "Tides" }:save()
     p:delete()
-    p:save()
-    assert.equal("Tides", Post:get(p.id).title)
+    p.title = "Waves"
+    fails("not_found", function() p:save() end, "Post 1: it was deleted", "copy()")
+    fails("not_found", function() p:increment "views" end, "Post 1: it was deleted")
+    assert.equal(0, Post:count())
+    p:copy():save()
+    assert.equal("Waves", Post:first().title)
   end)
 
   it("takes text with any length of name", function()

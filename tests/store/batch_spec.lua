@@ -91,13 +91,26 @@ contract.each("lists", function(c)
     c.store:load {}
   end)
 
-  it("that hold something else raise usage and write nothing", function()
+  it("that hold something else raise usage, naming the item, and nothing is sent", function()
     local list = people("a")
     list[2] = "b"
-    local ok, e = pcall(c.store.save, c.store, list)
-    assert.is_false(ok)
-    assert.is_true(neap.is(e, "usage"))
+    for _, verb in ipairs { "save", "load", "delete" } do
+      local ok, e = pcall(c.store[verb], c.store, list)
+      assert.is_false(ok)
+      assert.is_true(neap.is(e, "usage"))
+      assert.truthy(tostring(e):find("item 2 of the list: an object of a model was expected, not a string", 1, true))
+    end
     assert.same({}, c:client "SELECT * FROM users")
+  end)
+
+  it("are lists or single objects", function()
+    for _, verb in ipairs { "save", "load", "delete" } do
+      for value, told in pairs { [5] = "not number", [{ name = "a" }] = "not a table with names", [User] = "not a model" } do
+        local ok, e = pcall(c.store[verb], c.store, value)
+        assert.is_false(ok)
+        assert.truthy(tostring(e):find("an object or a list of objects was expected, " .. told, 1, true), tostring(e))
+      end
+    end
   end)
 end)
 
@@ -132,5 +145,17 @@ contract.each("batches", function(c)
     assert.equal(2, e.errors[1].index)
     assert.equal(second, e.errors[1].object)
     assert.same({ "a", "b" }, c:client "SELECT name FROM User ORDER BY id")
+  end)
+
+  it("take objects and nothing else", function()
+    local b = c.store:batch()
+    for i, f in ipairs { function() b:save("x") end, function() b:delete(User { name = "a" }, nil) end } do
+      local ok, e = pcall(f)
+      assert.is_false(ok)
+      assert.is_true(neap.is(e, "usage"))
+      assert.truthy(tostring(e):find(("item %d of the list: an object of a model was expected"):format(i), 1, true))
+    end
+    b:run()
+    assert.same({}, c:client "SELECT * FROM User")
   end)
 end)

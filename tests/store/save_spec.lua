@@ -233,6 +233,35 @@ contract.each("saving", function(c)
       fails("not_found", p.delete, p, { condition = { views = 0 } })
     end)
 
+    it("again finds nothing; with a condition it raises not_found", function()
+      local p = Post { title = "a" }:save()
+      assert.is_true(p:delete())
+      assert.is_false(p:delete())
+      fails("not_found", p.delete, p, { condition = { views = 0 } })
+    end)
+
+    it("leaves an object that cannot be saved any more, but with overwrite", function()
+      local p = Post { id = 9, title = "a" }:save()
+      p:delete()
+      fails("not_found", p.save, p)
+      local e = fails("batch", c.store.save, c.store, { Post { title = "b" }, p })
+      assert.same({ 2, "not_found" }, { e.errors[1].index, e.errors[1].error.kind })
+      assert.same({ "b" }, c:client "SELECT title FROM posts")
+      p:save { overwrite = true }
+      assert.same({ "a", "b" }, c:client "SELECT title FROM posts ORDER BY title")
+    end)
+
+    it("that is rolled back leaves the object as it was", function()
+      local p = Post { title = "a" }:save()
+      pcall(c.store.transaction, c.store, function()
+        p:delete()
+        error "no"
+      end)
+      p.title = "b"
+      p:save()
+      assert.same({ "b" }, c:client "SELECT title FROM posts")
+    end)
+
     it("does nothing to an object that is not saved", function()
       assert.is_false(Post { title = "a" }:delete())
     end)

@@ -71,6 +71,7 @@ local object = {}
 ---@return neap.model.object self
 function object:save(options) end
 
+---What is deleted is not saved again (`not_found`): `copy` makes a new object.
 ---@param options? { condition?: any, atomic?: boolean }
 ---@return boolean deleted whether it was there, where the store tells
 function object:delete(options) end
