@@ -437,8 +437,8 @@ static int check_kind(lua_State *L, const struct type *type, const struct spot *
     case TYPE_UUID: return check_uuid(L, s, idx, out, e);
     case TYPE_BYTES:
     case TYPE_BYTESTREAM: return check_bytes(L, s, idx, out, e);
-    case TYPE_JSON:
-    case TYPE_FILE: return check_json(L, s, idx, out, e);
+    case TYPE_JSON: return check_json(L, s, idx, out, e);
+    case TYPE_FILE: return wrong(L, s, idx, e, "nothing: this store keeps no files; keep the bytes, or a path as text");
     case TYPE_LIST:
     case TYPE_SET: return check_list(L, type, s, idx, out, e);
     case TYPE_MAP: return check_map(L, type, s, idx, out, e);

@@ -74,8 +74,7 @@ static bool push_declared(struct declare *d, int fields, int i) {
   lua_remove(L, -3);
   d->field = lua_tostring(L, -2);
   if (!lua_istable(L, -1) || lua_getfield(L, -1, "kind") != LUA_TSTRING)
-    neap__declare_fail(d, "a type such as t.string() was expected, not %s",
-                       luaL_typename(L, lua_istable(L, -1) ? -1 : -1));
+    neap__declare_fail(d, "a type such as t.string() was expected, not %s", luaL_typename(L, -1));
   bool index = is_index_kind(lua_tostring(L, -1));
   lua_pop(L, 1);
   return index;
@@ -208,7 +207,10 @@ static void read_index(struct declare *d, int spec, struct index *index) {
   if (lua_istable(L, -1) && lua_getfield(L, -1, "column") == LUA_TSTRING) index->wire = neap__declare_text(d, -1);
   lua_settop(L, spec);
   if (!index->wire) {
-    lua_pushfstring(L, index->kind == INDEX_PLAIN ? "%s_%s" : "%.0s%s", d->shape->table, index->name);
+    if (index->kind == INDEX_PLAIN)
+      lua_pushfstring(L, "%s_%s", d->shape->table, index->name);
+    else
+      lua_pushstring(L, index->name);
     index->wire = neap__declare_text(d, -1);
     lua_pop(L, 1);
   }

@@ -335,8 +335,10 @@ static int unknown(lua_State *L, const struct shape *shape, int key, struct neap
 }
 
 static int no_setter(const struct shape *shape, const struct field *f, struct neap__error *e) {
-  return neap__error_set(e, NEAP_USAGE, "%s.%s is %s and cannot be assigned", shape->model, f->name,
-                         f->type.kind == TYPE_COMPUTED ? "computed without a setter" : "a relation: it");
+  const char *why = "is a relation: save the other objects with their pointer set";
+  if (f->type.kind == TYPE_COMPUTED) why = "is computed without a setter";
+  if (f->type.kind == TYPE_MANY_TO_MANY) why = "is a relation: change it with its add, remove and set";
+  return neap__error_set(e, NEAP_USAGE, "%s.%s cannot be assigned; it %s", shape->model, f->name, why);
 }
 
 // Assigns the value on top of the stack under the name at `key`. Setters of computed fields are pushed as function, object,

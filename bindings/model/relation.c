@@ -463,6 +463,10 @@ static int has_one_read(lua_State *L, int status, lua_KContext ctx) {
 int neap__relation_read(lua_State *L, int idx, const struct field *field) {
   struct cell key;
   idx = lua_absindex(L, idx);
+  if (field->type.kind == TYPE_RELATION) {
+    neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
+    resolve(L, lua_gettop(L), field);
+  }
   if (to_many(field)) {
     push_bound(L, idx, field);
     neap__object_get_related(L, idx, field);

@@ -122,6 +122,9 @@ int neap__shape_resolve(lua_State *L, int class_idx, const struct field *field, 
   const struct shape *shape = field->shape;
   struct field *f = &shape->fields[field->index];
   if (f->target || !f->target_name) return 0;
+  if (f->type.kind == TYPE_RELATION)
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s.%s: this store keeps no relations of its own; use t.many_to_many",
+                           shape->model, f->name);
   const struct shape *target = find_shape(L, class_idx, f->target_name);
   if (!target) return undeclared(shape, f, f->target_name, e);
   f->target = target;

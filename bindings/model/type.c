@@ -295,6 +295,8 @@ static void read_on_delete(struct declare *d, struct field *f) {
   while (names[i] && strcmp(names[i], name) != 0) i++;
   if (!names[i]) neap__declare_fail(d, "on_delete is nothing, restrict, cascade or set_null, not %s", name);
   f->on_delete = (enum on_delete)i;
+  if (f->on_delete == ON_DELETE_SET_NULL && f->flags & FIELD_REQUIRED)
+    neap__declare_fail(d, "on_delete = \"set_null\" would empty a required field");
 }
 
 // The names are looked up when all fields are known.

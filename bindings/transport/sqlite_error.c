@@ -79,6 +79,8 @@ static int set_text(struct neap__error *e, const char *said) {
 
 int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e) {
   const char *said = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(code);
+  if (code == SQLITE_CONSTRAINT_TRIGGER && strncmp(said, "FOREIGN KEY", 11) == 0)
+    code = SQLITE_CONSTRAINT_FOREIGNKEY;  // ON DELETE RESTRICT is a trigger to SQLite
   const struct failure *f = find(code);
   if (!f) {
     neap__error_set(e, NEAP_SERVER, "SQLite failed: %s", said);

@@ -120,6 +120,8 @@ local function reader(path)
   end
 end
 
+local computes = { sql = true, needs = true, get = true, set = true, path = true }
+
 --- A field that is not kept: computed by the store ({ sql = "{age} + 10" }), by functions ({ needs = { "first" },
 --- get = f, set = f }), or read along relations ({ path = "good.name" }).
 ---@param of table       the type of its values
@@ -129,20 +131,35 @@ function types.computed(of, compute)
     usage 't.computed takes a type and { sql = "..." }, { get = f } or { path = "..." }'
   end
   local copy = {}
-  for name, value in pairs(compute) do copy[name] = value end
+  for name, value in pairs(compute) do
+    if not computes[name] then
+      usage("t.computed has no option %s; they are sql, needs, get, set and path", tostring(name))
+    end
+    copy[name] = value
+  end
   if copy.path then copy.get = reader(copy.path) end
   return spec("computed", nil, { of = of, compute = copy })
 end
 
 -- ---- Indexes ----
 
-local function index(kind)
+--- Makes t.<kind>: `known` are its options, `needed` the one that it must have.
+local function index(kind, known, needed)
+  for _, name in ipairs(known) do known[name] = true end
   return function(parts)
-    if type(parts) ~= "table" then usage('t.%s takes a list of fields: t.%s{ "author", "-title" }', kind, kind) end
+    if type(parts) ~= "table" then usage('t.%s takes a table of fields and options, not %s', kind, type(parts)) end
     local options, list = {}, {}
     for key, value in pairs(parts) do
-      if type(key) == "string" then options[key] = value end
+      if type(key) == "string" then
+        if not known[key] then
+          local near = class.nearest(key, known)
+          usage("t.%s has no option %s; %s%s", kind, key, near and "did you mean " or "they are ",
+            near or table.concat(known, ", "))
+        end
+        options[key] = value
+      end
     end
+    if needed and options[needed] == nil then usage("t.%s needs %s, the name of a field", kind, needed) end
     for i, part in ipairs(parts) do list[i] = part end
     return spec(kind, options, { parts = list })
   end
@@ -150,13 +167,14 @@ end
 
 --- An index over fields; "-field" is descending. Options: where = condition (a partial index), column = its name in the
 --- store.
-types.index = index "index"
+types.index = index("index", { "where", "column" })
 --- An index that allows no duplicates.
-types.unique = index "unique"
---- DynamoDB: { hash_key =, range_key =, projection =, read_units =, write_units = }.
-types.global_index = index "global_index"
---- DynamoDB: { range_key =, projection = }.
-types.local_index = index "local_index"
+types.unique = index("unique", { "where", "column" })
+--- DynamoDB: { hash_key =, range_key =, projection =, read_units =, write_units =, column = }.
+types.global_index = index("global_index",
+  { "hash_key", "range_key", "projection", "read_units", "write_units", "column" }, "hash_key")
+--- DynamoDB: { range_key =, projection =, column = }.
+types.local_index = index("local_index", { "range_key", "projection", "column" }, "range_key")
 
 setmetatable(types, {
   __index = function(_, name)

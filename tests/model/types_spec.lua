@@ -193,12 +193,33 @@ describe("a declaration", function()
     refuses({ id = t.integer { primary = true }, a = t.string { column = "x" }, b = t.string { column = "x" } }, "its column x")
     refuses({ id = t.integer { primary = true }, up = t.pointer "Post", up_id = t.integer() }, "up_id")
   end)
+  it("checks what a pointer does when its target is deleted", function()
+    refuses({ id = t.integer { primary = true }, up = t.pointer("Post", { on_delete = "explode" }) }, "restrict, cascade or set_null")
+    refuses({ id = t.integer { primary = true }, up = t.pointer("Post", { on_delete = "set_null", required = true }) }, "required")
+  end)
   it("refuses what is no type", function() refuses({ id = 5 }, "a type such as t.string()") end)
   it("knows its options", function() refuses({ id = t.integer { primary = true } }, "no model option tabel", { tabel = "x" }) end)
   it("checks the parts of an index", function()
     refuses({ id = t.integer { primary = true }, i = t.index { "titel" } }, "no column titel")
   end)
+  it("checks the options of an index", function()
+    for expected, made in pairs {
+      ["t.index has no option wehre; did you mean where"] = function() return t.index { "a", wehre = { a = 1 } } end,
+      ["t.unique has no option hash_key; they are where, column"] = function() return t.unique { "a", hash_key = "a" } end,
+      ["t.global_index needs hash_key"] = function() return t.global_index { range_key = "a" } end,
+      ["t.local_index has no option hash_key"] = function() return t.local_index { hash_key = "a" } end,
+      ["t.local_index needs range_key"] = function() return t.local_index {} end,
+    } do
+      local ok, e = pcall(made)
+      assert.is_false(ok)
+      assert.equal("usage", e.kind)
+      assert.truthy(e.message:find(expected, 1, true), e.message)
+    end
+  end)
   it("checks what computed fields need", function()
+    local ok, e = pcall(t.computed, t.string(), { neds = { "x" }, get = print })
+    assert.is_false(ok)
+    assert.truthy(e.message:find("t.computed has no option neds", 1, true), e.message)
     refuses({ id = t.integer { primary = true }, c = t.computed(t.string(), { needs = { "x" }, get = print }) }, "needs x")
   end)
 
@@ -215,5 +236,59 @@ describe("a declaration", function()
     local names = {}
     for name in pairs(Post { a = "1", b = "2", id = 3 }) do names[#names + 1] = name end
     assert.same({ "b", "a", "id" }, names)
+  end)
+end)
+
+describe("what other stores know", function()
+  local store
+
+  before_each(function() store = neap.open "sqlite::memory:" end)
+  after_each(function() store:close() end)
+
+  local function fails(kind, expected, f)
+    local ok, e = pcall(f)
+    assert.is_false(ok)
+    assert.equal(kind, e.kind, tostring(e))
+    assert.truthy(e.message:find(expected, 1, true), e.message)
+  end
+
+  it("may be declared: hash and range keys, their indexes, units", function()
+    local Reply = store:model("Reply", {
+      forum = t.string { hash_key = true }, at = t.datetime { range_key = true }, body = t.string(), gone = t.timestamp(),
+      by_body = t.global_index { hash_key = "body", range_key = "at", projection = { "gone" }, read_units = 1, write_units = 2 },
+      by_gone = t.local_index { range_key = "gone", projection = "all" },
+    }, { read_units = 5, write_units = 5, billing = "on_demand", ttl = "gone", stream = "new_and_old" })
+    assert.equal(1, #store:bind())  -- the table; those indexes are not SQL's
+    Reply { forum = "sea", at = "2024-05-01", body = "tides" }:save()
+    assert.equal("tides", Reply:get { forum = "sea", at = "2024-05-01" }.body)
+  end)
+
+  it("names what its indexes miss", function()
+    fails("usage", "no column bodi", function()
+      store:model("Reply", { id = t.string { hash_key = true }, i = t.global_index { hash_key = "bodi" } })
+    end)
+  end)
+
+  it("is bytes here if it is a bytestream", function()
+    local Song = store:model("Song", { id = t.integer { primary = true }, sound = t.bytestream() })
+    store:bind()
+    Song { id = 1, sound = "\0\xff" }:save()
+    assert.equal("\0\xff", Song:get(1).sound)
+  end)
+
+  it("is not pretended: files and relations that a server keeps", function()
+    local Game = store:model("Game", { id = t.integer { primary = true }, cover = t.file(), scores = t.relation "Score" })
+    store:model("Score", { id = t.integer { primary = true } })
+    store:bind()
+    local game = Game { id = 1 }:save()
+    assert.is_nil(game.cover)
+    fails("validation", "keeps no files", function() game.cover = "shot.png" end)
+    fails("unsupported", "use t.many_to_many", function() return game.scores end)
+    fails("unsupported", "use t.many_to_many", function() return Game:include "scores" end)
+    fails("unsupported", "use t.many_to_many", function() return game:to_table { follow = { scores = {} } } end)
+    fails("usage", "cannot be assigned", function() game.scores = { 1 } end)
+    fails("unsupported", "use t.many_to_many", function() return Game:where { scores__id = 1 } end)
+    fails("usage", "scores", function() return Game:order "scores.id" end)
+    assert.same({ id = 1 }, game:to_table())
   end)
 end)

@@ -54,6 +54,29 @@ contract.each("conflicts", function(c)
     assert.equal("Reds", Team:get(team.id).name)
   end)
 
+  it("do not arise where the pointer gives way: cascade deletes, set_null empties", function()
+    for _, case in ipairs {
+      { "restrict", "conflict", "1" }, { "nothing", "conflict", "1" }, { "cascade", nil, nil }, { "set_null", nil, "" },
+    } do
+      local on_delete, kind, left = table.unpack(case, 1, 3)
+      local Fan = c.store:model("Fan" .. on_delete, {
+        id = t.integer { primary = true }, team = t.pointer("Team", { on_delete = on_delete }),
+      })
+      c.store:bind()
+      local team = Team { id = 1 }:save()
+      Fan { id = 1, team = team }:save()
+      if kind then
+        local e = fails(kind, team.delete, team)
+        assert.truthy(e.message:find("others still point to this one", 1, true), e.message)
+      else
+        assert.is_true(team:delete())
+      end
+      assert.same({ left }, c:client("SELECT team_id FROM Fan" .. on_delete), on_delete)
+      c.store:drop(Fan)
+      Team:delete { all = true }
+    end
+  end)
+
   it("of one object in a list say which one", function()
     local gone = Team { name = "Reds" }:save()
     local kept = Team { name = "Blues" }:save()
