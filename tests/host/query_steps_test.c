@@ -1,6 +1,5 @@
 // query_steps_test.c: in a host that is stepped, with few rows allowed in a step, reads go on over many steps, other tasks run
 // meanwhile, and the answers are the same.
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -33,8 +32,8 @@ static const char script[] =
 int main(void) {
   struct seen seen = {0};
   neap_options options = {.size = sizeof options, .error = on_error, .ud = &seen, .max_rows_per_step = 100};
-  char path[] = "/tmp/neap_steps_XXXXXX", set[128];
-  close(mkstemp(path));
+  char path[64], set[128];
+  snprintf(path, sizeof path, "/tmp/neap_steps_%d.db", (int)getpid());
   neap *h;
   neap_task task;
   CHECK(neap_open(&h, &options) == NEAP_OK);
