@@ -53,7 +53,7 @@ static void read_value(lua_State *L, const struct place *place, struct change *c
   if (change->kind == CHANGE_INCREMENT && place->type && place->type->kind != TYPE_JSON)
     status = neap__check_operand(L, place->type, A_VALUE, &change->cell, &e);
   else if (place->type && change->kind != CHANGE_INCREMENT)
-    status = neap__check_type(L, place->type, where, A_VALUE, &change->cell, &e);
+    status = neap__check_place(L, place->field, place->type, where, A_VALUE, &change->cell, &e);
   else
     status = neap__cell_read(L, A_VALUE, &change->cell, &e);
   if (status < 0 && (place->field->flags & FIELD_SECRET))

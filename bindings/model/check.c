@@ -12,11 +12,10 @@
 #include "value/text.h"
 #include "value/uuid.h"
 
-// Where a value stands, for messages: a field of a model or a name, and the way into it.
+// Where a value stands, for messages: a field of a model or a name for it, and the way into it.
 struct spot {
-  const struct shape *shape;
   const struct field *field;
-  const char *where;
+  const char *where;         // NULL: the field itself
   const struct spot *outer;  // element `key` or `index` of that one
   const char *key;
   lua_Integer index;
@@ -33,7 +32,7 @@ static size_t print_spot(const struct spot *s, char *buf, size_t size) {
   const char *format = s->outer ? (s->key ? ".%s" : "[%lld]") : "%s";
   if (n >= size) return n;
   if (s->outer && !s->key) return n + (size_t)snprintf(buf + n, size - n, format, (long long)s->index);
-  if (s->field) return (size_t)snprintf(buf, size, "%s.%s", s->shape->model, s->field->name);
+  if (!s->outer && !s->where) return (size_t)snprintf(buf, size, "%s.%s", s->field->shape->model, s->field->name);
   return n + (size_t)snprintf(buf + n, size - n, format, s->outer ? s->key : s->where);
 }
 
@@ -134,7 +133,7 @@ static int check_decimal(lua_State *L, const struct spot *s, const struct type *
     if (!p || neap__decimal_parse(p, given, text, DECIMAL_TEXT, &n, e) != 0)
       return wrong(L, s, idx, e, "a decimal, an integer or text such as \"1.10\"");
   }
-  if (type->scale >= 0 && rescale(text, &n, type->scale) != 0) {
+  if (type->scale >= 0 && rescale(text, &n, type->scale) != 0 && s->bounds) {
     char expected[60];
     snprintf(expected, sizeof expected, "at most %d digits behind the point", type->scale);
     return wrong(L, s, idx, e, expected);
@@ -472,37 +471,43 @@ static int check(lua_State *L, const struct type *type, const struct spot *s, in
   return 0;
 }
 
-int neap__check_value(lua_State *L, const struct shape *shape, const struct field *field, int idx, struct cell *out,
+static int check_spot(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
                       struct neap__error *e) {
-  struct spot s = {.shape = shape, .field = field, .bounds = true};
   int top = lua_gettop(L);
-  if (check(L, &field->type, &s, lua_absindex(L, idx), out, e) == 0) return 0;
+  if (check(L, type, s, lua_absindex(L, idx), out, e) == 0) return 0;
   lua_settop(L, top);
   return -1;
+}
+
+int neap__check_value(lua_State *L, const struct field *field, int idx, struct cell *out, struct neap__error *e) {
+  return check_spot(L, &field->type, &(struct spot){.field = field, .bounds = true}, idx, out, e);
 }
 
 int neap__check_type(lua_State *L, const struct type *type, const char *where, int idx, struct cell *out,
                      struct neap__error *e) {
-  struct spot s = {.where = where, .bounds = true};
-  int top = lua_gettop(L);
-  if (check(L, type, &s, lua_absindex(L, idx), out, e) == 0) return 0;
-  lua_settop(L, top);
-  return -1;
+  return check_spot(L, type, &(struct spot){.where = where, .bounds = true}, idx, out, e);
+}
+
+int neap__check_place(lua_State *L, const struct field *field, const struct type *type, const char *where, int idx,
+                      struct cell *out, struct neap__error *e) {
+  return check_spot(L, type, &(struct spot){.field = field, .where = where, .bounds = true}, idx, out, e);
+}
+
+// Whether values of the type are written as text: then text that cannot be read is no value of another type, but a mistake.
+static bool reads_text(const struct type *type) {
+  if (type->kind == TYPE_POINTER) return type->of && reads_text(type->of);
+  return type->kind == TYPE_DECIMAL || type->kind == TYPE_DATETIME || type->kind == TYPE_TIMESTAMP ||
+         type->kind == TYPE_DATE || type->kind == TYPE_UUID;
 }
 
 int neap__check_operand(lua_State *L, const struct type *type, int idx, struct cell *out, struct neap__error *e) {
-  struct spot s = {.where = "the value"};
-  int top = lua_gettop(L);
-  idx = lua_absindex(L, idx);
-  if (check(L, type, &s, idx, out, e) == 0) return 0;
-  lua_settop(L, top);
+  if (check_spot(L, type, &(struct spot){.where = "the value"}, idx, out, e) == 0) return 0;
   bool nan = lua_type(L, idx) == LUA_TNUMBER && lua_tonumber(L, idx) != lua_tonumber(L, idx);
-  if (!nan && !lua_isfunction(L, idx) && !lua_isthread(L, idx)) {
-    *out = (struct cell){.kind = CELL_NIL};
-    lua_pushnil(L);
-    return 1;
-  }
-  return -1;
+  bool text = lua_type(L, idx) == LUA_TSTRING && reads_text(type);
+  if (nan || text || lua_isfunction(L, idx) || lua_isthread(L, idx)) return -1;
+  *out = (struct cell){.kind = CELL_NIL};
+  lua_pushnil(L);
+  return 1;
 }
 
 // ---- Back to values ----

@@ -294,13 +294,22 @@ static const struct condition *parse_table(struct parser *p, const struct shape 
   return keep_top(L, base);
 }
 
+// What the value at idx is, for messages; pushes one value.
+static const char *describe(lua_State *L, int idx) {
+  const struct object *o = lua_isuserdata(L, idx) ? neap__object_test(L, idx) : NULL;
+  const struct class *class = neap__class_test(L, idx);
+  if (o) return lua_pushfstring(L, "an object of %s", neap__object_class(o)->shape->model);
+  if (class) return lua_pushfstring(L, "the model %s", class->shape->model);
+  return lua_pushfstring(L, "a %s", luaL_typename(L, idx));
+}
+
 // Pushes the condition that the value at idx is or spells.
 static const struct condition *parse_one(struct parser *p, const struct shape *shape, int idx) {
   const struct condition *c = neap__condition_test(p->L, idx);
   idx = lua_absindex(p->L, idx);
   if (!c && !lua_istable(p->L, idx))
-    neap__fail(p->L, NEAP_USAGE, "a condition on %s is a table or a column expression, not a %s", shape->model,
-               luaL_typename(p->L, idx));
+    neap__fail(p->L, NEAP_USAGE, "a condition on %s is a table or a column expression, not %s", shape->model,
+               describe(p->L, idx));
   if (c) {
     if (c->shape && c->shape != shape)
       neap__fail(p->L, NEAP_USAGE, "a condition on %s was given for %s", c->shape->model, shape->model);

@@ -204,7 +204,10 @@ static void read_index(struct declare *d, int spec, struct index *index) {
   index->unique = *kind == 'u';
   index->kind = *kind == 'g' ? INDEX_GLOBAL : *kind == 'l' ? INDEX_LOCAL : INDEX_PLAIN;
   lua_getfield(L, spec, "options");
-  if (lua_istable(L, -1) && lua_getfield(L, -1, "column") == LUA_TSTRING) index->wire = neap__declare_text(d, -1);
+  if (lua_istable(L, -1)) {
+    index->partial = lua_getfield(L, -1, "where") != LUA_TNIL;
+    if (lua_getfield(L, -2, "column") == LUA_TSTRING) index->wire = neap__declare_text(d, -1);
+  }
   lua_settop(L, spec);
   if (!index->wire) {
     if (index->kind == INDEX_PLAIN)

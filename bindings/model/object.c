@@ -278,7 +278,7 @@ static int write_column(lua_State *L, int idx, struct object *o, const struct fi
     if (neap__shape_resolve(L, -1, f, e) != 0) return -1;
     lua_pop(L, 1);
   }
-  if (neap__check_value(L, o->class->shape, f, value, &cell, e) != 0) return -1;
+  if (neap__check_value(L, f, value, &cell, e) != 0) return -1;
   if ((f->flags & FIELD_PRIMARY) && o->state == OBJECT_LOADED) {
     struct cell base = neap__row_base(o, c);
     if (!neap__cell_equal(&base, &cell))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/condition_build.h"
+#include "model/object.h"
 #include "value/buffer.h"
 #include "value/datetime.h"
 #include "value/decimal.h"
@@ -110,15 +111,47 @@ static bool read_fast(lua_State *L, const struct type *type, int idx, struct cel
   return out->kind == CELL_INTEGER || !isnan(out->d);
 }
 
+// What the place cannot be compared with, whatever it holds: NaN, functions, text that its type cannot read.
+static void refuse_value(struct comparison *k, const struct type *type, int idx, const struct neap__error *why) {
+  struct neap__error e;
+  struct cell cell;
+  char where[200];
+  neap__place_print(k->draft.shape, &k->draft.place, where, sizeof where);
+  if (type && neap__check_place(k->L, k->draft.place.field, type, where, idx, &cell, &e) != 0) neap__raise(k->L, &e);
+  neap__fail(k->L, NEAP_VALIDATION, "%s: %s", where, why->message);
+}
+
+// An object stands for its key where a pointer to its model is asked for; in JSON it is a table; elsewhere a mistake.
+static void check_object(struct comparison *k, const struct type *type, int idx) {
+  const struct place *place = &k->draft.place;
+  const struct object *o = lua_isuserdata(k->L, idx) && type ? neap__object_test(k->L, idx) : NULL;
+  struct cell key;
+  char where[200];
+  if (!o) return;
+  const struct shape *shape = neap__object_class(o)->shape;
+  const char *target = place->nsteps == 0 && type == &place->field->type ? place->field->target_name : NULL;
+  neap__place_print(k->draft.shape, place, where, sizeof where);
+  if (type->kind != TYPE_POINTER)
+    neap__fail(k->L, NEAP_USAGE, "%s is of type %s and takes no object; it got one of %s", where,
+               neap__type_name(type->kind), shape->model);
+  if (target && strcmp(target, shape->model) != 0)
+    neap__fail(k->L, NEAP_USAGE, "%s takes an object of %s or its key, not one of %s", where, target, shape->model);
+  neap__object_get(k->L, idx, shape->keys[0]->column, &key);
+  if (key.kind <= CELL_NULL)
+    neap__fail(k->L, NEAP_USAGE, "%s takes an object that has a key; save the %s first", where, shape->model);
+}
+
 // Reads the value at idx as an operand of `type` (NULL: untyped). Pushes its anchor. Returns 1 if it is of another type.
 static int read_as(struct comparison *k, const struct type *type, bool json, int idx, struct cell *out, char text[40]) {
   lua_State *L = k->L;
   struct neap__error e;
   int top = lua_gettop(L);
   int status = 0;
-  if (!read_fast(L, type, idx, out))
+  if (!read_fast(L, type, idx, out)) {
+    check_object(k, type, idx);
     status = type ? neap__check_operand(L, type, idx, out, &e) : neap__cell_read(L, idx, out, &e);
-  if (status < 0) neap__raise(L, &e);
+  }
+  if (status < 0) refuse_value(k, type, idx, &e);
   lua_settop(L, top + 1);
   if (status == 0 && json) status = to_json_kind(out, text);
   return status;

@@ -99,11 +99,19 @@ void neap__query_and(lua_State *L, int idx) {
   lua_pop(L, 2);
 }
 
+// Pushes what the arguments of where and exclude spell.
+static void push_condition(lua_State *L, const char *method) {
+  const struct query *q = begin(L);
+  if (lua_gettop(L) < 3)
+    neap__fail(L, NEAP_USAGE, "%s takes conditions on %s: tables, column expressions, or a name and a value", method,
+               q->class->shape->model);
+  neap__condition_parse(L, 2, 3);
+}
+
 // Query:where(condition ...) -> Query
 //   conditions in any spelling, or a name and a value; those of several calls are ANDed
 static int query_where(lua_State *L) {
-  begin(L);
-  neap__condition_parse(L, 2, 3);
+  push_condition(L, "where");
   neap__query_and(L, 1);
   return finish(L);
 }
@@ -111,8 +119,7 @@ static int query_where(lua_State *L) {
 // Query:exclude(condition ...) -> Query
 //   the rows that where() with the same arguments would not give
 static int query_exclude(lua_State *L) {
-  begin(L);
-  neap__condition_parse(L, 2, 3);
+  push_condition(L, "exclude");
   neap__condition_not(L, -1);
   neap__query_and(L, 1);
   return finish(L);

@@ -148,7 +148,7 @@ static void read_key(lua_State *L, const struct shape *shape, int idx, struct ce
       lua_pushvalue(L, idx);
     if (lua_isnil(L, -1))
       neap__fail(L, NEAP_USAGE, "%s: a key is needed, %s is nil", shape->model, shape->keys[i]->name);
-    if (neap__check_value(L, shape, shape->keys[i], lua_gettop(L), &cells[i], &e) != 0) neap__raise(L, &e);
+    if (neap__check_value(L, shape->keys[i], lua_gettop(L), &cells[i], &e) != 0) neap__raise(L, &e);
   }
 }
 
@@ -286,7 +286,7 @@ static void read_sets(lua_State *L, const struct shape *shape, struct change *se
     lua_pop(L, 1);
     struct change *c = &sets[f->column];
     *c = set(f, CHANGE_SET, (struct cell){.kind = CELL_NIL});
-    if (neap__check_value(L, shape, f, lua_gettop(L), &c->cell, &e) != 0) neap__raise(L, &e);
+    if (neap__check_value(L, f, lua_gettop(L), &c->cell, &e) != 0) neap__raise(L, &e);
     if ((c->cell.kind == CELL_NIL || c->cell.kind == CELL_NULL) && (f->flags & FIELD_REQUIRED))
       neap__fail(L, NEAP_VALIDATION, "%s.%s is required", shape->model, f->name);
     luaL_checkstack(L, 4, "too many fields");

@@ -168,7 +168,7 @@ static void sync_column(lua_State *L, int idx, struct object *o, const struct fi
   struct cell cell, present = neap__row_present(o, field->column);
   lua_getiuservalue(L, idx, 1);
   lua_rawgeti(L, -1, DECODED(field->column));
-  if (neap__check_value(L, o->class->shape, field, -1, &cell, &e) != 0) neap__raise(L, &e);
+  if (neap__check_value(L, field, -1, &cell, &e) != 0) neap__raise(L, &e);
   if (equal(field, &cell, &present))
     lua_pop(L, 1);
   else
@@ -192,7 +192,7 @@ static void follow_related(lua_State *L, int idx, struct object *o, const struct
   struct cell cell;
   lua_getiuservalue(L, idx, 1);
   lua_rawgetp(L, -1, field);
-  if (neap__object_test(L, -1) && neap__check_value(L, o->class->shape, field, -1, &cell, &e) == 0)
+  if (neap__object_test(L, -1) && neap__check_value(L, field, -1, &cell, &e) == 0)
     neap__row_change(L, idx, o, field->column, &cell);
   lua_pop(L, 2);
 }

@@ -178,10 +178,17 @@ static void read_options(lua_State *L, struct job *job, enum save_verb verb) {
     neap__fail(L, NEAP_UNSUPPORTED, "%s cannot save atomically", job->view->store->verbs->name);
 }
 
+static size_t bits_size(const struct shape *shape) {
+  return (size_t)(shape->ncolumns + 63) / 64 * sizeof(uint64_t);
+}
+
+static void set_bit(uint64_t *bits, const struct field *f) {
+  bits[f->column / 64] |= UINT64_C(1) << (f->column % 64);
+}
+
 // The bits of the columns that the list of names at idx gives, in a userdata that is pushed.
 static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int idx) {
-  size_t bytes = (size_t)(shape->ncolumns + 63) / 64 * sizeof(uint64_t);
-  uint64_t *bits = memset(lua_newuserdatauv(L, bytes, 0), 0, bytes);
+  uint64_t *bits = memset(lua_newuserdatauv(L, bits_size(shape), 0), 0, bits_size(shape));
   for (lua_Integer i = 1; lua_rawgeti(L, idx, i) != LUA_TNIL; i++) {
     size_t n;
     const char *name = neap__arg_string(L, -1, "each name of the unique fields", &n);
@@ -191,26 +198,75 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
       neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "",
                  near ? near : "");
     }
-    bits[f->column / 64] |= UINT64_C(1) << (f->column % 64);
+    set_bit(bits, f);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
   return bits;
 }
 
+// What may tell rows apart, by number: 0 the key, then each column, then each index. Sets the bits of its columns; false if
+// it does not.
+static bool unique_set(const struct shape *shape, int k, uint64_t *bits) {
+  memset(bits, 0, bits_size(shape));
+  for (int i = 0; k == 0 && i < shape->nkeys; i++) set_bit(bits, shape->keys[i]);
+  if (k > 0 && k <= shape->ncolumns) {
+    set_bit(bits, shape->columns[k - 1]);
+    return shape->columns[k - 1]->flags & FIELD_UNIQUE;
+  }
+  const struct index *index = k > 0 ? &shape->indexes[k - 1 - shape->ncolumns] : NULL;
+  for (int i = 0; index && i < index->nparts; i++) {
+    if (!index->parts[i].field) return false;
+    set_bit(bits, index->parts[i].field);
+  }
+  return !index || (index->unique && !index->partial);
+}
+
+static void add_names(luaL_Buffer *b, const struct shape *shape, const uint64_t *bits) {
+  const char *between = "{ \"";
+  for (int i = 0; i < shape->ncolumns; i++) {
+    if (!(bits[i / 64] >> (i % 64) & 1)) continue;
+    luaL_addstring(b, between);
+    luaL_addstring(b, shape->columns[i]->name);
+    between = "\", \"";
+  }
+  luaL_addstring(b, "\" }");
+}
+
+// Raises usage, naming the sets that are unique, unless the columns are one of them.
+static void check_unique(lua_State *L, const struct shape *shape, const uint64_t *bits) {
+  uint64_t *set = lua_newuserdatauv(L, bits_size(shape), 0);
+  int n = 1 + shape->ncolumns + shape->nindexes;
+  bool found = false;
+  for (int k = 0; k < n && !found; k++) found = unique_set(shape, k, set) && memcmp(set, bits, bits_size(shape)) == 0;
+  if (found) return;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  add_names(&b, shape, bits);
+  luaL_addstring(&b, ": unique are ");
+  for (int k = 0; k < n; k++) {
+    if (!unique_set(shape, k, set)) continue;
+    if (k > 0) luaL_addstring(&b, ", ");
+    add_names(&b, shape, set);
+  }
+  luaL_pushresult(&b);
+  neap__fail(L, NEAP_USAGE, "upsert cannot find a row of %s by %s", shape->model, lua_tostring(L, -1));
+}
+
 // An upsert finds its row by the values of these columns: nothing equals no other nothing, so a row more would be made.
 static void check_found_by(lua_State *L, const struct shape *shape, const uint64_t *bits) {
   int n = 0;
+  for (int i = 0; i < shape->ncolumns; i++) n += bits[i / 64] >> (i % 64) & 1;
+  if (n == 0) neap__fail(L, NEAP_USAGE, "upsert takes the unique fields that tell whether a %s is there", shape->model);
+  check_unique(L, shape, bits);
   for (int i = 0; i < shape->ncolumns; i++) {
     struct cell cell;
     if (!(bits[i / 64] >> (i % 64) & 1)) continue;
-    n++;
     neap__object_get(L, S_TARGET, i, &cell);
     if (cell.kind == CELL_NIL || cell.kind == CELL_NULL)
       neap__fail(L, NEAP_USAGE, "upsert finds the row of %s by %s: give it a value", shape->model,
                  shape->columns[i]->name);
   }
-  if (n == 0) neap__fail(L, NEAP_USAGE, "upsert takes the unique fields that tell whether a %s is there", shape->model);
 }
 
 static int start_write(lua_State *L, enum save_verb verb) {

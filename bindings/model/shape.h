@@ -107,6 +107,7 @@ struct index {
   const char *name;      // as declared; wire name made of table and name unless column= gave one
   const char *wire;
   bool unique;
+  bool partial;  // it has a `where`, which bind reads
   int nparts;
   struct index_part {
     const struct field *field;  // NULL for an expression
@@ -181,13 +182,15 @@ void neap__class_of(lua_State *L, int class_idx, const char *model);
 // Reads the Lua value at idx as a value of `field`, with the conversions of the manual (ISO text to datetime, 5.0 to 5, an
 // object or a key to a pointer's key, ...), bounds checked. Pushes one value: the anchor of what the cell borrows.
 // Returns 0, or -1 with `e` filled (validation: model, field, value or ***, what is expected), nothing pushed.
-int neap__check_value(lua_State *L, const struct shape *shape, const struct field *field, int idx, struct cell *out,
-                      struct neap__error *e);
+int neap__check_value(lua_State *L, const struct field *field, int idx, struct cell *out, struct neap__error *e);
 // The same for a bare type; `where` is used in messages ("tags[3]").
 int neap__check_type(lua_State *L, const struct type *type, const char *where, int idx, struct cell *out,
                      struct neap__error *e);
+// The same for a place of a field: `where` names it, and secrets of the field are not shown.
+int neap__check_place(lua_State *L, const struct field *field, const struct type *type, const char *where, int idx,
+                      struct cell *out, struct neap__error *e);
 // For conditions: the same conversions without bounds or required-ness. Returns 1 if the value is of another type (a
-// condition on it matches nothing), 0, or -1 with e filled (NaN, function).
+// condition on it matches nothing), 0, or -1 with e filled (NaN, function, text that is no datetime, uuid, ...).
 int neap__check_operand(lua_State *L, const struct type *type, int idx, struct cell *out, struct neap__error *e);
 const char *neap__type_name(enum type_kind kind);
 // Pushes the value of a cell as scripts see it in a place of that type: elements of lists and maps too.

@@ -12,7 +12,20 @@ local function usage(format, ...)
   error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
 end
 
-local function spec(kind, options, more)
+-- What each kind takes; the others one table of options.
+local typed = "a type and a table of options"
+local named = "the name of a model and a table of options"
+local to_many = "the name of a model, the name of its pointer and a table of options"
+local listed = "one table: its options, such as where, stand in the list itself"
+local takes = {
+  list = typed, set = typed, map = typed, pointer = named, relation = named, many_to_many = named, has_one = to_many,
+  has_many = to_many, computed = "a type and a table that says how", index = listed, unique = listed,
+  global_index = "one table", local_index = "one table",
+}
+
+--- What a call gives. `extra` is the first argument behind those that the kind takes.
+local function spec(kind, options, more, extra)
+  if extra ~= nil then usage("t.%s takes %s; nothing comes behind", kind, takes[kind] or "one table of options") end
   if options ~= nil and type(options) ~= "table" then
     usage("t.%s takes a table of options, not %s", kind, type(options))
   end
@@ -26,7 +39,7 @@ for _, kind in ipairs {
   "string", "integer", "number", "decimal", "boolean", "datetime", "timestamp", "date", "uuid", "bytes", "json",
   "geopoint", "file", "bytestream",
 } do
-  types[kind] = function(options) return spec(kind, options) end
+  types[kind] = function(options, extra) return spec(kind, options, nil, extra) end
 end
 
 local function is_type(value) return type(value) == "table" and type(value.kind) == "string" and value.order ~= nil end
@@ -42,24 +55,24 @@ end
 --- A list; `of` is the type of its elements, none = anything.
 ---@param of? table
 ---@param options? table
-function types.list(of, options)
+function types.list(of, options, extra)
   check_of("list", of)
-  return spec("list", options, { of = of })
+  return spec("list", options, { of = of }, extra)
 end
 
 --- A set: a list without duplicates, compared without order.
 ---@param of? table
 ---@param options? table
-function types.set(of, options)
+function types.set(of, options, extra)
   check_of("set", of)
-  return spec("set", options, { of = of })
+  return spec("set", options, { of = of }, extra)
 end
 
 --- A map; `of` is the type of all values, or { name = type } for a map with declared names, or nothing.
 ---@param of? table
 ---@param options? table
-function types.map(of, options)
-  if of == nil or is_type(of) then return spec("map", options, { of = of }) end
+function types.map(of, options, extra)
+  if of == nil or is_type(of) then return spec("map", options, { of = of }, extra) end
   if type(of) ~= "table" then usage "t.map takes a type or { name = type } first" end
   local members = {}
   for name, member in pairs(of) do
@@ -67,7 +80,7 @@ function types.map(of, options)
     members[#members + 1] = { name, member }
   end
   table.sort(members, function(a, b) return a[2].order < b[2].order or a[2].order == b[2].order and a[1] < b[1] end)
-  return spec("map", options, { members = members })
+  return spec("map", options, { members = members }, extra)
 end
 
 -- ---- Relations ----
@@ -80,30 +93,33 @@ end
 --- A reference to an object of another model, kept as its key.
 ---@param model string
 ---@param options? table
-function types.pointer(model, options)
-  return spec("pointer", options, { target = model_name("pointer", model) })
+function types.pointer(model, options, extra)
+  return spec("pointer", options, { target = model_name("pointer", model) }, extra)
 end
 
 --- A relation that the server keeps (Parse).
 ---@param model string
 ---@param options? table
-function types.relation(model, options)
-  return spec("relation", options, { target = model_name("relation", model) })
+function types.relation(model, options, extra)
+  return spec("relation", options, { target = model_name("relation", model) }, extra)
 end
 
 for _, kind in ipairs { "has_one", "has_many" } do
   --- The objects of `model` whose pointer `field` leads here.
-  types[kind] = function(model, field, options)
+  types[kind] = function(model, field, options, extra)
     if type(field) == "table" and options == nil then field, options = nil, field end
-    return spec(kind, options, { target = model_name(kind, model), inverse = field })
+    if field ~= nil and type(field) ~= "string" then
+      usage('t.%s takes the name of a pointer second, t.%s("Comment", "post"), not %s', kind, kind, type(field))
+    end
+    return spec(kind, options, { target = model_name(kind, model), inverse = field }, extra)
   end
 end
 
 --- The objects of `model` that rows of the link model tie to this one.
 ---@param model string
 ---@param options table  { through = the link model, where = condition }
-function types.many_to_many(model, options)
-  return spec("many_to_many", options, { target = model_name("many_to_many", model) })
+function types.many_to_many(model, options, extra)
+  return spec("many_to_many", options, { target = model_name("many_to_many", model) }, extra)
 end
 
 -- ---- Computed fields ----
@@ -126,7 +142,7 @@ local computes = { sql = true, needs = true, get = true, set = true, path = true
 --- get = f, set = f }), or read along relations ({ path = "good.name" }).
 ---@param of table       the type of its values
 ---@param compute table
-function types.computed(of, compute)
+function types.computed(of, compute, extra)
   if not is_type(of) or type(compute) ~= "table" then
     usage 't.computed takes a type and { sql = "..." }, { get = f } or { path = "..." }'
   end
@@ -138,7 +154,7 @@ function types.computed(of, compute)
     copy[name] = value
   end
   if copy.path then copy.get = reader(copy.path) end
-  return spec("computed", nil, { of = of, compute = copy })
+  return spec("computed", nil, { of = of, compute = copy }, extra)
 end
 
 -- ---- Indexes ----
@@ -146,7 +162,7 @@ end
 --- Makes t.<kind>: `known` are its options, `needed` the one that it must have.
 local function index(kind, known, needed)
   for _, name in ipairs(known) do known[name] = true end
-  return function(parts)
+  return function(parts, extra)
     if type(parts) ~= "table" then usage('t.%s takes a table of fields and options, not %s', kind, type(parts)) end
     local options, list = {}, {}
     for key, value in pairs(parts) do
@@ -161,7 +177,7 @@ local function index(kind, known, needed)
     end
     if needed and options[needed] == nil then usage("t.%s needs %s, the name of a field", kind, needed) end
     for i, part in ipairs(parts) do list[i] = part end
-    return spec(kind, options, { parts = list })
+    return spec(kind, options, { parts = list }, extra)
   end
 end
 

@@ -25,7 +25,9 @@ local Post = store:model("Post", {
   sizes    = t.map (t.integer()),
   place    = t.geopoint (),
   comments = t.has_many ("Comment", "post"),
+  key      = t.pointer "Key",
 })
+store:model("Key", { id = t.uuid { primary = true }, owner = t.uuid(), code = t.date { secret = true }, cost = t.decimal { scale = 2 } })
 
 store:model("Comment", { id = t.integer { primary = true }, post = t.pointer "Post", user = t.pointer "User", text = t.string() })
 store:bind()
@@ -199,6 +201,28 @@ describe("a value", function()
     assert.is_nil(where { views__ne = "many" })
     assert.equal("0", (where { title__lt = 5 }))
     same({ views__in = { 1, "x" } }, { views__in = { 1 } })
+    assert.equal("0", (where { at = 5 }))
+  end)
+
+  it("in text that its type cannot read raises, naming the place and what it reads", function()
+    fails("validation", 'Post.at: "yesterday" is wrong; expected a datetime or ISO 8601 text', { at__gte = "yesterday" })
+    fails("validation", 'Post.at: "x" is wrong', { at__between = { "2024-05-01T10:00:00Z", "x" } })
+    fails("validation", 'Post.price: "1,5" is wrong; expected a decimal', { price__in = { "1", "1,5" } })
+    fails("validation", 'Key.owner: "x" is wrong; expected a uuid', "key__owner", "x")
+    fails("validation", "Key.code: *** is wrong; expected a date", { key__code = "x" })
+  end)
+
+  it("of a pointer is an object of its model that has a key, or a key", function()
+    fails("usage", "Post.author takes an object of User or its key, not one of Post", { author = Post { id = 1 } })
+    fails("usage", "Post.author takes an object of User or its key, not one of Post", { author__in = { Post { id = 1 } } })
+    fails("usage", "Post.author takes an object that has a key; save the User first", { author = User {} })
+    fails("usage", "Post.author takes an object that has a key; save the User first", { author_id = User {} })
+    fails("usage", "Post.views is of type integer and takes no object; it got one of User", { views = User { id = 1 } })
+    same({ author = User { id = 1 } }, { author = 1 })
+  end)
+
+  it("of a decimal may have more digits than the column keeps", function()
+    assert.same({ neap.decimal "1.555" }, select(2, where { key__cost__gt = "1.555" }))
   end)
 
   it("of an integer column may be a float, compared exactly", function()
@@ -220,6 +244,14 @@ describe("a value", function()
 end)
 
 describe("a wrong condition", function()
+  it("is none at all, or something that is no condition", function()
+    fails("usage", "where takes conditions on Post: tables, column expressions, or a name and a value")
+    assert.truthy(tostring(select(2, pcall(Post.exclude, Post))):find("exclude takes conditions on Post", 1, true))
+    fails("usage", "a table or a column expression, not an object of User", User { id = 1 })
+    fails("usage", "a table or a column expression, not the model User", User)
+    fails("usage", "a table or a column expression, not a boolean", true)
+  end)
+
   it("names the nearest field", function()
     fails("usage", "did you mean title", { titel = "x" })
     fails("usage", "did you mean name", { author__nmae = "x" })

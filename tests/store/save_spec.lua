@@ -371,6 +371,20 @@ contract.each("saving", function(c)
   end)
 
   describe("upsert", function()
+    it("names the unique sets of fields when it is given another", function()
+      local Seat = c.store:model("Seat", { id = t.integer { primary = true }, row = t.integer(), place = t.integer(),
+        guest = t.string { unique = true }, one = t.unique { "row", "place" }, some = t.unique { "place", where = { row = 1 } } })
+      c.store:bind()
+      for _, fields in ipairs { { "place" }, { "row" }, { "id", "guest" } } do
+        local e = fails("usage", function() Seat:upsert({ id = 1, row = 1, place = 2, guest = "a" }, fields) end)
+        local text = ('upsert cannot find a row of Seat by { "%s" }: unique are { "id" }, { "guest" }, { "row", "place" }')
+          :format(table.concat(fields, '", "'))
+        assert.truthy(tostring(e):find(text, 1, true), tostring(e))
+      end
+      Seat:upsert({ id = 1, row = 1, place = 2, guest = "a" }, { "place", "row" })
+      assert.same({ "1|a" }, c:client "SELECT id, guest FROM Seat")
+    end)
+
     it("makes a new row or writes into the one with the same unique fields", function()
       local ada, created = User:upsert({ name = "Ada", email = "ada@example.org" }, { "email" })
       assert.is_true(created)
