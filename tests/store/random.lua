@@ -201,15 +201,22 @@ local function spell(Thing, p, operator, operand)
   return neap.any_of { spelled } & Thing.id:exists(true)
 end
 
---- What came up: [operator .. " of " .. place][case] counts.
-local seen = {}
-
 local always = { exists = true, type = true, near = true, within = true }  -- take no operand that could be of another type
 
+--- What came up: [operator .. " of " .. place][case] counts. Each operator that a place takes is there from the beginning.
+local seen = {}
+
+for _, places in ipairs { columns, inner } do
+  for _, p in ipairs(places) do
+    for _, operator in ipairs(p.operators) do
+      seen[operator .. " of " .. p.name] = { asked = 0, absent = 0, null = 0, wrong = not always[operator] and 0 or nil }
+    end
+  end
+end
+
 local function note(p, operator, case, n)
-  local name = operator .. " of " .. p.name
-  seen[name] = seen[name] or { asked = 0, absent = 0, null = 0, wrong = not always[operator] and 0 or nil }
-  seen[name][case] = seen[name][case] + n
+  local cases = seen[operator .. " of " .. p.name]
+  cases[case] = cases[case] + n
 end
 
 --- Remembers what a function says of each row: relations ask again and again.
@@ -222,8 +229,7 @@ local function remember(meets)
 end
 
 local function asked(p, operator)
-  local cases = seen[operator .. " of " .. p.name]
-  return cases and math.min(cases.asked, ENOUGH) or 0
+  return math.min(seen[operator .. " of " .. p.name].asked, ENOUGH)
 end
 
 --- A place and an operator: of four pairs the one that has come up least.
