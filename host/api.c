@@ -92,18 +92,56 @@ int neap_spawn_file(neap *h, const char *path, neap_task *task) {
   return spawn_with(h, spawn, &(struct spawning){.name = path}, task);
 }
 
-// Pushes the function of a path such as "game.save", or raises.
-static void push_function(lua_State *L, const char *path) {
-  const char *dot = strchr(path, '.');
-  lua_pushlstring(L, path, dot ? (size_t)(dot - path) : strlen(path));
-  neap__sandbox_global(L, lua_tostring(L, -1));
-  while (dot && lua_istable(L, -1)) {
-    const char *name = dot + 1;
-    dot = strchr(name, '.');
-    lua_pushlstring(L, name, dot ? (size_t)(dot - name) : strlen(name));
-    lua_gettable(L, -2);
+// Replaces the table on top by what a path such as "stats.save" leads to in it. Without `code` metatables are not asked,
+// since that may run code of scripts. Gives the part of the path that is left, "" if it came to the end.
+static const char *follow(lua_State *L, const char *path, bool code) {
+  while (*path && lua_istable(L, -1)) {
+    size_t n = strcspn(path, ".");
+    lua_pushlstring(L, path, n);
+    if (code) {
+      lua_gettable(L, -2);
+    } else if (lua_rawget(L, -2) == LUA_TNIL && luaL_getmetafield(L, -2, "__index") != LUA_TNIL) {
+      lua_pop(L, 2);
+      return path;
+    }
+    lua_remove(L, -2);
+    path += n + (path[n] == '.');
   }
-  if (dot || lua_isnil(L, -1)) neap__fail(L, NEAP_USAGE, "there is no function \"%s\": no script has defined it", path);
+  return path;
+}
+
+static int no_function(lua_State *L, const char *path) {
+  return neap__fail(L, NEAP_USAGE, "there is no function \"%s\": no script has defined it", path);
+}
+
+static int all_results(lua_State *L, int status, lua_KContext skip) {
+  (void)status;
+  return lua_gettop(L) - (int)skip;
+}
+
+// call_path(table, rest, path, ...): what a task does that has to ask metatables for its function.
+static int call_path(lua_State *L) {
+  lua_pushvalue(L, 1);
+  if (*follow(L, lua_tostring(L, 2), true) || lua_isnil(L, -1)) return no_function(L, lua_tostring(L, 3));
+  lua_replace(L, 3);
+  lua_callk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, all_results);
+  return all_results(L, LUA_OK, 2);
+}
+
+// Pushes what a task has to call, for a path such as "game.save", and the first arguments of it. Gives their number.
+static int push_function(lua_State *L, const char *path) {
+  size_t n = strcspn(path, ".");
+  lua_pushlstring(L, path, n);
+  neap__sandbox_global(L, lua_tostring(L, -1));
+  lua_remove(L, -2);
+  const char *rest = follow(L, path[n] ? path + n + 1 : "", false);
+  if (lua_isnil(L, -1) || (*rest && !lua_istable(L, -1))) return no_function(L, path);
+  if (!*rest) return 0;
+  lua_pushcfunction(L, call_path);
+  lua_insert(L, -2);
+  lua_pushstring(L, rest);
+  lua_pushstring(L, path);
+  return 3;
 }
 
 // Pushes neap.json's function of that name.
@@ -122,14 +160,15 @@ static int call(lua_State *L) {
     push_json(L, "decode");
     lua_pushstring(L, s->args);
     lua_call(L, 1, 1);
-    if (!lua_istable(L, -1)) return neap__fail(L, NEAP_USAGE, "the arguments must be a JSON array, not %.60s", s->args);
+    if (s->args[strspn(s->args, " \t\r\n")] != '[')
+      return neap__fail(L, NEAP_USAGE, "the arguments must be a JSON array, not %.60s", s->args);
     n = luaL_len(L, -1);
   }
   int args = lua_gettop(L);
-  push_function(L, s->name);
+  int nargs = push_function(L, s->name);
   luaL_checkstack(L, (int)n + 1, "too many arguments");
   for (lua_Integer i = 1; i <= n; i++) lua_geti(L, args, i);
-  start(L, s, (int)n);
+  start(L, s, nargs + (int)n);
   return 0;
 }
 

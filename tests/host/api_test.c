@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "check.h"
@@ -32,15 +33,42 @@ static bool result_is(neap *h, neap_task task, const char *expected) {
   return false;
 }
 
+static int open_answer(lua_State *L) {
+  lua_pushinteger(L, 42);
+  return 1;
+}
+
+// Every call refuses what makes no sense with NEAP_EARG, and harms nothing.
 static void test_arguments(void) {
+  struct seen seen;
   neap *h = (neap *)1;
   neap_options options = {.size = sizeof options - 8};
+  neap_task task = 7;
+  size_t len = 7;
   CHECK(neap_open(&h, &options) == NEAP_EABI && h == NULL);
+  CHECK(neap_attach(&h, NULL, NULL) == NEAP_EARG && neap_attach(NULL, NULL, NULL) == NEAP_EARG);
   CHECK(neap_open(NULL, NULL) == NEAP_EARG);
-  CHECK(neap_spawn(NULL, "", 0, "=x", NULL) == NEAP_EARG);
-  CHECK(neap_run(NULL) == NEAP_EARG && neap_step(NULL, 0) == NEAP_EARG && neap_fd(NULL) == NEAP_EARG);
+  CHECK(neap_spawn(NULL, "", 0, "=x", NULL) == NEAP_EARG && neap_spawn_file(NULL, "x.lua", NULL) == NEAP_EARG);
+  CHECK(neap_call(NULL, "f", NULL, NULL) == NEAP_EARG && neap_register(NULL, "m", open_answer) == NEAP_EARG);
+  CHECK(neap_status(NULL, 1) == NEAP_EARG && neap_cancel(NULL, 1) == NEAP_EARG && neap_release(NULL, 1) == NEAP_EARG);
+  CHECK(neap_result(NULL, 1, &len) == NULL && len == 0);
+  CHECK(neap_run(NULL) == NEAP_EARG && neap_step(NULL, 0) == NEAP_EARG);
+  CHECK(neap_fd(NULL) == NEAP_EARG && neap_timeout(NULL) == NEAP_EARG && neap_exit_code(NULL) == -1);
   CHECK(neap_lua(NULL) == NULL && *neap_message(NULL) == '\0');
+  neap_stop(NULL);
   neap_close(NULL);
+  neap_close(&h);
+  h = open_host((neap_options){0}, &seen);
+  CHECK(neap_spawn(h, NULL, 0, "=x", &task) == NEAP_EARG && neap_spawn_file(h, NULL, &task) == NEAP_EARG);
+  CHECK(neap_spawn_file(h, "/nowhere/x.lua", &task) == NEAP_ERR && task == 0 &&
+        strstr(neap_message(h), "/nowhere/x.lua"));
+  CHECK(neap_call(h, NULL, NULL, &task) == NEAP_EARG);
+  CHECK(neap_register(h, NULL, open_answer) == NEAP_EARG && neap_register(h, "m", NULL) == NEAP_EARG);
+  for (neap_task stale = 0; stale < 1000; stale += 999) {
+    CHECK(neap_status(h, stale) == NEAP_EARG && neap_cancel(h, stale) == NEAP_EARG);
+    CHECK(neap_release(h, stale) == NEAP_EARG && neap_result(h, stale, NULL) == NULL);
+  }
+  CHECK(neap_spawn(h, "return 1", 8, NULL, &task) == NEAP_OK && neap_run(h) == NEAP_OK && result_is(h, task, "1"));
   neap_close(&h);
 }
 
@@ -77,13 +105,20 @@ static void test_call(void) {
   CHECK(neap_call(h, "none", NULL, &task) == NEAP_OK);
   CHECK(neap_call(h, "game.sub", "[]", &task) == NEAP_ERR && strstr(neap_message(h), "game.sub"));
   CHECK(neap_call(h, "game.add", "[1,", &task) == NEAP_ERR);
-  CHECK(neap_call(h, "game.add", "7", &task) == NEAP_ERR);
+  CHECK(neap_call(h, "game.add", "7", &task) == NEAP_ERR && neap_call(h, "game.add", "{}", &task) == NEAP_ERR);
   CHECK(neap_run(h) == NEAP_OK);
   neap_close(&h);
   h = open_host((neap_options){.max_instructions = 100000}, &seen);
-  spawn(h, "function f(x) return x * 2 end");
+  spawn(h,
+        "function f(x) return x * 2 end late = setmetatable({}, { __index = function(_, name) "
+        "while name == 'never' do end return name == 'f' and { g = f } or nil end })");
   CHECK(neap_run(h) == NEAP_OK);
   CHECK(neap_call(h, "f", "[21]", &task) == NEAP_OK && neap_run(h) == NEAP_OK && result_is(h, task, "42"));
+  CHECK(neap_call(h, "late.f.g", " [21]", &task) == NEAP_OK && neap_run(h) == NEAP_OK && result_is(h, task, "42"));
+  CHECK(neap_call(h, "late.x", NULL, &task) == NEAP_OK && neap_run(h) == NEAP_ERR && strstr(seen.message, "late.x"));
+  // Scripts cannot hold up the call itself: their code runs in the task, within its limits.
+  CHECK(neap_call(h, "late.never", NULL, &task) == NEAP_OK && neap_run(h) == NEAP_ERR);
+  CHECK(neap_status(h, task) == NEAP_ELIMIT);
   neap_close(&h);
 }
 
@@ -110,17 +145,72 @@ static void test_step(void) {
   neap_close(&h);
 }
 
-static int open_answer(lua_State *L) {
-  lua_pushinteger(L, 42);
-  return 1;
-}
-
 static void test_register(void) {
   struct seen seen;
   neap *h = open_host((neap_options){0}, &seen);
   CHECK(neap_register(h, "answer", open_answer) == NEAP_OK);
   neap_task task = spawn(h, "return require 'answer'");
   CHECK(neap_run(h) == NEAP_OK && result_is(h, task, "42"));
+  neap_close(&h);
+}
+
+// A folder with two Lua files: a module that is called as an embedded one is, and a script.
+static void make_files(char *dir, size_t size) {
+  char path[128];
+  snprintf(dir, size, "/tmp/neap_api_%d", (int)getpid());
+  snprintf(path, sizeof path, "mkdir -p %s/neap", dir);
+  CHECK(system(path) == 0);
+  snprintf(path, sizeof path, "%s/neap/repl.lua", dir);
+  FILE *f = fopen(path, "w");
+  CHECK(f && fputs("return 'on disk'", f) >= 0 && fclose(f) == 0);
+  snprintf(path, sizeof path, "%s/script.lua", dir);
+  f = fopen(path, "w");
+  CHECK(f && fputs("return require 'neap.repl'", f) >= 0 && fclose(f) == 0);
+}
+
+static void test_files(void) {
+  struct seen seen;
+  char dir[64], path[128];
+  neap_task task;
+  make_files(dir, sizeof dir);
+  neap *h = open_host((neap_options){.lua_dir = dir}, &seen);
+  snprintf(path, sizeof path, "%s/script.lua", dir);
+  CHECK(neap_spawn_file(h, path, &task) == NEAP_OK && neap_run(h) == NEAP_OK && result_is(h, task, "\"on disk\""));
+  neap_close(&h);
+  snprintf(path, sizeof path, "rm -r %s", dir);
+  CHECK(system(path) == 0);
+}
+
+static int woken, logged;
+
+static void on_wake(void *ud) {
+  (void)ud;
+  woken++;
+}
+
+static void on_log(void *ud, int level, const char *text, size_t len) {
+  (void)ud;
+  logged += level == NEAP_LOG_WARN && len == strlen(text) && strcmp(text, "low tide n=7") == 0;
+}
+
+static void test_callbacks(void) {
+  struct seen seen;
+  neap *h = open_host((neap_options){.log = on_log, .wake = on_wake}, &seen);
+  spawn(h, "require('neap').log.warn('low tide', { n = 7 })");
+  spawn(h, "require('neap').open('sqlite::memory:'):sql 'SELECT 1'");  // on a thread, which wakes the host
+  while (neap_step(h, 0) > 0) continue;
+  CHECK(logged == 1 && seen.errors == 0);
+  neap_close(&h);
+  CHECK(woken > 0);
+}
+
+// What a signal handler does: tasks that wait and tasks that compute end.
+static void test_stop(void) {
+  struct seen seen;
+  neap *h = open_host((neap_options){0}, &seen);
+  neap_task waits = spawn(h, "require('neap').sleep(1000)"), computes = spawn(h, "while true do end");
+  neap_stop(h);
+  CHECK(neap_run(h) == NEAP_ERR && neap_status(h, waits) == NEAP_ERR && neap_status(h, computes) == NEAP_ERR);
   neap_close(&h);
 }
 
@@ -184,6 +274,9 @@ int main(void) {
   test_call();
   test_step();
   test_register();
+  test_files();
+  test_callbacks();
+  test_stop();
   test_many();
   test_close_while_busy();
   test_borrowed_loop();
