@@ -88,7 +88,7 @@ $(BUILD)/sources.o: $(BUILD)/sources.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Programs of the tests: each its own, linked with the library. The allocation sweeps replace malloc.
-$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/store_sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tests/host/rollback_sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # Links every library, used or not: what starting costs at least.
 $(BUILD)/tests/bench/linked: LDFLAGS += -Wl,--no-as-needed
 

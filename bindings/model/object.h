@@ -48,7 +48,7 @@ void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const str
                           int nreturned);
 // Replaces everything by a fresh row (reload, refetch of a stub).
 void neap__object_reset(lua_State *L, int idx, const struct cell *cells, int ncells, const int *columns);
-// Remembers state, base and changes so that a rollback can restore them; pushes the snapshot.
+// Remembers state, base and changes so that a rollback can restore them, once and without memory; pushes the snapshot.
 void neap__object_snapshot(lua_State *L, int idx);
 void neap__object_restore(lua_State *L, int idx, int snapshot_idx);
 

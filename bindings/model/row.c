@@ -321,7 +321,7 @@ void neap__object_reset(lua_State *L, int idx, const struct cell *cells, int nce
 
 struct snapshot {
   uint8_t state;
-  bool dirty, stub, overlaid;
+  bool dirty, stub, overlaid, restored;
   uint8_t kinds[];  // then, if overlaid, the cells
 };
 
@@ -349,6 +349,7 @@ void neap__object_snapshot(lua_State *L, int idx) {
   s->dirty = o->dirty;
   s->stub = o->stub;
   s->overlaid = o->overlay != NULL;
+  s->restored = false;
   memcpy(s->kinds, neap__row_kinds(o), (size_t)n);
   if (o->overlay) memcpy(snapshot_cells(s, n), o->overlay->cells, cells);
   if (lua_getiuservalue(L, idx, 1) == LUA_TTABLE) {
@@ -358,28 +359,20 @@ void neap__object_snapshot(lua_State *L, int idx) {
   lua_setiuservalue(L, -2, 1);
 }
 
+// Allocates nothing: what it needs was made with the snapshot, whose values the object gets.
 void neap__object_restore(lua_State *L, int idx, int snapshot_idx) {
   idx = lua_absindex(L, idx);
-  snapshot_idx = lua_absindex(L, snapshot_idx);
   struct object *o = lua_touserdata(L, idx);
   struct snapshot *s = lua_touserdata(L, snapshot_idx);
   int n = o->class->shape->ncells;
-  // The overlay stays where it is, so that it is not shared with the snapshot.
-  if (lua_getiuservalue(L, snapshot_idx, 1) == LUA_TTABLE) {
-    copy_values(L, lua_gettop(L));
-    lua_remove(L, -2);
-  } else if (o->overlay) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-  }
-  if (o->overlay) {
-    lua_getiuservalue(L, idx, 1);
-    lua_rawgeti(L, -1, 0);
-    lua_rawseti(L, -3, 0);
-    lua_pop(L, 1);
-  }
+  if (s->restored) return;
+  s->restored = true;
+  lua_getiuservalue(L, snapshot_idx, 1);
   lua_setiuservalue(L, idx, 1);
-  if (s->overlaid && o->overlay) memcpy(o->overlay->cells, snapshot_cells(s, n), neap__overlay_bytes(n));
+  if (s->overlaid)
+    memcpy(o->overlay->cells, snapshot_cells(s, n), neap__overlay_bytes(n));
+  else
+    o->overlay = NULL;
   // Lists and maps that were decoded then may have been changed since: they are read anew.
   for (int c = 0; c < n; c++) neap__row_kinds(o)[c] = s->kinds[c] & (uint8_t)~COLUMN_DECODED;
   o->state = s->state;

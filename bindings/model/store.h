@@ -79,6 +79,7 @@ struct store_verbs {
   // begin sets view->transaction; `view` is the one that the transaction will be known by.
   struct rows *(*begin)(lua_State *L, struct view *view);
   struct rows *(*commit)(lua_State *L, struct view *view);
+  // rollback of a transaction pushes nothing, returns NULL and cannot fail: whoever comes next finds it undone.
   struct rows *(*rollback)(lua_State *L, struct view *view);
   // Pushes a table that says exactly what a query would send.
   void (*explain)(lua_State *L, struct view *view, const struct query *q);

@@ -66,7 +66,7 @@ int neap__view_rollback(lua_State *L) {
   tx->dead = true;
   neap__view_undo(L, tx);
   if (tx->store->closed || !tx->transaction) return 0;
-  tx->store->verbs->rollback(L, tx);
+  if (!tx->store->verbs->rollback(L, tx)) return 0;
   lua_toclose(L, -1);
   return rolled_back(L, LUA_OK, 0);
 }

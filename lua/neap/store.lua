@@ -86,11 +86,18 @@ end
 
 -- ---- Views ----
 
-local leaving = { __close = function(self) view.leave(self.before) end }
+-- Values that are closed are made first, so that nothing can fail between what is done and what makes sure that it ends.
+local leaving = {
+  __close = function(self)
+    if self.before ~= false then view.leave(self.before) end
+  end,
+}
 
---- The view counts for its store until the value is closed.
-local function within(v)
-  return setmetatable({ before = view.enter(v) }, leaving)
+--- Runs f(v) while the view counts for its store.
+local function within(v, f)
+  local entered <close> = setmetatable({ before = false }, leaving)
+  entered.before = view.enter(v)
+  return f(v)
 end
 
 local view_options = {
@@ -115,8 +122,7 @@ function store.with(self, options, f)
   end
   local v = view.derive(self, options, scopes(self, options))
   if not f then return v end
-  local _ <close> = within(v)
-  return f(v)
+  return within(v, f)
 end
 
 -- ---- Transactions ----
@@ -124,14 +130,10 @@ end
 local ending = { __close = function(self) view.rollback(self.tx) end }
 
 local function attempt(self, f)
-  local tx = view.begin(self)
-  local _ <close> = setmetatable({ tx = tx }, ending)
-  local results
-  do
-    local _ <close> = within(tx)
-    results = table.pack(f(tx))
-  end
-  view.commit(tx)
+  local begun <close> = setmetatable({ tx = false }, ending)
+  begun.tx = view.begin(self)
+  local results = table.pack(within(begun.tx, f))
+  view.commit(begun.tx)
   return results
 end
 
