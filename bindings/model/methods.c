@@ -148,7 +148,24 @@ static void put_column(lua_State *L, struct object *o, const struct field *f) {
   lua_setfield(L, 4, pointer ? f->wire : f->name);
 }
 
-// object.table(object, only, exclude) -> { field = value }: loaded columns, pointers as keys
+// Adds what was included, and is wanted by the name of the field, to the table at index 5, which is made when first needed.
+static void put_included(lua_State *L, const struct field *f) {
+  if (!f->target_name || !wanted(L, f->name, f->wire) || !wanted(L, f->name, f->name)) return;
+  if (!neap__object_get_included(L, 1, f)) return;
+  if (lua_isnil(L, 5)) {
+    lua_newtable(L);
+    lua_replace(L, 5);
+  }
+  lua_setfield(L, 5, f->name);
+}
+
+// Whether the object that a pointer leads to stands in for its key.
+static bool is_replaced(lua_State *L, const struct field *f) {
+  return lua_istable(L, 5) && holds(L, 5, f->name);
+}
+
+// object.table(object, only, exclude) -> { field = value }, { field = object or list } or nil
+//   loaded columns, pointers as keys; and what was included, pointers among them
 //   only, exclude  nil, or sets { name = true }
 static int object_table(lua_State *L) {
   struct object *o = neap__object_check(L, 1);
@@ -156,14 +173,16 @@ static int object_table(lua_State *L) {
   lua_settop(L, 3);
   neap__row_sync(L, 1, o);
   lua_createtable(L, 0, shape->ncells);
+  lua_pushnil(L);
+  for (int i = 0; i < shape->nfields; i++) put_included(L, &shape->fields[i]);
   for (int c = 0; c < shape->ncells; c++) {
     const struct field *f = shape->columns[c];
     if (c == shape->open)
       put_open(L, o, f);
-    else if (wanted(L, f->name, f->wire))
+    else if (wanted(L, f->name, f->wire) && !is_replaced(L, f))
       put_column(L, o, f);
   }
-  return 1;
+  return 2;
 }
 
 // object.touch(object): loads what a pointer leads to, together with what its siblings lead to, if it is not loaded yet

@@ -152,6 +152,24 @@ void neap__object_get_related(lua_State *L, int idx, const struct field *field) 
   lua_remove(L, -2);
 }
 
+// Kept beside the related value, under the address of a member of the field.
+void neap__object_set_included(lua_State *L, int idx, const struct field *field) {
+  if (lua_getiuservalue(L, idx, 1) == LUA_TTABLE) {
+    lua_rawgetp(L, -1, field);
+    lua_rawsetp(L, -2, &field->wire);
+  }
+  lua_pop(L, 1);
+}
+
+bool neap__object_get_included(lua_State *L, int idx, const struct field *field) {
+  int top = lua_gettop(L);
+  bool included = lua_getiuservalue(L, idx, 1) == LUA_TTABLE && lua_rawgetp(L, top + 1, &field->wire) != LUA_TNIL &&
+                  lua_rawgetp(L, top + 1, field) != LUA_TNIL && lua_rawequal(L, -1, -2) && lua_toboolean(L, -1);
+  if (included) lua_replace(L, top + 1);
+  lua_settop(L, top + included);
+  return included;
+}
+
 void neap__object_set_siblings(lua_State *L, int idx) {
   lua_setiuservalue(L, lua_absindex(L, idx), ROW_SIBLINGS);
 }

@@ -55,6 +55,10 @@ void neap__object_restore(lua_State *L, int idx, int snapshot_idx);
 // Loaded relations and pointers of an object: pops a value (object, or list table) and keeps it for `field`; pushes it or nil.
 void neap__object_set_related(lua_State *L, int idx, const struct field *field);
 void neap__object_get_related(lua_State *L, int idx, const struct field *field);
+// What include has loaded is told from what was assigned or loaded by touch, until it is replaced. Pushes it: an object, or a list
+// table; pushes nothing and gives false if it is none.
+void neap__object_set_included(lua_State *L, int idx, const struct field *field);
+bool neap__object_get_included(lua_State *L, int idx, const struct field *field);
 // Siblings: objects that were loaded by one query share a list, so that a pointer touched in a loop loads for all of them at
 // once. Pops the list (weak) and notes it.
 void neap__object_set_siblings(lua_State *L, int idx);

@@ -106,7 +106,7 @@ static void fill_stub(lua_State *L, int idx, int from) {
 
 // ---- Loading one relation for a list of objects ----
 
-enum { LOAD_PARENTS = 1, LOAD_CLASS, LOAD_FIELD, LOAD_FOUND, LOAD_OWNERS, LOAD_MAP };
+enum { LOAD_PARENTS = 1, LOAD_CLASS, LOAD_FIELD, LOAD_INCLUDED, LOAD_FOUND, LOAD_OWNERS, LOAD_MAP };
 
 // Pushes the keys that the relation looks for, each once; their number to *n.
 static const struct cell *push_keys(lua_State *L, const struct field *field, int *n) {
@@ -233,6 +233,7 @@ static void give(lua_State *L, const struct field *field, int parent) {
   }
   lua_pop(L, 1);
   neap__object_set_related(L, parent, field);
+  if (lua_toboolean(L, LOAD_INCLUDED)) neap__object_set_included(L, parent, field);
 }
 
 static void give_parent(lua_State *L, const struct field *field, lua_Integer i) {
@@ -271,7 +272,7 @@ static int read_list(lua_State *L) {
   return neap__query_read(L, READ_OBJECTS, RESULT_OWNED);
 }
 
-// load(list of objects, their class, field) -> list of all that was found
+// load(list of objects, their class, field, whether they include it) -> list of all that was found
 static int load(lua_State *L) {
   const struct field *field = lua_touserdata(L, LOAD_FIELD);
   int n;
@@ -280,8 +281,8 @@ static int load(lua_State *L) {
   if (n == 0) return lua_newtable(L), 1;
   lua_pushcfunction(L, read_list);
   push_query(L, LOAD_CLASS, field, keys, n);
-  lua_rotate(L, LOAD_FIELD + 1, 2);
-  lua_settop(L, LOAD_FIELD + 2);
+  lua_rotate(L, LOAD_FOUND, 2);
+  lua_settop(L, LOAD_FOUND + 1);
   lua_callk(L, 1, 2, 0, loaded);
   return loaded(L, LUA_OK, 0);
 }
@@ -326,7 +327,8 @@ static int include_next(lua_State *L, struct including *in, int index) {
     lua_rawgeti(L, index + 1, node->parent + 1);
   push_parent_class(L, in, in->at, index);
   lua_pushlightuserdata(L, (void *)(uintptr_t)node->field);
-  lua_callk(L, 3, 1, index, include_go_on);
+  lua_pushboolean(L, true);
+  lua_callk(L, 4, 1, index, include_go_on);
   return include_go_on(L, LUA_OK, index);
 }
 
@@ -382,7 +384,8 @@ static int load_siblings(lua_State *L, int idx, const struct field *field, lua_K
   push_siblings(L, idx, field);
   neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
   lua_pushlightuserdata(L, (void *)(uintptr_t)field);
-  lua_callk(L, 3, 0, ctx, k);
+  lua_pushboolean(L, false);
+  lua_callk(L, 4, 0, ctx, k);
   return k(L, LUA_OK, ctx);
 }
 

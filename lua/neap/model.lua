@@ -1,6 +1,7 @@
 -- model.lua: store:model, and the methods of objects and classes that are not a matter of rows.
 local class = require "neap.class"
 local host = require "neap.host"
+local marks = require "neap.marks"
 local object = require "neap.object_kernel"
 local store = require "neap.store"
 local types = require "neap.types"
@@ -141,6 +142,7 @@ end
 
 -- ---- Tables ----
 
+--- What a relation gave: an object as a table, several as a list of tables.
 local function follow_one(value, options)
   if value == nil then return nil end
   if type(value) == "userdata" and value.to_table then
@@ -149,7 +151,13 @@ local function follow_one(value, options)
   end
   local list = {}
   for i, element in ipairs(value.all and value:all() or value) do list[i] = element:to_table(options) end
-  return list
+  return marks.array(list)
+end
+
+--- Puts what was included into the table. The objects that one query includes are its own at each level, so that this ends.
+local function with_included(result, included)
+  for name, value in pairs(included or {}) do result[name] = follow_one(value) end
+  return result
 end
 
 local table_options = { only = true, exclude = true, follow = true }
@@ -171,17 +179,17 @@ local function add_computed(self, result, only)
   end
 end
 
---- A plain table of the loaded fields; a pointer is its key under its column's name, or a table under its own if
---- followed.
+--- A plain table of the loaded fields; a pointer is its key under its column's name, or a table under its own if it was
+--- included or is followed. What else was included is there too.
 ---@param options? table  only = { names }, exclude = { names }, follow = { relation = options of the same form }
 ---@return table
 function methods.to_table(self, options)
-  if options == nil then return object.table(self) end
+  if options == nil then return with_included(object.table(self)) end
   check_table_options(options)
   local only = options.only and object.names(self, options.only)
   local exclude = object.names(self, options.exclude or {})
   for name in pairs(options.follow or {}) do exclude[name] = true end
-  local result = object.table(self, only, exclude)
+  local result = with_included(object.table(self, only, exclude))
   add_computed(self, result, options.only or {})
   for name, inner in pairs(options.follow or {}) do result[name] = follow_one(self[name], inner) end
   return result

@@ -100,7 +100,8 @@ function object:copy(fields) end
 ---@return any
 function object:key_of(pointer) end
 
----A plain table of the loaded fields. Pointers are keys under their column's name, or tables under their own if followed.
+---A plain table of the loaded fields. Pointers are keys under their column's name. What was included by the query, or is followed
+---here, stands under the field's name: an object as a table, several as a list of tables.
 ---@param options? { only?: string[], exclude?: string[], follow?: table<string, table> }
 ---@return table
 function object:to_table(options) end
