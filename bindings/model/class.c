@@ -42,11 +42,25 @@ void neap__class_function(lua_State *L, const struct class *class, const struct 
 
 // ---- Making ----
 
+static void fill_places(struct class *class) {
+  const struct shape *shape = class->shape;
+  size_t slots = offsetof(struct object, row), kinds = slots + (size_t)shape->ncells * sizeof(union slot);
+  class->places[0].key = class->places;  // not NULL, which is the key of what is no string
+  for (unsigned i = 0; i <= shape->mask; i++) {
+    const struct shape_name *name = &shape->names[i];
+    if (!name->key || name->column || name->field->column < 0 || name->field->type.kind == TYPE_POINTER) continue;
+    size_t c = (size_t)name->field->column;
+    class->places[neap__class_place(name->key)] =
+        (struct class_place){name->key, (uint32_t)(slots + c * sizeof(union slot)), (uint32_t)(kinds + c)};
+  }
+}
+
 // Pushes a class for the shape on top of the stack, which it replaces; `base` is the stack index of the class whose methods
 // it shares, 0 = none.
 static struct class *push_class(lua_State *L, struct view *view, int base) {
   struct class *class = lua_newuserdatauv(L, sizeof *class, CLASS_VALUES);
-  *class = (struct class){lua_touserdata(L, -2), view};
+  *class = (struct class){.shape = lua_touserdata(L, -2), .view = view};
+  fill_places(class);
   int self = lua_gettop(L);
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, self, CLASS_SHAPE);

@@ -35,9 +35,12 @@ void neap__declare_fail(struct declare *d, const char *format, ...) {
 static void put_name(struct declare *d, const char *text, const struct field *field, bool column) {
   struct shape *shape = d->shape;
   struct shape_name *names = (struct shape_name *)(uintptr_t)shape->names;
-  unsigned i = (unsigned)((uintptr_t)text >> 4) & shape->mask;
-  while (names[i].text) i = (i + 1) & shape->mask;
-  names[i] = (struct shape_name){text, field, column};
+  // A string that is too long to be interned is never found by its key: its text is no value's pointer.
+  const void *key = lua_pushstring(d->L, text) == text ? lua_topointer(d->L, -1) : text;
+  lua_pop(d->L, 1);
+  unsigned i = (unsigned)((uintptr_t)key >> 4) & shape->mask;
+  while (names[i].key) i = (i + 1) & shape->mask;
+  names[i] = (struct shape_name){key, text, field, column};
 }
 
 static void build_names(struct declare *d) {

@@ -236,23 +236,16 @@ static int read_field(lua_State *L, struct object *o, const struct field *f) {
   if (f->type.kind == TYPE_POINTER) return neap__relation_read(L, 1, f);
   unsigned kind = neap__row_kinds(o)[f->column];
   if (kind == CELL_UNLOADED) return o->stub ? neap__relation_touch(L, 1, f) : not_selected(L, o, f);
-  if (kind == CELL_INTEGER)
-    lua_pushinteger(L, o->row[f->column].i);
-  else if (kind == CELL_NUMBER)
-    lua_pushnumber(L, o->row[f->column].d);
-  else if (kind == CELL_TEXT)
-    lua_pushlstring(L, (const char *)o + o->row[f->column].text.at, o->row[f->column].text.n);
-  else
-    neap__row_push(L, 1, o, f);
+  neap__row_push(L, 1, o, f);
   return 1;
 }
 
 static const struct shape_name *find_name(lua_State *L, const struct shape *shape, int idx) {
-  if (lua_type(L, idx) != LUA_TSTRING) return NULL;
-  const char *text = lua_tostring(L, idx);
-  const struct shape_name *name = neap__shape_name(shape, text);
-  size_t n = name ? 0 : lua_rawlen(L, idx);
-  return n <= 40 ? name : neap__shape_name_text(shape, text, n);  // longer ones are not interned
+  const struct shape_name *name = neap__shape_name(shape, lua_topointer(L, idx));
+  if (name || lua_type(L, idx) != LUA_TSTRING) return name;
+  size_t n;
+  const char *text = lua_tolstring(L, idx, &n);
+  return n <= 40 ? NULL : neap__shape_name_text(shape, text, n);  // longer ones are not interned
 }
 
 // An undeclared field of an open model, pushed; nil if there is none.
@@ -269,9 +262,8 @@ static void read_open(lua_State *L, struct object *o, int key) {
   }
 }
 
-// upvalues: 1 the class's own methods, 2 those of all objects
-static int object_index(lua_State *L) {
-  struct object *o = lua_touserdata(L, 1);
+// Kept out of object_index, whose short way should not pay for its room on the stack.
+__attribute__((noinline)) static int index_any(lua_State *L, struct object *o) {
   const struct shape_name *name = find_name(L, o->class->shape, 2);
   if (name) return name->column ? read_column(L, o, name->field) : read_field(L, o, name->field);
   if (o->class->shape->open >= 0) {
@@ -284,6 +276,22 @@ static int object_index(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(2));
   return 1;
+}
+
+// The short way is for numbers and text as they were loaded.
+// upvalues: 1 the class's own methods, 2 those of all objects
+static int object_index(lua_State *L) {
+  struct object *o = lua_touserdata(L, 1);
+  const void *key = lua_topointer(L, 2);
+  const struct class_place *place = &o->class->places[neap__class_place(key)];
+  if (place->key != key) return index_any(L, o);
+  const union slot *slot = (const union slot *)((const char *)o + place->slot);
+  switch (((const uint8_t *)o)[place->kind]) {
+    case CELL_INTEGER: lua_pushinteger(L, slot->i); return 1;
+    case CELL_NUMBER: lua_pushnumber(L, slot->d); return 1;
+    case CELL_TEXT: lua_pushlstring(L, (const char *)o + slot->text.at, slot->text.n); return 1;
+    default: return index_any(L, o);
+  }
 }
 
 // ---- Writing ----
@@ -394,7 +402,7 @@ static bool within(const struct type *type, int64_t i) {
 // The short way for the value at index 3: a number or boolean of the field's very type. False: the long way decides.
 static bool write_scalar(lua_State *L, struct object *o) {
   const struct shape *shape = o->class->shape;
-  const struct shape_name *name = lua_type(L, 2) == LUA_TSTRING ? neap__shape_name(shape, lua_tostring(L, 2)) : NULL;
+  const struct shape_name *name = neap__shape_name(shape, lua_topointer(L, 2));
   if (!name || !o->overlay || name->field->type.one_of || (name->field->flags & FIELD_PRIMARY)) return false;
   const struct type *type = &name->field->type;
   struct cell cell;
@@ -585,11 +593,12 @@ void neap__object_metatable(lua_State *L, int class_idx, int own) {
                                        {"__tostring", object_tostring}, {"__json", object_json},   {NULL, NULL}};
   class_idx = lua_absindex(L, class_idx);
   own = lua_absindex(L, own);
-  luaL_newlib(L, functions);
+  lua_createtable(L, 0, 16);  // __index is the first in a table with room: Lua finds it at once
   lua_pushvalue(L, own);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
   lua_pushcclosure(L, object_index, 2);
   lua_setfield(L, -2, "__index");
+  luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, "object");
   lua_setfield(L, -2, "__metatable");
   lua_pushvalue(L, class_idx);

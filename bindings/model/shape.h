@@ -133,9 +133,10 @@ struct shape {
   int open;       // column of the JSON that holds undeclared fields of an open model, -1 = not open
   bool hooks;     // a class of it has hooks or validate functions: saves run their Lua phase
   bool defaults;  // some default is a function: construction runs its Lua phase
-  unsigned mask;  // names is a hash table of mask + 1 places, by the pointers of the names
+  unsigned mask;  // names is a hash table of mask + 1 places, by the keys of the names
   const struct shape_name {
-    const char *text;  // NULL = free
+    const void *key;  // lua_topointer of the name, NULL = free
+    const char *text;
     const struct field *field;
     bool column;  // the name of a pointer's column: it reads as the bare key
   } * names;
@@ -143,12 +144,13 @@ struct shape {
 
 // Finds a field by name (any text of n bytes). NULL if there is none.
 const struct field *neap__shape_field(const struct shape *shape, const char *name, size_t n);
-// What a script's key names, fields and columns of pointers: by pointer for interned strings, a few ns. NULL if nothing.
-static inline const struct shape_name *neap__shape_name(const struct shape *shape, const char *interned) {
-  for (unsigned i = (unsigned)((uintptr_t)interned >> 4);; i++) {
+// What a script's key names, fields and columns of pointers: by lua_topointer of any value, a few ns. NULL if nothing, and
+// for strings that are too long to be interned.
+static inline const struct shape_name *neap__shape_name(const struct shape *shape, const void *key) {
+  for (unsigned i = (unsigned)((uintptr_t)key >> 4);; i++) {
     const struct shape_name *name = &shape->names[i & shape->mask];
-    if (name->text == interned) return name;
-    if (name->text == NULL) return NULL;
+    if (!name->key) return NULL;
+    if (name->key == key) return name;
   }
 }
 // The same by content.
@@ -166,7 +168,17 @@ struct view;
 struct class {
   const struct shape *shape;
   struct view *view;  // anchored by the class's user value
+  // Where the values of most columns lie in an object, by the key that a script reads them with: neap__class_place.
+  struct class_place {
+    const void *key;      // as in struct shape_name
+    uint32_t slot, kind;  // bytes from the start of the object
+  } places[64];
 };
+
+// The one place where a key may be; of two keys with the same place one is found by neap__shape_name alone.
+static inline unsigned neap__class_place(const void *key) {
+  return (unsigned)((uintptr_t)key >> 4) & 63;
+}
 
 // The class at idx, or NULL (no error) if the value is none.
 struct class *neap__class_test(lua_State *L, int idx);

@@ -43,6 +43,24 @@ describe("an object", function()
     fails("usage", function() Post {}.titel = "x" end, "Post has no field titel", "did you mean title")
   end)
 
+  it("has nothing under keys that are no names", function()
+    local p = Post { title = "Tides" }:save()
+    for _, key in ipairs { 1, 0.5, true, {}, Post, p, print } do assert.is_nil(p[key]) end
+    assert.is_nil(p[nil])
+  end)
+
+  it("reads and writes each of many fields, long names too", function()
+    local fields = { id = t.integer { primary = true } }
+    for i = 1, 150 do fields[("field_%d_"):format(i) .. ("x"):rep(i % 50)] = t.integer() end
+    local Wide = store:model("Wide", fields)
+    store:bind()
+    local p = Wide { id = 1 }
+    for i = 1, 150 do p[("field_%d_"):format(i) .. ("x"):rep(i % 50)] = i end
+    p:save()
+    local loaded = Wide:get(1)
+    for i = 1, 150 do assert.equal(i, loaded[("field_%d_"):format(i) .. ("x"):rep(i % 50)]) end
+  end)
+
   it("keeps what it had when a wrong value is assigned", function()
     local p = Post { title = "Tides" }
     fails("validation", function() p.title = 5 end, "Post.title", "5", "a string")
