@@ -372,7 +372,7 @@ void neap__object_restore(lua_State *L, int idx, int snapshot_idx) {
   if (s->overlaid)
     memcpy(o->overlay->cells, snapshot_cells(s, n), neap__overlay_bytes(n));
   else
-    o->overlay = NULL;
+    o->overlay = NULL;  // made since, and anchored by the values that go
   // Lists and maps that were decoded then may have been changed since: they are read anew.
   for (int c = 0; c < n; c++) neap__row_kinds(o)[c] = s->kinds[c] & (uint8_t)~COLUMN_DECODED;
   o->state = s->state;

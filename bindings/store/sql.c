@@ -257,9 +257,8 @@ static void set_control(struct sql_run *run, const char *verb, int level) {
 
 static int transaction_gc(lua_State *L) {
   struct sql_transaction *tx = lua_touserdata(L, 1);
-  struct neap__error e;
   if (!tx->store || !tx->connection) return 0;
-  neap__sql_execute(tx->connection, "ROLLBACK", &e);
+  tx->connection->transport->rollback(tx->connection);
   neap__log(tx->store->head.host, NEAP_LOG_WARN, "a transaction was left without commit or rollback: rolled back");
   neap__sql_transaction_end(tx);
   return 0;
@@ -298,34 +297,43 @@ static struct rows *sql_commit(lua_State *L, struct view *view) {
   return &run->rows;
 }
 
-// In a transaction that is lost, savepoints have nothing left to roll back.
-static struct rows *sql_rollback(lua_State *L, struct view *view) {
+// A savepoint that there is no memory to roll back takes its transaction with it. In one that is lost nothing is left to do.
+static struct rows *roll_back_savepoint(lua_State *L, struct view *view) {
   struct sql_transaction *tx = view->transaction;
+  bool lost = tx->lost;
+  tx->lost = true;
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
+  tx->lost = lost;
   if (tx->store && tx->level > view->level) tx->level = view->level;  // what was open inside goes with it
   run->at_end = level_ended;
   run->lenient = true;
-  bool gone = !tx->connection || (tx->lost && view->level > 1);
-  set_control(run, gone ? "SELECT 1 WHERE 0" : view->level == 1 ? "ROLLBACK" : "ROLLBACK TO", gone ? 0 : view->level);
-  if (!gone && view->level > 1) {
+  set_control(run, lost ? "SELECT 1 WHERE 0" : "ROLLBACK TO", lost ? 0 : view->level);
+  if (!lost) {
     snprintf(run->control[1], sizeof run->control[1], "RELEASE s%d", view->level);
     run->second = run->control[1];
   }
   return &run->rows;
 }
 
+static struct rows *sql_rollback(lua_State *L, struct view *view) {
+  struct sql_transaction *tx = view->transaction;
+  if (view->level > 1) return roll_back_savepoint(L, view);
+  if (tx->store && tx->connection) tx->connection->transport->rollback(tx->connection);
+  neap__sql_transaction_end(tx);
+  return NULL;
+}
+
 // ---- Raw statements ----
 
 // What a script begins or ends by hand must not leak to the next user of the connection.
 static int raw_ended(struct sql_run *run) {
-  struct neap__error e;
   bool open = run->cursor->in_transaction;
   if (run->transaction) run->transaction->lost = !open;
   if (run->transaction && !open)
     return neap__error_set(&run->rows.error, NEAP_USAGE,
                            "the statement ended the transaction; let store:transaction do that");
   if (run->transaction || !open) return 0;
-  neap__sql_execute(run->connection, "ROLLBACK", &e);
+  run->connection->transport->rollback(run->connection);
   return neap__error_set(
       &run->rows.error, NEAP_USAGE,
       "the statement left a transaction open, it was rolled back; use store:transaction(function(tx) ... end)");

@@ -201,6 +201,7 @@ static bool fatal(const struct bulk *b) {
 static void fail_item(struct bulk *b) {
   struct failure *f = b->phase == PHASE_ROLLBACK || fatal(b) ? NULL : malloc(sizeof *f);
   if (b->phase == PHASE_ROLLBACK) {
+    b->run->connection->transport->rollback(b->run->connection);
     b->phase = PHASE_ANSWER;
     return;
   }
@@ -340,7 +341,6 @@ static enum rows_state bulk_next(struct rows *rows, struct cell *cells) {
 static void bulk_close(struct rows *rows) {
   struct sql_run *run = (struct sql_run *)rows;
   struct bulk *b = run->more;
-  struct neap__error e;
   if (!run->store) return;
   bool open = b->own_transaction && b->phase != PHASE_ANSWER && run->connection;
   struct sql_connection *c = run->connection;
@@ -348,7 +348,7 @@ static void bulk_close(struct rows *rows) {
   for (struct failure *f; (f = b->failures) != NULL; free(f)) b->failures = f->next;
   if (run->cursor) c->transport->finish(run->cursor);
   run->cursor = NULL;
-  if (open) neap__sql_execute(c, "ROLLBACK", &e);
+  if (open) c->transport->rollback(c);
   neap__sql_run_close(rows);
 }
 

@@ -47,13 +47,9 @@ static void reader_give_back(struct sql_store *s, struct sql_connection *c) {
     s->readers[s->nreaders++] = c;
 }
 
-// A rollback that itself found no memory has left its transaction open: what comes next must not become a part of it.
-static enum rows_state lease_writer(struct sql_run *run) {
-  struct sql_store *s = run->store;
-  run->connection = s->writer;
-  if (s->writer->in_transaction && neap__sql_execute(s->writer, "ROLLBACK", &run->rows.error) != 0) return ROWS_FAILED;
-  if (run->use == USE_BEGIN) s->transaction = run->transaction;
-  return ROWS_ROW;
+static void lease_writer(struct sql_run *run) {
+  run->connection = run->store->writer;
+  if (run->use == USE_BEGIN) run->store->transaction = run->transaction;
 }
 
 static enum rows_state wait_for_turn(struct sql_run *run) {
@@ -95,19 +91,10 @@ enum rows_state neap__sql_lease(struct sql_run *run) {
   } else if (s->transaction) {
     state = wait_for_turn(run);
   } else {
-    state = lease_writer(run);
+    lease_writer(run);
   }
   if (state == ROWS_ROW) link_run(&s->running, run);
   return state;
-}
-
-int neap__sql_execute(struct sql_connection *c, const char *text, struct neap__error *e) {
-  struct sql_statement statement = {.text = text, .n = strlen(text)};
-  struct sql_cursor *cursor = c->transport->start(c, &statement, NULL, e);
-  if (!cursor) return -1;
-  enum rows_state state = c->transport->next(cursor, NULL, e);
-  c->transport->finish(cursor);
-  return state == ROWS_FAILED ? -1 : 0;
 }
 
 void neap__sql_transaction_end(struct sql_transaction *tx) {
@@ -212,11 +199,10 @@ static enum rows_state run_next(struct rows *rows, struct cell *cells) {
 
 // A transaction that was being begun or rolled back when its task was stopped must not stay open, nor its connection taken.
 static void settle_transaction(struct sql_run *run) {
-  struct neap__error e;
   bool begun = run->use == USE_BEGIN && run->ended && !run->failed;
   if (run->lenient && !run->ended && run->cursor) run->at_end(run);
   if (run->use != USE_BEGIN || begun) return;
-  if (run->cursor) neap__sql_execute(run->connection, "ROLLBACK", &e);
+  if (run->cursor) run->connection->transport->rollback(run->connection);
   neap__sql_transaction_end(run->transaction);
 }
 

@@ -75,8 +75,6 @@ void neap__sql_run_close(struct rows *rows);
 void neap__sql_wake(struct sql_store *store);
 // Whether the database is in a transaction, once the run's statement has ended or did not start.
 bool neap__sql_in_transaction(const struct sql_run *run);
-// Runs a statement without rows to its end at once (not for drivers that have to wait).
-int neap__sql_execute(struct sql_connection *c, const char *text, struct neap__error *e);
 // Ends the transaction for good: the connection is free for others.
 void neap__sql_transaction_end(struct sql_transaction *tx);
 void neap__sql_store_close(struct store *store);

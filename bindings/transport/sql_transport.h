@@ -53,6 +53,9 @@ struct sql_transport {
   void (*finish)(struct sql_cursor *);
   // Asks what runs to end soon: it fails with `cancelled`. NULL where nothing runs beside the script.
   void (*interrupt)(struct sql_cursor *);
+  // Undoes the transaction that is open, if any, after what was started before and ahead of all that is started later. Waits
+  // for nothing and needs no memory; where the database cannot, nothing runs on the connection until it could.
+  void (*rollback)(struct sql_connection *);
   // The integer key that the last insert on this connection got by itself.
   int64_t (*last_id)(struct sql_connection *);
   // The name of result column i.

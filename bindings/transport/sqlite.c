@@ -367,7 +367,7 @@ static void link_running(struct sqlite *c, struct sqlite_statement *s) {
   s->busy = true;
 }
 
-struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *from, struct neap__error *e) {
+static struct sqlite_statement *begin(struct sqlite *c, const struct sql_statement *from, struct neap__error *e) {
   struct sqlite_statement *s = c->newest;  // in a loop it is the last one again
   uint32_t hash = 0;
   if (!s || s->n != from->n || memcmp(s->text, from->text, from->n) != 0) {
@@ -413,6 +413,25 @@ void neap__sqlite_finish(struct sqlite_statement *s) {
   if (!s->cached) statement_free(s);
 }
 
+void neap__sqlite_undo(struct sqlite *c) {
+  static const struct sql_statement rollback = {.text = "ROLLBACK", .n = 8};
+  struct neap__error e;
+  struct sqlite_statement *s = NULL;
+  if (sqlite3_get_autocommit(c->db) == 0) s = begin(c, &rollback, &e);
+  if (s) {
+    neap__sqlite_step(s, NULL, &e);
+    neap__sqlite_finish(s);
+  }
+  c->head.in_transaction = c->undo = sqlite3_get_autocommit(c->db) == 0;
+}
+
+struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *s, struct neap__error *e) {
+  if (c->undo) neap__sqlite_undo(c);
+  if (!c->undo) return begin(c, s, e);
+  neap__error_set(e, NEAP_LIMIT, "memory is short: the transaction before cannot be rolled back yet");
+  return NULL;
+}
+
 // ---- The driver, in place ----
 
 static struct sql_connection *inline_open(neap *host, const struct sql_address *address, bool reader,
@@ -452,6 +471,12 @@ static void inline_finish(struct sql_cursor *cursor) {
   neap__sqlite_finish((struct sqlite_statement *)cursor);
 }
 
+static void inline_rollback(struct sql_connection *connection) {
+  struct sqlite *c = (struct sqlite *)connection;
+  c->deadline = 0;
+  neap__sqlite_undo(c);
+}
+
 static int64_t inline_last_id(struct sql_connection *connection) {
   return sqlite3_last_insert_rowid(((struct sqlite *)connection)->db);
 }
@@ -467,6 +492,7 @@ const struct sql_transport neap__sqlite = {
     .start = inline_start,
     .next = inline_next,
     .finish = inline_finish,
+    .rollback = inline_rollback,
     .last_id = inline_last_id,
     .column_name = inline_column_name,
 };

@@ -37,6 +37,7 @@ struct sqlite {
   char *path;
   double timeout;
   int64_t deadline;           // of the present operation, ms as neap__now_ms counts; 0 = none
+  bool undo;                  // a transaction has to be rolled back before anything else runs
   volatile bool interrupted;  // asked to end by another thread or a cancelled task
   struct sqlite_statement *buckets[SQLITE_CACHED], *newest, *oldest, *running;
   int ncached;
@@ -49,6 +50,8 @@ void neap__sqlite_close(struct sqlite *c);
 struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *s, struct neap__error *e);
 enum rows_state neap__sqlite_step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e);
 void neap__sqlite_finish(struct sqlite_statement *s);
+// Rolls back what is open, now or before the next statement.
+void neap__sqlite_undo(struct sqlite *c);
 
 // sqlite_error.c: fills `e` from what the database says of its last failure. Returns -1.
 int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e);

@@ -23,6 +23,7 @@ struct remote {
   enum rows_state state;  // after the block: ROWS_ROW when there may be more
   char **names;
   bool busy, abandoned, cancelled;
+  bool undo;  // what is open when it has been served is rolled back
   struct neap__error error;
 };
 
@@ -36,7 +37,7 @@ struct threaded {
   struct remote *queue, *serving, *served;
   int in_flight;
   int64_t last_id;
-  bool closing;
+  bool closing, undo;  // undo: before the next is served
 };
 
 static void append(struct remote **list, struct remote *r) {
@@ -95,11 +96,24 @@ static void serve(struct threaded *c, struct remote *r) {
   fill(r);
 }
 
+// What remains open after that goes before the next statement does (neap__sqlite_start).
+static void undo(struct threaded *c) {
+  c->local.interrupted = c->closing;
+  uv_mutex_unlock(&c->mutex);
+  neap__sqlite_undo(&c->local);
+  uv_mutex_lock(&c->mutex);
+}
+
 static void run(void *ud) {
   struct threaded *c = ud;
   uv_mutex_lock(&c->mutex);
   while (!c->closing || c->queue) {
     struct remote *r = c->queue;
+    if (c->undo) {
+      c->undo = false;
+      undo(c);
+      continue;
+    }
     if (!r) {
       uv_cond_wait(&c->wanted, &c->mutex);
       continue;
@@ -110,6 +124,8 @@ static void run(void *ud) {
     uv_mutex_unlock(&c->mutex);
     serve(c, r);
     uv_mutex_lock(&c->mutex);
+    if (r->undo) undo(c);
+    r->undo = false;
     c->serving = NULL;
     c->last_id = sqlite3_last_insert_rowid(c->local.db);
     r->cursor.in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
@@ -234,6 +250,17 @@ static void threaded_interrupt(struct sql_cursor *cursor) {
   uv_mutex_unlock(&c->mutex);
 }
 
+// The wish is left with the last job, so that it takes no job of its own.
+static void threaded_rollback(struct sql_connection *connection) {
+  struct threaded *c = (struct threaded *)connection;
+  uv_mutex_lock(&c->mutex);
+  struct remote *last = c->serving;
+  for (struct remote *r = c->queue; r; r = r->next) last = r;
+  *(last ? &last->undo : &c->undo) = true;
+  uv_cond_signal(&c->wanted);
+  uv_mutex_unlock(&c->mutex);
+}
+
 static int64_t threaded_last_id(struct sql_connection *connection) {
   return ((struct threaded *)connection)->last_id;
 }
@@ -318,6 +345,7 @@ const struct sql_transport neap__sqlite_threaded = {
     .next = threaded_next,
     .finish = threaded_finish,
     .interrupt = threaded_interrupt,
+    .rollback = threaded_rollback,
     .last_id = threaded_last_id,
     .column_name = threaded_column_name,
 };

@@ -86,7 +86,7 @@ end
 
 -- ---- Views ----
 
--- Values that are closed are made first, so that nothing can fail between what is done and what makes sure that it ends.
+-- What ends something is made before that begins, so that nothing can fail in between.
 local leaving = {
   __close = function(self)
     if self.before ~= false then view.leave(self.before) end
