@@ -183,6 +183,13 @@ if not write[options.format] then usage(("%q is no format; they are text, csv an
 local store = neap.open(options.store)
 local Models = dofile(HERE .. "chinook_models.lua")(store)
 local reports = {}
-for i, wanted in ipairs(options.sections) do reports[i] = section[wanted[1]](Models, options, wanted[2]) end
+for i, wanted in ipairs(options.sections) do
+  local report, problem = neap.try(section[wanted[1]], Models, options, wanted[2])
+  if neap.is(problem, "mismatch") then
+    io.stderr:write "report.lua: the store has no shop in it; chinook.lua imports one\n"
+    os.exit(1)
+  end
+  reports[i] = report or error(problem, 0)
+end
 write[options.format](reports)
 store:close()

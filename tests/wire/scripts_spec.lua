@@ -33,6 +33,23 @@ describe("chinook.lua", function()
     assert.equal("ok", sqlite(path, "pragma integrity_check; pragma foreign_key_check"))
   end)
 
+  it("keeps every column of the data", function()
+    local data = neap.json.decode(assert(io.open "scripts/data/chinook.json"):read "a")
+    local filled = 0
+    for _, name in ipairs { "Employee", "Customer", "Invoice" } do
+      for _, row in ipairs(data[name]) do
+        for _, value in pairs(row) do if value ~= neap.null and value ~= "" then filled = filled + 1 end end
+      end
+    end
+    local parts = {}
+    for _, table_name in ipairs { "employees", "customers", "invoices" } do
+      for column in sqlite(path, ("select name from pragma_table_info('%s')"):format(table_name)):gmatch "[^\n]+" do
+        parts[#parts + 1] = ("(select count(%s) from %s)"):format(column, table_name)
+      end
+    end
+    assert.equal(filled, tonumber(sqlite(path, "select " .. table.concat(parts, " + "))))
+  end)
+
   it("keeps money exact", function()
     assert.equal("text|0.99", sqlite(path, "select typeof(price), price from tracks where id = 1"))
   end)
@@ -42,9 +59,11 @@ describe("chinook.lua", function()
   end)
 
   it("changes nothing when it runs again", function()
+    local before = capture("sqlite3 " .. path .. " .dump | cksum")
     local text, code = script("chinook.lua", url)
     assert.truthy(text:find("found 15607 rows complete and 0 missing; nothing changed", 1, true), text)
     assert.equal(0, code)
+    assert.equal(before, (capture("sqlite3 " .. path .. " .dump | cksum")))
   end)
 
   it("adds what is missing and nothing else", function()
@@ -90,7 +109,7 @@ describe("chinook.lua", function()
     end)
 
     it("draws bars that fit the terminal", function()
-      for _, columns in ipairs { 40, 72, 120 } do
+      for _, columns in ipairs { 40, 72, 200 } do
         local text = capture(("COLUMNS=%d %s scripts/report.lua --store %s countries months artists"):format(columns, bin, url))
         local longest = 0
         for line in text:gmatch "[^\n]+" do longest = math.max(longest, utf8.len(line)) end
@@ -99,10 +118,34 @@ describe("chinook.lua", function()
       end
     end)
 
-    it("writes JSON that reads back", function()
+    it("writes no color into a pipe", function()
+      assert.is_nil((report "countries months artists customer 1"):find "\27")
+    end)
+
+    it("gives each report as CSV and as JSON, row by row the same", function()
+      for _, name in ipairs { "countries", "months", "artists", "customer 1" } do
+        local rows = neap.json.decode((report("--format json", name)))[1].rows
+        local lines = neap.csv.parse((report("--format csv", name)))
+        assert.truthy(#rows > 5, name)
+        assert.equal(#rows, #lines)
+        for i, row in ipairs(rows) do
+          for column, value in pairs(row) do
+            assert.equal(value, type(value) == "number" and tonumber(lines[i][column]) or lines[i][column], name)
+          end
+        end
+      end
+    end)
+
+    it("gives the first three reports together", function()
       local reports = neap.json.decode((report "--format json"))
       assert.equal(3, #reports)
       assert.equal("USA", reports[1].rows[1].country)
+    end)
+
+    it("says where the shop comes from when there is none", function()
+      local text, code = script "report.lua --store sqlite::memory:"
+      assert.equal("report.lua: the store has no shop in it; chinook.lua imports one\n", text)
+      assert.equal(1, code)
     end)
 
     it("refuses what it does not know with exit code 2", function()
