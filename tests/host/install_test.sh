@@ -13,8 +13,18 @@ try() {
   printf 'failed: %s\n%s\n' "$what" "$out"
 }
 
+targets=$(sed -n 's/^\.PHONY: //p' Makefile)
+helped() { for t in $targets; do make -s help | grep -q "^$t " || [ "$t" = tests ] || { echo "$t is not there"; return 1; }; done; }
+try "make help names every target" helped
+shown() { make -n -B BUILD=build/none BIN=build/none V="$1" build/none/host/log.o | grep -qE "$2"; }
+try "make shows what it compiles" shown 0 'CC +.*host/log.c'
+try "make V=1 shows the commands" shown 1 '^mkdir.* -c -o build/none/host/log.o host/log.c$'
+
 make_it() { make --no-print-directory -s PREFIX=/usr DESTDIR="$dir" BIN=bin BUILD=build "$1"; }
 try "make install" make_it install
+listed() { diff <(cd "$dir/usr" && find . -type f | sort) <(printf './%s\n' bin/neap include/neap.h lib/libneap.{a,so} \
+  lib/lua/5.4/neap.so share/man/man1/neap.1 share/neap/meta/{models,queries,stores,tasks,values}.lua); }
+try "PREFIX and DESTDIR hold these files and no others" listed
 try "the command" "$dir/usr/bin/neap" -e 'assert(require("neap").all)'
 try "the manual page" test -s "$dir/usr/share/man/man1/neap.1"
 
