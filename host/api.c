@@ -111,7 +111,8 @@ static const char *follow(lua_State *L, const char *path, bool code) {
 }
 
 static int no_function(lua_State *L, const char *path) {
-  return neap__fail(L, NEAP_USAGE, "there is no function \"%s\": no script has defined it", path);
+  return neap__fail(L, NEAP_USAGE, "there is no function %s: no script has defined it",
+                    neap__show_text(path, strlen(path)).text);
 }
 
 static int all_results(lua_State *L, int status, lua_KContext skip) {
@@ -161,7 +162,8 @@ static int call(lua_State *L) {
     lua_pushstring(L, s->args);
     lua_call(L, 1, 1);
     if (s->args[strspn(s->args, " \t\r\n")] != '[')
-      return neap__fail(L, NEAP_USAGE, "the arguments must be a JSON array, not %.60s", s->args);
+      return neap__fail(L, NEAP_USAGE, "the arguments must be a JSON array, not %s",
+                        neap__show_name(s->args, strlen(s->args)).text);
     n = luaL_len(L, -1);
   }
   int args = lua_gettop(L);

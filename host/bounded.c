@@ -99,8 +99,8 @@ static int base_collectgarbage(lua_State *L) {
     neap__limits_work(L, 1000);
     lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, 0));
   } else {
-    return neap__fail(L, NEAP_FORBIDDEN, "collectgarbage(\"%s\") is not allowed here; \"count\" and \"step\" are",
-                      what);
+    return neap__fail(L, NEAP_FORBIDDEN, "collectgarbage(%s) is not allowed here; \"count\" and \"step\" are",
+                      neap__show_text(what, strlen(what)).text);
   }
   return 1;
 }

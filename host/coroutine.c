@@ -104,7 +104,7 @@ enum { NOT_DONE = -2, FAILED = -1 };  // what step gives besides a number of res
 
 static lua_State *coroutine_at(lua_State *L, int idx) {
   lua_State *co = lua_tothread(L, idx);
-  if (!co) neap__fail(L, NEAP_USAGE, "a coroutine is needed, not %s", luaL_typename(L, idx));
+  if (!co) neap__fail(L, NEAP_USAGE, "a coroutine is needed, not %s", neap__show_value(L, idx).text);
   return co;
 }
 

@@ -25,26 +25,32 @@ static int kind_find(const char *name) {
   return -1;
 }
 
+// Fills the message; what is too long is cut at a character.
+static void format_message(struct neap__error *e, const char *format, va_list ap) {
+  static const char more[] = "…";
+  size_t size = sizeof e->message, n = size - sizeof more;
+  if (vsnprintf(e->message, size, format, ap) < (int)size) return;
+  while (n > 0 && ((unsigned char)e->message[n] & 0xC0) == 0x80) n--;
+  memcpy(e->message + n, more, sizeof more);
+}
+
 int neap__error_set(struct neap__error *e, enum neap__kind kind, const char *format, ...) {
   va_list ap;
   memset(e, 0, sizeof *e);
   e->kind = kind;
   va_start(ap, format);
-  vsnprintf(e->message, sizeof e->message, format, ap);
+  format_message(e, format, ap);
   va_end(ap);
   return -1;
 }
 
-// Sets a field to a text without its secrets.
+// Sets a field to a text without its secrets, and without what a terminal would obey.
 static void set_text(lua_State *L, const char *field, const char *value) {
   char text[512];
-  if (!strstr(value, "://")) {
-    if (*value) lua_pushstring(L, value), lua_setfield(L, -2, field);
-    return;
-  }
+  if (!*value) return;
   snprintf(text, sizeof text - 4, "%s", value);
   neap__redact(text);
-  lua_pushstring(L, text);
+  neap__show_push(L, text, strlen(text));
   lua_setfield(L, -2, field);
 }
 
@@ -97,7 +103,7 @@ int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...) {
   struct neap__error e = {.kind = kind};
   va_list ap;
   va_start(ap, format);
-  vsnprintf(e.message, sizeof e.message, format, ap);
+  format_message(&e, format, ap);
   va_end(ap);
   neap__raise(L, &e);
 }
@@ -166,9 +172,8 @@ static int error_tostring(lua_State *L) {
 // neap.is(e, kind) -> boolean
 //   True if e is an error object of that kind. An unknown kind raises `usage`.
 int neap__error_is(lua_State *L) {
-  const char *name = neap__arg_string(L, 2, "kind", NULL);
-  int kind = kind_find(name);
-  if (kind < 0) return neap__fail(L, NEAP_USAGE, "\"%s\" is not a kind of error", name);
+  int kind = kind_find(neap__arg_string(L, 2, "kind", NULL));
+  if (kind < 0) return neap__fail(L, NEAP_USAGE, "%s is not a kind of error", neap__show_value(L, 2).text);
   lua_pushboolean(L, neap__error_kind(L, 1) == kind);
   return 1;
 }
@@ -176,10 +181,16 @@ int neap__error_is(lua_State *L) {
 // neap.error(fields) -> error object
 //   fields  kind and message, and any other field of errors. For the parts of neap that are written in Lua.
 int neap__error_new(lua_State *L) {
+  size_t n;
   neap__arg_table(L, 1, "fields");
   const char *kind = field(L, "kind");
   if (!kind || kind_find(kind) < 0)
-    return neap__fail(L, NEAP_USAGE, "\"%s\" is not a kind of error", kind ? kind : "nil");
+    return neap__fail(L, NEAP_USAGE, "%s is not a kind of error", neap__show_value(L, -1).text);
+  if (field(L, "message")) {
+    const char *message = lua_tolstring(L, -1, &n);
+    neap__show_push(L, message, n);
+    lua_setfield(L, 1, "message");
+  }
   lua_settop(L, 1);
   if (!field(L, "where")) {
     lua_settop(L, 1);
@@ -203,11 +214,8 @@ void neap__error_open(lua_State *L) {
 
 // Raises "NAME must be EXPECTED, not VALUE".
 static int bad_argument(lua_State *L, int idx, const char *name, const char *expected) {
-  const char *type = luaL_typename(L, idx), *value = NULL;
-  if (lua_type(L, idx) == LUA_TNUMBER || lua_type(L, idx) == LUA_TBOOLEAN) value = luaL_tolstring(L, idx, NULL);
-  if (lua_type(L, idx) == LUA_TSTRING)
-    return neap__fail(L, NEAP_USAGE, "%s must be %s, not \"%.60s\"", name, expected, lua_tostring(L, idx));
-  return neap__fail(L, NEAP_USAGE, "%s must be %s, not %s", name, expected, value ? value : type);
+  return neap__fail(L, NEAP_USAGE, "%s must be %s, not %s", name, expected,
+                    lua_isnone(L, idx) ? "nothing" : neap__show_value(L, idx).text);
 }
 
 lua_Integer neap__arg_integer(lua_State *L, int idx, const char *name, lua_Integer min, lua_Integer max) {
@@ -251,7 +259,7 @@ void neap__arg_options(lua_State *L, int idx, const char *const *known) {
     const char *const *k = known;
     while (*k && !(name && strcmp(*k, name) == 0)) k++;
     if (*k) continue;
-    lua_pushfstring(L, "there is no option %s; known: %s", name ? name : luaL_typename(L, -2), *known);
+    lua_pushfstring(L, "there is no option %s; known: %s", neap__show_key(L, -2).text, *known);
     while (*++known) lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), *known);
     neap__fail(L, NEAP_USAGE, "%s", lua_tostring(L, -1));
   }

@@ -66,6 +66,22 @@ void neap__error_wrap(lua_State *L);
 int neap__error_kind(lua_State *L, int idx);
 const char *neap__kind_name(enum neap__kind kind);
 
+// ---- Values and names in messages (show.c) ----
+
+// A value as messages show it: cut with … where it is long, with controls and bytes that are no UTF-8 as \n, \0, \xff. Handed
+// over whole, so that it may stand among the arguments of neap__fail: neap__show_value(L, 1).text
+struct neap__shown {
+  char text[72];
+};
+struct neap__shown neap__show_value(lua_State *L, int idx);   // "text", 5.0, nil, a table
+struct neap__shown neap__show_text(const char *p, size_t n);  // "text"
+struct neap__shown neap__show_name(const char *p, size_t n);  // a name or number as it is: text
+struct neap__shown neap__show_key(lua_State *L, int idx);     // text; anything else as a value
+struct neap__shown neap__show_hint(const char *prefix,
+                                   const char *near);  // "; did you mean PREFIXnear?", or "" for NULL
+// Pushes the text without controls (line breaks stay) and valid UTF-8, whole.
+void neap__show_push(lua_State *L, const char *p, size_t n);
+
 // Arguments of binding functions: each raises `usage` and names the argument and what was expected.
 lua_Integer neap__arg_integer(lua_State *L, int idx, const char *name, lua_Integer min, lua_Integer max);
 lua_Number neap__arg_seconds(lua_State *L, int idx, const char *name);  // >= 0
@@ -84,12 +100,15 @@ struct neap__op {
   struct neap__task *waiter;          // the task that is parked on it, NULL = none
   void (*cancel)(struct neap__op *);  // asks it to end soon; NULL = it cannot be stopped and is abandoned
   int64_t deadline;  // loop time in ms, 0 = none; then cancel() is called and the wait raises `timeout`
+  double seconds;    // how long that was at the start, for the message
   bool done;
 };
 
 // Pushes a zeroed userdata of `size` bytes that starts with a struct neap__op, with the metatable registered under `tname`
 // (luaL_newmetatable) and `nuvalue` user values.
 void *neap__op_new(lua_State *L, size_t size, const char *tname, int nuvalue);
+// Sets the deadline of an operation that begins now.
+void neap__op_limit(struct neap__op *op, double seconds);
 // The only thing that a callback of a library may call: marks the operation done and queues the task that waits for it.
 void neap__op_done(struct neap__op *op);
 // Waits for the operation at index `op`: calls k(L, LUA_OK, ctx) at once if it is done, else parks the task, and k goes on
@@ -129,8 +148,8 @@ void neap__need(lua_State *L, unsigned capability, const char *what);
 // Polled by C code that computes or blocks for long: true when the host is being stopped by a signal or a deadline.
 bool neap__stopping(neap *);
 // Loop time in ms at which a neap.timeout around the running task is over, 0 = never: for work that blocks the loop, so that
-// no timer can fire meanwhile.
-int64_t neap__deadline(neap *);
+// no timer can fire meanwhile. *seconds: what that timeout was given.
+int64_t neap__deadline(neap *, double *seconds);
 // Opens handles and pools register a function that is called when the host closes, before the Lua state does.
 struct neap__closer {
   void (*close)(struct neap__closer *);

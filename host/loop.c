@@ -167,6 +167,10 @@ struct uv_loop_s *neap__loop(neap *h) {
   return h->loop;
 }
 
+int64_t neap__deadline_in(neap *h, double seconds) {
+  return neap__now_ms(h) + (seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.999) : INT64_MAX / 2);
+}
+
 int64_t neap__now_ms(neap *h) {
   uv_update_time(h->loop);
   return (int64_t)uv_now(h->loop);

@@ -108,7 +108,7 @@ static int decided(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   (void)ctx;
   if (n->decider->state != TASK_FAILED) return neap__task_results(L, n->decider);
-  if (n->timed_out) return neap__fail(L, NEAP_TIMEOUT, "the function took longer than neap.timeout allows");
+  if (n->timed_out) return neap__fail(L, NEAP_TIMEOUT, "timed out after %.14g s", n->op.seconds);
   return neap__task_raise(L, n->decider);
 }
 
@@ -177,15 +177,11 @@ static void time_out(struct neap__timer *timer) {
   cancel_children(n);
 }
 
-static int64_t deadline(neap *h, lua_Number seconds) {
-  return neap__now_ms(h) + (seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.999) : INT64_MAX / 2);
-}
-
-int64_t neap__deadline(neap *h) {
+int64_t neap__deadline(neap *h, double *seconds) {
   int64_t at = 0;
   for (const struct neap__task *t = h->task; t && t->nursery; t = t->nursery->op.waiter) {
     const struct neap__timer *timer = &t->nursery->timer;
-    if (timer->active && (at == 0 || timer->at < at)) at = timer->at;
+    if (timer->active && (at == 0 || timer->at < at)) at = timer->at, *seconds = t->nursery->op.seconds;
   }
   return at;
 }
@@ -198,7 +194,8 @@ static int host_timeout(lua_State *L) {
   struct neap__nursery *n = nursery_new(L, TIMEOUT, 1);
   lua_replace(L, 1);
   start(L, n, lua_gettop(L) - 2, 1);
-  neap__timer_start(n->op.host, &n->timer, deadline(n->op.host, seconds), time_out);
+  n->op.seconds = seconds;
+  neap__timer_start(n->op.host, &n->timer, neap__deadline_in(n->op.host, seconds), time_out);
   return neap__await(L, 1, 0, decided);
 }
 
@@ -231,7 +228,7 @@ static int host_sleep(lua_State *L) {
   if (seconds == 0) return neap__pause(L, 0, nothing);
   struct sleep *s = neap__op_new(L, sizeof *s, SLEEP_TYPE, 0);
   s->op.cancel = sleep_cancel;
-  neap__timer_start(s->op.host, &s->timer, deadline(s->op.host, seconds), sleep_over);
+  neap__timer_start(s->op.host, &s->timer, neap__deadline_in(s->op.host, seconds), sleep_over);
   return neap__await(L, lua_gettop(L), 0, nothing);
 }
 
@@ -286,6 +283,7 @@ static const luaL_Reg functions[] = {
     {"is", neap__error_is},
     {"error", neap__error_new},
     {"check", host_check},
+    {"show", neap__show},
     {"install", host_install},
     {"has_module", neap__module_exists},
     {"sources", neap__module_sources},

@@ -77,8 +77,8 @@ static void weak_table(lua_State *L, const char *mode, const void *key) {
 }
 
 static int refuse_write(lua_State *L) {
-  return neap__fail(L, NEAP_FORBIDDEN, "libraries cannot be changed here: \"%s\" stays as it is",
-                    luaL_tolstring(L, 2, NULL));
+  return neap__fail(L, NEAP_FORBIDDEN, "libraries cannot be changed here: %s stays as it is",
+                    neap__show_value(L, 2).text);
 }
 
 static int proxy_pairs(lua_State *L) {

@@ -43,6 +43,7 @@ struct neap__task {
   bool yielded;                                // it is on its way to the scheduler: our resume lets it through
   bool cancelled;                              // sticky: every wait raises
   bool timed_out;                              // the present wait ran into its deadline
+  double allowed;                              // seconds that it had
   bool observed;                               // somebody asked for its outcome: its error is theirs
   bool rooted;                                 // started by neap.h: no script can ask for its outcome
   bool kept;                                   // neap.h gave its id away: it stays until it is released
@@ -102,6 +103,7 @@ struct neap {
 void neap__error_open(lua_State *L);
 int neap__error_is(lua_State *L);
 int neap__error_new(lua_State *L);
+int neap__show(lua_State *L);
 
 int neap__loop_open(neap *h);
 void neap__loop_close(neap *h);
@@ -111,6 +113,7 @@ bool neap__loop_poll(neap *h, bool block);
 void neap__loop_clear(neap *h);
 void neap__loop_wake(neap *h);  // safe in signal handlers and from other threads
 void neap__timer_start(neap *h, struct neap__timer *t, int64_t at, void (*fire)(struct neap__timer *));
+int64_t neap__deadline_in(neap *h, double seconds);  // loop time, rounded up
 void neap__timer_stop(neap *h, struct neap__timer *t);
 
 void neap__task_open(lua_State *L);

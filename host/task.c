@@ -64,6 +64,11 @@ void *neap__op_new(lua_State *L, size_t size, const char *tname, int nuvalue) {
   return op;
 }
 
+void neap__op_limit(struct neap__op *op, double seconds) {
+  op->deadline = neap__deadline_in(op->host, seconds);
+  op->seconds = seconds;
+}
+
 static void unpark(struct neap__task *t) {
   t->wait = NULL;
   neap__timer_stop(t->op.host, &t->timer);
@@ -97,6 +102,7 @@ static void interrupt(struct neap__task *t) {
 static void on_deadline(struct neap__timer *timer) {
   struct neap__task *t = (struct neap__task *)((char *)timer - offsetof(struct neap__task, timer));
   t->timed_out = true;
+  t->allowed = t->wait->seconds;
   interrupt(t);
 }
 
@@ -119,8 +125,8 @@ static int fail_cancelled(lua_State *L) {
   return neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
 }
 
-static int fail_timeout(lua_State *L) {
-  return neap__fail(L, NEAP_TIMEOUT, "the wait took longer than it was allowed to");
+static int fail_timeout(lua_State *L, double seconds) {
+  return neap__fail(L, NEAP_TIMEOUT, "timed out after %.14g s", seconds);
 }
 
 // Goes on after a wait in the scheduler, or raises what ended it if its operation did not.
@@ -131,7 +137,7 @@ static int await_resumed(lua_State *L, int status, lua_KContext ctx) {
   lua_pop(L, 1);  // the mark of a waiting coroutine
   t->timed_out = false;
   if (t->cancelled) return fail_cancelled(L);
-  if (timed_out) return fail_timeout(L);
+  if (timed_out) return fail_timeout(L, t->allowed);
   return t->k(L, status, t->ctx);
 }
 
@@ -186,7 +192,7 @@ static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lu
   pump_until(h, L, op);
   h->pumps--;
   if (cancelled(h->task)) return fail_cancelled(L);
-  if (overdue(h, op)) return fail_timeout(L);
+  if (overdue(h, op)) return fail_timeout(L, op->seconds);
   if (!op->done) return neap__fail(L, NEAP_USAGE, "nothing is left that could end this wait");
   return k(L, LUA_OK, ctx);
 }
@@ -300,7 +306,7 @@ struct neap__task *neap__task_new(lua_State *L, int nargs) {
 
 struct neap__task *neap__task_check(lua_State *L, int idx) {
   struct neap__task *t = luaL_testudata(L, idx, TASK_TYPE);
-  if (!t) neap__fail(L, NEAP_USAGE, "a task is needed, as neap.spawn gives it, not %s", luaL_typename(L, idx));
+  if (!t) neap__fail(L, NEAP_USAGE, "a task is needed, as neap.spawn gives it, not %s", neap__show_value(L, idx).text);
   return t;
 }
 

@@ -128,7 +128,7 @@ static void parse_label(lua_State *L, struct aggregate *a, int anchors) {
   lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
   if (!lua_istable(L, top) || (lua_pushnil(L), !lua_next(L, top)))
     neap__fail(L, NEAP_USAGE, "aggregate: '%s' is to be { [\"$sum\"] = name } or alike, not %s", a->label,
-               luaL_typename(L, top));
+               neap__show_value(L, top).text);
   parse_expression(L, a, anchors);
   lua_settop(L, top + 2);
   lua_pop(L, 1);

@@ -18,6 +18,7 @@ struct spot {
   const char *where;         // NULL: the field itself
   const struct spot *outer;  // element `key` or `index` of that one
   const char *key;
+  size_t nkey;
   lua_Integer index;
   bool bounds;  // also check min, max, match and one_of
 };
@@ -29,37 +30,25 @@ static const struct spot *outermost(const struct spot *s) {
 
 static size_t print_spot(const struct spot *s, char *buf, size_t size) {
   size_t n = s->outer ? print_spot(s->outer, buf, size) : 0;
-  const char *format = s->outer ? (s->key ? ".%s" : "[%lld]") : "%s";
   if (n >= size) return n;
-  if (s->outer && !s->key) return n + (size_t)snprintf(buf + n, size - n, format, (long long)s->index);
-  if (!s->outer && !s->where) return (size_t)snprintf(buf, size, "%s.%s", s->field->shape->model, s->field->name);
-  return n + (size_t)snprintf(buf + n, size - n, format, s->outer ? s->key : s->where);
+  if (!s->outer && s->where) return (size_t)snprintf(buf, size, "%s", s->where);
+  if (!s->outer) return (size_t)snprintf(buf, size, "%s.%s", s->field->shape->model, s->field->name);
+  if (!s->key) return n + (size_t)snprintf(buf + n, size - n, "[%lld]", (long long)s->index);
+  return n + (size_t)snprintf(buf + n, size - n, ".%s", neap__show_name(s->key, s->nkey).text);
 }
 
-// Writes the value at idx for a message, *** if it is secret.
-static void print_value(lua_State *L, const struct spot *s, int idx, char *buf, size_t size) {
+// The value at idx for a message, *** if it is secret.
+static struct neap__shown show_value(lua_State *L, const struct spot *s, int idx) {
   const struct spot *top = outermost(s);
-  struct neap__error ignored;
-  struct cell cell;
-  if (top->field && (top->field->flags & FIELD_SECRET)) {
-    snprintf(buf, size, "***");
-  } else if (lua_type(L, idx) == LUA_TNUMBER && lua_tonumber(L, idx) != lua_tonumber(L, idx)) {
-    snprintf(buf, size, "nan");
-  } else if (lua_istable(L, idx) || neap__cell_read(L, idx, &cell, &ignored) != 0) {
-    snprintf(buf, size, "a %s", luaL_typename(L, idx));
-  } else {
-    neap__cell_print(&cell, buf, size);
-    lua_pop(L, 1);
-  }
+  bool secret = top->field && (top->field->flags & FIELD_SECRET);
+  return secret ? (struct neap__shown){"***"} : neap__show_value(L, idx);
 }
 
 static int wrong(lua_State *L, const struct spot *s, int idx, struct neap__error *e, const char *expected) {
-  char where[160], value[80];
+  char where[160];
   print_spot(s, where, sizeof where);
-  int top = lua_gettop(L);
-  print_value(L, s, idx, value, sizeof value);
-  lua_settop(L, top);
-  return neap__error_set(e, NEAP_VALIDATION, "%s: %s is wrong; expected %s", where, value, expected);
+  return neap__error_set(e, NEAP_VALIDATION, "%s: %s is wrong; expected %s", where, show_value(L, s, idx).text,
+                         expected);
 }
 
 // ---- Kinds of values: each pushes the anchor of what the cell borrows ----
@@ -258,25 +247,33 @@ static int check_list(lua_State *L, const struct type *type, const struct spot *
   return 0;
 }
 
-static const struct type *find_member(const struct type *type, const char *name) {
+static const struct type *find_member(const struct type *type, const char *name, size_t n) {
   for (int i = 0; i < type->nmembers; i++)
-    if (strcmp(type->members[i].name, name) == 0) return &type->members[i].type;
+    if (strlen(type->members[i].name) == n && memcmp(type->members[i].name, name, n) == 0)
+      return &type->members[i].type;
   return NULL;
+}
+
+static int no_member(lua_State *L, const struct type *type, const struct spot *s, int idx, struct neap__error *e) {
+  char expected[300] = "one of ";
+  size_t n = strlen(expected);
+  struct neap__nearest near = neap__nearest_to(s->key, s->nkey);
+  for (int i = 0; i < type->nmembers; i++) {
+    neap__nearest_offer(&near, type->members[i].name);
+    if (n < 200)
+      n += (size_t)snprintf(expected + n, sizeof expected - n, "%s%.80s", i ? ", " : "", type->members[i].name);
+  }
+  snprintf(expected + n, sizeof expected - n, "%s", neap__show_hint("", near.best).text);
+  return wrong(L, s, idx, e, expected);
 }
 
 // Replaces the copy of the map on top of the stack's member by what its type makes of it.
 static int check_member(lua_State *L, const struct type *type, const struct spot *s, int copy, struct neap__error *e) {
   struct cell cell;
-  struct spot inner = {.outer = s, .key = lua_tostring(L, -2), .bounds = s->bounds};
-  const struct type *of = type->nmembers ? find_member(type, inner.key) : type->of;
-  if (!of) {
-    char expected[200] = "one of ";
-    struct neap__nearest near = neap__nearest_to(inner.key, strlen(inner.key));
-    for (int i = 0; i < type->nmembers; i++) neap__nearest_offer(&near, type->members[i].name);
-    snprintf(expected, sizeof expected, "a declared name%s%s", near.best ? "; did you mean " : "",
-             near.best ? near.best : "");
-    return wrong(L, &inner, lua_gettop(L) - 1, e, expected);
-  }
+  struct spot inner = {.outer = s, .bounds = s->bounds};
+  inner.key = lua_tolstring(L, -2, &inner.nkey);
+  const struct type *of = type->nmembers ? find_member(type, inner.key, inner.nkey) : type->of;
+  if (!of) return no_member(L, type, &inner, lua_gettop(L) - 1, e);
   if (check(L, of, &inner, lua_gettop(L), &cell, e) != 0) return -1;
   lua_pushvalue(L, -3);
   neap__type_push(L, of, &cell);
@@ -536,7 +533,9 @@ static void convert(lua_State *L, const struct type *type);
 // Converts each element of the container on top of the stack.
 static void convert_elements(lua_State *L, const struct type *type) {
   for (lua_pushnil(L); lua_next(L, -2);) {
-    const struct type *of = type->nmembers ? find_member(type, lua_tostring(L, -2)) : type->of;
+    size_t n;
+    const char *key = type->nmembers ? lua_tolstring(L, -2, &n) : NULL;
+    const struct type *of = key ? find_member(type, key, n) : type->of;
     if (of) convert(L, of);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);

@@ -19,7 +19,7 @@ struct class *neap__class_check(lua_State *L, int idx) {
   struct class *class = neap__class_test(L, idx);
   if (!class)
     neap__fail(L, NEAP_USAGE, "a model was expected, not %s; call its functions with a colon, Post:where{...}",
-               luaL_typename(L, idx));
+               neap__show_value(L, idx).text);
   return class;
 }
 
@@ -142,11 +142,12 @@ static bool push_seen(lua_State *L, struct view *view, const char *model) {
 static int unknown_model(lua_State *L, const struct view *view, const char *model) {
   neap__view_shared(L, view);
   luaL_getsubtable(L, -1, "models");
-  struct neap__nearest near = neap__nearest_to(model, strlen(model));
+  size_t n = strlen(model);
+  struct neap__nearest near = neap__nearest_to(model, n);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) neap__nearest_offer(&near, lua_tostring(L, -2));
-  return neap__fail(L, NEAP_USAGE,
-                    "no model %s is declared in this store%s%s; declare it with store:model(\"%s\", { ... })", model,
-                    near.best ? "; did you mean " : "", near.best ? near.best : "", model);
+  return neap__fail(L, NEAP_USAGE, "no model %s is declared in this store, by store:model(%s, { ... })%s",
+                    neap__show_name(model, n).text, neap__show_text(model, n).text,
+                    neap__show_hint("", near.best).text);
 }
 
 void neap__class_of(lua_State *L, int class_idx, const char *model) {
@@ -181,11 +182,8 @@ static int fields_index(lua_State *L) {
   size_t n;
   const char *name = neap__arg_string(L, 2, "field", &n);
   const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
-  if (!found) {
-    const char *near = neap__shape_nearest(class->shape, name, n);
-    return neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", class->shape->model, name, near ? "; did you mean " : "",
-                      near ? near : "");
-  }
+  struct neap__error e;
+  if (!found && neap__shape_unknown(class->shape, name, n, &e) != 0) neap__raise(L, &e);
   push_column(L, lua_upvalueindex(1), found->field);
   return 1;
 }
@@ -290,21 +288,34 @@ static int class_method(lua_State *L) {
   return 1;
 }
 
-// class.nearest(name, names) -> the name in the list that is nearest to the given one, or nil
-static int class_nearest(lua_State *L) {
+// class.hint(name, names, prefix) -> "; did you mean PREFIXname?" with the nearest of the names, else "; known: " and all
+static int class_hint(lua_State *L) {
   size_t n;
-  const char *name = neap__arg_string(L, 1, "name", &n);
+  lua_settop(L, 3);
+  const char *name = luaL_tolstring(L, 1, &n), *prefix = luaL_optstring(L, 3, "");
   neap__arg_table(L, 2, "names");
   struct neap__nearest near = neap__nearest_to(name, n);
-  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) neap__nearest_offer(&near, lua_tostring(L, -1));
-  lua_pushstring(L, near.best);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, "; known: ");
+  lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, 2, i);
+    const char *each = lua_tostring(L, -1);  // the list holds it
+    lua_pop(L, 1);
+    neap__nearest_offer(&near, each);
+    if (i > 1) luaL_addstring(&b, ", ");
+    luaL_addstring(&b, prefix);
+    luaL_addstring(&b, each);
+  }
+  luaL_pushresult(&b);
+  if (near.best) lua_pushstring(L, neap__show_hint(prefix, near.best).text);
   return 1;
 }
 
 int luaopen_neap_class(lua_State *L) {
-  static const luaL_Reg functions[] = {{"declare", class_declare},     {"find", class_find},
-                                       {"functions", class_functions}, {"method", class_method},
-                                       {"nearest", class_nearest},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"declare", class_declare}, {"find", class_find}, {"functions", class_functions},
+                                       {"method", class_method},   {"hint", class_hint}, {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__newindex", class_newindex}, {"__call", class_call}, {"__tostring", class_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, CLASS_TYPE);

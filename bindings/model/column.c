@@ -39,14 +39,6 @@ static const struct field *find_field(const struct shape *shape, const char *nam
   return found ? found->field : NULL;
 }
 
-static void unknown_field(lua_State *L, const struct shape *shape, const char *name, size_t n) {
-  const char *near = neap__shape_nearest(shape, name, n);
-  int len = n < 80 ? (int)n : 80;
-  if (memchr(name, 0, n)) neap__fail(L, NEAP_USAGE, "a field name of %s has a NUL byte in it", shape->model);
-  if (near) neap__fail(L, NEAP_USAGE, "%s has no field %.*s; did you mean %s", shape->model, len, name, near);
-  neap__fail(L, NEAP_USAGE, "%s has no field %.*s", shape->model, len, name);
-}
-
 void neap__key_head(lua_State *L, const struct shape *shape, const char *text, size_t n, struct key *out) {
   const char *end = text + n, *sep = separator(text, end);
   *out = (struct key){.text = text, .n = n, .field = find_field(shape, text, (size_t)(sep - text))};
@@ -54,10 +46,11 @@ void neap__key_head(lua_State *L, const struct shape *shape, const char *text, s
     out->dot = *sep == '.';
     out->rest = sep + (out->dot ? 1 : 2);
     out->nrest = (size_t)(end - out->rest);
-    if (out->nrest == 0) neap__fail(L, NEAP_USAGE, "the key %.80s ends in a separator", text);
+    if (out->nrest == 0) neap__fail(L, NEAP_USAGE, "the key %s ends in a separator", neap__show_text(text, n).text);
   }
   if (out->field) return;
-  if (shape->open < 0) unknown_field(L, shape, text, (size_t)(sep - text));
+  struct neap__error e;
+  if (shape->open < 0 && neap__shape_unknown(shape, text, (size_t)(sep - text), &e) != 0) neap__raise(L, &e);
   out->field = shape->columns[shape->open];
   out->rest = text;
   out->nrest = n;
@@ -80,13 +73,13 @@ void neap__path_step(lua_State *L, const struct shape *shape, struct path *path,
     neap__fail(L, NEAP_LIMIT, "%s: a path has at most %d steps", where, PLACE_MAX_STEPS);
   if (type && type->kind != TYPE_LIST && type->kind != TYPE_MAP && type->kind != TYPE_SET) {
     const char *near = key ? neap__operator_nearest(key, n) : NULL;
-    neap__fail(L, NEAP_USAGE, "%s is of type %s: it has neither an operator nor a part %.*s%s%s", where,
-               neap__type_name(type->kind), key ? (int)n : 5, key ? key : "by index", near ? "; did you mean " : "",
-               near ? near : "");
+    neap__fail(L, NEAP_USAGE, "%s is of type %s: it has neither an operator nor a part %s%s", where,
+               neap__type_name(type->kind), key ? neap__show_name(key, n).text : "by index",
+               neap__show_hint("", near).text);
   }
   if (type && type->kind != TYPE_MAP && key)
-    neap__fail(L, NEAP_USAGE, "%s is of type %s: its elements have numbers, not the name %.*s", where,
-               neap__type_name(type->kind), (int)n, key);
+    neap__fail(L, NEAP_USAGE, "%s is of type %s: its elements have numbers, not the name %s", where,
+               neap__type_name(type->kind), neap__show_name(key, n).text);
   path->steps[place->nsteps++] = (struct step){.key = key, .nkey = (uint32_t)n, .index = index};
   place->steps = path->steps;
   if (type) place->type = type->kind == TYPE_MAP ? (key ? member_type(type, key, n) : NULL) : type->of;
@@ -116,7 +109,7 @@ void neap__key_path(lua_State *L, const struct shape *shape, const struct key *k
     size_t n = (size_t)(sep - p);
     int64_t index;
     if (sep == end && !dot && (out->operator= neap__operator_find(p, n))) return;
-    if (n == 0) neap__fail(L, NEAP_USAGE, "the key %.80s has an empty part", key->text);
+    if (n == 0) neap__fail(L, NEAP_USAGE, "the key %s has an empty part", neap__show_text(key->text, key->n).text);
     if (is_index(&out->place, p, n, &index))
       neap__path_step(L, shape, out, NULL, 0, index);
     else
@@ -174,7 +167,8 @@ const struct place *neap__column_parse(lua_State *L, int class_idx, const char *
   neap__key_head(L, shape, text, n, &key);
   neap__key_path(L, shape, &key, &path);
   if (path.operator)
-    neap__fail(L, NEAP_USAGE, "%.80s: a column is asked for, not the operator %s", text, path.operator->name);
+    neap__fail(L, NEAP_USAGE, "%s: a column is asked for, not the operator %s", neap__show_text(text, n).text,
+               path.operator->name);
   return &push_column(L, class_idx, shape, &path.place)->place;
 }
 
@@ -253,8 +247,8 @@ static int column_unknown(lua_State *L) {
   const char *name = luaL_tolstring(L, 2, &n);
   struct neap__nearest near = neap__nearest_to(name, n);
   for (const struct operator* o = neap__operators; o->name; o++) neap__nearest_offer(&near, o->method);
-  return neap__fail(L, NEAP_USAGE, "a column has no method %s%s%s", name, near.best ? "; did you mean " : "",
-                    near.best ? near.best : "");
+  return neap__fail(L, NEAP_USAGE, "a column has no method %s%s", neap__show_key(L, 2).text,
+                    neap__show_hint("", near.best).text);
 }
 
 static int column_tostring(lua_State *L) {

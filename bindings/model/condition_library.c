@@ -24,7 +24,7 @@ static int pending(lua_State *L, const char *operator) {
 static void check_side(lua_State *L, int idx) {
   if (neap__condition_test(L, idx) || lua_istable(L, idx)) return;
   neap__fail(L, NEAP_USAGE, "a condition is combined with a condition or a table of conditions, not with a %s",
-             luaL_typename(L, idx));
+             neap__show_value(L, idx).text);
 }
 
 // Makes the table at idx a condition of the class.

@@ -66,8 +66,8 @@ static int read_entries(lua_State *L, const struct shape *shape, int idx, struct
     size_t len;
     if (lua_type(L, -2) != LUA_TSTRING)
       neap__fail(L, NEAP_USAGE,
-                 "a table of conditions has names as keys, not a %s: lists of conditions go to neap.any_of",
-                 luaL_typename(L, -2));
+                 "a table of conditions has names as keys, not %s: lists of conditions go to neap.any_of",
+                 neap__show_value(L, -2).text);
     const char *text = lua_tolstring(L, -2, &len);
     e->value = lua_gettop(L) - 1;
     if (*text == '$' || !shape)
@@ -99,8 +99,8 @@ static const struct operator* find_operator(lua_State *L, const struct key *key,
   const struct operator* o = neap__operator_find(key->text + 1, key->n - 1);
   if (o) return o;
   const char *near = neap__operator_nearest(key->text + 1, key->n - 1);
-  neap__fail(L, NEAP_USAGE, "%s: there is no operator %.40s%s%s", where, key->text, near ? "; did you mean $" : "",
-             near ? near : "");
+  neap__fail(L, NEAP_USAGE, "%s: there is no operator %s%s", where, neap__show_name(key->text, key->n).text,
+             neap__show_hint("$", near).text);
   return NULL;
 }
 
@@ -216,9 +216,9 @@ static void parse_logic(struct parser *p, const struct shape *shape, const struc
   while (which < 4 && strcmp(names[which], entry->key.text) != 0) which++;
   if (which == 4)
     neap__fail(L, NEAP_USAGE,
-               "there is no %.40s here: $and $or $nor take lists of conditions, $not one; operators stand "
+               "there is no %s here: $and $or $nor take lists of conditions, $not one; operators stand "
                "behind a field, { views = { [\"$gte\"] = 1 } }",
-               entry->key.text);
+               neap__show_name(entry->key.text, entry->key.n).text);
   int n = 1;
   if (which < 3) {
     if (!lua_istable(L, entry->value)) neap__fail(L, NEAP_USAGE, "%s takes a list of conditions", names[which]);
@@ -300,7 +300,7 @@ static const char *describe(lua_State *L, int idx) {
   const struct class *class = neap__class_test(L, idx);
   if (o) return lua_pushfstring(L, "an object of %s", neap__object_class(o)->shape->model);
   if (class) return lua_pushfstring(L, "the model %s", class->shape->model);
-  return lua_pushfstring(L, "a %s", luaL_typename(L, idx));
+  return lua_pushstring(L, neap__show_value(L, idx).text);
 }
 
 // Pushes the condition that the value at idx is or spells.
@@ -330,10 +330,11 @@ static const struct condition *parse_pair(struct parser *p, const struct shape *
   struct entry entry = {.value = first + 1};
   size_t n;
   const char *text = lua_tolstring(L, first, &n);
-  if (lua_gettop(L) > first + 1) neap__fail(L, NEAP_USAGE, "where(\"%.80s\", value) takes one value", text);
+  if (lua_gettop(L) > first + 1)
+    neap__fail(L, NEAP_USAGE, "where(%s, value) takes one value", neap__show_text(text, n).text);
   if (lua_isnoneornil(L, first + 1))
-    neap__fail(L, NEAP_USAGE, "where(\"%.80s\", nil) would be no filter at all: use neap.null for what is absent",
-               text);
+    neap__fail(L, NEAP_USAGE, "where(%s, nil) would be no filter at all: use neap.null for what is absent",
+               neap__show_text(text, n).text);
   neap__key_head(L, shape, text, n, &entry.key);
   return parse_entries(p, shape, &entry, 1);
 }

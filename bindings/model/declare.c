@@ -77,7 +77,7 @@ static bool push_declared(struct declare *d, int fields, int i) {
   lua_remove(L, -3);
   d->field = lua_tostring(L, -2);
   if (!lua_istable(L, -1) || lua_getfield(L, -1, "kind") != LUA_TSTRING)
-    neap__declare_fail(d, "a type such as t.string() was expected, not %s", luaL_typename(L, -1));
+    neap__declare_fail(d, "a type such as t.string() was expected, not %s", neap__show_value(L, -1).text);
   bool index = is_index_kind(lua_tostring(L, -1));
   lua_pop(L, 1);
   return index;
@@ -162,7 +162,7 @@ static void check_needs(struct declare *d) {
 static void read_part(struct declare *d, struct index_part *part) {
   size_t n;
   if (lua_type(d->L, -1) != LUA_TSTRING)
-    neap__declare_fail(d, "an index is made of names of fields, not %s", luaL_typename(d->L, -1));
+    neap__declare_fail(d, "an index is made of names of fields, not %s", neap__show_value(d->L, -1).text);
   const char *name = lua_tolstring(d->L, -1, &n);
   if (memchr(name, '{', n)) {
     part->sql = neap__declare_text(d, -1);
@@ -171,7 +171,9 @@ static void read_part(struct declare *d, struct index_part *part) {
   part->descending = *name == '-';
   const struct shape_name *found = neap__shape_name_text(d->shape, name + part->descending, n - part->descending);
   if (!found || found->field->column < 0)
-    neap__declare_fail(d, "%s has no column %s", d->shape->model, name + part->descending);
+    neap__declare_fail(d, "%s has no column %s%s", d->shape->model,
+                       neap__show_name(name + part->descending, n - part->descending).text,
+                       neap__show_hint("", neap__shape_nearest(d->shape, name, n)).text);
   part->field = found->field;
 }
 

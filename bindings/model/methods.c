@@ -50,10 +50,9 @@ static const struct field *find_field(lua_State *L, const struct shape *shape, i
   const char *name = neap__arg_string(L, idx, "field", &n);
   const struct shape_name *found = neap__shape_name_text(shape, name, n);
   if (found) return found->field;
-  const char *near = neap__shape_nearest(shape, name, n);
-  neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "",
-             near ? near : "");
-  return NULL;
+  struct neap__error e;
+  neap__shape_unknown(shape, name, n, &e);
+  neap__raise(L, &e);
 }
 
 // object:key_of(pointer) -> the key that the pointer holds; nothing is loaded

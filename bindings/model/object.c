@@ -24,7 +24,7 @@ struct object *neap__object_check(lua_State *L, int idx) {
   struct object *o = neap__object_test(L, idx);
   if (!o)
     neap__fail(L, NEAP_USAGE, "an object of a model was expected, not %s; call methods with a colon, p:save()",
-               luaL_typename(L, idx));
+               neap__show_value(L, idx).text);
   return o;
 }
 
@@ -354,10 +354,10 @@ static int write_open(lua_State *L, int idx, struct object *o, int key, struct n
 static int unknown(lua_State *L, const struct shape *shape, int key, struct neap__error *e) {
   size_t n;
   if (lua_type(L, key) != LUA_TSTRING)
-    return neap__error_set(e, NEAP_USAGE, "fields of %s have names; a %s is none", shape->model, luaL_typename(L, key));
-  const char *name = lua_tolstring(L, key, &n), *near = neap__shape_nearest(shape, name, n);
-  return neap__error_set(e, NEAP_USAGE, "%s has no field %.80s%s%s", shape->model, name, near ? "; did you mean " : "",
-                         near ? near : "");
+    return neap__error_set(e, NEAP_USAGE, "fields of %s have names; %s is none", shape->model,
+                           neap__show_value(L, key).text);
+  const char *name = lua_tolstring(L, key, &n);
+  return neap__shape_unknown(shape, name, n, e);
 }
 
 static int no_setter(const struct shape *shape, const struct field *f, struct neap__error *e) {

@@ -33,9 +33,10 @@ char *neap__place_print(const struct shape *shape, const struct place *place, ch
 
 static _Noreturn void refuse(struct comparison *k, const char *expected, int idx) {
   char where[200];
-  neap__fail(k->L, NEAP_USAGE, "%s %s takes %s, not a %s",
+  neap__fail(k->L, NEAP_USAGE, "%s %s takes %s, not %s",
              neap__place_print(k->draft.shape, &k->draft.place, where, sizeof where),
-             neap__condition_op_name(k->draft.op), expected, luaL_typename(k->L, idx));
+             neap__condition_op_name(k->draft.op), expected,
+             k->draft.place.field->flags & FIELD_SECRET ? "***" : neap__show_value(k->L, idx).text);
   __builtin_unreachable();
 }
 

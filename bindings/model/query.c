@@ -5,6 +5,7 @@
 
 #include "model/query_build.h"
 #include "modules.h"
+#include "value/text.h"
 
 #define QUERY_TYPE "neap.query"
 
@@ -42,7 +43,8 @@ const struct query *neap__query_test(lua_State *L, int idx) {
 const struct query *neap__query_check(lua_State *L, int idx) {
   const struct query *q = neap__query_test(L, idx);
   if (!q)
-    neap__fail(L, NEAP_USAGE, "a query was expected, not %s; call its methods with a colon", luaL_typename(L, idx));
+    neap__fail(L, NEAP_USAGE, "a query was expected, not %s; call its methods with a colon",
+               neap__show_value(L, idx).text);
   return q;
 }
 
@@ -184,7 +186,7 @@ struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors
     size_t n;
     if (lua_type(L, idx) != LUA_TSTRING)
       neap__fail(L, NEAP_USAGE, "%s takes names of fields or columns of %s, not %s", what, shape->model,
-                 luaL_typename(L, idx));
+                 neap__show_value(L, idx).text);
     const char *path = lua_tolstring(L, idx, &n);
     return neap__reach_parse_text(L, class_idx, path, n, anchors, what);
   }
@@ -395,9 +397,11 @@ static int query_pluck(lua_State *L) {
 static const struct field *relation_field(lua_State *L, const struct shape *shape, const char *name, size_t n) {
   const struct field *f = neap__shape_field(shape, name, n);
   if (f && f->target_name) return f;
-  const char *near = f ? NULL : neap__shape_nearest(shape, name, n);
-  neap__fail(L, NEAP_USAGE, "include: %.*s is no pointer or relation of %s%s%s", (int)n, name, shape->model,
-             near ? "; did you mean " : "", near ? near : "");
+  struct neap__nearest near = neap__nearest_to(name, n);
+  for (int i = 0; i < shape->nfields; i++)
+    if (shape->fields[i].target_name) neap__nearest_offer(&near, shape->fields[i].name);
+  neap__fail(L, NEAP_USAGE, "include: %s is no pointer or relation of %s%s", neap__show_name(name, n).text,
+             shape->model, neap__show_hint("", near.best).text);
   return NULL;
 }
 

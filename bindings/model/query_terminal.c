@@ -140,7 +140,7 @@ static void read_key(lua_State *L, const struct shape *shape, int idx, struct ce
   bool by_name = shape->nkeys > 1;
   if (by_name && !lua_istable(L, idx))
     neap__fail(L, NEAP_USAGE, "a key of %s is a table { %s =, %s = }, not %s", shape->model, shape->keys[0]->name,
-               shape->keys[1]->name, luaL_typename(L, idx));
+               shape->keys[1]->name, neap__show_value(L, idx).text);
   for (int i = 0; i < shape->nkeys; i++) {
     if (by_name)
       lua_getfield(L, idx, shape->keys[i]->name);

@@ -193,11 +193,8 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
     size_t n;
     const char *name = neap__arg_string(L, -1, "each name of the unique fields", &n);
     const struct field *f = neap__shape_field(shape, name, n);
-    if (!f || f->column < 0) {
-      const char *near = neap__shape_nearest(shape, name, n);
-      neap__fail(L, NEAP_USAGE, "%s has no field %s%s%s", shape->model, name, near ? "; did you mean " : "",
-                 near ? near : "");
-    }
+    struct neap__error e;
+    if ((!f || f->column < 0) && neap__shape_unknown(shape, name, n, &e) != 0) neap__raise(L, &e);
     set_bit(bits, f);
     lua_pop(L, 1);
   }

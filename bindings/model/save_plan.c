@@ -41,8 +41,8 @@ struct object *neap__save_item(lua_State *L, int index) {
   neap__save_push(L, index);
   struct object *o = neap__object_test(L, -1);
   if (!o)
-    neap__fail(L, NEAP_USAGE, "item %d of the list: an object of a model was expected, not a %s", index,
-               luaL_typename(L, -1));
+    neap__fail(L, NEAP_USAGE, "item %d of the list: an object of a model was expected, not %s", index,
+               neap__show_value(L, -1).text);
   return o;
 }
 

@@ -37,6 +37,11 @@ const char *neap__shape_nearest(const struct shape *shape, const char *name, siz
   return near.best;
 }
 
+int neap__shape_unknown(const struct shape *shape, const char *name, size_t n, struct neap__error *e) {
+  return neap__error_set(e, NEAP_USAGE, "%s has no field %s%s", shape->model, neap__show_name(name, n).text,
+                         neap__show_hint("", neap__shape_nearest(shape, name, n)).text);
+}
+
 // ---- Relations ----
 
 // The shape of a model that is declared in the store of the class, NULL if there is none.

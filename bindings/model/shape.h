@@ -157,6 +157,8 @@ static inline const struct shape_name *neap__shape_name(const struct shape *shap
 const struct shape_name *neap__shape_name_text(const struct shape *shape, const char *name, size_t n);
 // The declared name nearest to `name`, for "did you mean"; NULL if none is near.
 const char *neap__shape_nearest(const struct shape *shape, const char *name, size_t n);
+// Fills `e` with "Post has no field titel; did you mean title?" and returns -1.
+int neap__shape_unknown(const struct shape *shape, const char *name, size_t n, struct neap__error *e);
 // Makes sure that the relation or pointer `field` knows its target (and inverse, through); models are looked up by name in
 // the store of the class at idx. Returns 0, or -1 with `e` filled (usage: names the model that is not declared).
 int neap__shape_resolve(lua_State *L, int class_idx, const struct field *field, struct neap__error *e);

@@ -75,7 +75,7 @@ int neap__view_rollback(lua_State *L) {
 //   Harmless when it is closed. What is open is rolled back.
 int neap__view_close(lua_State *L) {
   struct view *v = neap__view_test(L, 1);
-  if (!v) return neap__fail(L, NEAP_USAGE, "a store was expected, not %s", luaL_typename(L, 1));
+  if (!v) return neap__fail(L, NEAP_USAGE, "a store was expected, not %s", neap__show_value(L, 1).text);
   if (!v->store->closed) v->store->verbs->close(v->store);
   v->store->closed = true;
   return 0;

@@ -67,15 +67,16 @@ static void push_options(struct declare *d, int spec, enum type_kind kind, bool 
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     size_t n;
     if (lua_type(L, -2) != LUA_TSTRING)
-      neap__declare_fail(d, "options are named, { required = true }; %s is no name of one", luaL_typename(L, -2));
+      neap__declare_fail(d, "options are named, { required = true }; %s is no name of one",
+                         neap__show_value(L, -2).text);
     const char *name = lua_tolstring(L, -2, &n);
     const struct option *o = find_option(name);
     if (o && fits(o, kind, nested)) continue;
     struct neap__nearest near = neap__nearest_to(name, n);
     for (size_t i = 0; i < OPTIONS; i++)
       if (fits(&options[i], kind, nested)) neap__nearest_offer(&near, options[i].name);
-    neap__declare_fail(d, "%s has no option %s%s%s", neap__type_name(kind), name, near.best ? "; did you mean " : "",
-                       near.best ? near.best : "");
+    neap__declare_fail(d, "%s has no option %s%s", neap__type_name(kind), neap__show_name(name, n).text,
+                       neap__show_hint("", near.best).text);
   }
 }
 
@@ -112,7 +113,7 @@ static void read_match(struct declare *d, struct type *type) {
   size_t n;
   if (lua_getfield(L, -1, "match") != LUA_TNIL) {
     if (lua_type(L, -1) != LUA_TSTRING)
-      neap__declare_fail(d, "match is a regular expression in text, not %s", luaL_typename(L, -1));
+      neap__declare_fail(d, "match is a regular expression in text, not %s", neap__show_value(L, -1).text);
     const char *pattern = lua_tolstring(L, -1, &n);
     if (neap__regex_check(neap__regexes_of(L), pattern, n, &e) != 0) neap__declare_fail(d, "match: %s", e.message);
     type->match = neap__declare_text(d, -1);
@@ -184,11 +185,11 @@ static void read_members(struct declare *d, int spec, struct type *out) {
 enum type_kind neap__declare_kind(struct declare *d, int spec) {
   lua_State *L = d->L;
   if (!lua_istable(L, spec) || lua_getfield(L, spec, "kind") != LUA_TSTRING)
-    neap__declare_fail(d, "a type such as t.string() was expected, not %s", luaL_typename(L, spec));
+    neap__declare_fail(d, "a type such as t.string() was expected, not %s", neap__show_value(L, spec).text);
   const char *name = lua_tostring(L, -1);
   for (int kind = TYPE_STRING; kind <= TYPE_COMPUTED; kind++)
     if (strcmp(neap__type_name((enum type_kind)kind), name) == 0) return lua_pop(L, 1), (enum type_kind)kind;
-  neap__declare_fail(d, "there is no type %s", name);
+  neap__declare_fail(d, "there is no type %s", neap__show_value(L, -1).text);
 }
 
 void neap__declare_type(struct declare *d, int spec, struct type *out, bool nested) {
@@ -212,7 +213,7 @@ static const char *read_text(struct declare *d, int table, const char *name) {
   if (type == LUA_TSTRING)
     text = neap__declare_text(d, -1);
   else if (type != LUA_TNIL)
-    neap__declare_fail(d, "%s is text, not %s", name, luaL_typename(d->L, -1));
+    neap__declare_fail(d, "%s is text, not %s", name, neap__show_value(d->L, -1).text);
   lua_pop(d->L, 1);
   return text;
 }
@@ -222,7 +223,7 @@ static void read_flags(struct declare *d, struct field *f) {
     if (!options[i].flag) continue;
     int type = lua_getfield(d->L, -1, options[i].name);
     if (type != LUA_TNIL && type != LUA_TBOOLEAN)
-      neap__declare_fail(d, "%s is true or false, not %s", options[i].name, luaL_typename(d->L, -1));
+      neap__declare_fail(d, "%s is true or false, not %s", options[i].name, neap__show_value(d->L, -1).text);
     if (lua_toboolean(d->L, -1)) f->flags |= options[i].flag;
     lua_pop(d->L, 1);
   }
@@ -250,7 +251,7 @@ static bool read_function(struct declare *d, int table, const char *name) {
     keep_function(d, name);
     return true;
   }
-  if (type != LUA_TNIL) neap__declare_fail(d, "%s is a function, not %s", name, luaL_typename(d->L, -1));
+  if (type != LUA_TNIL) neap__declare_fail(d, "%s is a function, not %s", name, neap__show_value(d->L, -1).text);
   lua_pop(d->L, 1);
   return false;
 }
@@ -272,10 +273,10 @@ static void read_default(struct declare *d, struct field *f) {
 static void read_narrowing(struct declare *d) {
   int table = lua_gettop(d->L);
   if (lua_getfield(d->L, table, "where") != LUA_TNIL && !lua_istable(d->L, -1))
-    neap__declare_fail(d, "where is a table of conditions, not %s", luaL_typename(d->L, -1));
+    neap__declare_fail(d, "where is a table of conditions, not %s", neap__show_value(d->L, -1).text);
   keep_function(d, "where");
   if (lua_getfield(d->L, table, "order") != LUA_TNIL && !lua_istable(d->L, -1) && lua_type(d->L, -1) != LUA_TSTRING)
-    neap__declare_fail(d, "order is a name or a list of names, not %s", luaL_typename(d->L, -1));
+    neap__declare_fail(d, "order is a name or a list of names, not %s", neap__show_value(d->L, -1).text);
   keep_function(d, "order");
 }
 

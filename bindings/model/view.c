@@ -22,7 +22,7 @@ struct view *neap__view_check(lua_State *L, int idx) {
   struct view *v = neap__view_test(L, idx);
   if (!v)
     neap__fail(L, NEAP_USAGE, "a store was expected, not %s; call it with a colon, store:save(...)",
-               luaL_typename(L, idx));
+               neap__show_value(L, idx).text);
   if (v->store->closed) neap__fail(L, NEAP_USAGE, "the store is closed");
   return v;
 }
@@ -246,7 +246,7 @@ static bool option_boolean(lua_State *L, const char *name, bool otherwise) {
   int type = lua_getfield(L, 2, name);
   bool value = type == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
   if (type != LUA_TNIL && type != LUA_TBOOLEAN)
-    neap__fail(L, NEAP_USAGE, "%s must be true or false, not %s", name, luaL_typename(L, -1));
+    neap__fail(L, NEAP_USAGE, "%s must be true or false, not %s", name, neap__show_value(L, -1).text);
   lua_pop(L, 1);
   return value;
 }
@@ -255,7 +255,7 @@ static void read_persist(lua_State *L, struct view *v) {
   if (lua_getfield(L, 2, "persist") != LUA_TNIL) {
     const char *persist = neap__arg_string(L, -1, "persist", NULL);
     if (strcmp(persist, "overwrite") != 0 && strcmp(persist, "update") != 0)
-      neap__fail(L, NEAP_USAGE, "persist must be \"overwrite\" or \"update\", not \"%s\"", persist);
+      neap__fail(L, NEAP_USAGE, "persist must be \"overwrite\" or \"update\", not %s", neap__show_value(L, -1).text);
     v->overwrite = *persist == 'o';
   }
   lua_pop(L, 1);
@@ -350,9 +350,9 @@ static int view_supports(lua_State *L) {
     }
   return neap__fail(
       L, NEAP_USAGE,
-      "\"%s\" is no capability; they are transactions, savepoints, joins, aggregates, conditions, sql, unique, "
+      "%s is no capability; they are transactions, savepoints, joins, aggregates, conditions, sql, unique, "
       "streams, for_update, null and returning",
-      name);
+      neap__show_value(L, 2).text);
 }
 
 static int view_tostring(lua_State *L) {

@@ -229,7 +229,7 @@ struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use 
   struct sql_run *run = neap__op_new(L, sizeof *run + (size_t)nkinds, RUN_TYPE, 3);
   run->rows.op.done = true;
   run->rows.op.cancel = on_cancel;
-  if (view->timeout > 0) run->rows.op.deadline = neap__now_ms(run->rows.op.host) + (int64_t)(view->timeout * 1000);
+  if (view->timeout > 0) neap__op_limit(&run->rows.op, view->timeout);
   run->rows.next = run_next;
   run->rows.close = neap__sql_run_close;
   run->store = (struct sql_store *)view->store;

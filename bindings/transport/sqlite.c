@@ -208,8 +208,9 @@ static int bind_all(struct sqlite *c, sqlite3_stmt *stmt, const struct sql_state
 
 static int wrong_value(struct sqlite_statement *s, int i, const char *expected, struct neap__error *e) {
   const char *text = (const char *)sqlite3_column_text(s->stmt, i);
-  neap__error_set(e, NEAP_PROTOCOL, "the column %s holds \"%.60s\" where %s was expected",
-                  sqlite3_column_name(s->stmt, i), text ? text : "", expected);
+  size_t n = text ? (size_t)sqlite3_column_bytes(s->stmt, i) : 0;
+  neap__error_set(e, NEAP_PROTOCOL, "the column %s holds %s where %s was expected", sqlite3_column_name(s->stmt, i),
+                  neap__show_text(text, n).text, expected);
   e->store = "sqlite";
   return -1;
 }
@@ -457,9 +458,11 @@ static void inline_close(struct sql_connection *connection) {
 static struct sql_cursor *inline_start(struct sql_connection *connection, const struct sql_statement *s,
                                        struct neap__op *op, struct neap__error *e) {
   struct sqlite *c = (struct sqlite *)connection;
-  int64_t of_task = neap__deadline(c->head.host);
+  double seconds = 0;
+  int64_t of_task = neap__deadline(c->head.host, &seconds);
   c->deadline = op ? op->deadline : 0;
-  if (of_task && (!c->deadline || of_task < c->deadline)) c->deadline = of_task;
+  c->allowed = op ? op->seconds : 0;
+  if (of_task && (!c->deadline || of_task < c->deadline)) c->deadline = of_task, c->allowed = seconds;
   return (struct sql_cursor *)neap__sqlite_start(c, s, e);
 }
 

@@ -37,6 +37,7 @@ struct sqlite {
   char *path;
   double timeout;
   int64_t deadline;           // of the present operation, ms as neap__now_ms counts; 0 = none
+  double allowed;             // seconds that this was, for the message
   bool undo;                  // a transaction has to be rolled back before anything else runs
   volatile bool interrupted;  // asked to end by another thread or a cancelled task
   struct sqlite_statement *buckets[SQLITE_CACHED], *newest, *oldest, *running;

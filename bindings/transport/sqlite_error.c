@@ -96,7 +96,7 @@ int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e) {
     e->retryable = f->retryable;
   }
   if (code == SQLITE_INTERRUPT && !c->interrupted && !neap__stopping(c->head.host))
-    neap__error_set(e, NEAP_TIMEOUT, "the statement took longer than it was allowed to");
+    neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s", c->allowed);
   if (!strstr(e->message, said)) snprintf(e->detail, sizeof e->detail, "%s", said);
   e->store = "sqlite";
   return -1;

@@ -36,7 +36,7 @@ const char *neap__bytes_test(lua_State *L, int idx, size_t *n) {
 static const char *check(lua_State *L, int idx, size_t *n) {
   *n = 0;
   const char *p = neap__bytes_test(L, idx, n);
-  if (p == NULL) neap__fail(L, NEAP_USAGE, "expected neap.bytes, got %s", luaL_typename(L, idx));
+  if (p == NULL) neap__fail(L, NEAP_USAGE, "expected neap.bytes, got %s", neap__show_value(L, idx).text);
   return p;
 }
 
@@ -144,7 +144,8 @@ static int bytes_from_base64(lua_State *L) {
   char *out = luaL_buffinitsize(L, &b, n / 4 * 3);
   ptrdiff_t got = neap__bytes_unbase64(p, n, out);
   if (got < 0)
-    return neap__fail(L, NEAP_VALIDATION, "neap.bytes.from_base64: '%.40s' is not base64 (RFC 4648, with padding)", p);
+    return neap__fail(L, NEAP_VALIDATION, "neap.bytes.from_base64: %s is not base64 (RFC 4648, with padding)",
+                      neap__show_value(L, 1).text);
   luaL_pushresultsize(&b, (size_t)got);
   p = lua_tolstring(L, -1, &n);
   neap__bytes_push(L, p, n);

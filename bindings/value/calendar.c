@@ -285,9 +285,10 @@ void neap__civil_format(lua_State *L, int64_t us, const char *format, size_t n) 
 
 // ---- Fields, for Lua ----
 
-static int unknown_name(lua_State *L, const char *what, const char *name, const char *nearest) {
-  return neap__fail(L, NEAP_USAGE, "%s has no \"%.40s\"%s%s%s", what, name, nearest ? "; did you mean \"" : "",
-                    nearest ? nearest : "", nearest ? "\"?" : "");
+// The name is at idx.
+static int unknown_name(lua_State *L, const char *what, int idx, const char *nearest) {
+  return neap__fail(L, NEAP_USAGE, "%s has no %s%s", what, neap__show_key(L, idx).text,
+                    neap__show_hint("", nearest).text);
 }
 
 int64_t neap__civil_from_table(lua_State *L, int idx, int n) {
@@ -300,7 +301,7 @@ int64_t neap__civil_from_table(lua_State *L, int idx, int n) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
     while (i < n && strcmp(names[i], name) != 0) i++;
     if (i == n)
-      unknown_name(L, n < NAMES ? "a date" : "a datetime", name,
+      unknown_name(L, n < NAMES ? "a date" : "a datetime", -2,
                    neap__text_nearest(name, strlen(name), names, (size_t)n));
     *field_at(&c, i) = (int)neap__arg_integer(L, -1, names[i], -999999999, 999999999);
   }
@@ -326,7 +327,7 @@ int neap__civil_index(lua_State *L, int64_t us, int n, const char *what) {
   struct neap__nearest near = neap__nearest_to(name, strlen(name));
   for (int i = 0; i < n; i++) neap__nearest_offer(&near, names[i]);
   for (lua_pushnil(L); lua_next(L, lua_upvalueindex(1)); lua_pop(L, 1)) neap__nearest_offer(&near, lua_tostring(L, -2));
-  return unknown_name(L, what, name, near.best);
+  return unknown_name(L, what, 2, near.best);
 }
 
 void neap__civil_metatable(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods,

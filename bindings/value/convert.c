@@ -115,7 +115,7 @@ int neap__cell_read(lua_State *L, int idx, struct cell *cell, struct neap__error
     default: break;
   }
   if (neap__null_test(L, idx)) return cell->kind = CELL_NULL, 0;
-  return neap__error_set(e, NEAP_VALIDATION, "a %s is no value that can be kept", luaL_typename(L, idx));
+  return neap__error_set(e, NEAP_VALIDATION, "%s is no value that can be kept", neap__show_value(L, idx).text);
 }
 
 // ---- Numbers, exactly ----
@@ -220,17 +220,6 @@ int neap__cell_compare(const struct cell *a, const struct cell *b) {
 
 // ---- Printing ----
 
-#define PRINTED 40  // characters of a text that are shown
-
-// The text in quotes, control characters as dots, cut with dots.
-static void print_text(const struct cell *cell, char *buf, size_t size) {
-  uint32_t n = cell->n < PRINTED ? cell->n : PRINTED;
-  while (n > 0 && n < cell->n && ((unsigned char)cell->p[n] & 0xc0) == 0x80) n--;
-  int len = snprintf(buf, size, "\"%.*s\"%s", (int)n, n > 0 ? cell->p : "", n < cell->n ? "..." : "");
-  for (int i = 0; i < len && (size_t)i + 1 < size; i++)
-    if ((unsigned char)buf[i] < 0x20) buf[i] = '.';
-}
-
 // Infinities have no JSON text.
 static void print_number(double d, char *buf, size_t size) {
   char text[32];
@@ -250,7 +239,7 @@ char *neap__cell_print(const struct cell *cell, char *buf, size_t size) {
     case CELL_BOOLEAN: snprintf(buf, size, "%s", cell->i ? "true" : "false"); break;
     case CELL_INTEGER: snprintf(buf, size, "%" PRId64, cell->i); break;
     case CELL_NUMBER: print_number(cell->d, buf, size); break;
-    case CELL_TEXT: print_text(cell, buf, size); break;
+    case CELL_TEXT: snprintf(buf, size, "%s", neap__show_text(cell->p, cell->n).text); break;
     case CELL_BYTES: snprintf(buf, size, "%" PRIu32 " bytes", cell->n); break;
     case CELL_DATETIME:
       neap__datetime_format(cell->i, text);
@@ -261,10 +250,7 @@ char *neap__cell_print(const struct cell *cell, char *buf, size_t size) {
       snprintf(buf, size, "%s", text);
       break;
     case CELL_DECIMAL:
-    case CELL_JSON:
-      snprintf(buf, size, "%.*s%s", cell->n < PRINTED ? (int)cell->n : PRINTED, cell->p,
-               cell->n > PRINTED ? "..." : "");
-      break;
+    case CELL_JSON: snprintf(buf, size, "%s", neap__show_name(cell->p, cell->n).text); break;
   }
   return buf;
 }

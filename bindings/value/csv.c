@@ -49,7 +49,7 @@ static char option_byte(lua_State *L, int idx, const char *name, char otherwise)
   }
   const char *text = neap__arg_string(L, -1, name, &n);
   if (n != 1 || *text == '\n' || *text == '\r')
-    neap__fail(L, NEAP_USAGE, "%s must be one byte, not \"%.20s\"", name, text);
+    neap__fail(L, NEAP_USAGE, "%s must be one byte, not %s", name, neap__show_value(L, -1).text);
   lua_pop(L, 1);
   return *text;
 }
@@ -60,8 +60,8 @@ static void check_names(lua_State *L, int idx) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
     if (strcmp(name, names[0]) == 0 || strcmp(name, names[1]) == 0 || strcmp(name, names[2]) == 0) continue;
     const char *nearest = neap__text_nearest(name, strlen(name), names, 3);
-    neap__fail(L, NEAP_USAGE, "csv has no option \"%.40s\"; %s%s", name, nearest ? "did you mean " : "",
-               nearest ? nearest : "it has header, delimiter and quote");
+    neap__fail(L, NEAP_USAGE, "csv has no option %s%s", neap__show_key(L, -2).text,
+               nearest ? neap__show_hint("", nearest).text : "; it has header, delimiter and quote");
   }
 }
 
@@ -83,7 +83,7 @@ void neap__csv_options(lua_State *L, int idx, struct csv_options *options) {
   if (type == LUA_TBOOLEAN && !lua_toboolean(L, -1))
     options->header = CSV_HEADER_NONE;
   else if (type != LUA_TNIL && type != LUA_TBOOLEAN)
-    neap__fail(L, NEAP_USAGE, "header must be true, false or a list of names, not a %s", luaL_typename(L, -1));
+    neap__fail(L, NEAP_USAGE, "header must be true, false or a list of names, not %s", neap__show_value(L, -1).text);
   lua_pop(L, 1);
   lua_pushnil(L);
 }
@@ -275,8 +275,8 @@ static void set_header(lua_State *L, struct reader *r, int idx) {
     if (lua_rawgeti(L, list, i) != LUA_TSTRING) neap__fail(L, NEAP_USAGE, "header must be a list of names");
     lua_pushvalue(L, -1);
     if (lua_rawget(L, -3) != LUA_TNIL)
-      neap__fail(L, NEAP_VALIDATION, "the CSV header has the column \"%.60s\" twice; read it with header = false",
-                 lua_tostring(L, -2));
+      neap__fail(L, NEAP_VALIDATION, "the CSV header has the column %s twice; read it with header = false",
+                 neap__show_value(L, -2).text);
     lua_pop(L, 1);
     lua_pushboolean(L, 1);
     lua_rawset(L, -3);

@@ -94,8 +94,7 @@ static void check_keys(lua_State *L, int row, int columns) {
       lua_pop(L, 1);
     }
     if (!known)
-      neap__fail(L, NEAP_VALIDATION, "the row has \"%.60s\", which is no column of the header",
-                 luaL_tolstring(L, -2, NULL));
+      neap__fail(L, NEAP_VALIDATION, "the row has %s, which is no column of the header", neap__show_value(L, -2).text);
   }
 }
 
@@ -120,8 +119,8 @@ static bool is_list(lua_State *L, int row) {
 static void push_sorted_keys(lua_State *L, int row) {
   lua_Integer n = 0;
   if (!lua_istable(L, row))
-    neap__fail(L, NEAP_USAGE, "rows must be tables, or objects with header = { names }, not a %s",
-               luaL_typename(L, row));
+    neap__fail(L, NEAP_USAGE, "rows must be tables, or objects with header = { names }, not %s",
+               neap__show_value(L, row).text);
   lua_newtable(L);
   int list = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, row); lua_pop(L, 1)) {

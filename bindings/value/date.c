@@ -21,7 +21,8 @@ bool neap__date_test(lua_State *L, int idx, int64_t *days) {
 
 static int64_t check(lua_State *L, int idx) {
   int64_t days = 0;
-  if (!neap__date_test(L, idx, &days)) neap__fail(L, NEAP_USAGE, "expected a date, not a %s", luaL_typename(L, idx));
+  if (!neap__date_test(L, idx, &days))
+    neap__fail(L, NEAP_USAGE, "expected a date, not %s", neap__show_value(L, idx).text);
   return days;
 }
 
@@ -49,9 +50,10 @@ static int date_new(lua_State *L) {
   if (neap__datetime_test(L, 1, &us)) return push_checked(L, neap__civil_day(us));
   if (lua_type(L, 1) == LUA_TTABLE) return push_checked(L, neap__civil_day(neap__civil_from_table(L, 1, FIELDS)));
   if (lua_type(L, 1) != LUA_TSTRING)
-    return neap__fail(L, NEAP_USAGE, "a date is made from text, a datetime or a table, not a %s", luaL_typename(L, 1));
+    return neap__fail(L, NEAP_USAGE, "a date is made from text, a datetime or a table, not %s",
+                      neap__show_value(L, 1).text);
   const char *text = lua_tolstring(L, 1, &n), *wrong = neap__date_read(text, n, &days, fault);
-  if (wrong) return neap__fail(L, NEAP_VALIDATION, "\"%.60s\" is no date: %s", text, wrong);
+  if (wrong) return neap__fail(L, NEAP_VALIDATION, "%s is no date: %s", neap__show_value(L, 1).text, wrong);
   return push_checked(L, days);
 }
 

@@ -25,7 +25,7 @@ bool neap__datetime_test(lua_State *L, int idx, int64_t *us) {
 static int64_t check(lua_State *L, int idx) {
   int64_t us = 0;
   if (!neap__datetime_test(L, idx, &us))
-    neap__fail(L, NEAP_USAGE, "expected a datetime, not a %s", luaL_typename(L, idx));
+    neap__fail(L, NEAP_USAGE, "expected a datetime, not %s", neap__show_value(L, idx).text);
   return us;
 }
 
@@ -65,11 +65,11 @@ static int datetime_new(lua_State *L) {
     case LUA_TSTRING:
       text = lua_tolstring(L, 1, &n);
       wrong = neap__datetime_read(text, n, &us, fault);
-      if (wrong) return neap__fail(L, NEAP_VALIDATION, "\"%.60s\" is no datetime: %s", text, wrong);
+      if (wrong) return neap__fail(L, NEAP_VALIDATION, "%s is no datetime: %s", neap__show_value(L, 1).text, wrong);
       return push_checked(L, us);
     default:
-      return neap__fail(L, NEAP_USAGE, "a datetime is made from text, seconds or a table, not a %s",
-                        luaL_typename(L, 1));
+      return neap__fail(L, NEAP_USAGE, "a datetime is made from text, seconds or a table, not %s",
+                        neap__show_value(L, 1).text);
   }
 }
 
@@ -83,7 +83,7 @@ static int datetime_add(lua_State *L) {
   int number = lua_type(L, 1) == LUA_TNUMBER ? 1 : 2;
   int64_t us = check(L, 3 - number);
   if (lua_type(L, number) != LUA_TNUMBER)
-    return neap__fail(L, NEAP_USAGE, "to a datetime one can add seconds, not a %s", luaL_typename(L, number));
+    return neap__fail(L, NEAP_USAGE, "to a datetime one can add seconds, not %s", neap__show_value(L, number).text);
   return push_checked(L, us + seconds(L, number));
 }
 
@@ -95,8 +95,8 @@ static int datetime_sub(lua_State *L) {
     return 1;
   }
   if (lua_type(L, 2) != LUA_TNUMBER)
-    return neap__fail(L, NEAP_USAGE, "from a datetime one can subtract seconds or a datetime, not a %s",
-                      luaL_typename(L, 2));
+    return neap__fail(L, NEAP_USAGE, "from a datetime one can subtract seconds or a datetime, not %s",
+                      neap__show_value(L, 2).text);
   return push_checked(L, us - seconds(L, 2));
 }
 

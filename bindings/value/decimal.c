@@ -61,8 +61,8 @@ static bool spell(const char *p, size_t n, struct spelled *s) {
 
 static int too_long(const char *text, size_t n, struct neap__error *e) {
   return neap__error_set(e, NEAP_VALIDATION,
-                         "the number %.*s%s is too long for a decimal: at most %d digits, exponents within %d",
-                         n > 40 ? 40 : (int)n, text, n > 40 ? "..." : "", DECIMAL_DIGITS, DECIMAL_EXPONENT);
+                         "the number %s is too long for a decimal: at most %d digits, exponents within %d",
+                         neap__show_name(text, n).text, DECIMAL_DIGITS, DECIMAL_EXPONENT);
 }
 
 // What canonical text is made of: `count` digits of the spelled ones from `first` on, then `zeros` zeros.
@@ -97,8 +97,8 @@ int neap__decimal_parse(const char *text, size_t n, char *out, size_t outsize, s
   struct spelled s;
   struct coefficient c;
   if (!spell(text, n, &s))
-    return neap__error_set(e, NEAP_VALIDATION, "\"%.*s\" is no decimal; expected digits like \"-12.50\"",
-                           n > 40 ? 40 : (int)n, text);
+    return neap__error_set(e, NEAP_VALIDATION, "%s is no decimal; expected digits like \"-12.50\"",
+                           neap__show_text(text, n).text);
   if (!measure(&s, &c)) return too_long(text, n, e);
   int digits = c.count + c.zeros, whole = digits - c.scale;  // whole: digits before the point, below 0: zeros behind it
   if ((size_t)(digits > c.scale ? digits : c.scale) + 4 > outsize) return too_long(text, n, e);
@@ -198,10 +198,10 @@ static void check_number(lua_State *L, int idx, struct number *x) {
   }
   if (lua_type(L, idx) == LUA_TNUMBER)
     neap__fail(L, NEAP_VALIDATION,
-               "the float %f is not exact and does not mix with decimals; write neap.decimal \"%.14g\"",
-               lua_tonumber(L, idx), lua_tonumber(L, idx));
-  neap__fail(L, NEAP_VALIDATION, "a %s does not mix with decimals; expected a decimal or an integer",
-             luaL_typename(L, idx));
+               "the float %s is not exact and does not mix with decimals; write neap.decimal \"%s\"",
+               neap__show_value(L, idx).text, neap__show_value(L, idx).text);
+  neap__fail(L, NEAP_VALIDATION, "%s does not mix with decimals; expected a decimal or an integer",
+             neap__show_value(L, idx).text);
 }
 
 static int check_scale(lua_State *L, int idx) {

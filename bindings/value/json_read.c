@@ -196,7 +196,7 @@ static int read_key(struct neap__json_reader *r) {
 // Says where in the object that starts at `start` a key comes a second time.
 static int fail_duplicate(struct neap__json_reader *r, const char *start, const char *key, size_t n) {
   char what[120];
-  snprintf(what, sizeof what, "duplicate key \"%.*s\"", n > 60 ? 60 : (int)n, key);
+  snprintf(what, sizeof what, "duplicate key %s", neap__show_text(key, n).text);
   struct neap__json_each it = neap__json_each(start, (size_t)(r->end - start));
   const char *at = start;
   for (int seen = 0; seen < 2 && neap__json_next(&it);) {

@@ -43,9 +43,8 @@ static int print_step(struct neap__json_writer *w, const struct neap__json_level
   if (f->layout == NEAP_JSON_LIST) return snprintf(to, room, "[%lld]", (long long)f->i);
   size_t n;
   const char *key = lua_tolstring(w->L, current_key(f), &n);
-  int cut = n > 60 ? 60 : (int)n;
-  if (!is_name(key, n)) return snprintf(to, room, "[\"%.*s\"]", cut, key);
-  return snprintf(to, room, "%s%.*s", first ? "" : ".", cut, key);
+  if (!is_name(key, n)) return snprintf(to, room, "[%s]", neap__show_text(key, n).text);
+  return snprintf(to, room, "%s%s", first ? "" : ".", neap__show_name(key, n).text);
 }
 
 // Fills the error: what cannot be written, and the path from the value that was given to it ("at items[3].f").

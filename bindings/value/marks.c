@@ -141,7 +141,7 @@ static lua_Number check_degrees(lua_State *L, int idx, const char *name, lua_Num
   lua_Number degrees = lua_tonumber(L, idx);
   if (lua_type(L, idx) != LUA_TNUMBER || !(degrees >= -most && degrees <= most))
     neap__fail(L, NEAP_VALIDATION, "neap.geopoint: %s is %s; expected degrees from -%g to %g", name,
-               luaL_tolstring(L, idx, NULL), most, most);
+               neap__show_value(L, idx).text, most, most);
   return degrees;
 }
 

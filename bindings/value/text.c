@@ -4,22 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
 #include "value/text.h"
 
 // ---- UTF-8 ----
-
-// Bytes of the character at p (1 to 4), 0 if it is none. Table 3-7 of the Unicode standard: only the second byte has ranges
-// that depend on the first.
-static size_t utf8_character(const unsigned char *p, size_t n) {
-  unsigned c = p[0];
-  size_t len = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-  if (len < 2 || len > n) return len > n ? 0 : len;
-  unsigned low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80, high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-  if (p[1] < low || p[1] > high) return 0;
-  for (size_t i = 2; i < len; i++)
-    if ((p[i] & 0xC0) != 0x80) return 0;
-  return len;
-}
 
 bool neap__text_utf8(const char *p, size_t n, size_t *bad) {
   const unsigned char *s = (const unsigned char *)p;
@@ -30,7 +18,7 @@ bool neap__text_utf8(const char *p, size_t n, size_t *bad) {
       i += 8;  // eight ASCII characters at once
       continue;
     }
-    size_t len = utf8_character(s + i, n - i);
+    size_t len = neap__utf8_character(s + i, n - i);
     if (len == 0) {
       if (bad) *bad = i;
       return false;
@@ -165,8 +153,8 @@ static struct pattern *pattern_add(struct neap__regexes *r, const char *text, si
   if (!fresh.code) {
     char why[120] = "";
     pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-    neap__error_set(e, NEAP_QUERY, "the regular expression \"%.*s\" is wrong at offset %zu: %s", n > 120 ? 120 : (int)n,
-                    text, at, why);
+    neap__error_set(e, NEAP_QUERY, "the regular expression %s is wrong at offset %zu: %s",
+                    neap__show_text(text, n).text, at, why);
     return NULL;
   }
   fresh.text = malloc(n + 1);
@@ -203,8 +191,8 @@ int neap__regex_match(struct neap__regexes *r, const char *pattern, size_t npatt
   if (rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21)) return 0;
   char why[120] = "";
   pcre2_get_error_message(rc, (PCRE2_UCHAR *)why, sizeof why);
-  return neap__error_set(e, NEAP_LIMIT, "the regular expression \"%.*s\" was given up on a text of %zu bytes: %s",
-                         npattern > 120 ? 120 : (int)npattern, pattern, n, why);
+  return neap__error_set(e, NEAP_LIMIT, "the regular expression %s was given up on a text of %zu bytes: %s",
+                         neap__show_text(pattern, npattern).text, n, why);
 }
 
 static int regexes_gc(lua_State *L) {

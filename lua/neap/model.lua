@@ -23,7 +23,9 @@ local reserved = {
 for _, name in ipairs(reserved) do reserved[name] = true end
 
 local function check_name(model, name)
-  if type(name) ~= "string" or name == "" then usage("%s: fields have names, and %s is none", model, tostring(name)) end
+  if type(name) ~= "string" or name == "" then
+    usage("%s: fields have names, and %s is none", model, host.show(name))
+  end
   if name:find "__" then usage("%s.%s: a name with two underscores would read as an operator", model, name) end
   if name:find "[%z.]" then usage("%s.%s: a name has neither points nor NUL bytes", model, (name:gsub("%z", "\\0"))) end
   if reserved[name] then
@@ -80,9 +82,7 @@ local function check_options(model, options)
       local names = {}
       for each in pairs(known) do names[#names + 1] = each end
       table.sort(names)
-      local near = class.nearest(tostring(name), names)
-      usage("%s has no model option %s; %s%s", model, tostring(name), near and "did you mean " or "they are ",
-        near or table.concat(names, ", "))
+      usage("%s has no model option %s%s", model, host.show(name), class.hint(name, names))
     end
     if type(value) ~= known[name] then
       usage("%s: the model option %s is a %s, not a %s", model, name, known[name], type(value))
@@ -130,7 +130,7 @@ end
 ---@return table class
 function store.model(self, name, fields, options)
   if type(name) ~= "string" or name == "" then
-    usage("store:model takes the model's name first, not %s", tostring(name))
+    usage("store:model takes the model's name first, not %s", host.show(name))
   end
   if fields == nil then return class.find(self, name) end
   host.check("table", fields, "fields")
@@ -166,7 +166,7 @@ local function check_table_options(options)
   host.check("table", options, "options")
   for name in pairs(options) do
     if not table_options[name] then
-      usage("%s is no option of to_table; they are only, exclude and follow", tostring(name))
+      usage("%s is no option of to_table; they are only, exclude and follow", host.show(name))
     end
   end
 end

@@ -56,7 +56,7 @@ end
 function save.save(object, options)
   if options and options.returning == "old" then return save.save_returning_old(object, options) end
   if options and options.returning and options.returning ~= "new" then
-    fail("usage", 'returning must be "new" or "old", not %s', tostring(options.returning))
+    fail("usage", 'returning must be "new" or "old", not %s', host.show(options.returning))
   end
   write_one(object, options)
   return object

@@ -76,7 +76,7 @@ function types.map(of, options, extra)
   if type(of) ~= "table" then usage "t.map takes a type or { name = type } first" end
   local members = {}
   for name, member in pairs(of) do
-    if type(name) ~= "string" or not is_type(member) then usage("t.map: %s is no { name = type }", tostring(name)) end
+    if type(name) ~= "string" or not is_type(member) then usage("t.map: %s is no { name = type }", host.show(name)) end
     members[#members + 1] = { name, member }
   end
   table.sort(members, function(a, b) return a[2].order < b[2].order or a[2].order == b[2].order and a[1] < b[1] end)
@@ -168,9 +168,7 @@ local function index(kind, known, needed)
     for key, value in pairs(parts) do
       if type(key) == "string" then
         if not known[key] then
-          local near = class.nearest(key, known)
-          usage("t.%s has no option %s; %s%s", kind, key, near and "did you mean " or "they are ",
-            near or table.concat(known, ", "))
+          usage("t.%s has no option %s%s", kind, host.show(key), class.hint(key, known))
         end
         options[key] = value
       end
@@ -197,8 +195,7 @@ setmetatable(types, {
     local known = {}
     for each in pairs(types) do known[#known + 1] = each end
     table.sort(known)
-    local near = class.nearest(tostring(name), known)
-    usage("there is no type t.%s%s", tostring(name), near and "; did you mean t." .. near or "")
+    usage("there is no type t.%s%s", host.show(name), class.hint(name, known, "t."))
   end,
 })
 

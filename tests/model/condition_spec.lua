@@ -249,7 +249,7 @@ describe("a wrong condition", function()
     assert.truthy(tostring(select(2, pcall(Post.exclude, Post))):find("exclude takes conditions on Post", 1, true))
     fails("usage", "a table or a column expression, not an object of User", User { id = 1 })
     fails("usage", "a table or a column expression, not the model User", User)
-    fails("usage", "a table or a column expression, not a boolean", true)
+    fails("usage", "a table or a column expression, not true", true)
   end)
 
   it("names the nearest field", function()
@@ -284,7 +284,7 @@ describe("a wrong condition", function()
   end)
 
   it("has a NUL in a name", function()
-    fails("usage", "NUL", { ["title\0"] = "x" })
+    fails("usage", "Post has no field title\\0; did you mean title?", { ["title\0"] = "x" })
   end)
 end)
 

@@ -223,7 +223,7 @@ describe("a declaration", function()
   it("checks the options of an index", function()
     for expected, made in pairs {
       ["t.index has no option wehre; did you mean where"] = function() return t.index { "a", wehre = { a = 1 } } end,
-      ["t.unique has no option hash_key; they are where, column"] = function() return t.unique { "a", hash_key = "a" } end,
+      ["t.unique has no option hash_key; known: where, column"] = function() return t.unique { "a", hash_key = "a" } end,
       ["t.global_index needs hash_key"] = function() return t.global_index { range_key = "a" } end,
       ["t.local_index has no option hash_key"] = function() return t.local_index { hash_key = "a" } end,
       ["t.local_index needs range_key"] = function() return t.local_index {} end,

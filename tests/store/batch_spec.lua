@@ -98,7 +98,7 @@ contract.each("lists", function(c)
       local ok, e = pcall(c.store[verb], c.store, list)
       assert.is_false(ok)
       assert.is_true(neap.is(e, "usage"))
-      assert.truthy(tostring(e):find("item 2 of the list: an object of a model was expected, not a string", 1, true))
+      assert.truthy(tostring(e):find("item 2 of the list: an object of a model was expected, not \"b\"", 1, true))
     end
     assert.same({}, c:client "SELECT * FROM users")
   end)

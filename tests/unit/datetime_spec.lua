@@ -43,8 +43,8 @@ describe("neap.datetime", function()
   end)
 
   it("names a wrong field and the nearest right one", function()
-    assert.truthy(fault(datetime, { yeer = 2015 }):find 'did you mean "year"')
-    assert.truthy(fault(function() return datetime "2015-07-20".hours end):find 'did you mean "hour"')
+    assert.truthy(fault(datetime, { yeer = 2015 }):find("did you mean year?", 1, true))
+    assert.truthy(fault(function() return datetime "2015-07-20".hours end):find("did you mean hour?", 1, true))
   end)
 
   it("has its parts in UTC", function()

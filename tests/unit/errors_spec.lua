@@ -55,6 +55,52 @@ describe("an error object", function()
   end)
 end)
 
+describe("a value in a message", function()
+  local function shown(value)
+    local _, e = pcall(neap.sleep, value)
+    return e.message:match "^seconds must be a number of seconds >= 0, not (.*)$"
+  end
+
+  it("is text as Lua writes it, whatever bytes it has", function()
+    assert.equal('"say \\"hi\\" to C:\\\\x"', shown 'say "hi" to C:\\x')
+    assert.equal([["a\0b\n\t\x1b[31m\u{9b}"]], shown "a\0b\n\t\27[31m\xc2\x9b")
+    assert.equal([["ok é \xff\xed\xa0\x80"]], shown "ok é \xff\xed\xa0\x80")
+  end)
+
+  it("is cut at a character when it is long", function()
+    local cut = shown(("ä"):rep(100))
+    assert.equal('""…', (cut:gsub("ä", "")))
+    assert.truthy(#cut > 50 and #cut < 80)
+  end)
+
+  it("is a number in the fewest digits that tell it", function()
+    local _, e = pcall(function() return neap.decimal "1" + 1e300 end)
+    assert.matches("the float 1e+300 is not exact", e.message, 1, true)
+    assert.equal("-0.1", shown(-0.1))
+    assert.equal("-5.0", shown(-5.0))
+    assert.equal("-7", shown(-7))
+    assert.equal("nan", shown(0 / 0))
+    assert.equal("-inf", shown(-math.huge))
+  end)
+
+  it("says of what kind it is where its text does not", function()
+    assert.equal("decimal 1.5", shown(neap.decimal "1.5"))
+    assert.equal("date 2020-01-31", shown(neap.date "2020-01-31"))
+    assert.equal("a table", shown(setmetatable({}, { __tostring = function() error "not called" end })))
+    assert.equal("a function", shown(print))
+    assert.equal("nil", shown(nil))
+  end)
+
+  it("leaves the message one text of UTF-8, cut where it is longer than messages are", function()
+    local e = host.error { kind = "server", message = "bad \27[31m\xff" }
+    assert.equal([[bad \x1b[31m\xff]], e.message)
+    local store = neap.open "sqlite::memory:"
+    local _, long = pcall(store.sql, store, ("é"):rep(1000))
+    assert.truthy(utf8.len(long.message), long.message)
+    store:close()
+  end)
+end)
+
 describe("neap.try", function()
   it("gives what the function returned", function()
     assert.same({ 1, nil, 3, n = 3 }, table.pack(neap.try(function(...) return ... end, 1, nil, 3)))

@@ -137,6 +137,7 @@ describe("neap.timeout", function()
     local ended = false
     local function slow() neap.try(neap.sleep, 1000) ended = true neap.sleep(1) end
     assert.equal("timeout", kind_of(neap.timeout, 0.001, slow))
+    assert.equal("timed out after 0.001 s", select(2, pcall(neap.timeout, 0.001, slow)).message)
     assert.is_true(ended)
   end)
 

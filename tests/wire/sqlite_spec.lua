@@ -236,7 +236,8 @@ describe("sqlite", function()
 
     it("than its store may", function()
       local hasty = store:with { timeout = 0.05 }
-      fails("timeout", hasty.sql, hasty, endless)
+      local e = fails("timeout", hasty.sql, hasty, endless)
+      assert.equal("timed out after 0.05 s", e.message)
     end)
 
     it("than the neap.timeout around its task allows", function()
