@@ -4,6 +4,7 @@
 
 #include "model/save.h"
 #include "value/datetime.h"
+#include "value/text.h"
 
 enum { A_OBJECT = 1, A_VERB, A_PATH, A_VALUE, A_JOB, A_CLASS, A_COLUMN };  // then anchors, and on top the rows
 
@@ -31,9 +32,39 @@ static bool is_list(const struct type *t) {
   return !t || t->kind == TYPE_LIST || t->kind == TYPE_SET || t->kind == TYPE_JSON;
 }
 
+// What this script has deleted is gone, whatever row may bear its key now.
+static void check_there(lua_State *L, const struct shape *shape) {
+  struct neap__error e;
+  if (neap__object_state(lua_touserdata(L, A_OBJECT)) != OBJECT_DELETED) return;
+  neap__error_set(&e, NEAP_NOT_FOUND, "deleted");
+  neap__save_describe(L, A_OBJECT, shape, &e);
+  neap__raise(L, &e);
+}
+
+// The members of a map that were declared are all that it has.
+static void check_members(lua_State *L, const struct place *place) {
+  const struct type *type = &place->field->type;
+  for (int i = 0; type && i < place->nsteps; i++) {
+    const struct type *of = type->of;
+    struct neap__nearest near = neap__nearest_to(place->steps[i].key ? place->steps[i].key : "", place->steps[i].nkey);
+    for (int k = 0; k < type->nmembers; k++) {
+      if (strcmp(near.name, type->members[k].name) == 0) of = &type->members[k].type;
+      neap__nearest_offer(&near, type->members[k].name);
+    }
+    if (type->nmembers && !of)
+      neap__fail(L, NEAP_USAGE, "%s.%s: %s is not declared%s%s", place->field->shape->model, lua_tostring(L, A_PATH),
+                 near.name, near.best ? "; did you mean " : "", near.best ? near.best : "");
+    type = of;
+  }
+}
+
 static void check_place(lua_State *L, const struct shape *shape, const struct place *place, enum change_kind kind) {
   const char *path = lua_tostring(L, A_PATH), *verb = verbs[kind];
-  if (place->field->flags & FIELD_PRIMARY)
+  bool new = neap__object_state(lua_touserdata(L, A_OBJECT)) == OBJECT_NEW;
+  if (place->field->column < 0 || place->field->column >= shape->ncolumns)
+    neap__fail(L, NEAP_USAGE, "%s.%s is %s and has no value that %s could change", shape->model, path,
+               place->field->type.kind == TYPE_COMPUTED ? "computed" : "a relation", verb);
+  if ((place->field->flags & FIELD_PRIMARY) && !new)
     neap__fail(L, NEAP_USAGE, "%s.%s is a key and does not change", shape->model, path);
   if (kind == CHANGE_INCREMENT && !is_number(place->type))
     neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; only numbers can be incremented", shape->model, path,
@@ -41,27 +72,63 @@ static void check_place(lua_State *L, const struct shape *shape, const struct pl
   if (takes_list(kind) && !is_list(place->type))
     neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; %s needs a list or a set", shape->model, path,
                neap__type_name(place->type->kind), verb);
+  check_members(L, place);
+}
+
+// A loaded object keeps what its model requires.
+static void check_required(lua_State *L, const struct change *change) {
+  const struct field *f = change->place.field;
+  bool removes = change->kind == CHANGE_UNSET || (change->kind == CHANGE_SET && change->cell.kind <= CELL_NULL);
+  if (!removes || change->place.nsteps > 0 || !(f->flags & FIELD_REQUIRED)) return;
+  if (neap__object_state(lua_touserdata(L, A_OBJECT)) != OBJECT_NEW)
+    neap__fail(L, NEAP_VALIDATION, "%s.%s must have a value", f->shape->model, f->name);
+}
+
+// Reads the elements at A_VALUE for a list, whose bounds say nothing about them.
+static int read_elements(lua_State *L, const struct place *place, const char *where, struct cell *out,
+                         struct neap__error *e) {
+  struct type type = *place->type;
+  type.min.kind = type.max.kind = CELL_NIL;
+  return neap__check_place(L, place->field, &type, where, A_VALUE, out, e);
 }
 
 // Reads the value at A_VALUE for the place, leaving what anchors it.
-static void read_value(lua_State *L, const struct place *place, struct change *change) {
-  struct neap__error e;
+static void read_value(lua_State *L, struct change *change) {
+  const struct place *place = &change->place;
+  struct neap__error e = {.kind = NEAP_VALIDATION};
   char where[200];
+  bool sum = change->kind == CHANGE_INCREMENT;
   int status;
   if (change->kind == CHANGE_UNSET) return;
   snprintf(where, sizeof where, "%s.%s", place->field->shape->model, lua_tostring(L, A_PATH));
-  if (change->kind == CHANGE_INCREMENT && place->type && place->type->kind != TYPE_JSON)
+  if (sum && place->type)
     status = neap__check_operand(L, place->type, A_VALUE, &change->cell, &e);
-  else if (place->type && change->kind != CHANGE_INCREMENT)
+  else if (place->type && takes_list(change->kind))
+    status = read_elements(L, place, where, &change->cell, &e);
+  else if (place->type)
     status = neap__check_place(L, place->field, place->type, where, A_VALUE, &change->cell, &e);
   else
     status = neap__cell_read(L, A_VALUE, &change->cell, &e);
-  if (status < 0 && (place->field->flags & FIELD_SECRET))
-    neap__fail(L, NEAP_VALIDATION, "%s: *** is wrong; expected a value of its type", where);
-  if (status < 0) neap__raise(L, &e);
-  if (status > 0)
-    neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by %s; expected what its type can add", where,
-               place->field->flags & FIELD_SECRET ? "***" : luaL_tolstring(L, A_VALUE, NULL));
+  if (sum && (status != 0 || (change->cell.kind != CELL_INTEGER && !place->type && change->cell.kind != CELL_NUMBER)))
+    neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by %s; expected %s", where,
+               place->field->flags & FIELD_SECRET ? "***" : luaL_tolstring(L, A_VALUE, NULL),
+               place->type ? "what its type can add" : "a number");
+  if (status != 0 && place->type) neap__raise(L, &e);
+  if (status != 0) neap__fail(L, NEAP_VALIDATION, "%s: %s", where, e.message);
+  if (change->cell.kind == CELL_NIL && neap__object_test(L, A_VALUE))
+    neap__fail(L, NEAP_USAGE, "%s takes an object that has a key; save it first", where);
+}
+
+// Reads what is to be changed, and by what, from the arguments; the class is at A_CLASS.
+static void read_change(lua_State *L, const struct shape *shape, struct change *change) {
+  size_t n;
+  const char *path = neap__arg_string(L, A_PATH, "the field", &n);
+  change->kind = (enum change_kind)luaL_checkoption(L, A_VERB, NULL, verbs);
+  change->place = *neap__column_parse(L, A_CLASS, path, n);
+  check_there(L, shape);
+  check_place(L, shape, &change->place, change->kind);
+  read_value(L, change);
+  check_required(L, change);
 }
 
 static void set_bit(uint64_t *bits, int i) {
@@ -90,15 +157,6 @@ static void add_companions(struct atomic *a, size_t words) {
   set_bit(returning, a->shape->version);
 }
 
-// What this script has deleted is gone, whatever row may bear its key now.
-static void check_there(lua_State *L, const struct shape *shape) {
-  struct neap__error e;
-  if (neap__object_state(lua_touserdata(L, A_OBJECT)) != OBJECT_DELETED) return;
-  neap__error_set(&e, NEAP_NOT_FOUND, "deleted");
-  neap__save_describe(L, A_OBJECT, shape, &e);
-  neap__raise(L, &e);
-}
-
 static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   struct atomic *a = lua_touserdata(L, A_JOB);
   struct rows *rows = lua_touserdata(L, (int)ctx);
@@ -119,11 +177,10 @@ static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-// Fills the write: the place, its companions, the key, and what comes back.
-static void fill(lua_State *L, struct atomic *a, const struct place *place, enum change_kind kind) {
+// Fills the write: the change, its companions, the key, and what comes back.
+static void fill(lua_State *L, struct atomic *a) {
   size_t words = (size_t)(a->shape->ncolumns + 63) / 64;
-  a->changes[0] = (struct change){.kind = kind, .place = *place};
-  read_value(L, place, &a->changes[0]);
+  const struct place *place = &a->changes[0].place;
   a->write.kind = WRITE_UPDATE;
   a->write.changes = a->changes;
   a->write.nchanges = 1;
@@ -144,26 +201,68 @@ static void fill(lua_State *L, struct atomic *a, const struct place *place, enum
 static int atomic_change(lua_State *L) {
   const struct class *class = neap__object_class(neap__object_check(L, A_OBJECT));
   const struct shape *shape = class->shape;
-  size_t n, words = (size_t)(shape->ncolumns + 63) / 64;
-  enum change_kind kind = (enum change_kind)luaL_checkoption(L, A_VERB, NULL, verbs);
-  const char *path = neap__arg_string(L, A_PATH, "the field", &n);
+  size_t words = (size_t)(shape->ncolumns + 63) / 64;
   lua_settop(L, A_VALUE);
   size_t size = sizeof(struct atomic) + 3 * words * sizeof(uint64_t);
   struct atomic *a = memset(lua_newuserdatauv(L, size, 0), 0, size);
   a->shape = shape;
   neap__class_push(L, class);
-  const struct place *place = neap__column_parse(L, A_CLASS, path, n);
-  check_there(L, shape);
-  check_place(L, shape, place, kind);
+  read_change(L, shape, &a->changes[0]);
   a->view = neap__view_effective(L, class->view);
-  fill(L, a, place, kind);
+  fill(L, a);
   neap__view_push_scope(L, a->view, shape);
   a->write.condition = neap__condition_test(L, -1);
   a->view->store->verbs->write(L, a->view, class, &a->write, 1);
   return atomic_done(L, LUA_OK, lua_gettop(L));
 }
 
+// Pushes the names and numbers that lead to the place, as scripts index with them.
+static void push_steps(lua_State *L, const struct shape *shape, const struct place *place) {
+  int n = 0;
+  lua_createtable(L, place->nsteps + 1, 0);
+  if (place->field->column != shape->open) {
+    lua_pushstring(L, place->field->name);
+    lua_rawseti(L, -2, ++n);
+  }
+  for (int i = 0; i < place->nsteps; i++) {
+    const struct step *step = &place->steps[i];
+    if (step->key)
+      lua_pushlstring(L, step->key, step->nkey);
+    else
+      lua_pushinteger(L, step->index + 1);
+    lua_rawseti(L, -2, ++n);
+  }
+}
+
+// save.place(object, verb, path, value) -> model, steps, typed, value; nothing where save.change is enough
+//   Checks the arguments of save.change. It is not enough for new objects, and where the way is not declared: then the script
+//   has to look at what the object holds on it, unless that was not loaded.
+//   typed  whether the type of what is at the place was declared
+//   value  the number to be added
+static int atomic_place(lua_State *L) {
+  const struct object *o = neap__object_check(L, A_OBJECT);
+  const struct class *class = neap__object_class(o);
+  struct change change = {0};
+  struct cell cell;
+  lua_settop(L, A_JOB);
+  neap__class_push(L, class);
+  read_change(L, class->shape, &change);
+  neap__object_get(L, A_OBJECT, change.place.field->column, &cell);
+  bool declared = change.place.nsteps == 0 && change.place.type;
+  if (neap__object_state(o) != OBJECT_NEW && (declared || cell.kind == CELL_UNLOADED)) return 0;
+  lua_pushstring(L, class->shape->model);
+  push_steps(L, class->shape, &change.place);
+  lua_pushboolean(L, change.place.type != NULL);
+  if (change.kind == CHANGE_INCREMENT)
+    neap__cell_push(L, &change.cell);
+  else
+    lua_pushnil(L);
+  return 4;
+}
+
 void neap__atomic_register(lua_State *L) {
   lua_pushcfunction(L, atomic_change);
   lua_setfield(L, -2, "change");
+  lua_pushcfunction(L, atomic_place);
+  lua_setfield(L, -2, "place");
 }

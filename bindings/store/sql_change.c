@@ -115,6 +115,12 @@ int neap__sql_change(struct sql_text *s, const struct change *c, struct neap__er
   bool list = c->kind == CHANGE_APPEND || c->kind == CHANGE_ADD_UNIQUE || c->kind == CHANGE_PULL;
   neap__sql_name(s, c->place.field->wire);
   neap__sql_add(s, " = ");
+  if (c->place.nsteps == 0 && (c->kind == CHANGE_SET || c->kind == CHANGE_UNSET)) {
+    struct cell value =
+        neap__sql_value(c->place.field, c->kind == CHANGE_SET ? c->cell : (struct cell){.kind = CELL_NIL});
+    neap__sql_bind(s, &value);
+    return 0;
+  }
   if (c->place.nsteps == 0) return write_value(s, c, e);
   neap__sql_add(s, c->kind == CHANGE_UNSET ? "json_remove(coalesce(" : "json_set(coalesce(");
   write_column(s, c);

@@ -154,7 +154,7 @@ local function follow_one(value, options)
   return marks.array(list)
 end
 
---- Puts what was included into the table. The objects that one query includes are its own at each level, so that this ends.
+--- Puts what was included into the table. What a query includes are new objects at each level, so that this ends.
 local function with_included(result, included)
   for name, value in pairs(included or {}) do result[name] = follow_one(value) end
   return result

@@ -2,6 +2,8 @@
 -- hooks, pointers to objects that have to be saved first, and the errors of lists.
 local host = require "neap.host"
 local kernel = require "neap.save_kernel"
+local marks = require "neap.marks"
+local is_new = require "neap.object_kernel".methods.is_new
 local store = require "neap.store"
 
 local save = {}
@@ -92,69 +94,131 @@ save.reload = kernel.reload
 
 -- ---- Changes that the store makes ----
 
-local function as_list(value)
-  return require "neap.marks".array { value }
+local function as_list(verb, value)
+  if value == nil then fail("usage", "%s takes a field and a value, not nil", verb) end
+  return marks.array { value }
+end
+
+local function is_nothing(value) return value == nil or value == marks.null end
+
+local function is_list(value)
+  local mark = type(value) == "table" and getmetatable(value)
+  if mark == "neap.array" or mark == "neap.set" then return true end
+  return type(value) == "table" and mark ~= "neap.object" and (#value > 0 or next(value) == nil)
+end
+
+local function is_map(value)
+  local mark = type(value) == "table" and getmetatable(value)
+  return type(value) == "table" and mark ~= "neap.array" and mark ~= "neap.set" and #value == 0
+end
+
+--- "Post.data.list.0": where the first n steps of a place lead, as paths in text count.
+local function print_place(place, n)
+  local names = { place.model }
+  for i = 1, n do
+    local step = place.steps[i]
+    names[i + 1] = math.type(step) == "integer" and step - 1 or step
+  end
+  return table.concat(names, ".")
+end
+
+--- The way to the place is blocked where n steps lead.
+local function blocked(place, n, format, ...)
+  fail("validation", "%s: %s " .. format, print_place(place, #place.steps), print_place(place, n), ...)
+end
+
+--- Raises unless the value that n steps lead to can have what the next step names.
+local function check_step(place, n, value)
+  local key = place.steps[n + 1]
+  if type(value) ~= "table" then blocked(place, n, "is a %s and has no parts", type(value)) end
+  if math.type(key) ~= "integer" then
+    if not is_map(value) then blocked(place, n, "is a list; its elements have numbers, from 0") end
+  elseif not is_list(value) then
+    blocked(place, n, "is a map; its members have names")
+  elseif key > #value + 1 and place.verb ~= "unset" then
+    blocked(place, n, "has only %d elements", #value)
+  end
+end
+
+--- The container that the place lies in, and its key there. What is not there on the way is taken for empty, or made.
+local function walk(object, place, make)
+  local container = object
+  for i = 1, #place.steps - 1 do
+    local value = container[place.steps[i]]
+    if is_nothing(value) then
+      value = math.type(place.steps[i + 1]) == "integer" and marks.array {} or {}
+      if make then
+        container[place.steps[i]] = value
+        value = container[place.steps[i]]
+      end
+    end
+    check_step(place, i, value)
+    container = value
+  end
+  return container, place.steps[#place.steps]
+end
+
+--- Raises unless what is at the place can be changed in that way.
+local function check_value(place, value)
+  local number = place.verb == "increment"
+  if place.typed or place.verb == "set" or place.verb == "unset" or is_nothing(value) then return end
+  if number and type(value) == "number" or not number and is_list(value) then return end
+  fail("validation", "%s is a %s; %s needs a %s", print_place(place, #place.steps), type(value), place.verb,
+    number and "number" or "list")
+end
+
+local function list_at(container, key)
+  return is_nothing(container[key]) and marks.array {} or container[key]
 end
 
 --- On an object that is not saved there is nothing to change but the object itself.
 local local_changes = {
-  increment = function(object, name, n) object[name] = (object[name] or 0) + n end,
-  append = function(object, name, value)
-    local list = object[name] or {}
-    list[#list + 1] = value
-    object[name] = list
+  increment = function(container, key, n)
+    local value = container[key]
+    container[key] = is_nothing(value) and n or value + n
   end,
-  add_unique = function(object, name, value)
-    local list = object[name] or {}
+  append = function(container, key, value)
+    local list = list_at(container, key)
+    list[#list + 1] = value
+    container[key] = list
+  end,
+  add_unique = function(container, key, value)
+    local list = list_at(container, key)
     for _, element in ipairs(list) do
       if element == value then return end
     end
     list[#list + 1] = value
-    object[name] = list
+    container[key] = list
   end,
-  pull = function(object, name, value)
-    local list = {}
-    for _, element in ipairs(object[name] or {}) do
+  pull = function(container, key, value)
+    local list = marks.array {}
+    for _, element in ipairs(list_at(container, key)) do
       if element ~= value then list[#list + 1] = element end
     end
-    object[name] = list
+    container[key] = list
+  end,
+  set = function(container, key, value) container[key] = value end,
+  unset = function(container, key)
+    if math.type(key) ~= "integer" then
+      container[key] = nil
+    elseif key <= #container then
+      table.remove(container, key)
+    end
   end,
 }
 
---- The container that a path leads into, and the last key; makes the maps on the way.
-local function descend(object, path)
-  local segments = {}
-  for segment in path:gmatch "[^.]+" do segments[#segments + 1] = math.tointeger(tonumber(segment)) or segment end
-  local container = object
-  for i = 1, #segments - 1 do
-    local key = segments[i]
-    if math.type(key) == "integer" then key = key + 1 end  -- paths in text count from 0
-    if container[key] == nil then container[key] = {} end
-    container = container[key]
-  end
-  local last = segments[#segments]
-  return container, math.type(last) == "integer" and last + 1 or last
-end
-
-function local_changes.set(object, path, value)
-  local container, key = descend(object, path)
-  container[key] = value
-end
-
-local_changes.unset = local_changes.set
-
 local function change(object, verb, path, value, operand)
   if type(path) ~= "string" then fail("usage", "%s takes the name of a field, not %s", verb, type(path)) end
-  if object:is_new() then
-    if verb ~= "set" and verb ~= "unset" and path:find(".", 1, true) then
-      local container, key = descend(object, path)
-      local_changes[verb](container, key, value)
-    else
-      local_changes[verb](object, path, value)
-    end
-    return object
-  end
-  return kernel.change(object, verb, path, operand)
+  local model, steps, typed, number = kernel.place(object, verb, path, operand)
+  if not model then return kernel.change(object, verb, path, operand) end
+  local place = { model = model, verb = verb, steps = steps, typed = typed }
+  local container, key = walk(object, place, false)
+  check_value(place, container[key])
+  if not is_new(object) then return kernel.change(object, verb, path, operand) end
+  container, key = walk(object, place, verb ~= "unset")
+  if verb == "increment" then value = number end
+  local_changes[verb](container, key, value)
+  return object
 end
 
 --- Adds n to a number, in the store; the object holds the result.
@@ -166,16 +230,18 @@ function save.increment(object, path, n)
 end
 
 --- Adds an element at the end of a list.
-function save.append(object, path, value) return change(object, "append", path, value, as_list(value)) end
+function save.append(object, path, value) return change(object, "append", path, value, as_list("append", value)) end
 
 --- Adds an element to a list or set unless it is there.
-function save.add_unique(object, path, value) return change(object, "add_unique", path, value, as_list(value)) end
+function save.add_unique(object, path, value)
+  return change(object, "add_unique", path, value, as_list("add_unique", value))
+end
 
 --- Removes all elements that are equal to the value.
-function save.pull(object, path, value) return change(object, "pull", path, value, as_list(value)) end
+function save.pull(object, path, value) return change(object, "pull", path, value, as_list("pull", value)) end
 
---- Sets a place inside a field: "data.a.b".
-function save.set(object, path, value) return change(object, "set", path, value, value) end
+--- Sets a place inside a field: "data.a.b". Nil removes it.
+function save.set(object, path, value) return change(object, value == nil and "unset" or "set", path, value, value) end
 
 --- Removes a place inside a field.
 function save.unset(object, path) return change(object, "unset", path, nil, nil) end
@@ -202,10 +268,6 @@ local function each_for_itself(list, write)
   return #errors > 0 and errors or nil
 end
 
-local function is_list(value)
-  return type(value) == "table"
-end
-
 --- Inside a transaction one failure fails all: a savepoint undoes the others.
 local function run_list(self, list, write)
   local function run()
@@ -223,7 +285,7 @@ end
 ---@param list table
 ---@param options? table
 function store.save(self, list, options)
-  if not is_list(list) then
+  if type(list) ~= "table" then
     write_one(list, options, self)
     return list
   end
@@ -236,7 +298,7 @@ end
 
 --- Deletes one object or a list of them.
 function store.delete(self, list, options)
-  if not is_list(list) then return save.delete(list, options) end
+  if type(list) ~= "table" then return save.delete(list, options) end
   run_list(self, list, function()
     if not kernel.hooked(list) then return (kernel.delete(list, options, self)) end
     return each_for_itself(list, function(object) save.delete(object, options) end)
@@ -246,7 +308,7 @@ end
 --- Reads one object or a list of them again by their keys; those that are not there are told by `not_found`.
 function store.load(_, list)
   kernel.check(list)
-  if not is_list(list) then return kernel.reload(list) end
+  if type(list) ~= "table" then return kernel.reload(list) end
   local errors = each_for_itself(list, kernel.reload)
   if not errors then return list end
   for _, failure in ipairs(errors) do

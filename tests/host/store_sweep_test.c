@@ -18,7 +18,7 @@ static const char everything[] =
     "local list = {} for i = 1, 5 do list[i] = Shop { name = 'shop ' .. i, data = { i, { deep = 'x' } } } end "
     "store:save(list) "
     "for i, shop in ipairs(list) do Item { shop = shop, v = 'v' .. i, price = neap.decimal('1.' .. i) }:save() end "
-    "list[1].data[2].deep = 'changed' list[1]:save() list[1]:increment('data.n', 2) "
+    "list[1].data[2].deep = 'changed' list[1]:save() list[1]:increment('data.0', 2) "
     "assert(#Item:where { shop__name__prefix = 'shop', price__gt = neap.decimal '1.2' }:order '-price':all() == 3) "
     "for shop in Shop:include 'items':each { batch = 2 } do assert(shop.items:all()[1].shop.name == shop.name) end "
     "assert(Item:sum 'price' == neap.decimal '6.5' and #Item:group 'shop':aggregate { n = { ['$sum'] = 'left' } } == "

@@ -129,7 +129,7 @@ function object:add_unique(path, value) end
 ---@return neap.model.object self
 function object:pull(path, value) end
 
----Sets a place inside a field: "data.a.b".
+---Sets a field, or a place inside one: "data.a.b". Nil removes it. What is missing on the way is made.
 ---@param path string
 ---@param value any
 ---@return neap.model.object self
