@@ -21,7 +21,13 @@ enum capability {
   CAN_STREAM_CHANGES = 128,
   CAN_FOR_UPDATE = 256,
   CAN_NULL = 512,
-  CAN_RETURNING = 1024
+  CAN_RETURNING = 1024,
+  CAN_CHECKS = 2048,      // tx:check
+  CAN_COMMANDS = 4096,    // store:command
+  CAN_REQUESTS = 8192,    // store:request
+  CAN_FUNCTIONS = 16384,  // store:call, store:job
+  CAN_PUSH = 32768,       // store:push, store:installations
+  CAN_CHANNELS = 65536    // store:listen
 };
 
 // ---- Writes of objects ----

@@ -337,22 +337,33 @@ static const struct {
     {"for_update", CAN_FOR_UPDATE},
     {"null", CAN_NULL},
     {"returning", CAN_RETURNING},
+    {"checks", CAN_CHECKS},
+    {"commands", CAN_COMMANDS},
+    {"requests", CAN_REQUESTS},
+    {"functions", CAN_FUNCTIONS},
+    {"push", CAN_PUSH},
+    {"channels", CAN_CHANNELS},
 };
+#define CAPABILITIES (sizeof capabilities / sizeof *capabilities)
 
 // store:supports(capability) -> boolean
 static int view_supports(lua_State *L) {
   struct view *v = neap__view_check(L, 1);
   const char *name = neap__arg_string(L, 2, "capability", NULL);
-  for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
+  for (size_t i = 0; i < CAPABILITIES; i++)
     if (strcmp(capabilities[i].name, name) == 0) {
       lua_pushboolean(L, (v->store->verbs->capabilities & capabilities[i].bit) != 0);
       return 1;
     }
-  return neap__fail(
-      L, NEAP_USAGE,
-      "%s is no capability; they are transactions, savepoints, joins, aggregates, conditions, sql, unique, "
-      "streams, for_update, null and returning",
-      neap__show_value(L, 2).text);
+  lua_pushstring(L, capabilities[0].name);
+  for (size_t i = 1; i < CAPABILITIES; i++) lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), capabilities[i].name);
+  return neap__fail(L, NEAP_USAGE, "%s is no capability; known: %s", neap__show_value(L, 2).text, lua_tostring(L, -1));
+}
+
+// view.kind(store) -> "sqlite"
+static int view_kind(lua_State *L) {
+  lua_pushstring(L, neap__view_check(L, 1)->store->verbs->name);
+  return 1;
 }
 
 static int view_tostring(lua_State *L) {
@@ -363,10 +374,19 @@ static int view_tostring(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"enter", view_enter},       {"leave", view_leave},         {"derive", view_derive},
-    {"kept", view_kept},         {"shared", view_shared},       {"supports", view_supports},
-    {"begin", neap__view_begin}, {"commit", neap__view_commit}, {"rollback", neap__view_rollback},
-    {"sql", neap__view_sql},     {"close", neap__view_close},   {NULL, NULL},
+    {"enter", view_enter},
+    {"leave", view_leave},
+    {"derive", view_derive},
+    {"kept", view_kept},
+    {"shared", view_shared},
+    {"supports", view_supports},
+    {"begin", neap__view_begin},
+    {"commit", neap__view_commit},
+    {"rollback", neap__view_rollback},
+    {"sql", neap__view_sql},
+    {"close", neap__view_close},
+    {"kind", view_kind},
+    {NULL, NULL},
 };
 
 // Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.

@@ -84,6 +84,31 @@ function store.open(spec)
   return open(rest, given, redact(url))
 end
 
+-- ---- What only other stores have ----
+
+-- The capability behind a verb, and what does the same on a store without it.
+local elsewhere = {
+  call = { "functions", "call a function of the script" },
+  check = { "checks", "inside a transaction nobody else changes what it has read: compare there" },
+  command = { "commands", "store:sql sends it statements" },
+  installations = { "push", "parse has it" },
+  job = { "functions", "neap.spawn runs a function beside the others" },
+  listen = { "channels", "ask again after a neap.sleep" },
+  push = { "push", "parse has it" },
+  request = { "requests", "store:sql sends it statements" },
+  stream = { "streams", "give the model a t.datetime{ auto_now = true } and ask for what is newer" },
+}
+
+setmetatable(store, {
+  __index = function(_, verb)
+    local what = elsewhere[verb]
+    return what and function(self)
+      local message = ("%s has no %s (store:%s): %s"):format(view.kind(self), what[1], verb, what[2])
+      error(host.error { kind = "unsupported", message = message }, 0)
+    end
+  end,
+})
+
 -- ---- Views ----
 
 -- What ends something is made before that begins, so that nothing can fail in between.

@@ -41,7 +41,8 @@ contract.stores.sqlite = {
   -- Design, section 4: what store:supports must say.
   capabilities = {
     transactions = true, savepoints = true, joins = true, aggregates = true, conditions = true, sql = true, unique = true,
-    returning = true, streams = false, for_update = false, null = false,
+    returning = true, streams = false, for_update = false, null = false, checks = false, commands = false, requests = false,
+    functions = false, push = false, channels = false,
   },
 }
 

@@ -25,7 +25,7 @@ function neap.none_of(conditions) end
 local store = {}
 
 ---Whether the store can do it: "transactions", "savepoints", "joins", "aggregates", "conditions", "sql", "unique", "streams",
----"for_update", "null", "returning". Raises `usage` for another name.
+---"for_update", "null", "returning", "checks", "commands", "requests", "functions", "push", "channels". Raises `usage` for another name.
 ---@param capability string
 ---@return boolean
 function store:supports(capability) end
