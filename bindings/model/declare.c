@@ -102,6 +102,19 @@ static void read_fields(struct declare *d, int fields) {
   d->field = NULL;
 }
 
+// Scripts may change the values of these in place.
+static bool is_container(const struct field *field) {
+  switch (field->type.kind) {
+    case TYPE_JSON:
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+    case TYPE_GEOPOINT:
+    case TYPE_FILE: return true;
+    default: return false;
+  }
+}
+
 static void place_columns(struct declare *d) {
   struct shape *shape = d->shape;
   shape->columns = neap__declare_alloc(d, (size_t)shape->nfields, sizeof *shape->columns);
@@ -113,6 +126,7 @@ static void place_columns(struct declare *d) {
       if (pass == 0 ? !kept : kept || !f->sql) continue;
       f->column = shape->ncells;
       shape->columns[shape->ncells++] = f;
+      if (is_container(f)) f->container = ++shape->ncontainers;
     }
     if (pass == 0) shape->ncolumns = shape->ncells;
   }

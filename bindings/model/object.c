@@ -64,7 +64,7 @@ static struct object *push_object(lua_State *L, const struct class *class, size_
   size_t head = head_size(class->shape);
   if (text > UINT32_MAX - head)
     neap__fail(L, NEAP_LIMIT, "a row of %s has more than 4 GB of text", class->shape->model);
-  struct object *o = lua_newuserdatauv(L, head + text, ROW_VALUES);
+  struct object *o = lua_newuserdatauv(L, head + text, ROW_SIBLINGS + class->shape->ncontainers);
   *o = (struct object){.class = class, .state = OBJECT_LOADED};
   return o;
 }
@@ -278,7 +278,7 @@ __attribute__((noinline)) static int index_any(lua_State *L, struct object *o) {
   return 1;
 }
 
-// The short way is for numbers and text as they were loaded.
+// The short way is for what was loaded and takes no more than pushing.
 // upvalues: 1 the class's own methods, 2 those of all objects
 static int object_index(lua_State *L) {
   struct object *o = lua_touserdata(L, 1);
@@ -286,12 +286,20 @@ static int object_index(lua_State *L) {
   const struct class_place *place = &o->class->places[neap__class_place(key)];
   if (place->key != key) return index_any(L, o);
   const union slot *slot = (const union slot *)((const char *)o + place->slot);
-  switch (((const uint8_t *)o)[place->kind]) {
-    case CELL_INTEGER: lua_pushinteger(L, slot->i); return 1;
-    case CELL_NUMBER: lua_pushnumber(L, slot->d); return 1;
-    case CELL_TEXT: lua_pushlstring(L, (const char *)o + slot->text.at, slot->text.n); return 1;
-    default: return index_any(L, o);
-  }
+  unsigned kind = ((const uint8_t *)o)[place->kind];
+  if (kind == CELL_INTEGER)
+    lua_pushinteger(L, slot->i);
+  else if (kind == CELL_TEXT)
+    lua_pushlstring(L, (const char *)o + slot->text.at, slot->text.n);
+  else if (kind == CELL_NUMBER)
+    lua_pushnumber(L, slot->d);
+  else if (kind == CELL_BOOLEAN)
+    lua_pushboolean(L, slot->i != 0);
+  else if (kind == CELL_NIL)
+    lua_pushnil(L);
+  else
+    return index_any(L, o);
+  return 1;
 }
 
 // ---- Writing ----

@@ -37,33 +37,17 @@ struct cell neap__row_present(const struct object *o, int c) {
   return neap__row_kinds(o)[c] & COLUMN_CHANGED ? o->overlay->cells[o->overlay->ncells + c] : neap__row_base(o, c);
 }
 
-static bool is_container(const struct field *field) {
-  switch (field->type.kind) {
-    case TYPE_JSON:
-    case TYPE_LIST:
-    case TYPE_SET:
-    case TYPE_MAP:
-    case TYPE_GEOPOINT:
-    case TYPE_FILE: return true;
-    default: return false;
-  }
-}
-
 void neap__row_push(lua_State *L, int idx, struct object *o, const struct field *field) {
   int c = field->column;
   if (neap__row_kinds(o)[c] & COLUMN_DECODED) {
-    lua_getiuservalue(L, idx, 1);
-    lua_rawgeti(L, -1, DECODED(c));
-    lua_remove(L, -2);
+    lua_getiuservalue(L, idx, ROW_DECODED(field));
     return;
   }
   struct cell cell = neap__row_present(o, c);
   neap__type_push(L, field->type.kind == TYPE_COMPUTED ? field->type.of : &field->type, &cell);
-  if (!lua_istable(L, -1) || !is_container(field)) return;
-  neap__row_values(L, idx);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, DECODED(c));
-  lua_pop(L, 1);
+  if (!field->container || !lua_istable(L, -1)) return;
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, idx, ROW_DECODED(field));
   neap__row_kinds(o)[c] |= COLUMN_DECODED;
   o->decoded = true;
 }
@@ -130,19 +114,22 @@ void neap__row_confirm(lua_State *L, int idx, struct object *o, int c, const str
   *kind |= COLUMN_BASE;
 }
 
+static void forget_decoded(lua_State *L, int idx, struct object *o, int c) {
+  uint8_t *kind = &neap__row_kinds(o)[c];
+  if (!(*kind & COLUMN_DECODED)) return;
+  lua_pushnil(L);
+  lua_setiuservalue(L, idx, ROW_DECODED(o->class->shape->columns[c]));
+  *kind &= (uint8_t)~COLUMN_DECODED;
+}
+
 void neap__row_forget(lua_State *L, int idx, struct object *o, int c) {
   uint8_t *kind = &neap__row_kinds(o)[c];
-  if (!(*kind & (COLUMN_DECODED | COLUMN_RELATED))) return;
+  forget_decoded(L, idx, o, c);
+  if (!(*kind & COLUMN_RELATED)) return;
   lua_getiuservalue(L, idx, 1);
-  if (*kind & COLUMN_DECODED) {
-    lua_pushnil(L);
-    lua_rawseti(L, -2, DECODED(c));
-  }
-  if (*kind & COLUMN_RELATED) {
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, o->class->shape->columns[c]);
-  }
-  *kind &= (uint8_t) ~(COLUMN_DECODED | COLUMN_RELATED);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, o->class->shape->columns[c]);
+  *kind &= (uint8_t)~COLUMN_RELATED;
   lua_pop(L, 1);
 }
 
@@ -166,14 +153,13 @@ static bool equal(const struct field *field, const struct cell *a, const struct 
 static void sync_column(lua_State *L, int idx, struct object *o, const struct field *field) {
   struct neap__error e;
   struct cell cell, present = neap__row_present(o, field->column);
-  lua_getiuservalue(L, idx, 1);
-  lua_rawgeti(L, -1, DECODED(field->column));
+  lua_getiuservalue(L, idx, ROW_DECODED(field));
   if (neap__check_value(L, field, -1, &cell, &e) != 0) neap__raise(L, &e);
   if (equal(field, &cell, &present))
     lua_pop(L, 1);
   else
     neap__row_change(L, idx, o, field->column, &cell);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }
 
 void neap__row_sync(lua_State *L, int idx, struct object *o) {
@@ -374,7 +360,10 @@ void neap__object_restore(lua_State *L, int idx, int snapshot_idx) {
   else
     o->overlay = NULL;  // made since, and anchored by the values that go
   // Lists and maps that were decoded then may have been changed since: they are read anew.
-  for (int c = 0; c < n; c++) neap__row_kinds(o)[c] = s->kinds[c] & (uint8_t)~COLUMN_DECODED;
+  for (int c = 0; c < n; c++) {
+    forget_decoded(L, idx, o, c);
+    neap__row_kinds(o)[c] = s->kinds[c] & (uint8_t)~COLUMN_DECODED;
+  }
   o->state = s->state;
   o->dirty = s->dirty;
   o->decoded = false;

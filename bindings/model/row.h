@@ -43,14 +43,13 @@ struct object {
   union slot row[];  // shape->ncells, then as many bytes of kind and flags, then text
 };
 
-// User values of an object: 1 the table of values or nil, 2 its siblings.
+// User values of an object: 1 the table of values or nil, 2 its siblings, then the decoded values of its containers: most
+// objects need no table for theirs.
 #define ROW_SIBLINGS 2
-#define ROW_VALUES 2
+#define ROW_DECODED(field) (ROW_SIBLINGS + (field)->container)
 
-// The table of values, by number: 0 the overlay, unless it lies behind the object; the decoded value of column c at c + 1;
-// what anchors base and change at ANCHOR(c, 0 or 1), so that a confirmed change need not move. By light userdata of a
-// field: what it relates to.
-#define DECODED(c) ((c) + 1)
+// The table of values, by number: 0 the overlay, unless it lies behind the object; what anchors base and change at
+// ANCHOR(c, 0 or 1), so that a confirmed change need not move. By light userdata of a field: what it relates to.
 #define ANCHOR(c, side) (-2 * (c)-1 - (side))
 
 static inline uint8_t *neap__row_kinds(const struct object *o) {

@@ -82,8 +82,9 @@ struct field {
   unsigned flags;             // enum field_flag
   int index;                  // place in shape->fields
   const struct shape *shape;  // the model that declares it
-  int column;  // place in shape->columns and in every row of cells; -1 = not kept in a column; computed SQL
-               // has a place behind the kept ones, ncolumns <= column < ncells
+  int column;     // place in shape->columns and in every row of cells; -1 = not kept in a column; computed SQL
+                  // has a place behind the kept ones, ncolumns <= column < ncells
+  int container;  // of a list, map or its like in a column: its place among those of the model, from 1; 0 = none
   enum on_delete on_delete;
   // Relations and pointers; resolved late, when the other model is first needed.
   const char *target_name;  // POINTER, HAS_*, MANY_TO_MANY, RELATION
@@ -124,6 +125,7 @@ struct shape {
   struct field *fields;  // in declared order
   int ncolumns;
   const struct field **columns;  // the fields kept in columns, in declared order: the order of cells in rows
+  int ncontainers;
   int ncells;  // ncolumns and the computed fields in SQL, whose fields lie behind the others in `columns`
   int nkeys;
   const struct field *keys[4];  // the primary key, in declared order

@@ -286,13 +286,23 @@ static int flush(struct neap__json_reader *r, struct neap__json_frame *f) {
   return f->close == ']' ? flush_list(r, f) : flush_object(r, f);
 }
 
+// Pushes the metatable of arrays or objects, from its place on the stack once that was needed.
+static void push_mark(struct neap__json_reader *r, enum neap__mark mark) {
+  int slot = r->marks + (mark == NEAP_MARK_OBJECT);
+  if (lua_isnil(r->L, slot)) {
+    neap__mark_push(r->L, mark);
+    lua_replace(r->L, slot);
+  }
+  lua_pushvalue(r->L, slot);
+}
+
 // r->p is at the closing bracket. Leaves the finished table on top.
 static int close_container(struct neap__json_reader *r) {
   struct neap__json_frame *f = CURRENT(r);
   if (flush(r, f) != 0) return FAILED;
   // Lists keep their mark even if they are not empty: a script may empty them.
   if (f->close == ']' || f->empty) {
-    lua_pushvalue(r->L, r->marks + (f->close == '}'));
+    push_mark(r, f->close == ']' ? NEAP_MARK_ARRAY : NEAP_MARK_OBJECT);
     lua_setmetatable(r->L, -2);
   }
   r->p++;
@@ -300,10 +310,15 @@ static int close_container(struct neap__json_reader *r) {
   return 0;
 }
 
+// The stack that a container needs: what waits there, which a short text has not much of.
+static int room(const struct neap__json_reader *r) {
+  return (r->end - r->p < 2 * CHUNK ? (int)(r->end - r->p) : 2 * CHUNK) + LUA_MINSTACK;
+}
+
 // Reads an opening bracket, and a first key. An empty container is closed at once.
 static int open_container(struct neap__json_reader *r) {
   if (r->nframes == r->depth) return fail_at(r, r->p, "containers are nested too deeply (option depth)");
-  if (!lua_checkstack(r->L, 2 * CHUNK + 8)) return fail_at(r, r->p, "containers are nested too deeply (Lua's stack)");
+  if (!lua_checkstack(r->L, room(r))) return fail_at(r, r->p, "containers are nested too deeply (Lua's stack)");
   lua_pushnil(r->L);  // the place of the table, which is made when its size is known
   struct neap__json_frame *f = &r->frames[r->nframes++];
   *f = (struct neap__json_frame){.slot = lua_gettop(r->L), .close = (char)(*r->p + 2), .start = r->p - r->text};
@@ -391,11 +406,10 @@ void neap__json_reader_init(struct neap__json_reader *r, lua_State *L, const cha
   r->text = r->p = p;
   r->end = p + n;
   r->nframes = 0;
-  luaL_checkstack(L, NEAP_JSON_KEYS + 2 * CHUNK + 8, "not enough memory to read JSON");
-  neap__mark_push(L, NEAP_MARK_ARRAY);
-  neap__mark_push(L, NEAP_MARK_OBJECT);
-  r->marks = lua_gettop(L) - 1;
+  luaL_checkstack(L, (r->keys != NULL ? NEAP_JSON_KEYS : 0) + room(r), "not enough memory to read JSON");
+  r->marks = lua_gettop(L) + 1;
   r->base = r->marks + 2;
+  lua_settop(L, r->base - 1);
   if (r->keys != NULL) {
     lua_settop(L, r->base + NEAP_JSON_KEYS - 1);
     memset(r->keys, 0, NEAP_JSON_KEYS * sizeof *r->keys);

@@ -30,7 +30,7 @@ struct neap__json_reader {
   int depth, nframes;
   struct neap__json_key *keys;  // NEAP_JSON_KEYS of them, or NULL: a short text does without
   struct neap__json_key first, *last;
-  int base, marks;  // stack indexes: of the first key; of the metatables of arrays and objects
+  int base, marks;  // stack indexes: of the first key; of the metatables of arrays and objects, nil until needed
   struct neap__error *error;
 };
 

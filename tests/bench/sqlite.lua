@@ -27,7 +27,7 @@ if found then
   function jobs.fields()
     local sink
     for p in Person:each() do
-      sink = p.id and p.name and p.email and p.age and p.score and p.bio and p.data.level
+      sink = p.id and p.name and p.email and p.age and p.score and (p.active or true) and p.bio and p.data.level
     end
     return sink
   end
