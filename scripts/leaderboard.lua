@@ -1,5 +1,6 @@
 -- leaderboard.lua: scores of a game, step by step: objects, batches, queries, pointers and relations.
 --   neap scripts/leaderboard.lua [URL]      default: sqlite::memory:, which leaves nothing behind
+-- With a URL it starts over each time: what an earlier run left in its tables is deleted.
 local neap = require "neap"
 local t = neap.types
 
@@ -14,6 +15,7 @@ local GameScore = store:model("GameScore", {
   created_at  = t.datetime { auto_now_add = true },
   updated_at  = t.datetime { auto_now = true },
   item        = t.pointer  "CollectedItem",
+  place       = t.geopoint (),          -- where it was played
 }, { open = true })
 
 local CollectedItem = store:model("CollectedItem", {
@@ -27,12 +29,13 @@ local Game = store:model("Game", {
   scores = t.many_to_many ("GameScore", { through = "GameHasScore" }),
 })
 
-store:model("GameHasScore", {
+local GameHasScore = store:model("GameHasScore", {
   game  = t.pointer ("Game", { primary = true }),
   score = t.pointer ("GameScore", { primary = true }),
 })
 
 store:bind()
+for _, Model in ipairs { GameHasScore, Game, GameScore, CollectedItem } do Model:delete { all = true } end
 
 local function title(text) print("\n" .. text) end
 
@@ -64,10 +67,18 @@ local _, failure = neap.try(store.save, store, items)
 for _, fault in ipairs(failure.errors) do print("not saved: " .. fault.object.type, fault.error.kind) end
 print("saved: " .. items[2].type, items[2].id ~= nil)
 
+title "Saves and deletes in one batch"
 local names = { "Ronald", "Rebecca", "Sara", "Jack Doe", "Jane Doe" }
 local scores = {}
-for i, name in ipairs(names) do scores[i] = GameScore { player_name = name, score = 700 * i, cheat_mode = i == 4 } end
-store:save(scores)
+local batch = store:batch()
+for i, name in ipairs(names) do
+  local place = neap.geopoint(12 + i, -34.45)
+  scores[i] = GameScore { player_name = name, score = 700 * i, cheat_mode = i == 4, place = place }
+  batch:save(scores[i])
+end
+batch:delete(items[2])
+batch:run()
+print(("%d scores, %d items"):format(GameScore:count(), CollectedItem:count()))
 
 title "Queries: filtered, ordered, paged, chained; nothing is sent before the loop"
 local honest = GameScore:where { cheat_mode = false }
@@ -75,6 +86,9 @@ local high = honest:where { score__gte = 1000 }:order "-score"
 board(high)
 print(("places 2 and 3 of %d:"):format(honest:count()))
 board(honest:order "-score":skip(1):limit(2))
+
+title "Played within 120 km of a place"
+board(GameScore:where(GameScore.place:near(neap.geopoint(15, -34.5), 120000)):order "-score")
 
 title "With what they point to, in two statements"
 for _, found in ipairs(GameScore:where { item__exists = true }:include "item":all()) do
@@ -88,5 +102,7 @@ game.scores:add { scores[1], scores[2], scores[3] }
 board(game.scores:order "-score")
 game.scores:remove { scores[1] }
 print(("after one has left: %d"):format(game.scores:count()))
+game.scores:set {}
+print(("after all have left: %d of %d scores"):format(game.scores:count(), GameScore:count()))
 
 store:close()

@@ -55,6 +55,43 @@ describe("lua/neap/meta", function()
     assert.same({}, missing)
   end)
 
+  it("annotates what queries and classes can do", function()
+    neap.open "sqlite::memory:":close()
+    local missing = {}
+    local of_relations = { add = true, remove = true, set = true, query = true }
+    for name in pairs(require "neap.query".methods) do
+      local owner = of_relations[name] and "relation" or "query"
+      if not text:find("function " .. owner .. ":" .. name .. "(", 1, true) then missing[#missing + 1] = owner .. ":" .. name end
+    end
+    for name in pairs(require "neap.object_kernel".class_methods) do
+      if not text:find("function query:" .. name .. "(", 1, true) and not text:find("function model:" .. name .. "(", 1, true) then
+        missing[#missing + 1] = "class:" .. name
+      end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+  end)
+
+  it("annotates the methods of columns, conditions and values", function()
+    local t = neap.types
+    local Thing = neap.open "sqlite::memory:":model("Thing", { id = t.integer { primary = true } })
+    local missing = {}
+    for class, value in pairs {
+      column = Thing.id, condition = Thing.id:eq(1), decimal_value = neap.decimal "1", datetime_value = neap.now(),
+      date_value = neap.date "2024-05-01", bytes_value = neap.bytes "x", task = neap.spawn(rawlen, ""),
+    } do
+      local index = debug.getmetatable(value).__index
+      assert.truthy(index, class)
+      for name in pairs(type(index) == "table" and index or {}) do
+        if not name:find "^__" and not text:find("function " .. class .. ":" .. name .. "(", 1, true) then
+          missing[#missing + 1] = class .. ":" .. name
+        end
+      end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+  end)
+
   it("is Lua", function()
     assert.is_function(load(text))
   end)

@@ -165,6 +165,16 @@ describe("leaderboard.lua", function()
     assert.truthy(text:find("John Doe\t1437\tlevel 20\ttrue", 1, true), text)
     assert.truthy(text:find("not saved: Sword\tconflict\nsaved: Shield\ttrue", 1, true), text)
     assert.truthy(text:find("  1. Jane Doe     3500\n  2. Sara         2100\n  3. Rebecca      1400\n", 1, true), text)
-    assert.truthy(text:find("after one has left: 2", 1, true), text)
+    assert.truthy(text:find("6 scores, 1 items", 1, true), text)
+    assert.truthy(text:find("of a place\n  1. Jack Doe     2800  cheats\n  2. Sara         2100\n  3. Rebecca      1400\n\n", 1, true),
+      text)
+    assert.truthy(text:find("after one has left: 2\nafter all have left: 0 of 6 scores", 1, true), text)
+  end)
+
+  it("tells the same story again in the same store", function()
+    local path = os.tmpname()
+    local first, again = script("leaderboard.lua sqlite:" .. path), script("leaderboard.lua sqlite:" .. path)
+    for _, ending in ipairs { "", "-wal", "-shm" } do os.remove(path .. ending) end
+    assert.equal(first, again)
   end)
 end)
