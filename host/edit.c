@@ -3,8 +3,13 @@
 
 #include <editline/readline.h>
 #include <lauxlib.h>
+#include <locale.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
 
 static lua_State *completing;  // the state that reads a line: libedit has one terminal and passes no argument through
 
@@ -28,6 +33,34 @@ static char **attempt(const char *word, int start, int end) {
   return rl_completion_matches(word, complete);
 }
 
+// Waits until there is something to read. False when a signal came, were it just before.
+static bool wait_for_input(int fd) {
+  struct pollfd input = {.fd = fd, .events = POLLIN};
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  bool ready = !neap__signal_seen && ppoll(&input, 1, NULL, &before) > 0;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return ready;
+}
+
+// A character for libedit, which takes -1 for the end of input: a signal ends the line that is typed.
+static int read_character(FILE *in) {
+  mbstate_t state = {0};
+  wchar_t c;
+  char byte;
+  for (;;) {
+    if (!wait_for_input(fileno(in))) {
+      if (neap__signal_seen) return -1;
+      continue;
+    }
+    if (read(fileno(in), &byte, 1) != 1) return -1;
+    size_t n = mbrtowc(&c, &byte, 1, &state);
+    if (n == (size_t)-1) return (unsigned char)byte;
+    if (n != (size_t)-2) return (int)c;
+  }
+}
+
 // edit.readline(prompt, complete) -> line, or nil at the end of input
 //   complete(word, n) gives the n-th completion of a word, or nil.
 static int edit_readline(lua_State *L) {
@@ -35,6 +68,7 @@ static int edit_readline(lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   luaL_checkstack(L, 8, NULL);
   completing = L;
+  rl_prep_terminal(1);  // by itself it does that once the prompt is seen: a Ctrl-D that comes between is lost
   char *line = readline(prompt);
   completing = NULL;
   if (!line) return luaL_pushfail(L), 1;
@@ -62,6 +96,8 @@ int luaopen_neap_edit(lua_State *L) {
                                        {"write_history", edit_write_history},
                                        {NULL, NULL}};
   static char separators[] = " \t\n\"\\'`@$><=;|&{}()[]#+-*/%^~,";
+  setlocale(LC_CTYPE, "");
+  rl_getc_function = read_character;
   rl_initialize();
   rl_attempted_completion_function = attempt;
   rl_basic_word_break_characters = separators;

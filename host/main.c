@@ -2,6 +2,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,15 +34,16 @@ struct command {
   int argc, first;  // first: index of the first argument of the script
 };
 
-static neap *running;                      // for the signal handler
-static volatile sig_atomic_t signal_seen;  // its number
+static neap *running;  // for the signal handler
+static bool typing;    // what runs was typed: an interrupt ends it, not the program
+volatile sig_atomic_t neap__signal_seen;
 
 // The tasks get a second to end. What is stuck longer, or a second signal, ends the process.
 static void on_signal(int number) {
-  if (signal_seen || number == SIGALRM) _exit(SIGNALLED + (signal_seen ? signal_seen : number));
-  signal_seen = number;
+  if (neap__signal_seen || number == SIGALRM) _exit(SIGNALLED + (neap__signal_seen ? neap__signal_seen : number));
+  neap__signal_seen = number;
   neap_stop(running);
-  alarm(1);
+  if (!typing || number != SIGINT) alarm(1);
 }
 
 static void catch_signals(neap *h) {
@@ -55,7 +57,7 @@ static void catch_signals(neap *h) {
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud;
   (void)task;
-  if (signal_seen && strcmp(kind, "cancelled") == 0) return;
+  if (neap__signal_seen && strcmp(kind, "cancelled") == 0) return;
   fflush(stdout);
   fprintf(stderr, "neap: %s\n%s%s", message, traceback, *traceback ? "\n" : "");
 }
@@ -132,10 +134,23 @@ static int start(neap *h, struct command *c) {
   return c->code ? neap_spawn(h, c->code, strlen(c->code), c->name, NULL) : neap_spawn_file(h, c->script, NULL);
 }
 
+// What is typed goes on with a new prompt after an interrupt, which has ended all tasks.
+static int run_typed(neap *h, const struct command *c) {
+  int status = neap_run(h);
+  while (neap__signal_seen == SIGINT) {
+    neap__signal_seen = 0;
+    putchar('\n');
+    status = neap_spawn(h, c->code, strlen(c->code), c->name, NULL);
+    if (status == NEAP_OK) status = neap_run(h);
+  }
+  return status;
+}
+
 static int run(neap *h, struct command *c) {
   int status = start(h, c);
-  if (status == NEAP_OK) status = neap_run(h);
-  if (signal_seen) return SIGNALLED + signal_seen;
+  typing = c->code == repl;
+  if (status == NEAP_OK) status = typing ? run_typed(h, c) : neap_run(h);
+  if (neap__signal_seen) return SIGNALLED + neap__signal_seen;
   if (*neap_message(h)) fprintf(stderr, "neap: %s\n", neap_message(h));
   if (status == NEAP_OK && neap_exit_code(h) >= 0) return neap_exit_code(h);
   return status == NEAP_OK ? DONE : neap_exit_code(h) > 0 ? neap_exit_code(h) : FAILED;

@@ -95,7 +95,7 @@ NEAP_API int neap_fd(neap *);
 NEAP_API int neap_timeout(neap *);
 
 // Asks the host to stop, from a signal handler of its thread: every task is cancelled, also one that computes, and
-// neap_run returns when all have ended.
+// neap_run returns when all have ended. New tasks may be started then.
 NEAP_API void neap_stop(neap *);
 // The exit code if a script called os.exit, which ends the tasks of its host and nothing else; -1 if none did.
 NEAP_API int neap_exit_code(neap *);

@@ -361,7 +361,10 @@ static int settle(lua_State *L) {
 static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) {
   if (status != LUA_OK) t->state = TASK_FAILED;  // memory was too short even for its base
   unlink_live(h, t);
-  if (h->live == 0 && !h->stop) h->ending = false;
+  if (h->live == 0) {  // the host may be given more to do
+    h->ending = false;
+    h->stop = 0;
+  }
   neap__timer_stop(h, &t->timer);
   h->refused.nsize = 0;
   if (t->state == TASK_FAILED) {

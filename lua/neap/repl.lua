@@ -1,4 +1,6 @@
 -- neap.repl: type Lua, see what it gives. History and completion come from the editor that the command passes in.
+local host = require "neap.host"
+
 local repl = {}
 
 local MAX_ENTRIES, MAX_DEPTH = 40, 3
@@ -97,14 +99,21 @@ local function read(edit, history)
   end
 end
 
---- Reads, runs and prints until the input ends.
+local history  -- the file, once it has been read
+
+--- Reads, runs and prints until the input ends, or an interrupt does: then the command calls it again.
 ---@param edit table  readline, read_history and write_history
 function repl.run(edit)
   local home = os.getenv "HOME"
-  local history = home and home .. "/.neap_history"
-  if history then edit.read_history(history) end
+  if home and not history then
+    history = home .. "/.neap_history"
+    edit.read_history(history)
+  end
   _G.neap = require "neap"
-  for chunk in function() return read(edit, history) end do report(pcall(chunk)) end
+  for chunk in function() return read(edit, history) end do
+    report(pcall(chunk))
+    host.sleep(0)  -- raises where the chunk was interrupted
+  end
   print()
 end
 

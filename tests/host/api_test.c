@@ -204,13 +204,15 @@ static void test_callbacks(void) {
   CHECK(woken > 0);
 }
 
-// What a signal handler does: tasks that wait and tasks that compute end.
+// What a signal handler does: tasks that wait and tasks that compute end. The host can go on with others.
 static void test_stop(void) {
   struct seen seen;
   neap *h = open_host((neap_options){0}, &seen);
   neap_task waits = spawn(h, "require('neap').sleep(1000)"), computes = spawn(h, "while true do end");
   neap_stop(h);
   CHECK(neap_run(h) == NEAP_ERR && neap_status(h, waits) == NEAP_ERR && neap_status(h, computes) == NEAP_ERR);
+  neap_task other = spawn(h, "require('neap').sleep(0) return 1");
+  CHECK(neap_run(h) == NEAP_OK && result_is(h, other, "1"));
   neap_close(&h);
 }
 
