@@ -284,6 +284,7 @@ static const luaL_Reg functions[] = {
     {"error", neap__error_new},
     {"check", host_check},
     {"show", neap__show},
+    {"show_key", neap__show_bare},
     {"install", host_install},
     {"has_module", neap__module_exists},
     {"sources", neap__module_sources},

@@ -134,8 +134,15 @@ void neap__show_push(lua_State *L, const char *p, size_t n) {
   luaL_pushresult(&b);
 }
 
-// host.show(key) -> the name or other value as messages show it
+// host.show(value) -> the value as messages show it
 int neap__show(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushstring(L, neap__show_value(L, 1).text);
+  return 1;
+}
+
+// host.show_key(key) -> the same of a name without quotes
+int neap__show_bare(lua_State *L) {
   luaL_checkany(L, 1);
   lua_pushstring(L, neap__show_key(L, 1).text);
   return 1;

@@ -104,6 +104,7 @@ void neap__error_open(lua_State *L);
 int neap__error_is(lua_State *L);
 int neap__error_new(lua_State *L);
 int neap__show(lua_State *L);
+int neap__show_bare(lua_State *L);
 
 int neap__loop_open(neap *h);
 void neap__loop_close(neap *h);

@@ -83,8 +83,16 @@ static int check_integer(lua_State *L, const struct spot *s, int idx, struct cel
   return exact ? give_integer(L, out, CELL_INTEGER, i) : wrong(L, s, idx, e, "an integer");
 }
 
+// Whether a double keeps the integer exactly.
+static bool is_double(lua_Integer i) {
+  double d = (double)i;
+  return d < 0x1p63 && (lua_Integer)d == i;
+}
+
 static int check_number(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
   if (lua_type(L, idx) != LUA_TNUMBER || isnan(lua_tonumber(L, idx))) return wrong(L, s, idx, e, "a number");
+  if (lua_isinteger(L, idx) && !is_double(lua_tointeger(L, idx)))
+    return wrong(L, s, idx, e, "a number that a float keeps exactly (t.integer keeps 64 bits)");
   *out = (struct cell){.d = lua_tonumber(L, idx), .kind = CELL_NUMBER};
   lua_pushnil(L);
   return 0;
@@ -191,6 +199,24 @@ static int check_json(lua_State *L, const struct spot *s, int idx, struct cell *
 static int check(lua_State *L, const struct type *type, const struct spot *s, int idx, struct cell *out,
                  struct neap__error *e);
 
+// Whether the element, whose JSON is on top of the stack, is in the table `seen` already; from now on it is. Numbers are the
+// same that differ in zeros behind the point only.
+static bool is_seen(lua_State *L, int seen) {
+  size_t n;
+  const char *p = lua_tolstring(L, -1, &n);
+  if ((*p == '-' || (*p >= '0' && *p <= '9')) && memchr(p, '.', n) && !memchr(p, 'e', n)) {
+    while (p[n - 1] == '0') n--;
+    if (p[n - 1] == '.') n--;
+  }
+  lua_pushlstring(L, p, n);
+  lua_pushvalue(L, -1);
+  bool before = lua_rawget(L, seen) != LUA_TNIL;
+  lua_pop(L, 1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, seen);
+  return before;
+}
+
 // Appends the value at idx, checked as `type`. Sets know by `seen` (a table index, 0 = none) what they have.
 static int append(lua_State *L, const struct type *type, const struct spot *s, int idx, struct neap__buffer *b,
                   int seen, size_t *count, struct neap__error *e) {
@@ -198,20 +224,14 @@ static int append(lua_State *L, const struct type *type, const struct spot *s, i
   int top = lua_gettop(L);
   static const struct type any = {.kind = TYPE_JSON, .scale = -1};
   if (check(L, type ? type : &any, s, idx, &cell, e) != 0) return -1;
+  if (cell.kind == CELL_NIL) return wrong(L, s, idx, e, "a value: a list of one type has no nulls");
   if (cell.kind == CELL_JSON)
     lua_pushlstring(L, cell.p, cell.n);
   else {
     neap__cell_push(L, &cell);
     if (neap__json_encode(L, -1, e) != 0) return -1;
   }
-  if (seen) {
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, seen) != LUA_TNIL) return lua_settop(L, top), 0;
-    lua_pop(L, 1);
-    lua_pushvalue(L, -1);
-    lua_pushboolean(L, 1);
-    lua_rawset(L, seen);
-  }
+  if (seen && is_seen(L, seen)) return lua_settop(L, top), 0;
   size_t n;
   const char *p = lua_tolstring(L, -1, &n);
   if ((*count > 0 && neap__buffer_byte(b, ',') != 0) || neap__buffer_append(b, p, n) != 0)
@@ -305,7 +325,7 @@ static int check_map(lua_State *L, const struct type *type, const struct spot *s
 }
 
 static int check_geopoint(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
-  const char *what = "a geopoint, neap.geopoint(latitude, longitude)";
+  const char *what = "a geopoint, neap.geopoint(latitude, longitude), within 90 and 180 degrees";
   if (!lua_istable(L, idx)) return wrong(L, s, idx, e, what);
   lua_getfield(L, idx, "latitude");
   lua_getfield(L, idx, "longitude");

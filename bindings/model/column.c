@@ -196,7 +196,8 @@ static int column_at(lua_State *L) {
       continue;
     }
     lua_Integer index = lua_tointegerx(L, i, &exact);
-    if (!exact || index < 1) neap__fail(L, NEAP_USAGE, "at takes keys and indexes that count from 1");
+    if (!exact || index < 1)
+      neap__fail(L, NEAP_USAGE, "at takes keys and indexes that count from 1, not %s", neap__show_value(L, i).text);
     neap__path_step(L, c->shape, &path, NULL, 0, index - 1);
   }
   lua_getiuservalue(L, 1, 1);

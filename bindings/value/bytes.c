@@ -162,6 +162,8 @@ static void push_metatable(lua_State *L) {
   luaL_newlib(L, meta);
   lua_pushstring(L, type_name);
   lua_setfield(L, -2, "__metatable");
+  lua_pushstring(L, type_name);
+  lua_setfield(L, -2, "__name");
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pushvalue(L, -1);

@@ -49,11 +49,12 @@ static int print_step(struct neap__json_writer *w, const struct neap__json_level
 
 // Fills the error: what cannot be written, and the path from the value that was given to it ("at items[3].f").
 static int fail(struct neap__json_writer *w, const char *what) {
-  char path[256] = "the top";
+  char path[256] = "";
   size_t n = 0;
   for (int i = 0; i < w->nlevels && w->levels[i].i > 0 && n < sizeof path; i++)
     n += (size_t)print_step(w, &w->levels[i], path + n, sizeof path - n, i == 0);
-  return neap__error_set(w->error, NEAP_VALIDATION, "cannot write JSON: %s (at %s)", what, path);
+  return neap__error_set(w->error, NEAP_VALIDATION, "cannot write JSON: %s%s%s%s", what, *path ? " (at " : "", path,
+                         *path ? ")" : "");
 }
 
 // Buffers grow outside of Lua, so nothing has been raised yet.

@@ -27,7 +27,10 @@ local function check_name(model, name)
     usage("%s: fields have names, and %s is none", model, host.show(name))
   end
   if name:find "__" then usage("%s.%s: a name with two underscores would read as an operator", model, name) end
-  if name:find "[%z.]" then usage("%s.%s: a name has neither points nor NUL bytes", model, (name:gsub("%z", "\\0"))) end
+  if name:find "^[$-]" then usage("%s.%s: a name that begins so would read as an operator or an order", model, name) end
+  if name:find "[%z.]" or not utf8.len(name) then
+    usage("%s.%s: a name is UTF-8 without points and NUL bytes", model, host.show_key(name))
+  end
   if reserved[name] then
     usage('%s.%s is a method of every object; give the field another name, and column = "%s"', model, name, name)
   end
@@ -37,8 +40,11 @@ end
 local function in_order(model, fields)
   local list = {}
   if fields[1] ~= nil then
-    for i, pair in ipairs(fields) do
-      if type(pair) ~= "table" then usage('%s: a list of fields holds { "name", type }', model) end
+    for i, pair in pairs(fields) do
+      if math.type(i) ~= "integer" or i < 1 or i > #fields or type(pair) ~= "table" then
+        usage('%s: a list of fields holds { "name", type } and nothing else; %s = %s', model, host.show_key(i),
+          host.show(pair))
+      end
       list[i] = { pair[1], pair[2] }
     end
   else
@@ -47,7 +53,7 @@ local function in_order(model, fields)
   for _, pair in ipairs(list) do
     check_name(model, pair[1])
     if type(pair[2]) ~= "table" or not pair[2].order then
-      usage("%s.%s: a type such as t.string() was expected, not %s", model, pair[1], type(pair[2]))
+      usage("%s.%s: a type such as t.string() was expected, not %s", model, pair[1], host.show(pair[2]))
     end
   end
   if fields[1] == nil then
@@ -60,7 +66,7 @@ end
 
 --- Names go to the store as they are, and there a NUL would end them.
 local function check_wire(model, what, name)
-  if type(name) == "string" and name:find "%z" then usage("%s: %s has a NUL in it", (model:gsub("%z", "\\0")), what) end
+  if type(name) == "string" and name:find "%z" then usage("%s: %s has a NUL in it", model, what) end
 end
 
 local function has_key(list)
@@ -82,7 +88,7 @@ local function check_options(model, options)
       local names = {}
       for each in pairs(known) do names[#names + 1] = each end
       table.sort(names)
-      usage("%s has no model option %s%s", model, host.show(name), class.hint(name, names))
+      usage("%s has no model option %s%s", model, host.show_key(name), class.hint(name, names))
     end
     if type(value) ~= known[name] then
       usage("%s: the model option %s is a %s, not a %s", model, name, known[name], type(value))
@@ -166,7 +172,7 @@ local function check_table_options(options)
   host.check("table", options, "options")
   for name in pairs(options) do
     if not table_options[name] then
-      usage("%s is no option of to_table; they are only, exclude and follow", host.show(name))
+      usage("%s is no option of to_table; they are only, exclude and follow", host.show_key(name))
     end
   end
 end

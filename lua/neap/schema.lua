@@ -265,7 +265,7 @@ function schema.bind(store, options)
   host.check("table", options or {}, "options")
   for name in pairs(options or {}) do
     if name ~= "update" then
-      local message = ("bind has no option %s; it knows update"):format(host.show(name))
+      local message = ("bind has no option %s; it knows update"):format(host.show_key(name))
       error(host.error { kind = "usage", message = message }, 0)
     end
   end

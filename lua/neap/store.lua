@@ -47,7 +47,7 @@ local given_options = { url = true, mode = true, timeout = true, table_template 
 local function open_sqlite(rest, given, url)
   for name in pairs(given) do
     if not given_options[name] then
-      usage("%s is no option of this store; they are url, mode, timeout and table_template", host.show(name))
+      usage("%s is no option of this store; they are url, mode, timeout and table_template", host.show_key(name))
     end
   end
   local path, query = rest:match "^([^?]*)[?]?(.*)$"
@@ -142,7 +142,8 @@ end
 function store.with(self, options, f)
   for name in pairs(options) do
     if not view_options[name] then
-      usage("%s is no option of store:with; they are atomic, consistent, persist, scope and timeout", host.show(name))
+      usage("%s is no option of store:with; they are atomic, consistent, persist, scope and timeout",
+        host.show_key(name))
     end
   end
   local v = view.derive(self, options, scopes(self, options))
@@ -169,7 +170,7 @@ end
 function store.transaction(self, f, options)
   host.check("function", f, "f")
   for name in pairs(options or {}) do
-    if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", host.show(name)) end
+    if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", host.show_key(name)) end
   end
   local left = options and options.retries or 0
   while true do

@@ -76,7 +76,9 @@ function types.map(of, options, extra)
   if type(of) ~= "table" then usage "t.map takes a type or { name = type } first" end
   local members = {}
   for name, member in pairs(of) do
-    if type(name) ~= "string" or not is_type(member) then usage("t.map: %s is no { name = type }", host.show(name)) end
+    if type(name) ~= "string" or not is_type(member) then
+      usage("t.map: %s is no { name = type }", host.show_key(name))
+    end
     members[#members + 1] = { name, member }
   end
   table.sort(members, function(a, b) return a[2].order < b[2].order or a[2].order == b[2].order and a[1] < b[1] end)
@@ -168,7 +170,7 @@ local function index(kind, known, needed)
     for key, value in pairs(parts) do
       if type(key) == "string" then
         if not known[key] then
-          usage("t.%s has no option %s%s", kind, host.show(key), class.hint(key, known))
+          usage("t.%s has no option %s%s", kind, host.show_key(key), class.hint(key, known))
         end
         options[key] = value
       end
@@ -195,7 +197,7 @@ setmetatable(types, {
     local known = {}
     for each in pairs(types) do known[#known + 1] = each end
     table.sort(known)
-    usage("there is no type t.%s%s", host.show(name), class.hint(name, known, "t."))
+    usage("there is no type t.%s%s", host.show_key(name), class.hint(name, known, "t."))
   end,
 })
 
