@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "model/save.h"
-#include "value/datetime.h"
 #include "value/text.h"
 
 enum { A_OBJECT = 1, A_VERB, A_PATH, A_VALUE, A_JOB, A_CLASS, A_COLUMN };  // then anchors, and on top the rows
@@ -95,26 +94,24 @@ static int read_elements(lua_State *L, const struct place *place, const char *wh
 // Reads the value at A_VALUE for the place, leaving what anchors it.
 static void read_value(lua_State *L, struct change *change) {
   const struct place *place = &change->place;
-  struct neap__error e = {.kind = NEAP_VALIDATION};
+  struct neap__error e;
   char where[200];
   bool sum = change->kind == CHANGE_INCREMENT;
   int status;
   if (change->kind == CHANGE_UNSET) return;
   snprintf(where, sizeof where, "%s.%s", place->field->shape->model, lua_tostring(L, A_PATH));
-  if (sum && place->type)
-    status = neap__check_operand(L, place->type, A_VALUE, &change->cell, &e);
+  if (sum)
+    status = place->type ? neap__check_operand(L, place->type, A_VALUE, &change->cell, &e)
+                         : neap__cell_read(L, A_VALUE, &change->cell, &e);
   else if (place->type && takes_list(change->kind))
     status = read_elements(L, place, where, &change->cell, &e);
-  else if (place->type)
-    status = neap__check_place(L, place->field, place->type, where, A_VALUE, &change->cell, &e);
   else
-    status = neap__cell_read(L, A_VALUE, &change->cell, &e);
+    status = neap__check_place(L, place->field, place->type, where, A_VALUE, &change->cell, &e);
   if (sum && (status != 0 || (change->cell.kind != CELL_INTEGER && !place->type && change->cell.kind != CELL_NUMBER)))
     neap__fail(L, NEAP_VALIDATION, "%s cannot be changed by %s; expected %s", where,
                place->field->flags & FIELD_SECRET ? "***" : luaL_tolstring(L, A_VALUE, NULL),
                place->type ? "what its type can add" : "a number");
-  if (status != 0 && place->type) neap__raise(L, &e);
-  if (status != 0) neap__fail(L, NEAP_VALIDATION, "%s: %s", where, e.message);
+  if (status != 0) neap__raise(L, &e);
   if (change->cell.kind == CELL_NIL && neap__object_test(L, A_VALUE))
     neap__fail(L, NEAP_USAGE, "%s takes an object that has a key; save it first", where);
 }
@@ -142,9 +139,7 @@ static void add_companions(struct atomic *a, size_t words) {
   for (int i = 0; i < a->shape->ncolumns; i++) {
     const struct field *f = a->shape->columns[i];
     if (!(f->flags & FIELD_AUTO_NOW) || n == 4) continue;
-    int64_t us = neap__datetime_now();
-    a->computed[n++] = f->type.kind == TYPE_DATE ? (struct cell){.i = us / INT64_C(86400000000), .kind = CELL_DATE}
-                                                 : (struct cell){.i = us, .kind = CELL_DATETIME};
+    a->computed[n++] = neap__save_now(f);
     set_bit(stamped, i);
     set_bit(returning, i);
   }

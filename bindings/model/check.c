@@ -507,7 +507,10 @@ int neap__check_type(lua_State *L, const struct type *type, const char *where, i
 
 int neap__check_place(lua_State *L, const struct field *field, const struct type *type, const char *where, int idx,
                       struct cell *out, struct neap__error *e) {
-  return check_spot(L, type, &(struct spot){.field = field, .where = where, .bounds = true}, idx, out, e);
+  if (type) return check_spot(L, type, &(struct spot){.field = field, .where = where, .bounds = true}, idx, out, e);
+  struct neap__error why;
+  if (neap__cell_read(L, idx, out, &why) == 0) return 0;
+  return neap__error_set(e, NEAP_VALIDATION, "%s: %s", where, why.message);
 }
 
 // Whether values of the type are written as text: then text that cannot be read is no value of another type, but a mistake.

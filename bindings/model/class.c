@@ -176,13 +176,14 @@ static void push_column(lua_State *L, int class_idx, const struct field *field) 
   lua_remove(L, -2);
 }
 
-// Post.fields.title; unknown names raise
+// Post.fields.title; unknown names raise, where the model is not open
 static int fields_index(lua_State *L) {
   const struct class *class = lua_touserdata(L, lua_upvalueindex(1));
   size_t n;
   const char *name = neap__arg_string(L, 2, "field", &n);
   const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
   struct neap__error e;
+  if (!found && class->shape->open >= 0) return neap__column_parse(L, lua_upvalueindex(1), name, n), 1;
   if (!found && neap__shape_unknown(class->shape, name, n, &e) != 0) neap__raise(L, &e);
   push_column(L, lua_upvalueindex(1), found->field);
   return 1;

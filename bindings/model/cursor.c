@@ -29,9 +29,11 @@ static void check_orders(lua_State *L, const struct query *q) {
   if (q->class->shape->nkeys == 0) neap__fail(L, NEAP_USAGE, "page: %s has no primary key", q->class->shape->model);
   for (int i = 0; i < q->norders; i++) {
     const struct reach *r = &q->orders[i].reach;
+    neap__order_name(L, &(struct order){.reach = *r});
     if (r->nvia > 0 || r->place.nsteps > 0 || r->place.field->column < 0)
-      neap__fail(L, NEAP_USAGE, "page can order by columns of %s only, not by what lies behind '%s'",
-                 q->class->shape->model, r->nvia ? r->via[0]->name : r->place.field->name);
+      neap__fail(L, NEAP_USAGE, "page can order by columns of %s only, not by what '%s' names", q->class->shape->model,
+                 lua_tostring(L, -1));
+    lua_pop(L, 1);
     if (r->place.type && (r->place.type->kind == TYPE_BYTES || r->place.type->kind == TYPE_JSON))
       neap__fail(L, NEAP_USAGE, "page cannot order by '%s', a %s", r->place.field->name,
                  neap__type_name(r->place.type->kind));

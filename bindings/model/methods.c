@@ -5,6 +5,7 @@
 #include "model/relation.h"
 #include "model/row.h"
 #include "modules.h"
+#include "value/json.h"
 
 // object:is_new() -> boolean: it has never been saved
 static int object_is_new(lua_State *L) {
@@ -22,6 +23,47 @@ static int object_assign(lua_State *L) {
   return 1;
 }
 
+// Adds { old, new } under the name to the table on top of the stack.
+static void put_change(lua_State *L, const char *name, const struct type *type, const struct cell *old,
+                       const struct cell *new) {
+  lua_createtable(L, 2, 0);
+  neap__type_push(L, type, old);
+  lua_rawseti(L, -2, 1);
+  neap__type_push(L, type, new);
+  lua_rawseti(L, -2, 2);
+  lua_setfield(L, -2, name);
+}
+
+static struct cell json_cell(struct neap__json_slice slice) {
+  return (struct cell){.p = slice.p, .n = (uint32_t)slice.n, .kind = CELL_JSON};
+}
+
+static struct neap__json_each members(const struct cell *map) {
+  return neap__json_each(map->kind == CELL_JSON ? map->p : "", map->kind == CELL_JSON ? map->n : 0);
+}
+
+// The member of the map with the same key; CELL_NIL if there is none.
+static struct cell find_member(const struct cell *map, struct neap__json_slice key) {
+  struct neap__json_each it = members(map);
+  while (neap__json_next(&it))
+    if (it.key.n == key.n && memcmp(it.key.p, key.p, key.n) == 0) return json_cell(it.value);
+  return (struct cell){.kind = CELL_NIL};
+}
+
+// Adds the changes of undeclared fields to the table on top of the stack: of those in the one map that the other has not in
+// the same way. `back`: `one` is how it is now.
+static void put_undeclared(lua_State *L, const struct cell *one, const struct cell *other, bool back) {
+  struct neap__json_each it = members(one);
+  while (neap__json_next(&it)) {
+    struct cell name = json_cell(it.key), here = json_cell(it.value), there = find_member(other, it.key);
+    if (neap__cell_equal(&here, &there)) continue;
+    neap__cell_push(L, &name);
+    lua_insert(L, -2);
+    put_change(L, lua_tostring(L, -2), NULL, back ? &there : &here, back ? &here : &there);
+    lua_remove(L, -2);
+  }
+}
+
 // object:changes() -> { field = { old, new } }: what a save would send
 static int object_changes(lua_State *L) {
   struct object *o = neap__object_check(L, 1);
@@ -33,14 +75,13 @@ static int object_changes(lua_State *L) {
   for (int c = 0; n > 0 && c < shape->ncolumns; c++) {
     if (!(bits[c / 64] >> (c % 64) & 1)) continue;
     const struct field *f = shape->columns[c];
-    const struct type *type = f->type.kind == TYPE_POINTER ? f->type.of : &f->type;
     struct cell old = neap__row_base(o, c), new = neap__row_present(o, c);
-    lua_createtable(L, 2, 0);
-    neap__type_push(L, type, &old);
-    lua_rawseti(L, -2, 1);
-    neap__type_push(L, type, &new);
-    lua_rawseti(L, -2, 2);
-    lua_setfield(L, -2, f->name);
+    if (c != shape->open) {
+      put_change(L, f->name, f->type.kind == TYPE_POINTER ? f->type.of : &f->type, &old, &new);
+      continue;
+    }
+    put_undeclared(L, &old, &new, false);
+    put_undeclared(L, &new, &old, true);
   }
   return 1;
 }

@@ -6,6 +6,7 @@
 #include "model/relation.h"
 #include "model/row.h"
 #include "value/decimal.h"
+#include "value/json.h"
 #include "value/text.h"
 
 static const char object_key = 0;  // in the metatables of objects: the class
@@ -540,19 +541,48 @@ static int object_eq(lua_State *L) {
   return 1;
 }
 
-// The printed value of a column as it is now, changes in place included, whether they are valid or not.
-static const char *print_column(lua_State *L, struct object *o, const struct field *f, char *buf, size_t size) {
+// The value of a column as it is now, changes in place included, whether they are valid or not. Pushes what it borrows.
+static struct cell present_cell(lua_State *L, struct object *o, const struct field *f) {
   struct cell cell = neap__row_present(o, f->column);
   struct neap__error e;
-  int top = lua_gettop(L);
+  lua_pushnil(L);
+  if (!(neap__row_kinds(o)[f->column] & COLUMN_DECODED)) return cell;
+  neap__row_push(L, 1, o, f);
+  lua_replace(L, -2);
+  if (neap__cell_read(L, -1, &cell, &e) != 0) return (struct cell){.kind = CELL_NULL};
+  lua_replace(L, -2);
+  return cell;
+}
+
+static const char *print_column(lua_State *L, struct object *o, const struct field *f, char *buf, size_t size) {
   if (f->flags & FIELD_SECRET) return "***";
-  if (neap__row_kinds(o)[f->column] & COLUMN_DECODED) {
-    neap__row_push(L, 1, o, f);
-    if (neap__cell_read(L, -1, &cell, &e) != 0) cell.kind = CELL_NULL;
-  }
+  struct cell cell = present_cell(L, o, f);
   neap__cell_print(&cell, buf, size);
-  lua_settop(L, top);
+  lua_pop(L, 1);
   return buf;
+}
+
+// Pushes what an open model has beside its declared fields, "a=1, b=[2]"; the empty text for others.
+static const char *push_undeclared(lua_State *L, struct object *o) {
+  const struct shape *shape = o->class->shape;
+  char text[80];
+  luaL_Buffer b;
+  struct cell cell = {.kind = CELL_NIL};
+  if (shape->open >= 0) cell = present_cell(L, o, shape->columns[shape->open]);
+  struct neap__json_each it =
+      neap__json_each(cell.kind == CELL_JSON ? cell.p : "", cell.kind == CELL_JSON ? cell.n : 0);
+  const char *comma = "";
+  luaL_buffinit(L, &b);
+  while (neap__json_next(&it)) {
+    struct cell value = {.p = it.value.p, .n = (uint32_t)it.value.n, .kind = CELL_JSON};
+    luaL_addstring(&b, comma);
+    luaL_addlstring(&b, it.key.p + 1, it.key.n - 2);
+    luaL_addchar(&b, '=');
+    luaL_addstring(&b, neap__cell_print(&value, text, sizeof text));
+    comma = ", ";
+  }
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
 }
 
 // Post(7){title="Tides", views=3}: the key, then what is loaded and has a value
@@ -560,6 +590,7 @@ static int object_tostring(lua_State *L) {
   struct object *o = neap__object_check(L, 1);
   const struct shape *shape = o->class->shape;
   char text[80];
+  const char *undeclared = push_undeclared(L, o);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   luaL_addstring(&b, shape->model);
@@ -573,13 +604,15 @@ static int object_tostring(lua_State *L) {
   for (int c = 0; c < shape->ncells; c++) {
     const struct field *f = shape->columns[c];
     struct cell cell = neap__row_present(o, c);
-    if ((f->flags & FIELD_PRIMARY) || cell.kind <= CELL_NIL) continue;
+    if ((f->flags & FIELD_PRIMARY) || cell.kind <= CELL_NIL || c == shape->open) continue;
     luaL_addstring(&b, comma);
     luaL_addstring(&b, f->type.kind == TYPE_POINTER ? f->wire : f->name);
     luaL_addchar(&b, '=');
     luaL_addstring(&b, print_column(L, o, f, text, sizeof text));
     comma = ", ";
   }
+  if (*undeclared) luaL_addstring(&b, comma);
+  luaL_addstring(&b, undeclared);
   luaL_addchar(&b, '}');
   luaL_pushresult(&b);
   return 1;

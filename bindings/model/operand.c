@@ -22,7 +22,9 @@ struct comparison {
 };
 
 char *neap__place_print(const struct shape *shape, const struct place *place, char *buf, size_t size) {
-  int n = snprintf(buf, size, "%s.%s", shape->model, place->field->name);
+  // The undeclared fields of an open model are places of one column, which scripts do not know.
+  bool undeclared = place->nsteps > 0 && place->field->column == place->field->shape->open;
+  int n = snprintf(buf, size, undeclared ? "%s" : "%s.%s", shape->model, place->field->name);
   for (int i = 0; i < place->nsteps && n > 0 && (size_t)n < size; i++) {
     const struct step *s = &place->steps[i];
     n += s->key ? snprintf(buf + n, size - (size_t)n, ".%s", s->key)
@@ -118,8 +120,8 @@ static void refuse_value(struct comparison *k, const struct type *type, int idx,
   struct cell cell;
   char where[200];
   neap__place_print(k->draft.shape, &k->draft.place, where, sizeof where);
-  if (type && neap__check_place(k->L, k->draft.place.field, type, where, idx, &cell, &e) != 0) neap__raise(k->L, &e);
-  neap__fail(k->L, NEAP_VALIDATION, "%s: %s", where, why->message);
+  if (neap__check_place(k->L, k->draft.place.field, type, where, idx, &cell, &e) != 0) neap__raise(k->L, &e);
+  neap__raise(k->L, why);
 }
 
 // An object stands for its key where a pointer to its model is asked for; in JSON it is a table; elsewhere a mistake.

@@ -1,8 +1,10 @@
 // query_terminal.c: the methods that send something: reads, counts, single objects by key, set-based writes, explain.
+#include <stdlib.h>
 #include <string.h>
 
+#include "model/condition_build.h"
 #include "model/query_build.h"
-#include "value/datetime.h"
+#include "model/save.h"
 
 static struct view *view_of(lua_State *L, const struct query *q) {
   return neap__view_effective(L, q->class->view);
@@ -258,59 +260,93 @@ static int query_delete(lua_State *L) {
   return neap__query_one_row(L, 1, push_changed);
 }
 
-static struct change set(const struct field *f, enum change_kind kind, struct cell cell) {
-  return (struct change){kind, {.field = f, .type = &f->type}, cell};
-}
-
-// The field that the key on top of the stack names.
-static const struct field *set_field(lua_State *L, const struct shape *shape, int class_idx) {
-  size_t n;
-  if (lua_type(L, -1) != LUA_TSTRING)
-    neap__fail(L, NEAP_USAGE, "update takes { field = value, … } of %s", shape->model);
-  const char *name = lua_tolstring(L, -1, &n);
-  const struct place *place = neap__column_parse(L, class_idx, name, n);
-  const struct field *f = place->field;
-  if (place->nsteps > 0 || f->column < 0)
-    neap__fail(L, NEAP_USAGE, "update sets whole columns; '%s' is none of %s", name, shape->model);
-  if (f->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s: keys do not change", shape->model, f->name);
-  lua_pop(L, 1);
-  return f;
-}
-
-// Reads the table at index 2 into a list by column, of which there is room for all; what anchors the values goes on the stack.
-static void read_sets(lua_State *L, const struct shape *shape, struct change *sets, int class_idx) {
+// Reads one entry of the table, the name below the value on top of the stack. What the change borrows goes into `anchors`.
+static struct change read_set(lua_State *L, const struct shape *shape, int class_idx, int anchors) {
   struct neap__error e;
-  for (lua_pushnil(L); lua_next(L, 2);) {
-    lua_pushvalue(L, -2);
-    const struct field *f = set_field(L, shape, class_idx);
-    lua_pop(L, 1);
-    struct change *c = &sets[f->column];
-    *c = set(f, CHANGE_SET, (struct cell){.kind = CELL_NIL});
-    if (neap__check_value(L, f, lua_gettop(L), &c->cell, &e) != 0) neap__raise(L, &e);
-    if ((c->cell.kind == CELL_NIL || c->cell.kind == CELL_NULL) && (f->flags & FIELD_REQUIRED))
-      neap__fail(L, NEAP_VALIDATION, "%s.%s is required", shape->model, f->name);
-    luaL_checkstack(L, 4, "too many fields");
-    lua_rotate(L, -3, 1);  // the anchor goes below the key
-    lua_pop(L, 1);
-  }
+  char where[200];
+  size_t n;
+  int value = lua_gettop(L), status;
+  if (lua_type(L, value - 1) != LUA_TSTRING)
+    neap__fail(L, NEAP_USAGE, "update takes { field = value, … } of %s", shape->model);
+  const char *name = lua_tolstring(L, value - 1, &n);
+  struct change c = {CHANGE_SET, *neap__column_parse(L, class_idx, name, n), {.kind = CELL_NIL}};
+  const struct field *f = c.place.field;
+  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+  if (f->column < 0 || f->column >= shape->ncolumns)
+    neap__fail(L, NEAP_USAGE, "update sets columns and places in them; '%s' is none of %s", name, shape->model);
+  if (f->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s: keys do not change", shape->model, f->name);
+  neap__place_print(shape, &c.place, where, sizeof where);
+  if (c.place.nsteps == 0)
+    status = neap__check_value(L, f, value, &c.cell, &e);
+  else
+    status = neap__check_place(L, f, c.place.type, where, value, &c.cell, &e);
+  if (status != 0) neap__raise(L, &e);
+  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+  bool nothing = c.cell.kind == CELL_NIL || c.cell.kind == CELL_NULL;
+  if (nothing && c.place.nsteps == 0 && (f->flags & FIELD_REQUIRED))
+    neap__fail(L, NEAP_VALIDATION, "%s is required", where);
+  if (nothing && c.place.nsteps > 0) c.kind = CHANGE_UNSET;
+  return c;
 }
 
-// Adds what goes with every change (auto_now, version), then moves the changes together, in declared order.
-static int complete_sets(const struct shape *shape, struct change *sets) {
-  int n = 0;
+// Adds what goes with every change: auto_now and the version, where the script has not set them.
+static int complete_sets(const struct shape *shape, struct change *sets, int n) {
   for (int i = 0; i < shape->ncolumns; i++) {
     const struct field *f = shape->columns[i];
-    if (!sets[i].place.field && (f->flags & FIELD_AUTO_NOW))
-      sets[i] = set(f, CHANGE_SET, (struct cell){.i = neap__datetime_now(), .kind = CELL_DATETIME});
-    if (!sets[i].place.field && i == shape->version)
-      sets[i] = set(f, CHANGE_INCREMENT, (struct cell){.i = 1, .kind = CELL_INTEGER});
-    if (sets[i].place.field) sets[n++] = sets[i];
+    bool given = false;
+    for (int k = 0; k < n && !given; k++) given = sets[k].place.field == f;
+    struct place place = {.field = f, .type = &f->type};
+    if (given) continue;
+    if (f->flags & FIELD_AUTO_NOW) sets[n++] = (struct change){CHANGE_SET, place, neap__save_now(f)};
+    if (i == shape->version) sets[n++] = (struct change){CHANGE_INCREMENT, place, {.i = 1, .kind = CELL_INTEGER}};
   }
   return n;
 }
 
+static int compare_steps(const struct step *a, const struct step *b) {
+  if (!a->key || !b->key) return a->key ? 1 : b->key ? -1 : (a->index > b->index) - (a->index < b->index);
+  int order = memcmp(a->key, b->key, a->nkey < b->nkey ? a->nkey : b->nkey);
+  return order ? order : (a->nkey > b->nkey) - (a->nkey < b->nkey);
+}
+
+// Declared order, then that of the paths; a path comes before those that go on behind it.
+static int by_place(const void *a, const void *b) {
+  const struct place *x = &((const struct change *)a)->place, *y = &((const struct change *)b)->place;
+  int order = x->field->column - y->field->column;
+  for (int i = 0; order == 0 && i < x->nsteps && i < y->nsteps; i++) order = compare_steps(&x->steps[i], &y->steps[i]);
+  return order ? order : x->nsteps - y->nsteps;
+}
+
+// Two changes of one place, or of one that lies in the other, have no order.
+static void check_apart(lua_State *L, const struct shape *shape, const struct change *sets, int n) {
+  char inner[200], outer[200];
+  for (int i = 1; i < n; i++) {
+    struct change cut = sets[i];
+    if (cut.place.nsteps > sets[i - 1].place.nsteps) cut.place.nsteps = sets[i - 1].place.nsteps;
+    if (by_place(&cut, &sets[i - 1]) == 0)
+      neap__fail(L, NEAP_USAGE, "update cannot set both %s and %s",
+                 neap__place_print(shape, &sets[i - 1].place, outer, sizeof outer),
+                 neap__place_print(shape, &sets[i].place, inner, sizeof inner));
+  }
+}
+
+// Reads the table at index 2 into a list of changes, which is pushed, with what they borrow; their number to *n.
+static struct change *push_sets(lua_State *L, const struct shape *shape, int class_idx, int *n) {
+  size_t count = (size_t)shape->ncolumns;
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) count++;
+  struct change *sets = lua_newuserdatauv(L, count * sizeof *sets, 0);
+  lua_newtable(L);
+  int anchors = lua_gettop(L);
+  *n = 0;
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) sets[(*n)++] = read_set(L, shape, class_idx, anchors);
+  *n = complete_sets(shape, sets, *n);
+  qsort(sets, (size_t)*n, sizeof *sets, by_place);
+  check_apart(L, shape, sets, *n);
+  return sets;
+}
+
 // Query:update({ field = value, … }, { all = true }) -> number of rows changed
-//   set-based: objects are not loaded, hooks do not run; neap.null removes a value
+//   field  a name or a path; set-based: objects are not loaded, hooks do not run; neap.null removes a value
 static int query_update(lua_State *L) {
   const struct query *q = begin(L, 2);
   const struct shape *shape = q->class->shape;
@@ -319,11 +355,9 @@ static int query_update(lua_State *L) {
   if (lua_pushnil(L), !lua_next(L, 2))
     return neap__fail(L, NEAP_USAGE, "update of %s: no field is given", shape->model);
   lua_settop(L, 2);
+  int n;
   neap__query_push_class(L, 1);
-  size_t size = (size_t)shape->ncolumns * sizeof(struct change);
-  struct change *sets = memset(lua_newuserdatauv(L, size, 0), 0, size);
-  read_sets(L, shape, sets, 3);
-  int n = complete_sets(shape, sets);
+  struct change *sets = push_sets(L, shape, 3, &n);
   struct view *view = view_of(L, q);
   view->store->verbs->update(L, view, q, sets, n);
   lua_insert(L, 2);

@@ -194,7 +194,10 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
     const char *name = neap__arg_string(L, -1, "each name of the unique fields", &n);
     const struct field *f = neap__shape_field(shape, name, n);
     struct neap__error e;
-    if ((!f || f->column < 0) && neap__shape_unknown(shape, name, n, &e) != 0) neap__raise(L, &e);
+    if (!f && shape->open >= 0)
+      neap__fail(L, NEAP_USAGE, "upsert finds rows by declared fields: %s declares no %s", shape->model, name);
+    if ((!f || f->column < 0 || f->column >= shape->ncolumns) && neap__shape_unknown(shape, name, n, &e) != 0)
+      neap__raise(L, &e);
     set_bit(bits, f);
     lua_pop(L, 1);
   }

@@ -45,6 +45,9 @@ void neap__save_push(lua_State *L, int index);
 // The same where it may be something else, which raises usage naming its place.
 struct object *neap__save_item(lua_State *L, int index);
 
+// The present time, for a field that is set with every save.
+struct cell neap__save_now(const struct field *f);
+
 // Says which object of which model failed, and why in the model's terms.
 void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struct neap__error *e);
 // Pushes the error object with `errors` (field -> what is wrong) where the error tells fields.

@@ -60,7 +60,7 @@ static int count_computed(const struct shape *shape) {
   return n;
 }
 
-static struct cell now(const struct field *f) {
+struct cell neap__save_now(const struct field *f) {
   int64_t us = neap__datetime_now();
   if (f->type.kind == TYPE_DATE) return (struct cell){.i = us / INT64_C(86400000000), .kind = CELL_DATE};
   if (f->type.kind == TYPE_TIMESTAMP) us -= us % 1000000;
@@ -77,12 +77,12 @@ static bool compute(lua_State *L, int idx, const struct field *f, bool insert, b
   }
   if (f->flags & FIELD_AUTO_NOW) {
     if (set && insert) return false;  // given by the script
-    *out = now(f);
+    *out = neap__save_now(f);
     return true;
   }
   if (!insert || set) return false;
   if (f->flags & FIELD_AUTO_NOW_ADD) {
-    *out = now(f);
+    *out = neap__save_now(f);
     return true;
   }
   neap__uuid_v7(*text);

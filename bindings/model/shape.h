@@ -202,7 +202,7 @@ int neap__check_value(lua_State *L, const struct field *field, int idx, struct c
 // The same for a bare type; `where` is used in messages ("tags[3]").
 int neap__check_type(lua_State *L, const struct type *type, const char *where, int idx, struct cell *out,
                      struct neap__error *e);
-// The same for a place of a field: `where` names it, and secrets of the field are not shown.
+// The same for a place of a field (type NULL: untyped): `where` names it, and secrets of the field are not shown.
 int neap__check_place(lua_State *L, const struct field *field, const struct type *type, const char *where, int idx,
                       struct cell *out, struct neap__error *e);
 // For conditions: the same conversions without bounds or required-ness. Returns 1 if the value is of another type (a

@@ -69,7 +69,8 @@ struct store_verbs {
   struct rows *(*select)(lua_State *L, struct view *view, const struct query *q);
   // The rows that the query would give, as one integer cell.
   struct rows *(*count)(lua_State *L, struct view *view, const struct query *q);
-  // Set-based writes over the rows that the query would give. Sets and their cells live until the rows are closed.
+  // Set-based writes over the rows that the query would give. Sets and their cells live until the rows are closed; those of
+  // one column (one of the column, or several of places in it) follow each other.
   struct rows *(*update)(lua_State *L, struct view *view, const struct query *q, const struct change *sets, int nsets);
   struct rows *(*remove)(lua_State *L, struct view *view, const struct query *q);
   // The row of one object by its key (shape->nkeys cells): all columns, in column order. No row: it is not there.

@@ -47,6 +47,7 @@ int neap__sql_failed(const struct sql_text *s, struct neap__error *e);
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e);
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
+int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);  // as JSON
 
 // ---- sql.c ----
 

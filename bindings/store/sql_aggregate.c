@@ -1,4 +1,5 @@
 // sql_aggregate.c: groups and aggregates as SQL. Sums and averages of decimals are exact, by functions of ours.
+#include "model/condition_build.h"
 #include "store/sql_query.h"
 #include "store/sql_store.h"
 
@@ -13,7 +14,8 @@ static enum cell_kind kind_of(const struct reach *r) {
 }
 
 int neap__sql_aggregate_kinds(const struct query *q, uint8_t *kinds) {
-  for (int i = 0; i < q->ngroups; i++) kinds[i] = (uint8_t)kind_of(&q->groups[i]);
+  for (int i = 0; i < q->ngroups; i++)
+    kinds[i] = (uint8_t)(neap__place_in_json(&q->groups[i].place) ? CELL_JSON : kind_of(&q->groups[i]));
   for (int i = 0; i < q->naggregates; i++) {
     const struct aggregate *a = &q->aggregates[i];
     enum cell_kind kind = a->reach.place.field ? kind_of(&a->reach) : CELL_INTEGER;
@@ -58,7 +60,7 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
   neap__sql_add(s, "SELECT ");
   for (int i = 0; i < q->ngroups; i++) {
     if (i > 0) neap__sql_add(s, ", ");
-    if (neap__sql_reach(L, s, 0, &q->groups[i], e) != 0) return -1;
+    if (neap__sql_reach_whole(L, s, 0, &q->groups[i], e) != 0) return -1;
   }
   for (int i = 0; i < q->naggregates; i++) {
     if (q->ngroups + i > 0) neap__sql_add(s, ", ");

@@ -111,23 +111,36 @@ static int write_value(struct sql_text *s, const struct change *c, struct neap__
   return 0;
 }
 
-int neap__sql_change(struct sql_text *s, const struct change *c, struct neap__error *e) {
+// The function around the column, and what it takes behind it.
+static void open_change(struct sql_text *s, const struct change *c) {
+  neap__sql_add(s, c->kind == CHANGE_UNSET ? "json_remove(" : "json_set(");
+}
+
+static int close_change(struct sql_text *s, const struct change *c, struct neap__error *e) {
   bool list = c->kind == CHANGE_APPEND || c->kind == CHANGE_ADD_UNIQUE || c->kind == CHANGE_PULL;
-  neap__sql_name(s, c->place.field->wire);
-  neap__sql_add(s, " = ");
-  if (c->place.nsteps == 0 && (c->kind == CHANGE_SET || c->kind == CHANGE_UNSET)) {
-    struct cell value =
-        neap__sql_value(c->place.field, c->kind == CHANGE_SET ? c->cell : (struct cell){.kind = CELL_NIL});
-    neap__sql_bind(s, &value);
-    return 0;
-  }
-  if (c->place.nsteps == 0) return write_value(s, c, e);
-  neap__sql_add(s, c->kind == CHANGE_UNSET ? "json_remove(coalesce(" : "json_set(coalesce(");
-  write_column(s, c);
-  neap__sql_add(s, ", '{}'), ");
+  neap__sql_add(s, ", ");
   write_path(s, c);
   if (c->kind != CHANGE_UNSET) neap__sql_add(s, list ? ", json(" : ", ");
   if (write_value(s, c, e) != 0) return -1;
   neap__sql_add(s, list ? "))" : ")");
+  return 0;
+}
+
+int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct neap__error *e) {
+  const struct field *f = c->place.field;
+  neap__sql_name(s, f->wire);
+  neap__sql_add(s, " = ");
+  if (c->place.nsteps == 0 && (c->kind == CHANGE_SET || c->kind == CHANGE_UNSET)) {
+    struct cell value = neap__sql_value(f, c->kind == CHANGE_SET ? c->cell : (struct cell){.kind = CELL_NIL});
+    neap__sql_bind(s, &value);
+    return 0;
+  }
+  if (c->place.nsteps == 0) return write_value(s, c, e);
+  for (int i = n - 1; i >= 0; i--) open_change(s, &c[i]);
+  neap__sql_add(s, "coalesce(");
+  write_column(s, c);
+  neap__sql_add(s, c->place.steps[0].key ? ", '{}')" : ", '[]')");
+  for (int i = 0; i < n; i++)
+    if (close_change(s, &c[i], e) != 0) return -1;
   return 0;
 }

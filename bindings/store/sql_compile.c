@@ -13,14 +13,17 @@ static int add_condition(lua_State *L, struct sql_text *s, int alias, const stru
   return neap__sql_condition(L, s, alias, c, e);
 }
 
-int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
-  if (r->nvia == 0) return neap__sql_place(s, alias, &r->place, e);
+typedef int place_writer(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
+
+static int write_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, place_writer *write,
+                       struct neap__error *e) {
+  if (r->nvia == 0) return write(s, alias, &r->place, e);
   const struct field *pointer = r->via[0];
   const char *word = " AND ";
   int there = s->naliases++;
   neap__sql_add(s, "(SELECT ");
   struct reach rest = {r->nvia - 1, r->via + 1, r->place};
-  if (neap__sql_reach(L, s, there, &rest, e) != 0) return -1;
+  if (write_reach(L, s, there, &rest, write, e) != 0) return -1;
   neap__sql_add(s, " FROM ");
   neap__sql_table(s, pointer->target);
   neap__sql_addf(s, " t%d WHERE ", there);
@@ -31,6 +34,14 @@ int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct re
   if (add_condition(L, s, there, scope, &word, e) != 0) return -1;
   neap__sql_add(s, ")");
   return 0;
+}
+
+int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
+  return write_reach(L, s, alias, r, neap__sql_place, e);
+}
+
+int neap__sql_reach_whole(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
+  return write_reach(L, s, alias, r, neap__sql_place_whole, e);
 }
 
 int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
@@ -186,7 +197,7 @@ static int write_target(lua_State *L, struct sql_text *s, struct view *view, con
 static int write_set(struct sql_text *s, const struct change *c, struct neap__error *e) {
   const struct field *f = c->place.field;
   struct cell value = neap__sql_value(f, c->cell);
-  if (c->place.nsteps > 0 || (c->kind != CHANGE_SET && c->kind != CHANGE_INCREMENT))
+  if (c->kind != CHANGE_SET && c->kind != CHANGE_INCREMENT)
     return neap__error_set(e, NEAP_UNSUPPORTED, "%s: a set-based update sets or increments whole columns", f->name);
   neap__sql_name(s, f->wire);
   neap__sql_add(s, " = ");
@@ -205,9 +216,11 @@ int neap__sql_update(lua_State *L, struct sql_text *s, struct view *view, const 
   neap__sql_table(s, q->class->shape);
   neap__sql_add(s, " AS t0 SET ");
   s->naliases = 1;
-  for (int i = 0; i < nsets; i++) {
+  for (int i = 0, n; i < nsets; i += n) {
     if (i > 0) neap__sql_add(s, ", ");
-    if (write_set(s, &sets[i], e) != 0) return -1;
+    for (n = 1; i + n < nsets && sets[i + n].place.field == sets[i].place.field;) n++;
+    int status = sets[i].place.nsteps > 0 ? neap__sql_change(s, &sets[i], n, e) : write_set(s, &sets[i], e);
+    if (status != 0) return -1;
   }
   return write_target(L, s, view, q, e);
 }

@@ -177,6 +177,15 @@ int neap__sql_place(struct sql_text *s, int alias, const struct place *place, st
   return write_value(&w, place, SQL_NUMBER);
 }
 
+int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  struct writer w = {s, e, alias, place->field->shape, false};
+  if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
+  neap__sql_add(s, "nullif(");
+  int status = write_json(&w, place);
+  neap__sql_add(s, ", 'null')");
+  return status;
+}
+
 // ---- Operands ----
 
 static enum sql_class class_of(const struct cell *cell) {

@@ -97,8 +97,8 @@ int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct sha
 int neap__sql_delete_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
                          struct neap__error *e);
 void neap__sql_exists(struct sql_text *s, const struct shape *shape, const struct cell *key);
-// "column" = expression.
-int neap__sql_change(struct sql_text *s, const struct change *c, struct neap__error *e);
+// "column" = expression: one change of the column, or n of places inside it.
+int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
 
 // ---- sql_bulk.c ----
 

@@ -105,7 +105,7 @@ static int write_sets(struct sql_text *s, const struct shape *shape, const struc
   }
   for (int i = 0; i < w->nchanges; i++) {
     neap__sql_add(s, comma);
-    if (neap__sql_change(s, &w->changes[i], e) != 0) return -1;
+    if (neap__sql_change(s, &w->changes[i], 1, e) != 0) return -1;
     comma = ", ";
   }
   if (*comma == ',') return 0;

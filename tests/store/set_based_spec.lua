@@ -49,4 +49,29 @@ contract.each("set-based writes", function(c)
     end
     assert.equal(10, m.Post:get(1).views)
   end)
+
+  it("may set and remove places inside fields", function()
+    m.Post:where { id = 1 }:update { ["data.new.deep"] = "x", ["data.list"] = { 1, 2 }, views = 7 }
+    m.Post:where { id = 3 }:update { ["data.key"] = neap.null, ["data.ok"] = true }
+    assert.same({ '1|7|{"key":3,"list":[1,2],"new":{"deep":"x"}}', '3|20|{"ok":true}' },
+      c:client "SELECT id, views, data FROM Post WHERE id IN (1, 3) ORDER BY id")
+  end)
+
+  it("refuse to set a place twice", function()
+    for _, sets in ipairs { { data = {}, ["data.key"] = 1 }, { author = 1, author_id = 2 } } do
+      local ok, e = pcall(function() m.Post:where { id = 1 }:update(sets) end)
+      assert.is_false(ok)
+      assert.truthy(tostring(e):find("update cannot set both Post.", 1, true), tostring(e))
+    end
+  end)
+
+  it("set auto_now as its type keeps it", function()
+    local t = neap.types
+    local Visit = c.store:model("Visit", { id = t.integer { primary = true }, n = t.integer(), day = t.date { auto_now = true },
+      second = t.timestamp { auto_now = true } })
+    c.store:bind()
+    Visit:create { id = 1 }
+    Visit:where { id = 1 }:update { n = 1 }
+    assert.same({ "1|10|integer" }, c:client "SELECT n, length(day), typeof(second) FROM Visit")
+  end)
 end)

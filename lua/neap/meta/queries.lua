@@ -195,7 +195,7 @@ function query:find(key) end
 ---@return table objects, string? next_cursor
 function query:page(options) end
 ---Changes rows without loading them. Without a condition it raises, unless `all`.
----@param fields table neap.null removes a value
+---@param fields table by name or path ("data.key"); neap.null removes a value
 ---@param options? { all?: boolean }
 ---@return integer rows changed
 function query:update(fields, options) end
