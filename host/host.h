@@ -101,6 +101,8 @@ struct neap__op {
   void (*cancel)(struct neap__op *);  // asks it to end soon; NULL = it cannot be stopped and is abandoned
   int64_t deadline;  // loop time in ms, 0 = none; then cancel() is called and the wait raises `timeout`
   double seconds;    // how long that was at the start, for the message
+  // The task without which it cannot end, 0 = none now; `why` may be given what to say when that one waits for the waiter.
+  neap_task (*needs)(const struct neap__op *, const char **why);
   bool done;
 };
 
@@ -113,8 +115,12 @@ void neap__op_limit(struct neap__op *op, double seconds);
 void neap__op_done(struct neap__op *op);
 // Waits for the operation at index `op`: calls k(L, LUA_OK, ctx) at once if it is done, else parks the task, and k goes on
 // with status LUA_YIELD when it is. The stack is kept. Use it as `return neap__await(...)`. Where the stack cannot yield
-// (a sort comparator, stock Lua) the loop is pumped in place. Raises `cancelled` or `timeout`.
+// (a sort comparator, stock Lua) the loop is pumped in place. Raises `cancelled` or `timeout`, and `usage` where the wait
+// could never end.
 int neap__await(lua_State *L, int op, lua_KContext ctx, lua_KFunction k);
+
+// The running task; 0 = none.
+neap_task neap__task_current(neap *);
 
 // ---- Budgets: long loops in C ----
 

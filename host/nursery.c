@@ -46,6 +46,13 @@ static void nursery_cancel(struct neap__op *op) {
   cancel_children((struct neap__nursery *)op);
 }
 
+// The only child that is left. Of several, any may be what the nursery waits for.
+static neap_task nursery_needs(const struct neap__op *op, const char **why) {
+  const struct neap__nursery *n = (const struct neap__nursery *)op;
+  (void)why;
+  return n->pending == 1 ? n->children->id : 0;
+}
+
 static void adopt(struct neap__nursery *n, struct neap__task *t) {
   t->nursery = n;
   t->observed = true;
@@ -87,6 +94,7 @@ static struct neap__nursery *nursery_new(lua_State *L, enum mode mode, int size)
   struct neap__nursery *n = neap__op_new(L, sizeof *n, NURSERY_TYPE, 1);
   n->mode = mode;
   n->op.cancel = nursery_cancel;
+  n->op.needs = nursery_needs;
   lua_createtable(L, size, 0);
   lua_setiuservalue(L, -2, 1);
   return n;

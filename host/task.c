@@ -197,6 +197,28 @@ static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lu
   return k(L, LUA_OK, ctx);
 }
 
+neap_task neap__task_current(neap *h) {
+  return h->task ? h->task->id : 0;
+}
+
+static struct neap__task *find_live(neap *h, neap_task id) {
+  struct neap__task *t = h->tasks;
+  while (t && t->id != id) t = t->live_next;
+  return t;
+}
+
+// Raises if the operation needs a task that itself waits, directly or through others, for the one that runs.
+static void check_ends(lua_State *L, neap *h, const struct neap__op *op) {
+  const char *why = "tasks would wait for each other";
+  for (size_t i = 0; op && op->needs && i <= h->live; i++) {
+    neap_task id = op->needs(op, &why);
+    const struct neap__task *t = id ? find_live(h, id) : NULL;
+    if (!t) return;
+    if (t == h->task) neap__fail(L, NEAP_USAGE, "%s", why);
+    op = t->wait;
+  }
+}
+
 int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
   struct neap__op *op = lua_touserdata(L, index);
   neap *h = op->host;
@@ -206,6 +228,7 @@ int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
     return fail_cancelled(L);
   }
   if (op->done) return k(L, LUA_OK, ctx);
+  check_ends(L, h, op);
   if (!h->parkable || L != h->running || !lua_isyieldable(L)) return pump(L, h, op, ctx, k);
   t->wait = op;
   t->next = op->waiter;
@@ -279,6 +302,11 @@ static void unlink_live(neap *h, struct neap__task *t) {
   h->live--;
 }
 
+static neap_task needs_itself(const struct neap__op *op, const char **why) {
+  (void)why;
+  return ((const struct neap__task *)op)->id;
+}
+
 struct neap__task *neap__task_new(lua_State *L, int nargs) {
   neap *h = neap__host(L);
   if (h->options.max_tasks && h->live >= h->options.max_tasks)
@@ -293,6 +321,7 @@ struct neap__task *neap__task_new(lua_State *L, int nargs) {
   lua_xmove(L, t->L, nargs + 1);
   t->nargs = nargs + 1;
   t->id = h->last_id + 1;
+  t->op.needs = needs_itself;
   t->cancelled = h->ending;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
   lua_pushvalue(L, -2);
@@ -429,6 +458,7 @@ static int task_await(lua_State *L) {
   struct neap__task *t = neap__task_check(L, 1);
   if (t == t->op.host->task) return neap__fail(L, NEAP_USAGE, "a task cannot wait for itself");
   lua_settop(L, 1);
+  check_ends(L, t->op.host, &t->op);
   t->observed = true;
   return neap__await(L, 1, 0, awaited);
 }

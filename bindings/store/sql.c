@@ -283,6 +283,7 @@ static struct rows *sql_begin(lua_State *L, struct view *view) {
   neap__view_keep(L, -2);
   lua_pop(L, 1);
   tx->store = s;
+  tx->task = neap__task_current(s->head.host);
   view->transaction = tx;
   run = neap__sql_run_new(L, view, USE_BEGIN, 0);
   run->at_end = begin_ended;

@@ -225,10 +225,23 @@ static void on_cancel(struct neap__op *op) {
   neap__op_done(op);
 }
 
+// While it waits for its turn: the task whose transaction has the writer.
+static neap_task run_needs(const struct neap__op *op, const char **why) {
+  const struct sql_run *run = (const struct sql_run *)op;
+  const struct sql_transaction *tx = run->store && !run->connection ? run->store->transaction : NULL;
+  if (!tx || tx == run->transaction) return 0;
+  *why =
+      "tasks would wait for each other: one is awaited inside a transaction, and needs the connection that the "
+      "transaction "
+      "holds; await it afterwards, or start it with neap.all, which takes it into the transaction";
+  return tx->task;
+}
+
 struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use use, int nkinds) {
   struct sql_run *run = neap__op_new(L, sizeof *run + (size_t)nkinds, RUN_TYPE, 3);
   run->rows.op.done = true;
   run->rows.op.cancel = on_cancel;
+  run->rows.op.needs = run_needs;
   if (view->timeout > 0) neap__op_limit(&run->rows.op, view->timeout);
   run->rows.next = run_next;
   run->rows.close = neap__sql_run_close;

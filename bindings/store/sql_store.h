@@ -12,8 +12,9 @@
 struct sql_transaction {
   struct sql_store *store;  // NULL once it has ended
   struct sql_connection *connection;
-  int level;  // of the innermost open savepoint
-  bool lost;  // cannot be committed: undone by the database, or a savepoint could not be
+  neap_task task;  // the one that began it, and alone can end it; 0 = it ends by itself
+  int level;       // of the innermost open savepoint
+  bool lost;       // cannot be committed: undone by the database, or a savepoint could not be
 };
 
 // What a run may have to wait for.

@@ -120,6 +120,22 @@ contract.each("transactions", function(c)
     assert.same({}, rows())
   end)
 
+  it("cannot wait for a task that writes outside of them: it needs their connection", function()
+    local function write() Account { owner = "bob" }:save() end
+    for _, starts in ipairs { "before", "inside" } do
+      local task = starts == "before" and neap.spawn(write)
+      local ok, e = pcall(c.store.transaction, c.store, function()
+        Account { owner = "ada" }:save()
+        task = task or neap.spawn(write)
+        neap.sleep(0)
+        neap.all { function() task:await() end }
+      end)
+      assert.is_false(ok, starts)
+      assert.matches("needs the connection that the transaction holds; await it afterwards", tostring(e))
+      neap.try(task.await, task)
+    end
+  end)
+
   it("keep other tasks outside: they read what is committed and write when their turn comes", function()
     local order = {}
     local other = neap.spawn(function()

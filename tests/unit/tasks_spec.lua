@@ -38,6 +38,15 @@ describe("a task", function()
     assert.equal("usage", kind_of(task.await, task))
   end)
 
+  it("cannot wait for one that waits for it, through others or not", function()
+    local a, b
+    a = neap.spawn(function() return neap.timeout(10, function() return b:await() end) end)
+    b = neap.spawn(function() return a:await() end)
+    local _, e = neap.try(a.await, a)
+    assert.matches("tasks would wait for each other", tostring(e))
+    assert.equal("usage", kind_of(b.await, b))
+  end)
+
   it("lets others run in neap.sleep(0)", function()
     local seen = {}
     local function count(name)
