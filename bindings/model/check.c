@@ -28,20 +28,23 @@ static const struct spot *outermost(const struct spot *s) {
   return s;
 }
 
+static bool is_secret(const struct spot *s) {
+  const struct field *f = outermost(s)->field;
+  return f && (f->flags & FIELD_SECRET);
+}
+
 static size_t print_spot(const struct spot *s, char *buf, size_t size) {
   size_t n = s->outer ? print_spot(s->outer, buf, size) : 0;
   if (n >= size) return n;
   if (!s->outer && s->where) return (size_t)snprintf(buf, size, "%s", s->where);
   if (!s->outer) return (size_t)snprintf(buf, size, "%s.%s", s->field->shape->model, s->field->name);
   if (!s->key) return n + (size_t)snprintf(buf + n, size - n, "[%lld]", (long long)s->index);
-  return n + (size_t)snprintf(buf + n, size - n, ".%s", neap__show_name(s->key, s->nkey).text);
+  return n + (size_t)snprintf(buf + n, size - n, ".%s", is_secret(s) ? "***" : neap__show_name(s->key, s->nkey).text);
 }
 
 // The value at idx for a message, *** if it is secret.
 static struct neap__shown show_value(lua_State *L, const struct spot *s, int idx) {
-  const struct spot *top = outermost(s);
-  bool secret = top->field && (top->field->flags & FIELD_SECRET);
-  return secret ? (struct neap__shown){"***"} : neap__show_value(L, idx);
+  return is_secret(s) ? (struct neap__shown){"***"} : neap__show_value(L, idx);
 }
 
 static int wrong(lua_State *L, const struct spot *s, int idx, struct neap__error *e, const char *expected) {
@@ -186,6 +189,7 @@ static int check_json(lua_State *L, const struct spot *s, int idx, struct cell *
   if (neap__json_encode(L, idx, e) != 0) {
     struct neap__error why = *e;
     print_spot(s, where, sizeof where);
+    if (is_secret(s)) return neap__error_set(e, NEAP_VALIDATION, "%s: *** cannot be written as JSON", where);
     return neap__error_set(e, NEAP_VALIDATION, "%s: %s", where, why.message);
   }
   size_t n;

@@ -280,6 +280,12 @@ static int class_functions(lua_State *L) {
   return 1;
 }
 
+// class.model(object) -> the name of its model
+static int class_model(lua_State *L) {
+  lua_pushstring(L, neap__object_check(L, 1)->class->shape->model);
+  return 1;
+}
+
 // class.method(object, name) -> the method that scripts defined on its class, or nil
 static int class_method(lua_State *L) {
   neap__class_push(L, neap__object_check(L, 1)->class);
@@ -315,8 +321,13 @@ static int class_hint(lua_State *L) {
 }
 
 int luaopen_neap_class(lua_State *L) {
-  static const luaL_Reg functions[] = {{"declare", class_declare}, {"find", class_find}, {"functions", class_functions},
-                                       {"method", class_method},   {"hint", class_hint}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"declare", class_declare},
+                                       {"find", class_find},
+                                       {"functions", class_functions},
+                                       {"model", class_model},
+                                       {"method", class_method},
+                                       {"hint", class_hint},
+                                       {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__newindex", class_newindex}, {"__call", class_call}, {"__tostring", class_tostring}, {NULL, NULL}};
   luaL_newmetatable(L, CLASS_TYPE);

@@ -160,6 +160,17 @@ static void find_keys(struct declare *d) {
   if (shape->nkeys == 0) neap__declare_fail(d, "a model needs a key: give a field primary = true");
 }
 
+// The names in { } of a computed field are columns.
+static void check_sql(struct declare *d, const char *sql) {
+  for (const char *open = strchr(sql, '{'), *end; open && (end = strchr(open, '}')); open = strchr(end, '{')) {
+    size_t n = (size_t)(end - open) - 1;
+    const struct field *f = neap__shape_field(d->shape, open + 1, n);
+    if (!f || f->column < 0 || f->column >= d->shape->ncolumns)
+      neap__declare_fail(d, "its sql names {%s}, which is no column%s", neap__show_name(open + 1, n).text,
+                         neap__show_hint("", neap__shape_nearest(d->shape, open + 1, n)).text);
+  }
+}
+
 static void check_needs(struct declare *d) {
   for (int i = 0; i < d->shape->nfields; i++) {
     const struct field *f = &d->shape->fields[i];
@@ -167,6 +178,7 @@ static void check_needs(struct declare *d) {
     for (int k = 0; k < f->nneeds; k++)
       if (!neap__shape_field(d->shape, f->needs[k], strlen(f->needs[k])))
         neap__declare_fail(d, "it needs %s, which is no field", f->needs[k]);
+    if (f->sql) check_sql(d, f->sql);
   }
   d->field = NULL;
 }

@@ -162,9 +162,10 @@ static int read_as(struct comparison *k, const struct type *type, bool json, int
 
 static int read_operand(struct comparison *k, int idx, struct cell *out, char text[40]) {
   const struct place *place = &k->draft.place;
+  char where[200];
   if (lua_isnoneornil(k->L, idx))
-    neap__fail(k->L, NEAP_USAGE, "%s got nil: use neap.null or exists(false) for what is absent",
-               neap__condition_op_name(k->draft.op));
+    neap__fail(k->L, NEAP_USAGE, "%s %s got nil: use neap.null or exists(false) for what is absent",
+               neap__place_print(k->draft.shape, place, where, sizeof where), neap__condition_op_name(k->draft.op));
   return read_as(k, neap__operand_type(place), neap__place_in_json(place), idx, out, text);
 }
 
@@ -321,7 +322,11 @@ static const struct condition *compare_in_sets(struct comparison *k, int idx) {
 static const struct condition *compare_between(struct comparison *k, int idx) {
   struct cell cells[2];
   char text[2][40];
-  if (list_length(k, idx) != 2) refuse(k, "two values", idx);
+  lua_Integer n = list_length(k, idx);
+  char where[200];
+  if (n != 2)
+    neap__fail(k->L, NEAP_USAGE, "%s between takes two values, the low and the high one, not %lld",
+               neap__place_print(k->draft.shape, &k->draft.place, where, sizeof where), (long long)n);
   for (int i = 0; i < 2; i++) {
     lua_geti(k->L, idx, i + 1);
     int value = lua_gettop(k->L);

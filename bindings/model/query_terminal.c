@@ -180,7 +180,7 @@ static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
   if (state == ROWS_ROW || !g->must) return 1;
   if (shape->nkeys > 1) return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with this key", shape->model);
   return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s", shape->model, shape->keys[0]->name,
-                    luaL_tolstring(L, 2, NULL));
+                    shape->keys[0]->flags & FIELD_SECRET ? "***" : neap__show_value(L, 2).text);
 }
 
 // The short way, for all objects of a class: the store has the statement ready.

@@ -410,7 +410,8 @@ static int touched_alone(lua_State *L, int status, lua_KContext ctx) {
   if (lua_rawgeti(L, -1, 1) == LUA_TNIL) {
     neap__object_push_key(L, idx);
     return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s, which a pointer leads to", shape->model,
-                      shape->keys[0]->name, luaL_tolstring(L, -1, NULL));
+                      shape->keys[0]->name,
+                      shape->keys[0]->flags & FIELD_SECRET ? "***" : neap__show_value(L, -1).text);
   }
   fill_stub(L, idx, lua_gettop(L));
   return read_again(L, idx);

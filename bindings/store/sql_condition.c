@@ -38,11 +38,7 @@ static int write_computed(struct writer *w, const struct field *f) {
       break;
     }
     neap__sql_addf(w->s, "%.*s", (int)(open - p), p);
-    const struct field *named = neap__shape_field(w->shape, open + 1, strcspn(open + 1, "}"));
-    if (!named || named->column < 0)
-      return neap__error_set(w->e, NEAP_USAGE, "%s.%s: its sql names %.*s, which is no column", w->shape->model,
-                             f->name, (int)strcspn(open + 1, "}"), open + 1);
-    neap__sql_column(w->s, w->alias, named);
+    neap__sql_column(w->s, w->alias, neap__shape_field(w->shape, open + 1, strcspn(open + 1, "}")));
   }
   neap__sql_add(w->s, ")");
   return 0;

@@ -30,7 +30,7 @@ local function validate(object)
     end
   end
   if not first then return end
-  local e = host.error { kind = "validation", message = string.format("%s: %s", first, errors[first]) }
+  local e = host.error { kind = "validation", message = ("%s.%s: %s"):format(class.model(object), first, errors[first]) }
   e.errors = errors
   error(e, 0)
 end

@@ -67,6 +67,7 @@ end
 --- Names go to the store as they are, and there a NUL would end them.
 local function check_wire(model, what, name)
   if type(name) == "string" and name:find "%z" then usage("%s: %s has a NUL in it", model, what) end
+  if name == "" then usage("%s: %s is empty", model, what) end
 end
 
 local function has_key(list)

@@ -27,7 +27,7 @@ local takes = {
 local function spec(kind, options, more, extra)
   if extra ~= nil then usage("t.%s takes %s; nothing comes behind", kind, takes[kind] or "one table of options") end
   if options ~= nil and type(options) ~= "table" then
-    usage("t.%s takes a table of options, not %s", kind, type(options))
+    usage("t.%s takes a table of options, not %s", kind, host.show(options))
   end
   order = order + 1
   local made = more or {}
@@ -89,7 +89,7 @@ end
 
 local function model_name(kind, model)
   if type(model) == "string" then return model end
-  usage('t.%s takes the name of a model first, t.%s("User"), not %s', kind, kind, type(model))
+  usage('t.%s takes the name of a model first, t.%s("User"), not %s', kind, kind, host.show(model))
 end
 
 --- A reference to an object of another model, kept as its key.
@@ -165,7 +165,7 @@ end
 local function index(kind, known, needed)
   for _, name in ipairs(known) do known[name] = true end
   return function(parts, extra)
-    if type(parts) ~= "table" then usage('t.%s takes a table of fields and options, not %s', kind, type(parts)) end
+    if type(parts) ~= "table" then usage('t.%s takes a table of fields and options, not %s', kind, host.show(parts)) end
     local options, list = {}, {}
     for key, value in pairs(parts) do
       if type(key) == "string" then

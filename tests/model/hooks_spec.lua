@@ -69,6 +69,7 @@ describe("hooks", function()
     assert.is_false(ok)
     assert.equal("validation", e.kind)
     assert.equal("must be even", e.errors.even)
+    assert.equal("Post.even: must be even", e.message)
     p.even = 4
     p:save()
   end)

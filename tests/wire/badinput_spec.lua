@@ -118,6 +118,22 @@ describe("bad input", function()
       assert.is_nil(text:find("12345", 1, true))
     end)
 
+    it("never shows what a secret map, a secret key or a condition on them holds", function()
+      local Vault = store:model("Vault", {
+        token = t.string { primary = true, secret = true },
+        pins = t.map(t.integer(), { secret = true }),
+        data = t.json { secret = true },
+      })
+      store:bind()
+      for _, e in ipairs {
+        fault(Vault, { pins = { hunter2 = "x" } }), fault(Vault, { data = { hunter2 = print } }),
+        fault(Vault.get, Vault, "hunter2"), fault(Vault.where, Vault, { token__in = "hunter2" }),
+        fault(function() Vault:where { token = "hunter2" }:one() end),
+      } do
+        assert.is_nil(says(e, "Vault", "***"):find("hunter", 1, true))
+      end
+    end)
+
     it("refuses nesting without end", function()
       local deep = {}
       for _ = 1, 10000 do deep = { deep } end
@@ -146,6 +162,11 @@ describe("bad input", function()
 
     it("takes nil for no value at all", function()
       says(fault(User.where, User, "name", nil), "name")
+      says(fault(User.where, User, { age__in = { 1, nil, 3 } }), "User.age in got nil")
+    end)
+
+    it("says how many values an operator takes", function()
+      says(fault(User.where, User, { age__between = { 1 } }), "User.age between takes two values", "not 1")
     end)
 
     it("changes no whole table by mistake", function()
@@ -185,6 +206,13 @@ describe("bad input", function()
       says(declare("Bad", { id = t.integer { primary = true }, ["a\0b"] = t.string() }), "NUL")
       says(declare("Bad", { id = t.integer { primary = true }, a = t.string { column = "a\0b" } }), "NUL")
       says(declare("Bad", { id = t.integer { primary = true } }, { table = "a\0b" }), "NUL")
+    end)
+
+    it("refuses empty names for the store, and SQL about columns that are not there", function()
+      says(declare("Bad", { id = t.integer { primary = true, column = "" } }), "Bad", "column of id", "empty")
+      says(declare("Bad", { id = t.integer { primary = true } }, { table = "" }), "Bad", "table", "empty")
+      says(declare("Bad", { id = t.integer { primary = true }, c = t.computed(t.integer(), { sql = "{idd} + 1" }) }),
+        "Bad.c", "{idd}", "did you mean id?")
     end)
 
     it("refuses __ in a name, unknown options and a model without a key", function()
