@@ -17,10 +17,6 @@ struct node {
 
 // ---- Memory of a leaf: the node, its steps, its operands, then all text ----
 
-static bool has_text(const struct cell *c) {
-  return c->kind == CELL_TEXT || c->kind == CELL_BYTES || c->kind == CELL_DECIMAL || c->kind == CELL_JSON;
-}
-
 static size_t place_text(const struct place *place) {
   size_t n = 0;
   for (int i = 0; i < place->nsteps; i++) n += place->steps[i].key ? place->steps[i].nkey + 1 : 0;
@@ -32,7 +28,7 @@ static size_t leaf_size(const struct condition *c) {
       sizeof(struct node) + (size_t)c->place.nsteps * sizeof(struct step) + (size_t)c->ncells * sizeof(struct cell);
   n += place_text(&c->place);
   if (c->other) n += (size_t)c->other->nsteps * sizeof(struct step) + place_text(c->other);
-  for (int i = 0; i < c->ncells; i++) n += has_text(&c->cells[i]) ? c->cells[i].n + 1 : 0;
+  for (int i = 0; i < c->ncells; i++) n += neap__cell_has_text(&c->cells[i]) ? c->cells[i].n + 1 : 0;
   return n;
 }
 
@@ -56,7 +52,7 @@ static struct step *take_steps(struct place *place, struct step *to, char **text
 static struct cell *take_cells(struct condition *c, struct cell *to, char **text) {
   for (int i = 0; i < c->ncells; i++) {
     to[i] = c->cells[i];
-    if (has_text(&to[i])) to[i].p = take_text(text, to[i].p, to[i].n);
+    if (neap__cell_has_text(&to[i])) to[i].p = take_text(text, to[i].p, to[i].n);
   }
   c->cells = to;
   return to + c->ncells;

@@ -108,27 +108,28 @@ static void fill_stub(lua_State *L, int idx, int from) {
 
 enum { LOAD_PARENTS = 1, LOAD_CLASS, LOAD_FIELD, LOAD_INCLUDED, LOAD_FOUND, LOAD_OWNERS, LOAD_MAP };
 
-// Pushes the keys that the relation looks for, each once; their number to *n.
-static const struct cell *push_keys(lua_State *L, const struct field *field, int *n) {
-  lua_Integer count = (lua_Integer)lua_rawlen(L, LOAD_PARENTS);
-  int column = here_column(field);
-  *n = 0;
-  lua_newtable(L);
-  struct cell *keys = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *keys, 0);
-  for (lua_Integer i = 1; i <= count; i++, lua_pop(L, 1)) {
-    lua_rawgeti(L, LOAD_PARENTS, i);
-    neap__object_get(L, lua_gettop(L), column, &keys[*n]);
-    if (is_nothing(&keys[*n])) continue;
-    push_lookup(L, &keys[*n]);
-    lua_pushvalue(L, -1);
-    bool seen = lua_rawget(L, -5) != LUA_TNIL;
-    lua_pop(L, 1);
-    lua_pushboolean(L, true);
-    lua_rawset(L, -5);
-    *n += !seen;
-  }
-  lua_remove(L, -2);
-  return keys;
+// While the keys that the relation looks for are gathered.
+enum { GATHER_SEEN = LOAD_FOUND, GATHER_KEYS };
+
+struct keys {
+  int n;
+  struct cell cells[];
+};
+
+// Adds the key of parent i, once. The table of those that were seen holds its text: the object may change meanwhile.
+static void gather_key(lua_State *L, const struct field *field, struct keys *keys, lua_Integer i) {
+  struct cell *key = &keys->cells[keys->n];
+  lua_rawgeti(L, LOAD_PARENTS, i);
+  neap__object_get(L, GATHER_KEYS + 1, here_column(field), key);
+  if (is_nothing(key)) return;
+  push_lookup(L, key);
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, GATHER_SEEN) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  if (neap__cell_has_text(key)) key->p = lua_tostring(L, -1);
+  lua_pushboolean(L, true);
+  lua_rawset(L, GATHER_SEEN);
+  keys->n++;
 }
 
 // Narrows the query on top of the stack by what the relation's declaration says as `name`: where or order.
@@ -272,19 +273,37 @@ static int read_list(lua_State *L) {
   return neap__query_read(L, READ_OBJECTS, RESULT_OWNED);
 }
 
-// load(list of objects, their class, field, whether they include it) -> list of all that was found
-static int load(lua_State *L) {
-  const struct field *field = lua_touserdata(L, LOAD_FIELD);
-  int n;
-  resolve(L, LOAD_CLASS, field);
-  const struct cell *keys = push_keys(L, field, &n);
-  if (n == 0) return lua_newtable(L), 1;
+static int read_gathered(lua_State *L, const struct field *field) {
+  const struct keys *keys = lua_touserdata(L, GATHER_KEYS);
+  if (keys->n == 0) return lua_newtable(L), 1;
   lua_pushcfunction(L, read_list);
-  push_query(L, LOAD_CLASS, field, keys, n);
-  lua_rotate(L, LOAD_FOUND, 2);
-  lua_settop(L, LOAD_FOUND + 1);
+  push_query(L, LOAD_CLASS, field, keys->cells, keys->n);
+  lua_replace(L, GATHER_KEYS);
+  lua_replace(L, GATHER_SEEN);
   lua_callk(L, 1, 2, 0, loaded);
   return loaded(L, LUA_OK, 0);
+}
+
+static int gather(lua_State *L, int status, lua_KContext done) {
+  const struct field *field = lua_touserdata(L, LOAD_FIELD);
+  lua_Integer all = (lua_Integer)lua_rawlen(L, LOAD_PARENTS);
+  (void)status;
+  while (done < all) {
+    gather_key(L, field, lua_touserdata(L, GATHER_KEYS), ++done);
+    lua_settop(L, GATHER_KEYS);
+    if (done % 64 == 0 && neap__should_pause(L, 64)) return neap__pause(L, done, gather);
+  }
+  return read_gathered(L, field);
+}
+
+// load(list of objects, their class, field, whether they include it) -> list of all that was found
+static int load(lua_State *L) {
+  size_t n = lua_rawlen(L, LOAD_PARENTS);
+  resolve(L, LOAD_CLASS, lua_touserdata(L, LOAD_FIELD));
+  lua_newtable(L);
+  struct keys *keys = lua_newuserdatauv(L, sizeof *keys + (n + 1) * sizeof *keys->cells, 0);
+  keys->n = 0;
+  return gather(L, LUA_OK, 0);
 }
 
 // ---- Includes ----

@@ -4,24 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool neap__cell_has_text(const struct cell *c) {
-  switch ((enum cell_kind)c->kind) {
-    case CELL_TEXT:
-    case CELL_BYTES:
-    case CELL_DECIMAL:
-    case CELL_JSON: return true;
-    case CELL_UNLOADED:
-    case CELL_NIL:
-    case CELL_NULL:
-    case CELL_BOOLEAN:
-    case CELL_INTEGER:
-    case CELL_NUMBER:
-    case CELL_DATETIME:
-    case CELL_DATE: return false;
-  }
-  return false;
-}
-
 // Bytes of a row: its size, its cells, their text; a multiple of 8, so that cells lie where they may be read.
 static size_t row_bytes(const struct cell *cells, int ncells) {
   size_t n = sizeof(uint64_t) + (size_t)ncells * sizeof *cells;

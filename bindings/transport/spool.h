@@ -6,9 +6,6 @@
 
 #include "value/rows.h"
 
-// Whether p and n of the cell count.
-bool neap__cell_has_text(const struct cell *cell);
-
 // Zero is an empty one. Rows come out in the order in which they went in.
 struct spool {
   char *data;  // rows one behind the other: cells, then their text

@@ -34,6 +34,11 @@ struct cell {
   uint8_t kind;  // enum cell_kind
 };
 
+// Whether p and n count.
+static inline bool neap__cell_has_text(const struct cell *c) {
+  return c->kind == CELL_TEXT || c->kind == CELL_BYTES || c->kind == CELL_DECIMAL || c->kind == CELL_JSON;
+}
+
 // ---- convert.c: the one place where cells and Lua values meet ----
 
 // Pushes the Lua value of a cell: nil, neap.null, boolean, integer, float, string (TEXT, BYTES), decimal, datetime, date,
