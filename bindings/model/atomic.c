@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/condition_build.h"
 #include "model/save.h"
 #include "value/text.h"
 
@@ -189,6 +190,35 @@ static void fill(lua_State *L, struct atomic *a) {
     if (a->write.returning[i / 64] >> (i % 64) & 1) a->columns[n++] = i;
 }
 
+// ANDs to the condition on top of the stack (or nil) that what is at the place is of a type, or not there.
+static void add_guard(lua_State *L, const struct shape *shape, const struct place *place, const char *type) {
+  lua_pushstring(L, type);
+  neap__condition_compare(L, A_CLASS, shape, place, COND_TYPE, -1);
+  lua_remove(L, -2);
+  lua_pushboolean(L, false);
+  neap__condition_compare(L, A_CLASS, shape, place, COND_EXISTS, -1);
+  lua_remove(L, -2);
+  neap__condition_branch(L, A_CLASS, COND_OR, 2);
+  neap__condition_and(L, -2, -1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+// The row may hold something else by now than what was loaded: a change that it does not fit is not to be made, in silence or
+// wrongly.
+static void add_guards(lua_State *L, const struct shape *shape, const struct change *change) {
+  const struct place *place = &change->place;
+  if (change->kind == CHANGE_UNSET) return;
+  for (int i = 0; i < place->nsteps; i++) {
+    struct place outer = {.field = place->field, .nsteps = i, .steps = place->steps};
+    if (i > 0 || place->field->type.kind == TYPE_JSON)
+      add_guard(L, shape, &outer, place->steps[i].key ? "map" : "list");
+  }
+  if (place->type) return;
+  if (change->kind == CHANGE_INCREMENT) add_guard(L, shape, place, "number");
+  if (takes_list(change->kind)) add_guard(L, shape, place, "list");
+}
+
 // save.change(object, verb, path, value) -> object
 //   verb   set unset increment append add_unique pull
 //   path   a field, or a place inside one: "data.hits"
@@ -206,6 +236,7 @@ static int atomic_change(lua_State *L) {
   a->view = neap__view_effective(L, class->view);
   fill(L, a);
   neap__view_push_scope(L, a->view, shape);
+  add_guards(L, shape, &a->changes[0]);
   a->write.condition = neap__condition_test(L, -1);
   a->view->store->verbs->write(L, a->view, class, &a->write, 1);
   return atomic_done(L, LUA_OK, lua_gettop(L));

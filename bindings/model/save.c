@@ -269,11 +269,23 @@ static void check_found_by(lua_State *L, const struct shape *shape, const uint64
   }
 }
 
+// Where statements run on a thread, scripts go on meanwhile and may change the list: what was given is kept.
+static void keep_list(lua_State *L, int n) {
+  if (!neap__stepped(neap__host(L))) return;
+  lua_createtable(L, n, 0);
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, S_TARGET, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_replace(L, S_TARGET);
+}
+
 static int start_write(lua_State *L, enum save_verb verb) {
   lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
   bool single = check_target(L);
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
   int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
+  if (!single) keep_list(L, n);
   const struct object *first = n > 0 ? neap__save_item(L, 1) : NULL;
   lua_settop(L, 2);
   lua_pushnil(L);

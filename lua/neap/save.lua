@@ -130,6 +130,7 @@ end
 --- Raises unless the value that n steps lead to can have what the next step names.
 local function check_step(place, n, value)
   local key = place.steps[n + 1]
+  if value == marks.null then blocked(place, n, "is null and has no parts") end
   if type(value) ~= "table" then blocked(place, n, "is a %s and has no parts", type(value)) end
   if math.type(key) ~= "integer" then
     if not is_map(value) then blocked(place, n, "is a list; its elements have numbers, from 0") end
@@ -145,7 +146,7 @@ local function walk(object, place, make)
   local container = object
   for i = 1, #place.steps - 1 do
     local value = container[place.steps[i]]
-    if is_nothing(value) then
+    if value == nil then
       value = math.type(place.steps[i + 1]) == "integer" and marks.array {} or {}
       if make then
         container[place.steps[i]] = value

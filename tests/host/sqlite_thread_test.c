@@ -103,6 +103,26 @@ static const char overtaken[] =
     "  assert(next(note:changes()) == nil)\n"
     "end\n";
 
+// A list that the script changes while it is saved is saved as it was given.
+static const char replaced[] =
+    "local neap = require 'neap'\n"
+    "local t = neap.types\n"
+    "local store = neap.open(FILE)\n"
+    "local One = store:model('One', { id = t.integer { primary = true, auto = true }, v = t.string() })\n"
+    "local Two = store:model('Two', { id = t.string { primary = true }, n = t.integer() })\n"
+    "store:bind()\n"
+    "for steps = 1, 20 do\n"
+    "  local before = One:count()\n"
+    "  local given = { One { v = 'a' }, One { v = 'b' }, One { v = 'c' } }\n"
+    "  local list = { table.unpack(given) }\n"
+    "  local task = neap.spawn(function() store:save(list) end)\n"
+    "  for _ = 1, steps do neap.sleep(0) end\n"
+    "  list[1], list[2], list[3] = Two {}, 'text', nil\n"
+    "  local ok = pcall(task.await, task)\n"
+    "  assert(not ok and One:count() == before or One:count() == before + 3)\n"
+    "  if ok then for _, one in ipairs(given) do assert(One:get(one.id).v == one.v) end end\n"
+    "end\n";
+
 static const char left_open[] =
     "local neap = require 'neap'\n"
     "local store = neap.open(FILE)\n"
@@ -137,6 +157,7 @@ int main(void) {
   CHECK(runs(reads_and_writes, file));
   CHECK(runs(reads_and_writes, ":memory:"));
   CHECK(runs(endless, file));
+  CHECK(runs(replaced, file));
   CHECK(runs(cancelled, file));
   CHECK(runs(cancelled, ":memory:"));
   CHECK(runs(overtaken, file));

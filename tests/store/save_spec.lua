@@ -371,6 +371,16 @@ contract.each("saving", function(c)
       assert.truthy(tostring(e):find("an object of House or its key, not one of Post", 1, true))
     end)
 
+    it("are not made where the row holds something else by now: that raises condition", function()
+      c:client [[UPDATE posts SET data = '{"hits":"text","list":5}']]
+      fails("condition", p.increment, p, "data.hits")
+      fails("condition", p.append, p, "data.list", 2)
+      fails("condition", p.set, p, "data.list.0", 2)
+      assert.same({ '{"hits":"text","list":5}' }, c:client "SELECT data FROM posts")
+      p:set("data.list", { 5 }):reload():append("data.list", 6)
+      assert.same({ '{"hits":"text","list":[5,6]}' }, c:client "SELECT data FROM posts")
+    end)
+
     for _, state in ipairs { "loaded", "new" } do
       it("name the place and what was expected, on a " .. state .. " object", function()
         local o = state == "new" and p:copy { data = { hits = 1, list = { 1 }, word = "x" } } or p:set("data.word", "x")
@@ -384,6 +394,9 @@ contract.each("saving", function(c)
         refused("Post.data.hits is a number; append needs a list", "append", "data.hits", 1)
         refused("Post.data is a table; add_unique needs a list", "add_unique", "data", 1)
         refused("Post.data.word.a: Post.data.word is a string and has no parts", "set", "data.word.a", 1)
+        o.data.nothing = neap.null
+        refused("Post.data.nothing.a: Post.data.nothing is null", "set", "data.nothing.a", 1)
+        o.data.nothing = nil
         refused("Post.data.list.a: Post.data.list is a list", "set", "data.list.a", 1)
         refused("Post.data.0: Post.data is a map", "set", "data.0", 1)
         refused("Post.data.list.7: Post.data.list has only 1 elements", "set", "data.list.7", 1)
