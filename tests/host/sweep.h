@@ -20,8 +20,8 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 
 enum whose { OURS, SQLITES, NOBODYS };
-// Which allocations fail: the n-th; it and the one after it, as Lua tries again after a collection; it and all later ones.
-enum mode { ONE, TWO, ALL_FROM };
+// Which allocations fail: the n-th; it and all later ones; it and the one after it, as Lua tries again after a collection.
+enum mode { ONE, ALL_FROM, TWO };
 
 static enum whose armed = NOBODYS;
 static enum mode mode;
