@@ -37,7 +37,9 @@ static size_t print_spot(const struct spot *s, char *buf, size_t size) {
   size_t n = s->outer ? print_spot(s->outer, buf, size) : 0;
   if (n >= size) return n;
   if (!s->outer && s->where) return (size_t)snprintf(buf, size, "%s", s->where);
-  if (!s->outer) return (size_t)snprintf(buf, size, "%s.%s", s->field->shape->model, s->field->name);
+  bool undeclared = !s->outer && s->field->column >= 0 && s->field->column == s->field->shape->open;
+  if (!s->outer)
+    return (size_t)snprintf(buf, size, undeclared ? "%s" : "%s.%s", s->field->shape->model, s->field->name);
   if (!s->key) return n + (size_t)snprintf(buf + n, size - n, "[%lld]", (long long)s->index);
   return n + (size_t)snprintf(buf + n, size - n, ".%s", is_secret(s) ? "***" : neap__show_name(s->key, s->nkey).text);
 }

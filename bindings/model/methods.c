@@ -76,6 +76,7 @@ static int object_changes(lua_State *L) {
     if (!(bits[c / 64] >> (c % 64) & 1)) continue;
     const struct field *f = shape->columns[c];
     struct cell old = neap__row_base(o, c), new = neap__row_present(o, c);
+    if (o->state == OBJECT_DELETED && neap__cell_equal(&old, &new)) continue;
     if (c != shape->open) {
       put_change(L, f->name, f->type.kind == TYPE_POINTER ? f->type.of : &f->type, &old, &new);
       continue;

@@ -282,6 +282,8 @@ static struct change read_set(lua_State *L, const struct shape *shape, int class
     status = neap__check_place(L, f, c.place.type, where, value, &c.cell, &e);
   if (status != 0) neap__raise(L, &e);
   lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+  if (c.cell.kind == CELL_NIL && neap__object_test(L, value))
+    neap__fail(L, NEAP_USAGE, "%s takes an object that has a key; save it first", where);
   bool nothing = c.cell.kind == CELL_NIL || c.cell.kind == CELL_NULL;
   if (nothing && c.place.nsteps == 0 && (f->flags & FIELD_REQUIRED))
     neap__fail(L, NEAP_VALIDATION, "%s is required", where);

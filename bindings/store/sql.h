@@ -47,7 +47,9 @@ int neap__sql_failed(const struct sql_text *s, struct neap__error *e);
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e);
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
-int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);  // as JSON
+// The same where the place lies in JSON: its JSON text, or NULL; its value if that is a number, or NULL.
+int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
+int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 
 // ---- sql.c ----
 

@@ -46,8 +46,10 @@ static int write_aggregate(lua_State *L, struct sql_text *s, const struct aggreg
     neap__sql_add(s, " THEN 1 END");
   } else if (!a->reach.place.field) {
     neap__sql_add(s, "*");
-  } else if (neap__sql_reach(L, s, 0, &a->reach, e) != 0) {
-    return -1;
+  } else {
+    bool number = a->op == AGG_SUM || a->op == AGG_AVG;
+    int status = (number ? neap__sql_reach_number : neap__sql_reach)(L, s, 0, &a->reach, e);
+    if (status != 0) return -1;
   }
   neap__sql_add(s, ")");
   return 0;

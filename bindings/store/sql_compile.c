@@ -44,6 +44,10 @@ int neap__sql_reach_whole(lua_State *L, struct sql_text *s, int alias, const str
   return write_reach(L, s, alias, r, neap__sql_place_whole, e);
 }
 
+int neap__sql_reach_number(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
+  return write_reach(L, s, alias, r, neap__sql_place_number, e);
+}
+
 int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
   const char *word = " WHERE ";
   if (q->link && add_condition(L, s, 1, q->owners, &word, e) != 0) return -1;

@@ -182,6 +182,17 @@ int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *pla
   return status;
 }
 
+int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  struct writer w = {s, e, alias, place->field->shape, false};
+  if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
+  neap__sql_add(s, "CASE WHEN ");
+  if (write_template(&w, s->dialect->guard[SQL_NUMBER], place) != 0) return -1;
+  neap__sql_add(s, " THEN ");
+  int status = write_value(&w, place, SQL_NUMBER);
+  neap__sql_add(s, " END");
+  return status;
+}
+
 // ---- Operands ----
 
 static enum sql_class class_of(const struct cell *cell) {

@@ -10,6 +10,8 @@
 int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
 // The same, but what lies in JSON stays JSON, so that text, lists and booleans are told apart; its null is absent.
 int neap__sql_reach_whole(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
+// The same, but what lies in JSON and is no number is absent.
+int neap__sql_reach_number(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
 // " FROM posts t0", with the link table as t1 where the query has one.
 void neap__sql_from(struct sql_text *s, const struct query *q);
 // " WHERE ...": the owners, the query's condition, the scope. Nothing if all of them are true.

@@ -54,10 +54,17 @@ describe("an open model", function()
     assert.same({ a = 1, b = 2 }, Note { a = 1, b = 2 }:to_table())
   end)
 
-  it("refuses what cannot be kept", function()
-    local ok, e = pcall(function() Note {}.f = print end)
+  it("refuses what cannot be kept, and names the field", function()
+    local n = Note {}
+    local ok, e = pcall(function() n.f = print end)
     assert.is_false(ok)
     assert.equal("validation", e.kind)
+    assert.truthy(e.message:find("Note.f: a function is no value", 1, true), e.message)
+    n.g = { {} }
+    n.g[1].h = print
+    ok, e = pcall(n.save, n)
+    assert.is_false(ok)
+    assert.truthy(e.message:find("Note: cannot write JSON: a function (at g[1].h)", 1, true), e.message)
   end)
 
   it("may have declared fields beside", function()
@@ -97,6 +104,7 @@ describe("an open model", function()
       assert.equal(2, Note:where { n__gte = 2 }:count())
       assert.equal(2, Note:where(Note.fields.n:gte(2)):count())
       assert.equal(5, Note:sum "n")
+      assert.same({ 0, nil }, { Note:sum "text", Note:avg "flag" })  -- what is no number does not count
       assert.equal(2, Note:max(Note.fields.n))
       assert.same({ { n = 1, rows = 1 }, { n = 2, rows = 2 } }, Note:group "n":order "n":aggregate { rows = { ["$count"] = true } })
       assert.same({ { tags = { "a", "b" } }, {} }, Note:group "tags":order "tags":all())

@@ -57,6 +57,13 @@ contract.each("set-based writes", function(c)
       c:client "SELECT id, views, data FROM Post WHERE id IN (1, 3) ORDER BY id")
   end)
 
+  it("refuse an object without a key, and one of another model", function()
+    for _, object in ipairs { m.Author { name = "new" }, m.Post:get(1) } do
+      assert.has_error(function() m.Post:where { id = 1 }:update { author = object } end)
+    end
+    assert.equal(1, m.Post:get(1).author_id)
+  end)
+
   it("refuse to set a place twice", function()
     for _, sets in ipairs { { data = {}, ["data.key"] = 1 }, { author = 1, author_id = 2 } } do
       local ok, e = pcall(function() m.Post:where { id = 1 }:update(sets) end)
