@@ -80,17 +80,15 @@ static int resolve_inverse(const struct shape *shape, struct field *f, struct ne
                          f->target->model, f->inverse_name ? " named " : "", f->inverse_name ? f->inverse_name : "");
 }
 
-// Declares the model of a link table that nobody declared: a pointer to each side (lua/neap/model.lua).
-static const struct shape *declare_link(lua_State *L, int class_idx, const struct shape *shape, const struct field *f) {
+// Declares the model of a link table that nobody declared: a pointer to each side (lua/neap/schema.lua).
+static const struct shape *declare_link(lua_State *L, int class_idx, const struct field *f) {
   const struct class *class = neap__class_test(L, class_idx);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, -1, "neap.model");
   lua_getfield(L, -1, "link");
   neap__view_push(L, class->view);
   lua_pushstring(L, f->through_name);
-  lua_pushstring(L, shape->model);
-  lua_pushstring(L, f->target->model);
-  lua_call(L, 4, 1);
+  lua_call(L, 2, 1);
   const struct shape *link = neap__class_check(L, -1)->shape;
   lua_pop(L, 3);
   return link;
@@ -99,7 +97,7 @@ static const struct shape *declare_link(lua_State *L, int class_idx, const struc
 static int resolve_through(lua_State *L, int class_idx, const struct shape *shape, struct field *f,
                            struct neap__error *e) {
   const struct shape *link = find_shape(L, class_idx, f->through_name);
-  if (!link) link = declare_link(L, class_idx, shape, f);
+  if (!link) link = declare_link(L, class_idx, f);
   f->through_here = find_pointer(link, shape, NULL);
   f->through_there = NULL;
   for (int i = 0; i < link->nfields; i++) {

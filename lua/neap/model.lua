@@ -213,14 +213,4 @@ store.bind, store.drop = schema.bind, schema.drop
 for name, f in pairs(save.class) do object.class_methods[name] = f end
 require "neap.relation"
 
---- The model of a link table that nobody declared: the keys of both sides are its key.
-local function link(self, name, here, there)
-  local first, second = here:lower(), there:lower()
-  if first == second then second = "other_" .. second end
-  return store.model(self, name, {
-    { first, types.pointer(here, { primary = true, on_delete = "cascade" }) },
-    { second, types.pointer(there, { primary = true, on_delete = "cascade", index = true }) },
-  })
-end
-
-return { reserved = reserved, link = link }
+return { reserved = reserved, link = schema.link }

@@ -231,18 +231,24 @@ end
 
 -- ---- The work ----
 
---- Link tables that no model declares become models: two pointers, together the key.
-local function declare_links(store, shared)
-  for _, link in ipairs(shared.links or {}) do
-    if not shared.models[link.through] then
+--- Declares the model of a link table that nobody declared: two pointers, together its key, in the order of the first
+--- relation that names it, whoever asks.
+function schema.link(store, through)
+  for _, link in ipairs(view.shared(store).links) do
+    if link.through == through then
       local here, there = link.model:lower(), link.target:lower()
       if here == there then there = "other_" .. there end
-      local options = { primary = true, on_delete = "cascade" }
-      store:model(link.through, {
-        { here, types.pointer(link.model, options) },
-        { there, types.pointer(link.target, options) },
+      return store:model(through, {
+        { here, types.pointer(link.model, { primary = true, on_delete = "cascade" }) },
+        { there, types.pointer(link.target, { primary = true, on_delete = "cascade", index = true }) },
       })
     end
+  end
+end
+
+local function declare_links(store, shared)
+  for _, link in ipairs(shared.links or {}) do
+    if not shared.models[link.through] then schema.link(store, link.through) end
   end
 end
 

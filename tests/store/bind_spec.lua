@@ -159,6 +159,19 @@ contract.each("bind", function(c)
       c.store:model("Playlist", { id = id(), tracks = t.many_to_many("Track", { through = "playlist_track" }) })
       c.store:bind()
       assert.same({ "2" }, c:client [[SELECT count(*) FROM pragma_foreign_key_list('playlist_track')]])
+      assert.same({ "playlist_id" },
+        c:client [[SELECT x.name FROM pragma_index_list('playlist_track') i, pragma_index_info(i.name) x WHERE i.origin = 'c']])
+    end)
+
+    it("creates it in one way, whichever side is asked first", function()
+      for turn = 1, 2 do
+        local store = turn == 1 and c.store or neap.open(c.url)
+        store:model("Track", { id = id(), lists = t.many_to_many("Playlist", { through = "playlist_track" }) })
+        local Playlist = store:model("Playlist", { id = id(), tracks = t.many_to_many("Track", { through = "playlist_track" }) })
+        if turn == 2 then assert.truthy(Playlist:where { tracks__id = 1 }:explain()) end
+        assert.equal(turn == 1, #store:bind() > 0)
+        if turn == 2 then store:close() end
+      end
     end)
   end)
 
