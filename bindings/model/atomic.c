@@ -61,7 +61,7 @@ static void check_members(lua_State *L, const struct place *place) {
 static void check_place(lua_State *L, const struct shape *shape, const struct place *place, enum change_kind kind) {
   const char *path = lua_tostring(L, A_PATH), *verb = verbs[kind];
   bool new = neap__object_state(lua_touserdata(L, A_OBJECT)) == OBJECT_NEW;
-  if (place->field->column < 0 || place->field->column >= shape->ncolumns)
+  if (!neap__field_kept(place->field))
     neap__fail(L, NEAP_USAGE, "%s.%s is %s and has no value that %s could change", shape->model, path,
                place->field->type.kind == TYPE_COMPUTED ? "computed" : "a relation", verb);
   if ((place->field->flags & FIELD_PRIMARY) && !new)

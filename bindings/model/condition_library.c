@@ -105,7 +105,7 @@ struct object_row {
 static void cell_of(struct row_source *source, const struct field *field, struct cell *out) {
   struct object_row *row = (struct object_row *)source;
   *out = (struct cell){.kind = CELL_NIL};
-  if (field->column < 0) {
+  if (!neap__field_kept(field)) {
     row->computed = true;
     return;
   }
@@ -124,7 +124,7 @@ static void read_cells(lua_State *L, const struct condition *c, struct cell *cel
   for (int i = 0; i < c->nchildren && c->op != COND_SOME; i++) read_cells(L, c->children[i], cells);
   const struct field *asked[2] = {c->place.field, c->other ? c->other->field : NULL};
   for (int i = 0; i < 2; i++)
-    if (asked[i] && asked[i]->column >= 0) neap__object_get(L, 2, asked[i]->column, &cells[asked[i]->column]);
+    if (asked[i] && neap__field_kept(asked[i])) neap__object_get(L, 2, asked[i]->column, &cells[asked[i]->column]);
 }
 
 // c:matches(object) -> boolean: whether the object, as it is now in memory, meets the condition

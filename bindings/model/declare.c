@@ -165,7 +165,7 @@ static void check_sql(struct declare *d, const char *sql) {
   for (const char *open = strchr(sql, '{'), *end; open && (end = strchr(open, '}')); open = strchr(end, '{')) {
     size_t n = (size_t)(end - open) - 1;
     const struct field *f = neap__shape_field(d->shape, open + 1, n);
-    if (!f || f->column < 0 || f->column >= d->shape->ncolumns)
+    if (!f || !neap__field_kept(f))
       neap__declare_fail(d, "its sql names {%s}, which is no column%s", neap__show_name(open + 1, n).text,
                          neap__show_hint("", neap__shape_nearest(d->shape, open + 1, n)).text);
   }
@@ -196,7 +196,7 @@ static void read_part(struct declare *d, struct index_part *part) {
   }
   part->descending = *name == '-';
   const struct shape_name *found = neap__shape_name_text(d->shape, name + part->descending, n - part->descending);
-  if (!found || found->field->column < 0)
+  if (!found || !neap__field_kept(found->field))
     neap__declare_fail(d, "%s has no column %s%s", d->shape->model,
                        neap__show_name(name + part->descending, n - part->descending).text,
                        neap__show_hint("", neap__shape_nearest(d->shape, name, n)).text);

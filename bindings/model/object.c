@@ -205,6 +205,9 @@ void neap__object_push_key(lua_State *L, int idx) {
 // ---- Reading ----
 
 static int not_selected(lua_State *L, const struct object *o, const struct field *f) {
+  if (f->sql && o->state == OBJECT_LOADED)
+    return neap__fail(L, NEAP_USAGE, "%s.%s is computed by the store: p:reload() reads it, or select() loads it",
+                      o->class->shape->model, f->name);
   return neap__fail(L, NEAP_USAGE, "%s.%s was not selected: add it to select(), or load the object with p:reload()",
                     o->class->shape->model, f->name);
 }
@@ -387,7 +390,7 @@ static int assign(lua_State *L, int idx, struct object *o, int key, struct neap_
     return shape->open >= 0 && lua_type(L, key) == LUA_TSTRING ? write_open(L, idx, o, key, e)
                                                                : unknown(L, shape, key, e);
   const struct field *f = name->field;
-  if (f->column >= 0 && f->column < shape->ncolumns) return write_column(L, idx, o, f, e);
+  if (neap__field_kept(f)) return write_column(L, idx, o, f, e);
   int value = lua_gettop(L);
   if (f->type.kind == TYPE_COMPUTED)
     neap__class_function(L, o->class, f, "set");

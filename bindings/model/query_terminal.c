@@ -170,7 +170,7 @@ static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
   if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, get_go_on);
   struct neap__error e = rows->error;
   if (state == ROWS_ROW) {
-    neap__object_builder(L, &b, 1, shape->ncolumns, NULL);
+    neap__object_builder(L, &b, 1, shape->ncells, NULL);
     neap__object_build(L, &b, g->cells);
   } else {
     lua_pushnil(L);
@@ -191,7 +191,7 @@ static int get_by_key(lua_State *L, const struct class *class, bool must) {
   read_key(L, shape, 2, key);
   view->store->verbs->get(L, view, class, key);
   int rows = lua_gettop(L);
-  struct getting *g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncolumns * sizeof(struct cell), 0);
+  struct getting *g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncells * sizeof(struct cell), 0);
   g->must = must;
   return get_go_on(L, LUA_OK, rows);
 }
@@ -215,7 +215,7 @@ static int get(lua_State *L, bool must) {
   const struct class *class = neap__class_test(L, 1);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) return neap__fail(L, NEAP_USAGE, "a key is needed, not nil");
-  if (class && class->shape->ncells == class->shape->ncolumns) return get_by_key(L, class, must);
+  if (class) return get_by_key(L, class, must);
   neap__query_self(L, 1);
   return get_by_query(L, must);
 }
@@ -272,7 +272,7 @@ static struct change read_set(lua_State *L, const struct shape *shape, int class
   struct change c = {CHANGE_SET, *neap__column_parse(L, class_idx, name, n), {.kind = CELL_NIL}};
   const struct field *f = c.place.field;
   lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
-  if (f->column < 0 || f->column >= shape->ncolumns)
+  if (!neap__field_kept(f))
     neap__fail(L, NEAP_USAGE, "update sets columns and places in them; '%s' is none of %s", name, shape->model);
   if (f->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s: keys do not change", shape->model, f->name);
   neap__place_print(shape, &c.place, where, sizeof where);

@@ -12,7 +12,7 @@ struct reload {
 };
 
 static struct reload *reload_new(lua_State *L, const struct class *class) {
-  int n = class->shape->ncolumns;
+  int n = class->shape->ncells;
   size_t cells = sizeof(struct reload) + (size_t)n * sizeof(struct cell);
   struct reload *r = lua_newuserdatauv(L, cells + (size_t)n * sizeof(int), 0);
   r->view = neap__view_effective(L, class->view);
@@ -30,7 +30,7 @@ static int reloaded(lua_State *L, int status, lua_KContext ctx) {
   if (state == ROWS_WAIT) return neap__await(L, R_ROWS, ctx, reloaded);
   if (state == ROWS_ROW) {
     neap__view_touch(L, r->view, R_OBJECT);
-    neap__object_reset(L, R_OBJECT, r->cells, r->shape->ncolumns, r->columns);
+    neap__object_reset(L, R_OBJECT, r->cells, r->shape->ncells, r->columns);
   }
   struct neap__error e = rows->error;
   rows->close(rows);

@@ -273,6 +273,14 @@ static void overtake(struct object *o, int c) {
   o->dirty = true;
 }
 
+// What the store computed before the row changed is not known any more.
+static void forget_computed(lua_State *L, int idx, struct object *o) {
+  for (int c = o->class->shape->ncolumns; c < o->class->shape->ncells; c++) {
+    neap__row_forget(L, idx, o, c);
+    neap__row_kinds(o)[c] = CELL_UNLOADED;
+  }
+}
+
 void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const struct cell *returned, const int *columns,
                           int nreturned) {
   idx = lua_absindex(L, idx);
@@ -290,6 +298,7 @@ void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const str
     else
       o->dirty = true;
   }
+  forget_computed(L, idx, o);
   confirm_returned(L, idx, o, returned, columns, nreturned);
   o->state = OBJECT_LOADED;
 }

@@ -144,6 +144,10 @@ struct shape {
   } * names;
 };
 
+// Whether the field is a column that the store keeps, and not one that it computes.
+static inline bool neap__field_kept(const struct field *f) {
+  return f->column >= 0 && f->column < f->shape->ncolumns;
+}
 // Finds a field by name (any text of n bytes). NULL if there is none.
 const struct field *neap__shape_field(const struct shape *shape, const char *name, size_t n);
 // What a script's key names, fields and columns of pointers: by lua_topointer of any value, a few ns. NULL if nothing, and

@@ -73,7 +73,8 @@ struct store_verbs {
   // one column (one of the column, or several of places in it) follow each other.
   struct rows *(*update)(lua_State *L, struct view *view, const struct query *q, const struct change *sets, int nsets);
   struct rows *(*remove)(lua_State *L, struct view *view, const struct query *q);
-  // The row of one object by its key (shape->nkeys cells): all columns, in column order. No row: it is not there.
+  // The row of one object by its key (shape->nkeys cells): all columns, then what the
+  // store computes, in that order. No row: it is not there.
   struct rows *(*get)(lua_State *L, struct view *view, const struct class *class, const struct cell *key);
   // Writes of objects of one class, each for itself: those that succeed stand (unless the view has a transaction and the
   // caller rolls it back). `writes` and all that they name stay alive until the rows are closed. Answers come when all is

@@ -148,16 +148,21 @@ struct get_text {
 
 static uint64_t names_of(const struct shape *shape) {
   uint64_t h = (uint64_t)(uintptr_t)shape->table;
-  for (int i = 0; i < shape->ncolumns; i++)
-    h = (h ^ (uint64_t)(uintptr_t)shape->columns[i]->wire) * UINT64_C(0x100000001b3);
+  for (int i = 0; i < shape->ncells; i++)
+    h = (h ^ (uint64_t)(uintptr_t)(shape->columns[i]->sql ? shape->columns[i]->sql : shape->columns[i]->wire)) *
+        UINT64_C(0x100000001b3);
   return h;
 }
 
-static void write_get(struct sql_text *text, const struct shape *shape, const struct cell *key) {
+static int write_get(struct sql_text *text, const struct shape *shape, const struct cell *key, struct neap__error *e) {
   neap__sql_add(text, "SELECT ");
-  for (int i = 0; i < shape->ncolumns; i++) {
+  for (int i = 0; i < shape->ncells; i++) {
+    const struct field *f = shape->columns[i];
     if (i > 0) neap__sql_add(text, ", ");
-    neap__sql_name(text, shape->columns[i]->wire);
+    if (i < shape->ncolumns)
+      neap__sql_name(text, f->wire);
+    else if (neap__sql_place(text, 0, &(struct place){.field = f, .type = f->type.of}, e) != 0)
+      return -1;
   }
   neap__sql_add(text, " FROM ");
   neap__sql_table(text, shape);
@@ -169,6 +174,7 @@ static void write_get(struct sql_text *text, const struct shape *shape, const st
     neap__sql_add(text, " = ");
     neap__sql_bind(text, &key[i]);
   }
+  return 0;
 }
 
 // Pushes the text for the shape, from what the views of the store share or made now.
@@ -181,11 +187,11 @@ static const struct get_text *get_text(lua_State *L, struct view *view, const st
   if (!g || g->names != names) {
     lua_pop(L, 1);
     struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-    write_get(text, shape, (const struct cell[4]){{.kind = CELL_NIL}});
+    if (write_get(text, shape, (const struct cell[4]){{.kind = CELL_NIL}}, &e) != 0) neap__raise(L, &e);
     if (neap__sql_failed(text, &e) != 0) neap__raise(L, &e);
-    g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncolumns + text->n, 0);
-    *g = (struct get_text){names, text->n, shape->ncolumns};
-    for (int i = 0; i < shape->ncolumns; i++) g->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
+    g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncells + text->n, 0);
+    *g = (struct get_text){names, text->n, shape->ncells};
+    for (int i = 0; i < shape->ncells; i++) g->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
     memcpy(g->kinds + g->nkinds, text->text, text->n);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, -4, shape);
@@ -200,17 +206,18 @@ static void get_scoped(lua_State *L, struct sql_run *run, struct view *view, con
                        const struct cell *key) {
   struct neap__error e = {0};
   struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-  write_get(text, shape, key);
+  int status = write_get(text, shape, key, &e);
   neap__sql_add(text, " AND ");
-  take_text(L, run, text, neap__sql_condition(L, text, 0, neap__view_scope(view, shape), &e), &e);
-  for (int i = 0; i < shape->ncolumns; i++) run->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
+  if (status == 0) status = neap__sql_condition(L, text, 0, neap__view_scope(view, shape), &e);
+  take_text(L, run, text, status, &e);
+  for (int i = 0; i < shape->ncells; i++) run->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
 }
 
 static struct rows *sql_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
   const struct shape *shape = class->shape;
   view = neap__view_effective(L, view);
   if (neap__view_scope(view, shape)) {
-    struct sql_run *scoped = neap__sql_run_new(L, view, USE_READ, shape->ncolumns);
+    struct sql_run *scoped = neap__sql_run_new(L, view, USE_READ, shape->ncells);
     get_scoped(L, scoped, view, shape, key);
     return &scoped->rows;
   }

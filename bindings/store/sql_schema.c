@@ -145,8 +145,9 @@ static int write_expression(struct sql_text *s, const struct shape *shape, const
       neap__sql_addf(s, "%c", *p);
       continue;
     }
-    if (!f || f->column < 0)
-      return neap__error_set(e, NEAP_USAGE, "%s: an index names {%.60s}, which is no column", shape->model, p + 1);
+    if (!f || !neap__field_kept(f))
+      return neap__error_set(e, NEAP_USAGE, "%s: an index names {%.*s}, which is no column", shape->model,
+                             (int)strcspn(p + 1, "}"), p + 1);
     neap__sql_name(s, f->wire);
     end++;
   }

@@ -53,6 +53,70 @@ describe("a computed field", function()
     assert.equal(30, Worker:select("id", "later"):order("later"):first().later)
   end)
 
+  describe("in SQL", function()
+    local Worker
+
+    before_each(function()
+      Worker = store:model("Laborer", {
+        { "id", t.integer { primary = true } }, { "age", t.integer() }, { "later", t.computed(t.integer(), { sql = "{age} + 10" }) },
+      })
+      store:bind()
+      store:save { Worker { id = 1, age = 20 }, Worker { id = 2, age = 40 } }
+    end)
+    after_each(function() store:drop(Worker) end)
+
+    local function fails(kind, expected, f)
+      local ok, e = pcall(f)
+      assert.is_false(ok)
+      assert.equal(kind, e.kind, tostring(e))
+      assert.truthy(e.message:find(expected, 1, true), e.message)
+    end
+
+    it("is not known after a save or an increment, until it is read again", function()
+      local worker = Worker { id = 3, age = 1 }:save()
+      fails("usage", "computed by the store", function() return worker.later end)
+      assert.equal(11, worker:reload().later)
+      worker.age = 2
+      worker:save()
+      fails("usage", "computed by the store", function() return worker.later end)
+      assert.equal(12, worker:reload().later)
+      worker:increment "age"
+      fails("usage", "computed by the store", function() return worker.later end)
+      assert.same({ id = 3, age = 3 }, worker:to_table())
+    end)
+
+    it("is as before after a transaction that is rolled back", function()
+      local worker = Worker:get(1)
+      pcall(store.transaction, store, function()
+        worker.age = 50
+        worker:save()
+        error "no"
+      end)
+      assert.equal(30, worker.later)
+    end)
+
+    it("is never written, nor part of a key or an index", function()
+      fails("usage", "later", function() Worker:where { id = 1 }:update { later = 5 } end)
+      fails("usage", "later", function() Worker:upsert({ id = 1, later = 5 }, { "id" }) end)
+      fails("usage", "later", function() Worker:upsert({ id = 1 }, { "later" }) end)
+      fails("usage", "later", function() Worker:get(1):increment "later" end)
+      for _, index in ipairs { t.index { "later" }, t.index { "abs({later})" } } do
+        fails("usage", "later", function()
+          local other = neap.open "sqlite::memory:"
+          other:model("Worker", {
+            id = t.integer { primary = true }, later = t.computed(t.integer(), { sql = "1" }), by_later = index,
+          })
+          other:bind()
+        end)
+      end
+    end)
+
+    it("is not compared in memory", function()
+      fails("unsupported", "compute", function() return Worker.later:gt(1):matches(Worker:get(1)) end)
+      fails("unsupported", "compute", function() return Worker.age:lt(Worker.later):matches(Worker:get(1)) end)
+    end)
+  end)
+
   it("may follow pointers", function()
     assert.equal("Ada", Person { boss = Person { first = "Ada" } }.boss_name)
     assert.is_nil(Person {}.boss_name)
