@@ -108,6 +108,38 @@ int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...) {
   neap__raise(L, &e);
 }
 
+// ---- All faults of one request together ----
+
+struct neap__faults neap__faults_push(lua_State *L) {
+  lua_pushnil(L);
+  return (struct neap__faults){.table = lua_gettop(L)};
+}
+
+void neap__faults_note(lua_State *L, struct neap__faults *f, int key, int rank, const struct neap__error *e) {
+  if (f->count++ == 0) {
+    lua_newtable(L);
+    lua_replace(L, f->table);
+    f->first = *e;
+    f->rank = rank;
+  }
+  enum neap__kind kind = e->kind == NEAP_VALIDATION ? e->kind : f->first.kind;
+  if (rank < f->rank || (rank == f->rank && strcmp(e->message, f->first.message) < 0)) f->first = *e, f->rank = rank;
+  f->first.kind = kind;
+  luaL_tolstring(L, key, NULL);
+  lua_pushstring(L, e->message);
+  lua_rawset(L, f->table);
+}
+
+void neap__faults_raise(lua_State *L, struct neap__faults *f) {
+  if (f->count == 0) return;
+  size_t n = strlen(f->first.message), room = sizeof f->first.message - n;
+  if (f->count > 1) snprintf(f->first.message + n, room, "; %d more in e.errors", f->count - 1);
+  neap__error_push(L, &f->first);
+  lua_pushvalue(L, f->table);
+  lua_setfield(L, -2, "errors");
+  lua_error(L);
+}
+
 static bool is_error(lua_State *L, int idx) {
   if (lua_type(L, idx) != LUA_TTABLE || !lua_getmetatable(L, idx)) return false;
   luaL_getmetatable(L, ERROR_TYPE);

@@ -59,6 +59,17 @@ int neap__raise(lua_State *L, const struct neap__error *e) __attribute__((noretu
 // Raises an error of a kind with a formatted message (printf formats), with the position of the Lua caller as `where`.
 int neap__fail(lua_State *L, enum neap__kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
+// All faults of one request, reported together: the message is that of the lowest rank, e.errors maps names to messages.
+struct neap__faults {
+  int table;  // stack index of the slot that neap__faults_push pushes
+  int count, rank;
+  struct neap__error first;
+};
+struct neap__faults neap__faults_push(lua_State *L);
+// Notes the fault of what the name at index `key` stands for.
+void neap__faults_note(lua_State *L, struct neap__faults *f, int key, int rank, const struct neap__error *e);
+// Raises if there are any.
+void neap__faults_raise(lua_State *L, struct neap__faults *f);
 // Turns whatever is on top of the stack (an error object, a string, anything) into an error object in its place. What a
 // script raised gets no kind; what is no text is its `cause`.
 void neap__error_wrap(lua_State *L);

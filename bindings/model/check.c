@@ -133,7 +133,7 @@ static int check_decimal(lua_State *L, const struct spot *s, const struct type *
     size_t given;
     const char *p = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &given) : NULL;
     if (!p || neap__decimal_parse(p, given, text, DECIMAL_TEXT, &n, e) != 0)
-      return wrong(L, s, idx, e, "a decimal, an integer or text such as \"1.10\"");
+      return wrong(L, s, idx, e, "a decimal of at most 1,000 digits, an integer or text such as \"1.10\"");
   }
   if (type->scale >= 0 && rescale(text, &n, type->scale) != 0 && s->bounds) {
     char expected[60];

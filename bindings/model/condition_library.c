@@ -23,7 +23,7 @@ static int pending(lua_State *L, const char *operator) {
 
 static void check_side(lua_State *L, int idx) {
   if (neap__condition_test(L, idx) || lua_istable(L, idx)) return;
-  neap__fail(L, NEAP_USAGE, "a condition is combined with a condition or a table of conditions, not with a %s",
+  neap__fail(L, NEAP_USAGE, "a condition is combined with a condition or a table of conditions, not with %s",
              neap__show_value(L, idx).text);
 }
 

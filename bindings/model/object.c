@@ -1,4 +1,5 @@
 // object.c: what a script sees of a row: fields that are read and written, pairs, == and tostring.
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -444,39 +445,22 @@ static int object_newindex(lua_State *L) {
   return 0;
 }
 
-// Notes a fault in the table of faults at `faults`, which is made when first needed.
-static void note_fault(lua_State *L, int key, int faults, struct neap__error *first, const struct neap__error *e) {
-  if (lua_isnil(L, faults)) {
-    lua_newtable(L);
-    lua_replace(L, faults);
-    *first = *e;
-  }
-  if (e->kind == NEAP_VALIDATION) first->kind = NEAP_VALIDATION;
-  luaL_tolstring(L, key, NULL);
-  lua_pushstring(L, e->message);
-  lua_rawset(L, faults);
-}
-
 void neap__object_assign(lua_State *L, int idx, int table) {
-  struct neap__error e, first = {0};
+  struct neap__error e;
   idx = lua_absindex(L, idx);
   table = lua_absindex(L, table);
   struct object *o = lua_touserdata(L, idx);
-  lua_pushnil(L);
-  int faults = lua_gettop(L), later = 0;
+  struct neap__faults faults = neap__faults_push(L);
+  int later = 0;
   for (lua_pushnil(L); lua_next(L, table);) {
     int key = lua_gettop(L) - 1;
     int status = assign(L, idx, o, key, &e);
-    if (status < 0) note_fault(L, key, faults, &first, &e);
+    const struct shape_name *name = status < 0 ? find_name(L, o->class->shape, key) : NULL;
+    if (status < 0) neap__faults_note(L, &faults, key, name ? name->field->index : INT_MAX, &e);
     later += status > 0;
     lua_settop(L, key);
   }
-  if (lua_istable(L, faults)) {
-    neap__error_push(L, &first);
-    lua_pushvalue(L, faults);
-    lua_setfield(L, -2, "errors");
-    lua_error(L);
-  }
+  neap__faults_raise(L, &faults);
   // Setters see the columns that were given beside them.
   for (lua_pushnil(L); later > 0 && lua_next(L, table);) {
     int key = lua_gettop(L) - 1;
@@ -484,7 +468,7 @@ void neap__object_assign(lua_State *L, int idx, int table) {
     if (name && name->field->type.kind == TYPE_COMPUTED && assign(L, idx, o, key, &e) > 0) lua_call(L, 2, 0);
     lua_settop(L, key);
   }
-  lua_settop(L, faults - 1);
+  lua_settop(L, faults.table - 1);
 }
 
 // ---- pairs, ==, tostring ----

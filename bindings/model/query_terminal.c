@@ -261,7 +261,8 @@ static int query_delete(lua_State *L) {
 }
 
 // Reads one entry of the table, the name below the value on top of the stack. What the change borrows goes into `anchors`.
-static struct change read_set(lua_State *L, const struct shape *shape, int class_idx, int anchors) {
+static struct change read_set(lua_State *L, const struct shape *shape, int class_idx, int anchors,
+                              struct neap__faults *faults) {
   struct neap__error e;
   char where[200];
   size_t n;
@@ -280,13 +281,13 @@ static struct change read_set(lua_State *L, const struct shape *shape, int class
     status = neap__check_value(L, f, value, &c.cell, &e);
   else
     status = neap__check_place(L, f, c.place.type, where, value, &c.cell, &e);
-  if (status != 0) neap__raise(L, &e);
-  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
-  if (c.cell.kind == CELL_NIL && neap__object_test(L, value))
-    neap__fail(L, NEAP_USAGE, "%s takes an object that has a key; save it first", where);
   bool nothing = c.cell.kind == CELL_NIL || c.cell.kind == CELL_NULL;
-  if (nothing && c.place.nsteps == 0 && (f->flags & FIELD_REQUIRED))
-    neap__fail(L, NEAP_VALIDATION, "%s is required", where);
+  if (status == 0) lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+  if (status == 0 && c.cell.kind == CELL_NIL && neap__object_test(L, value))
+    status = neap__error_set(&e, NEAP_USAGE, "%s takes an object that has a key; save it first", where);
+  else if (status == 0 && nothing && c.place.nsteps == 0 && (f->flags & FIELD_REQUIRED))
+    status = neap__error_set(&e, NEAP_VALIDATION, "%s must have a value (required)", where);
+  if (status != 0) neap__faults_note(L, faults, value - 1, f->index, &e), lua_settop(L, value);
   if (nothing && c.place.nsteps > 0) c.kind = CHANGE_UNSET;
   return c;
 }
@@ -339,8 +340,10 @@ static struct change *push_sets(lua_State *L, const struct shape *shape, int cla
   struct change *sets = lua_newuserdatauv(L, count * sizeof *sets, 0);
   lua_newtable(L);
   int anchors = lua_gettop(L);
+  struct neap__faults faults = neap__faults_push(L);
   *n = 0;
-  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) sets[(*n)++] = read_set(L, shape, class_idx, anchors);
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) sets[(*n)++] = read_set(L, shape, class_idx, anchors, &faults);
+  neap__faults_raise(L, &faults);
   *n = complete_sets(shape, sets, *n);
   qsort(sets, (size_t)*n, sizeof *sets, by_place);
   check_apart(L, shape, sets, *n);

@@ -153,12 +153,13 @@ static bool option(lua_State *L, const char *name, bool otherwise) {
 // The object or list at index 1: true if it is a single object.
 static bool check_target(lua_State *L) {
   if (neap__object_test(L, S_TARGET)) return true;
-  const char *what = neap__class_test(L, S_TARGET) ? "a model" : luaL_typename(L, S_TARGET);
+  struct neap__shown what =
+      neap__class_test(L, S_TARGET) ? (struct neap__shown){"a model"} : neap__show_value(L, S_TARGET);
   bool named = lua_istable(L, S_TARGET) && lua_rawlen(L, S_TARGET) == 0 && (lua_pushnil(L), lua_next(L, S_TARGET));
   if (lua_istable(L, S_TARGET) && !named) return false;
   neap__fail(L, NEAP_USAGE,
              "an object or a list of objects was expected, not %s; methods are called on an object, p:save()",
-             named ? "a table with names" : what);
+             named ? "a table with names" : what.text);
   return false;
 }
 

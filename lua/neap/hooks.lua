@@ -30,7 +30,8 @@ local function validate(object)
     end
   end
   if not first then return end
-  local e = host.error { kind = "validation", message = ("%s.%s: %s"):format(class.model(object), first, errors[first]) }
+  local message = ("%s.%s: %s"):format(class.model(object), first, errors[first])
+  local e = host.error { kind = "validation", message = message }
   e.errors = errors
   error(e, 0)
 end

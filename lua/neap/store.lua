@@ -53,6 +53,10 @@ local function open_sqlite(rest, given, url)
   local path, query = rest:match "^([^?]*)[?]?(.*)$"
   path = decode(path:gsub("^//", ""))
   if path == "" then usage("%s names no file; write sqlite:shop.db or sqlite::memory:", url) end
+  local template = given.table_template
+  if template ~= nil and (type(template) ~= "string" or not template:find("{table}", 1, true)) then
+    usage('table_template is text with {table} in it, "test_{table}", not %s', host.show(template))
+  end
   if path:find "%z" then usage("%q has a NUL in its path", url) end
   local options = read_options(query, sqlite_options, url)
   options.mode = given.mode and sqlite_options.mode(given.mode, url) or options.mode
@@ -76,7 +80,7 @@ end
 function store.open(spec)
   local given = type(spec) == "table" and spec or {}
   local url = given.url or (type(spec) ~= "table" and spec) or os.getenv "NEAP_STORE" or "sqlite:neap.db"
-  if type(url) ~= "string" then usage("the store to open is a URL such as sqlite:shop.db, not %s", type(url)) end
+  if type(url) ~= "string" then usage("the store to open is a URL such as sqlite:shop.db, not %s", host.show(url)) end
   local scheme, rest = url:match "^([%a][%w+.-]*):(.*)$"
   if not scheme then usage('"%s" is no URL of a store; write sqlite:%s for a file', redact(url), redact(url)) end
   local open = schemes[scheme]
@@ -132,6 +136,7 @@ local view_options = {
 --- { class, condition } for each model of options.scope.
 local function scopes(self, options)
   local list = {}
+  host.check("table", options.scope or {}, "scope")
   for name, condition in pairs(options.scope or {}) do list[#list + 1] = { self:model(name), condition } end
   return list
 end
@@ -140,6 +145,8 @@ end
 ---@param options table  atomic, consistent, persist = "overwrite", timeout, scope = { Model = condition }
 ---@param f? fun(view: table): any
 function store.with(self, options, f)
+  host.check("table", options, "options")
+  if f ~= nil then host.check("function", f, "f") end
   for name in pairs(options) do
     if not view_options[name] then
       usage("%s is no option of store:with; they are atomic, consistent, persist, scope and timeout",
@@ -169,10 +176,12 @@ end
 ---@return any what f returned
 function store.transaction(self, f, options)
   host.check("function", f, "f")
+  host.check("table", options or {}, "options")
   for name in pairs(options or {}) do
     if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", host.show_key(name)) end
   end
   local left = options and options.retries or 0
+  if math.type(left) ~= "integer" or left < 0 then usage("retries must be an integer >= 0, not %s", host.show(left)) end
   while true do
     local ok, results = pcall(attempt, self, f)
     if ok then return table.unpack(results, 1, results.n) end

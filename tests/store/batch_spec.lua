@@ -105,7 +105,7 @@ contract.each("lists", function(c)
 
   it("are lists or single objects", function()
     for _, verb in ipairs { "save", "load", "delete" } do
-      for value, told in pairs { [5] = "not number", [{ name = "a" }] = "not a table with names", [User] = "not a model" } do
+      for value, told in pairs { [5] = "not 5", [{ name = "a" }] = "not a table with names", [User] = "not a model" } do
         local ok, e = pcall(c.store[verb], c.store, value)
         assert.is_false(ok)
         assert.truthy(tostring(e):find("an object or a list of objects was expected, " .. told, 1, true), tostring(e))
