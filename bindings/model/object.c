@@ -347,10 +347,11 @@ void neap__object_set(lua_State *L, int idx, const struct field *field) {
 static int write_open(lua_State *L, int idx, struct object *o, int key, struct neap__error *e) {
   const struct field *f = o->class->shape->columns[o->class->shape->open];
   struct cell cell;
-  char where[160];
   int value = lua_gettop(L);
-  snprintf(where, sizeof where, "%s.%s", o->class->shape->model, neap__show_key(L, key).text);
-  if (neap__check_place(L, f, NULL, where, value, &cell, e) != 0) return -1;
+  if (neap__cell_read(L, value, &cell, e) != 0) {
+    struct neap__error why = *e;
+    return neap__error_set(e, NEAP_VALIDATION, "%s.%s: %s", f->shape->model, neap__show_key(L, key).text, why.message);
+  }
   lua_pop(L, 1);
   neap__row_push(L, idx, o, f);
   if (!lua_istable(L, -1)) {
