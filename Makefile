@@ -14,12 +14,12 @@ VERSION := $(shell sed -n 's/.*NEAP_VERSION "\(.*\)"/\1/p' host/neap.h)
 
 # Debian packages: to build, to test, to compare with in `make bench`.
 BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libcjson-dev libsodium-dev \
-              libedit-dev libgmp-dev libcsv-dev
-TEST_DEPS  := lua5.4 lua-busted sqlite3
+              libedit-dev libgmp-dev libcsv-dev libpq-dev
+TEST_DEPS  := lua5.4 lua-busted sqlite3 postgresql
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := python3 python3-sqlalchemy lua-sql-sqlite3 lua-cjson
 
-PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libcjson libsodium libedit
+PACKAGES := lua5.4 libuv sqlite3 libpq libpcre2-8 libcjson libsodium libedit
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef
 override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) -Ihost -Ibindings \
                    $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
