@@ -19,8 +19,7 @@ static int here_column(const struct field *f) {
   return f->type.kind == TYPE_POINTER ? f->column : f->shape->keys[0]->column;
 }
 
-// Pushes a key as a Lua value that finds it in a table.
-static void push_lookup(lua_State *L, const struct cell *cell) {
+void neap__relation_push_lookup(lua_State *L, const struct cell *cell) {
   char text[64];
   if (cell->kind == CELL_TEXT || cell->kind == CELL_BYTES || cell->kind == CELL_DECIMAL)
     lua_pushlstring(L, cell->p, cell->n);
@@ -122,7 +121,7 @@ static void gather_key(lua_State *L, const struct field *field, struct keys *key
   lua_rawgeti(L, LOAD_PARENTS, i);
   neap__object_get(L, GATHER_KEYS + 1, here_column(field), key);
   if (is_nothing(key)) return;
-  push_lookup(L, key);
+  neap__relation_push_lookup(L, key);
   lua_pushvalue(L, -1);
   if (lua_rawget(L, GATHER_SEEN) != LUA_TNIL) return;
   lua_pop(L, 1);
@@ -185,7 +184,7 @@ static void push_found_key(lua_State *L, const struct field *field, lua_Integer 
   }
   int column = field->type.kind == TYPE_POINTER ? field->target->keys[0]->column : field->inverse->column;
   neap__object_get(L, lua_gettop(L), column, &cell);
-  push_lookup(L, &cell);
+  neap__relation_push_lookup(L, &cell);
 }
 
 // Replaces the key on top of the stack by its list in the map, which is made when it is not there.
@@ -242,7 +241,7 @@ static void give_parent(lua_State *L, const struct field *field, lua_Integer i) 
   lua_rawgeti(L, LOAD_PARENTS, i);
   neap__object_get(L, LOAD_MAP + 1, here_column(field), &cell);
   if (is_nothing(&cell)) return;
-  push_lookup(L, &cell);
+  neap__relation_push_lookup(L, &cell);
   lua_rawget(L, LOAD_MAP);
   give(L, field, LOAD_MAP + 1);
 }

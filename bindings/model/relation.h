@@ -15,6 +15,9 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field);
 // with its siblings', and gives the value of `field`. Raises not_found when the row is gone.
 int neap__relation_touch(lua_State *L, int idx, const struct field *field);
 
+// Pushes a key as a Lua value that finds it in a table.
+void neap__relation_push_lookup(lua_State *L, const struct cell *cell);
+
 // Loads the includes of the query at index q for the objects in the list at index list. May wait; then k goes on.
 int neap__relation_include(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k);
 

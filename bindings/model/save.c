@@ -438,6 +438,7 @@ int luaopen_neap_save_kernel(lua_State *L) {
   };
   luaL_newlib(L, functions);
   neap__reload_register(L);
+  neap__load_register(L);
   neap__atomic_register(L);
   return 1;
 }

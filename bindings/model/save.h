@@ -54,6 +54,7 @@ void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struc
 void neap__save_error(lua_State *L, const struct shape *shape, const struct neap__error *e);
 
 void neap__reload_register(lua_State *L);  // reload.c: reload
+void neap__load_register(lua_State *L);    // load.c: load
 void neap__atomic_register(lua_State *L);  // atomic.c: change
 
 #endif

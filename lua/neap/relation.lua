@@ -1,6 +1,7 @@
 -- relation.lua: changing many_to_many relations: p.tags:add{ t1, t2 }. Each link is a row of the link table's model.
 local host = require "neap.host"
 local query = require "neap.query"
+local kernel = require "neap.save_kernel"
 
 --- The link table's class, the names of its two pointers and the owner's key.
 local function link_of(relation, verb)
@@ -24,6 +25,13 @@ local function linked(link, here, there, owner)
   return have
 end
 
+--- Saves or deletes links in one go; the error of a single one is its own.
+local function write(verb, links)
+  if #links == 0 then return end
+  local store = kernel.store_of(links[1])
+  store[verb](store, #links > 1 and links or links[1])
+end
+
 local function add_missing(link, here, there, owner, have, items)
   local new, wanted = {}, {}
   for _, item in ipairs(items) do
@@ -32,7 +40,7 @@ local function add_missing(link, here, there, owner, have, items)
     if not have[key] and not wanted[key] then new[#new + 1] = row end
     wanted[key] = true
   end
-  for _, row in ipairs(new) do row:save() end
+  write("save", new)
   return wanted
 end
 
@@ -56,9 +64,11 @@ function query.methods:set(items)
   local link, here, there, owner = link_of(self, "set")
   local have = linked(link, here, there, owner)
   local wanted = add_missing(link, here, there, owner, have, list_of(items))
+  local gone = {}
   for key, row in pairs(have) do
-    if not wanted[key] then row:delete() end
+    if not wanted[key] then gone[#gone + 1] = row end
   end
+  write("delete", gone)
 end
 
 --- The relation as a query of its own, to be narrowed: p.tags:query():where{…}. The relation itself serves as well.

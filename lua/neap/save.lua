@@ -14,23 +14,45 @@ end
 
 -- ---- What has to be saved first ----
 
-local saving = setmetatable({}, { __mode = "k" })  -- objects whose save is under way: meeting one again is a cycle
+local function circle(object)
+  local message = "%s points to itself through new objects: save one without the pointer first"
+  return host.error { kind = "usage", message = message:format(tostring(object)) }
+end
 
---- Saves the new objects that pointers of the object lead to, then sets the pointers again, which now find keys.
-local function save_pending(object)
-  if saving[object] then
-    fail("usage", "%s points to itself through new objects: save one without the pointer first", tostring(object))
-  end
-  saving[object] = true
-  local ok, e = pcall(function()
-    for _, pending in ipairs(kernel.pending(object)) do
-      local name, other = pending[1], pending[2]
-      other:save()
-      object[name] = other
+local save_each
+
+--- Saves the new objects that pointers of those in the list lead to, then sets the pointers again, which now find keys.
+--- Gives, by object, why it cannot be saved.
+---@param seen table   the objects met so far on the way down, and their number n
+---@param depth integer  longer than n objects, a way down goes in circles
+local function save_pending(list, seen, depth)
+  local faults, needs, others, failed = {}, {}, {}, {}
+  for _, object in ipairs(list) do
+    needs[object] = kernel.pending(object)
+    for _, need in ipairs(needs[object]) do
+      local other = need[2]
+      if depth > seen.n then faults[object] = circle(object) end
+      if not others[other] then others[#others + 1], others[other] = other, true end
+      if not seen[other] then seen[other], seen.n = true, seen.n + 1 end
     end
-  end)
-  saving[object] = nil
-  if not ok then error(e, 0) end
+  end
+  if #others == 0 or next(faults) then return faults end
+  for _, failure in ipairs(save_each(others, nil, nil, seen, depth + 1) or {}) do
+    failed[failure.object] = failure.error
+  end
+  for _, object in ipairs(list) do
+    for _, need in ipairs(needs[object]) do
+      local name, other = need[1], need[2]
+      faults[object] = faults[object] or failed[other]
+      if not failed[other] then object[name] = other end
+    end
+  end
+  return faults
+end
+
+local function save_pending_of(object)
+  local fault = save_pending({ object }, { n = 0 }, 0)[object]
+  if fault then error(fault, 0) end
 end
 
 -- ---- One object ----
@@ -46,7 +68,7 @@ end
 
 local function write_one(object, options, view)
   if not kernel.plain(object) then
-    save_pending(object)
+    save_pending_of(object)
     return hooked("save", object, options, function() return kernel.save(object, options, view) end)
   end
   return kernel.save(object, options, view)
@@ -249,24 +271,66 @@ function save.unset(object, path) return change(object, "unset", path, nil, nil)
 
 -- ---- Lists ----
 
+--- Hooks raise what they like.
+local function message_of(e)
+  return type(e) == "table" and e.message or tostring(e)
+end
+
 local function raise_batch(errors, n)
   table.sort(errors, function(a, b) return a.index < b.index end)
   local e = host.error {
     kind = "batch",
-    message = string.format("%d of %d operations failed; the first: %s", #errors, n, errors[1].error.message),
+    message = string.format("%d of %d operations failed; the first: %s", #errors, n, message_of(errors[1].error)),
   }
   e.errors = errors
   error(e, 0)
 end
 
---- Where hooks run or other objects come first, one by one.
-local function each_for_itself(list, write)
-  local errors = {}
-  for i, object in ipairs(list) do
-    local ok, e = pcall(write, object)
+--- Writes those of the list that have no fault, and whose before-hook does not raise, in one go between their hooks.
+---@param faults table  by object: why it cannot be written
+---@return table? errors  { { index =, object =, error = }, ... }
+local function between_hooks(action, list, options, faults, write)
+  local hooks = require "neap.hooks"
+  local errors, ready, places, failed = {}, {}, {}, {}
+  local function attempt(i, object, hook)
+    local ok, e = pcall(hook, action, object, options)
     if not ok then errors[#errors + 1] = { index = i, object = object, error = e } end
+    return ok
+  end
+  for i, object in ipairs(list) do
+    local fault = faults[object]
+    if fault then
+      errors[#errors + 1] = { index = i, object = object, error = fault }
+    elseif attempt(i, object, hooks.before) then
+      ready[#ready + 1], places[#ready + 1] = object, i
+    end
+  end
+  for _, failure in ipairs(write(ready) or {}) do
+    failed[failure.index] = true
+    failure.index = places[failure.index]
+    errors[#errors + 1] = failure
+  end
+  for n, object in ipairs(ready) do
+    if not failed[n] then attempt(places[n], object, hooks.after) end
   end
   return #errors > 0 and errors or nil
+end
+
+--- Those that are still new: one that two others lead to was saved with the first.
+local function still_new(list)
+  local new = {}
+  for _, object in ipairs(list) do
+    if object:is_new() then new[#new + 1] = object end
+  end
+  return new
+end
+
+--- Saves a list of objects, each for itself.
+function save_each(list, options, view, seen, depth)
+  if kernel.plain(list) then return (kernel.save(list, options, view)) end
+  local faults = save_pending(list, seen or { n = 0 }, depth or 0)
+  if depth then list = still_new(list) end
+  return between_hooks("save", list, options, faults, function(ready) return (kernel.save(ready, options, view)) end)
 end
 
 --- Inside a transaction one failure fails all: a savepoint undoes the others.
@@ -290,10 +354,7 @@ function store.save(self, list, options)
     write_one(list, options, self)
     return list
   end
-  run_list(self, list, function()
-    if kernel.plain(list) then return (kernel.save(list, options, self)) end
-    return each_for_itself(list, function(object) write_one(object, options, self) end)
-  end)
+  run_list(self, list, function() return save_each(list, options, self) end)
   return list
 end
 
@@ -301,8 +362,9 @@ end
 function store.delete(self, list, options)
   if type(list) ~= "table" then return save.delete(list, options) end
   run_list(self, list, function()
-    if not kernel.hooked(list) then return (kernel.delete(list, options, self)) end
-    return each_for_itself(list, function(object) save.delete(object, options) end)
+    local function write(some) return (kernel.delete(some, options, self)) end
+    if not kernel.hooked(list) then return write(list) end
+    return between_hooks("delete", list, options, {}, write)
   end)
 end
 
@@ -310,11 +372,8 @@ end
 function store.load(_, list)
   kernel.check(list)
   if type(list) ~= "table" then return kernel.reload(list) end
-  local errors = each_for_itself(list, kernel.reload)
+  local errors = kernel.load(list)
   if not errors then return list end
-  for _, failure in ipairs(errors) do
-    if not host.is(failure.error, "not_found") then error(failure.error, 0) end
-  end
   local e = host.error {
     kind = "not_found",
     message = string.format("%d of %d objects are not there; the first: %s", #errors, #list, errors[1].error.message),
@@ -401,7 +460,7 @@ function save.class.upsert(class, fields, unique)
   if kernel.plain(object) then
     write()
   else
-    save_pending(object)
+    save_pending_of(object)
     hooked("save", object, nil, write)
   end
   return object, created

@@ -42,6 +42,40 @@ describe("hooks", function()
     assert.same({ "before", "after" }, calls)
   end)
 
+  describe("of a list", function()
+    local function posts(titles)
+      local list = {}
+      for i, title in ipairs(titles) do list[i] = Post { title = title } end
+      return list
+    end
+
+    it("run before all is written, and after it", function()
+      function Post:before_save() calls[#calls + 1] = self.title .. Post:count() end
+      function Post:after_save() calls[#calls + 1] = self.title .. Post:count() end
+      store:save(posts { "a", "b" })
+      assert.same({ "a0", "b0", "a2", "b2" }, calls)
+      Post.before_save, Post.after_save, calls = nil, nil, {}
+      function Post:before_delete() calls[#calls + 1] = self.title .. Post:count() end
+      function Post:after_delete() calls[#calls + 1] = self.title .. Post:count() end
+      store:delete(Post:all())
+      assert.same({ "a2", "b2", "a0", "b0" }, calls)
+    end)
+
+    it("stop those that they raise for, whatever they raise", function()
+      function Post:before_save() if self.title == "bad" then error("no", 0) end end
+      function Post:after_save() if self.title == "late" then error { code = 1 } end end
+      local list = posts { "a", "bad", "late", "b" }
+      list[5] = Post { title = "odd", even = 3 }
+      local ok, e = pcall(store.save, store, list)
+      assert.is_false(ok)
+      assert.matches("3 of 5 operations failed; the first: no", e.message)
+      assert.same({ 2, 3, 5 }, { e.errors[1].index, e.errors[2].index, e.errors[3].index })
+      assert.equal("no", e.errors[1].error)
+      assert.equal(list[2], e.errors[1].object)
+      assert.same({ "a", "b", "late" }, Post:order "title":pluck "title")
+    end)
+  end)
+
   it("make defaults when an object is made", function()
     assert.equal("tides", Post { title = "Tides" }.slug)
     assert.equal("own", Post { title = "Tides", slug = "own" }.slug)

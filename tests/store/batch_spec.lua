@@ -85,6 +85,45 @@ contract.each("lists", function(c)
     assert.equal("A", list[1].name)
   end)
 
+  it("save the new objects that pointers lead to first, each once; what goes in circles is told", function()
+    local Node = c.store:model("Node", { id = t.integer { primary = true, auto = true }, name = t.string { required = true },
+      next = t.pointer "Node", other = t.pointer "Node" })
+    c.store:bind()
+    local saved = {}
+    function Node:before_save() saved[#saved + 1] = self.name end
+    local last = Node { name = "last" }
+    local middle = Node { name = "middle", next = last }
+    local first = Node { name = "first", next = middle, other = last }
+    c.store:save { first, middle, Node { name = "alone", next = last } }
+    assert.same({ "last", "middle", "first", "middle", "alone" }, saved)
+    assert.same({ "alone|last", "first|middle", "last|", "middle|last" },
+      c:client 'SELECT a.name, b.name FROM "Node" a LEFT JOIN "Node" b ON a.next_id = b.id ORDER BY 1')
+    local a, b, unnamed = Node { name = "a" }, Node { name = "b" }, Node {}
+    a.next, b.next = b, a
+    local ok, e = pcall(c.store.save, c.store, { a, Node { name = "fine" }, b, Node { name = "c", next = unnamed } })
+    assert.is_false(ok)
+    assert.same({ 1, 3, 4 }, { e.errors[1].index, e.errors[2].index, e.errors[3].index })
+    assert.matches("points to itself through new objects", e.errors[1].error.message)
+    assert.is_true(neap.is(e.errors[3].error, "validation"))
+    assert.equal(1, Node:where { name = "fine" }:count())
+  end)
+
+  it("are loaded by any number of keys, in any order, an object twice if it is there twice", function()
+    local Seat = c.store:model("Seat", { row = t.integer { primary = true }, nr = t.string { primary = true }, taken = t.boolean() })
+    local Word = c.store:model("Word", { id = t.string { primary = true }, n = t.integer() })
+    c.store:bind()
+    local list = {}
+    for i = 1, 1500 do list[i] = Word { id = "w" .. i, n = 0 } end
+    for i = 1, 3 do list[#list + 1] = Seat { row = 1, nr = "n" .. i, taken = false } end
+    c.store:save(list)
+    list[#list + 1] = Word:get "w7"
+    list[#list + 1], list[#list + 2] = list[7], Seat { row = 1, nr = "n2" }
+    c.store:sql 'UPDATE "Word" SET n = 5'
+    c.store:sql 'UPDATE "Seat" SET taken = 1'
+    assert.equal(list, c.store:load(list))
+    for _, object in ipairs(list) do assert.is_true((object.n or object.taken) == (object.n and 5 or true)) end
+  end)
+
   it("of none do nothing", function()
     c.store:save {}
     c.store:delete {}

@@ -149,6 +149,16 @@ contract.each("relations", function(c)
       assert.equal(0, m.Post:get(3).tags:count())
     end)
 
+    it("adds and removes many links in one go", function()
+      local tags, p = {}, m.Post:get(1)
+      for i = 1, 300 do tags[i] = m.Tag { name = "tag " .. i } end
+      c.store:save(tags)
+      p.tags:add(tags)
+      assert.equal(302, p.tags:count())
+      p.tags:set { tags[1], tags[2] }
+      assert.same({ "tag 1", "tag 2" }, p.tags:order "name":pluck "name")
+    end)
+
     it("adds, removes and sets links", function()
       local p = m.Post:get(1)
       p.tags:add { 2, m.Tag:get(3) }

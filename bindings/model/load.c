@@ -1,0 +1,171 @@
+// load.c: reads the rows of a list of objects again: those of one model that follow each other with one
+// statement.
+#include "model/query_build.h"
+#include "model/relation.h"
+#include "model/save.h"
+
+#define LOAD_CHUNK 1000  // objects that are looked for in one go, where one key tells them
+
+enum { L_LIST = 1, L_ERRORS, L_STATE, L_FOUND, L_MAP };
+
+// The chunk at hand: its objects are the `count` that start at `first`.
+struct loading {
+  int first, count, n;
+  lua_Integer done;  // rows of the chunk: first all that were found go into the map, then to the objects of the list
+  struct view *view;
+  const struct class *class;
+};
+
+static const struct field *key_of(const struct loading *l) {
+  return l->class->shape->keys[0];
+}
+
+// The key of object i of the list, whose object is pushed.
+static struct cell item_key(lua_State *L, const struct loading *l, int i) {
+  struct cell key;
+  neap__save_push(L, i);
+  neap__object_get(L, lua_gettop(L), key_of(l)->column, &key);
+  if (key.kind == CELL_NIL) neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", l->class->shape->model);
+  return key;
+}
+
+// ---- Dealing out what was found ----
+
+static void map_found(lua_State *L, const struct loading *l, lua_Integer i) {
+  struct cell key;
+  lua_rawgeti(L, L_FOUND, i);
+  neap__object_get(L, L_MAP + 1, key_of(l)->column, &key);
+  neap__relation_push_lookup(L, &key);
+  lua_insert(L, -2);
+  lua_rawset(L, L_MAP);
+}
+
+static void add_error(lua_State *L, const struct loading *l, int i) {
+  struct neap__error e;
+  neap__error_set(&e, NEAP_NOT_FOUND, "gone");
+  neap__save_describe(L, L_MAP + 1, l->class->shape, &e);
+  if (lua_isnil(L, L_ERRORS)) {
+    lua_newtable(L);
+    lua_replace(L, L_ERRORS);
+  }
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, i);
+  lua_setfield(L, -2, "index");
+  lua_pushvalue(L, L_MAP + 1);
+  lua_setfield(L, -2, "object");
+  neap__error_push(L, &e);
+  lua_setfield(L, -2, "error");
+  lua_rawseti(L, L_ERRORS, (lua_Integer)lua_rawlen(L, L_ERRORS) + 1);
+}
+
+// Object i of the list becomes what was found for its key.
+static void fill(lua_State *L, const struct loading *l, int i) {
+  int n = l->class->shape->ncolumns;
+  struct cell key = item_key(L, l, i);
+  neap__relation_push_lookup(L, &key);
+  if (lua_rawget(L, L_MAP) == LUA_TNIL) {
+    add_error(L, l, i);
+    return;
+  }
+  struct cell *cells = lua_newuserdatauv(L, (size_t)n * sizeof *cells, 0);
+  for (int c = 0; c < n; c++) neap__object_get(L, L_MAP + 2, c, &cells[c]);
+  neap__view_touch(L, l->view, L_MAP + 1);
+  neap__object_reset(L, L_MAP + 1, cells, n, NULL);
+}
+
+// False when others should run first.
+static bool deal(lua_State *L, struct loading *l) {
+  lua_Integer found = (lua_Integer)lua_rawlen(L, L_FOUND), all = found + l->count;
+  while (l->done < all) {
+    if (l->done < found)
+      map_found(L, l, l->done + 1);
+    else
+      fill(L, l, l->first + (int)(l->done - found));
+    lua_settop(L, L_MAP);
+    if (++l->done % 64 == 0 && neap__should_pause(L, 64)) return false;
+  }
+  l->first += l->count;
+  return true;
+}
+
+// ---- Asking ----
+
+static int read_objects(lua_State *L) {
+  return neap__query_read(L, READ_OBJECTS, RESULT_LIST);
+}
+
+// The objects of one model that follow each other.
+static void find_chunk(lua_State *L, struct loading *l) {
+  l->class = neap__object_class(neap__save_item(L, l->first));
+  l->view = neap__view_effective(L, l->class->view);
+  int most = l->class->shape->nkeys == 1 ? LOAD_CHUNK : 1;
+  for (l->count = 1; l->first + l->count <= l->n && l->count < most; l->count++) {
+    lua_settop(L, L_STATE);
+    if (neap__object_class(neap__save_item(L, l->first + l->count)) != l->class) break;
+  }
+  lua_settop(L, L_STATE);
+}
+
+// Narrows the query on top of the stack, whose class lies below it, to the keys of the chunk.
+static void add_keys(lua_State *L, const struct loading *l) {
+  const struct shape *shape = l->class->shape;
+  int query = lua_gettop(L);
+  struct cell *keys = lua_newuserdatauv(L, (size_t)(l->count + shape->nkeys) * sizeof *keys, 0);
+  for (int i = 0; i < l->count; i++, lua_settop(L, query + 1)) keys[i] = item_key(L, l, l->first + i);
+  neap__condition_leaf(L, query - 1, key_of(l), COND_IN, keys, l->count);
+  neap__query_and(L, query);
+  for (int k = 1; k < shape->nkeys; k++) {  // then it is one object
+    neap__save_push(L, l->first);
+    neap__object_get(L, lua_gettop(L), shape->keys[k]->column, &keys[0]);
+    neap__condition_leaf(L, query - 1, shape->keys[k], COND_EQ, keys, 1);
+    neap__query_and(L, query);
+  }
+  lua_settop(L, query);
+}
+
+// Pushes what asks for the next chunk. False: there is none.
+static bool push_next(lua_State *L, struct loading *l) {
+  lua_settop(L, L_STATE);
+  if (l->first > l->n) return false;
+  find_chunk(L, l);
+  l->done = 0;
+  lua_pushcfunction(L, read_objects);
+  neap__class_push(L, l->class);
+  neap__query_new(L, -1);
+  add_keys(L, l);
+  lua_remove(L, -2);
+  return true;
+}
+
+enum { NEXT, FOUND, DEAL };
+
+static int go_on(lua_State *L, int status, lua_KContext step) {
+  struct loading *l = lua_touserdata(L, L_STATE);
+  (void)status;
+  for (;; step = NEXT) {
+    if (step == NEXT) {
+      if (!push_next(L, l)) break;
+      lua_callk(L, 1, 1, FOUND, go_on);
+    }
+    if (step != DEAL) lua_newtable(L);  // L_MAP
+    if (!deal(L, l)) return neap__pause(L, DEAL, go_on);
+  }
+  lua_pushvalue(L, L_ERRORS);
+  return 1;
+}
+
+// save.load(list of objects) -> errors or nil
+//   Reads their rows again; what the script has changed and not saved is lost. Those that are not there come back as
+//   { { index =, object =, error = }, ... }.
+static int list_load(lua_State *L) {
+  lua_settop(L, L_LIST);
+  lua_pushnil(L);
+  struct loading *l = lua_newuserdatauv(L, sizeof *l, 0);
+  *l = (struct loading){.first = 1, .n = (int)lua_rawlen(L, L_LIST)};
+  return go_on(L, LUA_OK, NEXT);
+}
+
+void neap__load_register(lua_State *L) {
+  lua_pushcfunction(L, list_load);
+  lua_setfield(L, -2, "load");
+}
