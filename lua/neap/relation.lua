@@ -37,8 +37,8 @@ local function add_missing(link, here, there, owner, have, items)
   for _, item in ipairs(items) do
     local row = link { [here] = owner, [there] = item }
     local key = row:key_of(there)
-    if not have[key] and not wanted[key] then new[#new + 1] = row end
-    wanted[key] = true
+    if key == nil or not have[key] and not wanted[key] then new[#new + 1] = row end
+    if key ~= nil then wanted[key] = true end  -- an object that is new is saved with its link
   end
   write("save", new)
   return wanted
