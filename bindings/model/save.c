@@ -239,7 +239,10 @@ static void check_unique(lua_State *L, const struct shape *shape, const uint64_t
   int n = 1 + shape->ncolumns + shape->nindexes;
   bool found = false;
   for (int k = 0; k < n && !found; k++) found = unique_set(shape, k, set) && memcmp(set, bits, bits_size(shape)) == 0;
-  if (found) return;
+  if (found) {
+    lua_pop(L, 1);  // the bits of the caller are on top again
+    return;
+  }
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   add_names(&b, shape, bits);
