@@ -57,7 +57,8 @@ static void catch_signals(neap *h) {
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud;
   (void)task;
-  if (neap__signal_seen && strcmp(kind, "cancelled") == 0) return;
+  bool told = neap__signal_seen || neap_exit_code(running) >= 0;  // to end: then tasks are cancelled, as they should be
+  if (told && strcmp(kind, "cancelled") == 0) return;
   fflush(stdout);
   fprintf(stderr, "neap: %s\n%s%s", message, traceback, *traceback ? "\n" : "");
 }

@@ -35,6 +35,8 @@ code 7 -e 'os.exit(7)'
 code 0 -e 'os.exit(true)'
 code 1 -e 'os.exit(false)'
 code 3 -e 'pcall(os.exit, 3) error "not reached"'
+code 3 -e 'local neap = require "neap" neap.spawn(neap.sleep, 9) neap.sleep(0) os.exit(3)'
+is "tasks that os.exit ends are not told" "" "$(cat "$dir/err")"
 code 1 -e 'require "neap".spawn(error, "in a task")'
 like "the error of a task that nobody awaits is told" "*in a task*" "$(cat "$dir/err")"
 code 0 -e 'local neap = require "neap" local t = neap.spawn(error, "x") neap.sleep(0.01) assert(not neap.try(t.await, t))'
