@@ -116,13 +116,18 @@ static void keep(struct planning *p, struct cell *c) {
 }
 
 // A new object lacks values that its model requires: all of them are named.
+// A key that nobody makes is required by itself.
+static bool is_required(const struct field *f) {
+  return (f->flags & FIELD_REQUIRED) || (f->flags & (FIELD_PRIMARY | FIELD_AUTO)) == FIELD_PRIMARY;
+}
+
 static int check_required(struct planning *p, int idx, const uint64_t *sent, struct neap__error *e) {
   size_t n = 0;
   char names[200] = "";
   for (int i = 0; i < p->shape->ncolumns; i++) {
     const struct field *f = p->shape->columns[i];
     struct cell cell;
-    if (!(f->flags & FIELD_REQUIRED) || (is_computed(f) && !has_bit(sent, i))) continue;
+    if (!is_required(f) || (is_computed(f) && !has_bit(sent, i))) continue;
     neap__object_get(p->L, idx, i, &cell);
     if (cell.kind != CELL_NIL && cell.kind != CELL_NULL) continue;
     if (n < sizeof names) n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", f->name);
@@ -349,7 +354,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   for (int i = 0; i < shape->ncolumns; i++) {
     set_bit(all, i);
     chunk->columns[i] = i;
-    p.required |= (shape->columns[i]->flags & FIELD_REQUIRED) != 0;
+    p.required |= is_required(shape->columns[i]);
   }
   p.all = all;
   p.condition = push_condition(L, view, class, options->condition);

@@ -63,6 +63,13 @@ contract.each("saving", function(c)
       assert.same({ email = "is taken by another row" }, e.errors)
     end)
 
+    it("that lacks a key which nobody makes is not sent", function()
+      local Flag = c.store:model("Flag", { id = t.integer { primary = true }, name = t.string { required = true } })
+      c.store:bind()
+      local e = fails("validation", function() Flag {}:save() end)
+      assert.same({ id = "must have a value", name = "must have a value" }, e.errors)
+    end)
+
     it("that lacks required values is not sent; all of them are named", function()
       local e = fails("validation", function() Post {}:save() end)
       assert.same({ title = "must have a value" }, e.errors)
