@@ -10,16 +10,27 @@
 #include "value/json.h"
 #include "value/text.h"
 
-static const char object_key = 0;  // in the metatables of objects: the class
+static const char object_key = 0;  // first in the metatables of objects: its address
 
 // ---- Finding ----
 
 struct object *neap__object_test(lua_State *L, int idx) {
   struct object *o = lua_touserdata(L, idx);
   if (!o || !lua_getmetatable(L, idx)) return NULL;
-  bool is_object = lua_rawgetp(L, -1, &object_key) != LUA_TNIL;
+  lua_rawgeti(L, -1, 1);
+  if (lua_touserdata(L, -1) != &object_key) o = NULL;
   lua_pop(L, 2);
-  return is_object ? o : NULL;
+  return o;
+}
+
+struct object *neap__object_test_next(lua_State *L, int idx, const void **metatable) {
+  if (!lua_getmetatable(L, idx)) return NULL;
+  const void *its = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  if (its == *metatable) return lua_touserdata(L, idx);
+  struct object *o = neap__object_test(L, idx);
+  if (o) *metatable = its;
+  return o;
 }
 
 struct object *neap__object_check(lua_State *L, int idx) {
@@ -624,7 +635,7 @@ void neap__object_metatable(lua_State *L, int class_idx, int own) {
                                        {"__tostring", object_tostring}, {"__json", object_json},   {NULL, NULL}};
   class_idx = lua_absindex(L, class_idx);
   own = lua_absindex(L, own);
-  lua_createtable(L, 0, 16);  // __index is the first in a table with room: Lua finds it at once
+  lua_createtable(L, 2, 16);  // __index is the first in a table with room: Lua finds it at once
   lua_pushvalue(L, own);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, OBJECT_METHODS);
   lua_pushcclosure(L, object_index, 2);
@@ -632,6 +643,8 @@ void neap__object_metatable(lua_State *L, int class_idx, int own) {
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, "object");
   lua_setfield(L, -2, "__metatable");
-  lua_pushvalue(L, class_idx);
-  lua_rawsetp(L, -2, &object_key);  // what tells objects from other userdata, and keeps the class
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&object_key);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, class_idx);  // anchored for its objects
+  lua_rawseti(L, -2, 2);
 }

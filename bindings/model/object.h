@@ -14,6 +14,8 @@ enum object_state { OBJECT_NEW, OBJECT_LOADED, OBJECT_DELETED };
 
 struct object *neap__object_test(lua_State *L, int idx);   // NULL if it is none
 struct object *neap__object_check(lua_State *L, int idx);  // raises usage
+// The same as test for one of many: *metatable, at first NULL, tells that it is as the last one was.
+struct object *neap__object_test_next(lua_State *L, int idx, const void **metatable);
 const struct class *neap__object_class(const struct object *o);
 enum object_state neap__object_state(const struct object *o);
 void neap__object_set_state(struct object *o, enum object_state state);
@@ -42,6 +44,8 @@ void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out)
 // lists and maps that were read with the text they came from.
 // What a script writes from here on until neap__object_confirm is not taken for confirmed.
 int neap__object_changes(lua_State *L, int idx, uint64_t *bits);
+// Whether a save has nothing to look at: loaded, nothing written since, nothing read that scripts change in place.
+bool neap__object_idle(const struct object *o);
 // After the store confirmed a write: changed columns move to base; `returned` (nreturned cells for `columns`) overwrite base
 // without dirtying. State becomes LOADED.
 void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const struct cell *returned, const int *columns,

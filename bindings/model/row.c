@@ -211,10 +211,14 @@ static bool is_sent(const struct object *o, int c) {
   return !equal(o->class->shape->columns[c], &base, &present);
 }
 
+bool neap__object_idle(const struct object *o) {
+  return o->state == OBJECT_LOADED && !o->dirty && !o->decoded;
+}
+
 int neap__row_changes(lua_State *L, int idx, uint64_t *bits) {
   struct object *o = lua_touserdata(L, idx);
   const struct shape *shape = o->class->shape;
-  if (!o->dirty && !o->decoded && o->state != OBJECT_DELETED) return 0;
+  if (neap__object_idle(o)) return 0;
   idx = lua_absindex(L, idx);
   int n = 0;
   for (int c = 0; c < shape->ncolumns; c++) {

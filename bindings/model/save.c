@@ -288,8 +288,9 @@ static int start_write(lua_State *L, enum save_verb verb) {
   bool single = check_target(L);
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
   int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
+  const void *metatable = NULL;
   if (!single) keep_list(L, n);
-  const struct object *first = n > 0 ? neap__save_item(L, 1) : NULL;
+  const struct object *first = n > 0 ? neap__save_item(L, 1, &metatable) : NULL;
   lua_settop(L, 2);
   lua_pushnil(L);
   struct job *job = memset(lua_newuserdatauv(L, sizeof *job, 2), 0, sizeof *job);
@@ -347,10 +348,12 @@ static bool has_new_pointer(lua_State *L, int idx, const struct shape *shape) {
 //   True if no model of the objects has hooks and no pointer leads to an object that has to be saved first.
 static int save_plain(lua_State *L) {
   bool plain = true;
+  const void *metatable = NULL;
   int n = check_target(L) ? 1 : (int)lua_rawlen(L, 1);
   for (int i = 1; i <= n; i++) {
-    const struct shape *shape = neap__object_class(neap__save_item(L, i))->shape;
-    plain = plain && !shape->hooks && !has_new_pointer(L, lua_gettop(L), shape);
+    const struct object *o = neap__save_item(L, i, &metatable);
+    const struct shape *shape = neap__object_class(o)->shape;
+    plain = plain && !shape->hooks && (neap__object_idle(o) || !has_new_pointer(L, lua_gettop(L), shape));
     lua_pop(L, 1);
   }
   lua_pushboolean(L, plain);
@@ -360,9 +363,10 @@ static int save_plain(lua_State *L) {
 // save.hooked(object or list) -> boolean
 static int save_hooked(lua_State *L) {
   bool hooked = false;
+  const void *metatable = NULL;
   int n = check_target(L) ? 1 : (int)lua_rawlen(L, 1);
   for (int i = 1; i <= n; i++) {
-    hooked |= neap__object_class(neap__save_item(L, i))->shape->hooks;
+    hooked |= neap__object_class(neap__save_item(L, i, &metatable))->shape->hooks;
     lua_pop(L, 1);
   }
   lua_pushboolean(L, hooked);
@@ -372,8 +376,9 @@ static int save_hooked(lua_State *L) {
 // save.check(object or list, n): raises usage for anything else, naming the item of the list that is none
 //   n  the number of items, where some may be nil
 static int save_check(lua_State *L) {
+  const void *metatable = NULL;
   int n = check_target(L) ? 1 : (int)luaL_optinteger(L, 2, (lua_Integer)lua_rawlen(L, 1));
-  for (int i = 1; i <= n; i++) neap__save_item(L, i), lua_pop(L, 1);
+  for (int i = 1; i <= n; i++) neap__save_item(L, i, &metatable), lua_pop(L, 1);
   return 0;
 }
 

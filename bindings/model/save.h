@@ -42,8 +42,9 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
                                                  struct neap__error *e));
 // Pushes the object at `index` of the list at stack index 1, or the single object that is there.
 void neap__save_push(lua_State *L, int index);
-// The same where it may be something else, which raises usage naming its place.
-struct object *neap__save_item(lua_State *L, int index);
+// The same where it may be something else, which raises usage naming its place. *metatable is at first NULL: see
+// neap__object_test_next.
+struct object *neap__save_item(lua_State *L, int index, const void **metatable);
 
 // The present time, for a field that is set with every save.
 struct cell neap__save_now(const struct field *f);

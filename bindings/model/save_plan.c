@@ -37,9 +37,9 @@ void neap__save_push(lua_State *L, int index) {
     lua_pushvalue(L, 1);
 }
 
-struct object *neap__save_item(lua_State *L, int index) {
+struct object *neap__save_item(lua_State *L, int index, const void **metatable) {
   neap__save_push(L, index);
-  struct object *o = neap__object_test(L, -1);
+  struct object *o = neap__object_test_next(L, -1, metatable);
   if (!o)
     neap__fail(L, NEAP_USAGE, "item %d of the list: an object of a model was expected, not %s", index,
                neap__show_value(L, -1).text);
@@ -243,6 +243,11 @@ static bool refuse_deleted(struct planning *p, const struct save_entry *entry) {
   return false;
 }
 
+// Whether loaded objects are written even if nothing in them has changed.
+static bool is_forced(const struct save_options *o) {
+  return o->force || o->returning || o->atomic || o->overwrite || o->condition;
+}
+
 // Plans one save. True if something is to be sent.
 static bool plan_save(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
   const struct save_options *o = p->options;
@@ -252,8 +257,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
   if (state == OBJECT_DELETED && !o->overwrite) return refuse_deleted(p, entry);
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   int changed = neap__object_changes(p->L, idx, entry->sent);
-  bool forced = o->force || o->returning || o->atomic || o->overwrite || o->condition;
-  if (!insert && changed == 0 && !forced) return false;
+  if (!insert && changed == 0 && !is_forced(o)) return false;
   if (p->required && check_required(p, idx, entry->sent, &e) != 0) {
     p->fault(p->L, entry->object, p->shape, &e);
     return false;
@@ -303,15 +307,26 @@ static size_t bytes_each(const struct shape *shape, const struct save_options *o
   return round_up(cells) + 5 * w + round_up(computed * sizeof(int)) + computed * 40;
 }
 
-// The objects of one class that follow each other from index `first`: their number. Pushes nothing.
-static int count_like(lua_State *L, int first, int n, const struct class *class) {
-  int count = 0;
-  for (; first + count <= n && count < SAVE_CHUNK; count++) {
-    const struct object *o = neap__save_item(L, first + count);
+// The objects of one class that follow each other in the list: how many they are, and which of them have to be planned.
+struct run {
+  const struct class *class;
+  int first, n, nplanned;
+  uint64_t planned[(SAVE_CHUNK + 63) / 64];
+};
+
+// Pushes nothing.
+static void find_run(lua_State *L, struct run *run, int n, const struct save_options *options) {
+  const void *metatable = NULL;
+  bool all = options->verb != SAVE_SAVE || is_forced(options);
+  for (; run->first + run->n <= n && run->n < SAVE_CHUNK; run->n++) {
+    const struct object *o = neap__save_item(L, run->first + run->n, &metatable);
     lua_pop(L, 1);
-    if (neap__object_class(o) != class) break;
+    if (run->n == 0) run->class = neap__object_class(o);
+    if (neap__object_class(o) != run->class) break;
+    if (!all && neap__object_idle(o)) continue;
+    set_bit(run->planned, run->n);
+    run->nplanned++;
   }
-  return count;
 }
 
 // Pushes the condition of the write: the caller's and the scope's, or nil.
@@ -333,10 +348,11 @@ static const struct condition *push_condition(lua_State *L, struct view *view, c
 
 struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next,
                                    int n, fault_function *fault) {
-  const struct class *class = neap__object_class(neap__save_item(L, *next));
+  struct run run = {.first = *next};
+  find_run(L, &run, n, options);
+  const struct class *class = run.class;
   const struct shape *shape = class->shape;
-  int count = count_like(L, *next, n, class);
-  lua_pop(L, 1);
+  int count = run.nplanned;
   size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
   size_t head =
       round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
@@ -361,7 +377,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);
   if (neap__stepped(neap__host(L))) p.copies = lua_gettop(L);
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < run.n; i++) {
+    if (!has_bit(run.planned, i)) continue;
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];
     w->object = entry->object = *next + i;
@@ -371,6 +388,6 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
     lua_pop(L, 1);
   }
   lua_setiuservalue(L, -2, 2);
-  *next += count;
+  *next += run.n;
   return chunk;
 }

@@ -71,7 +71,8 @@ function jobs.write()
   end)
 end
 
--- A save of a list in which nothing has changed looks at each object and sends nothing.
+-- The check for changes is all that there is to saving a list in which nothing has changed: it is what this measures, for
+-- each object, with the walks over the list (its items have to be objects; none may have hooks or lead to new objects).
 function jobs.unchanged()
   fill()
   local list = Person:all()

@@ -134,6 +134,21 @@ contract.each("saving", function(c)
       assert.same({ '["a","b"]' }, c:client "SELECT tags FROM posts")
     end)
 
+    it("is written if it has changed, wherever it stands in a list", function()
+      local list = {}
+      for i = 1, 5 do list[i] = Post { title = "Post " .. i, tags = { "a" } } end
+      c.store:save(list)
+      list = Post:where { title__ne = "Tides" }:order("id"):all()
+      table.insert(list, 3, User { name = "Ada" }:save())
+      list[2].title = "Changed"
+      list[5].tags[1] = "b"
+      c.store:save(list)
+      local rows = "SELECT title, tags, version FROM posts WHERE title <> 'Tides' ORDER BY id"
+      assert.same({ 'Post 1|["a"]|1', 'Changed|["a"]|2', 'Post 3|["a"]|1', 'Post 4|["b"]|2', 'Post 5|["a"]|1' }, c:client(rows))
+      c.store:save(list, { force = true })
+      assert.same({ 'Post 1|["a"]|2', 'Changed|["a"]|3', 'Post 3|["a"]|2', 'Post 4|["b"]|3', 'Post 5|["a"]|2' }, c:client(rows))
+    end)
+
     it("that is gone raises not_found and is not made again", function()
       c:client "DELETE FROM posts"
       p.title = "Waves"
