@@ -50,7 +50,7 @@ static void set_text(lua_State *L, const char *field, const char *value) {
   if (!*value) return;
   snprintf(text, sizeof text - 4, "%s", value);
   neap__redact(text);
-  neap__show_push(L, text, strlen(text));
+  neap__show_push(L, text, strlen(text), true);
   lua_setfield(L, -2, field);
 }
 
@@ -220,7 +220,7 @@ int neap__error_new(lua_State *L) {
     return neap__fail(L, NEAP_USAGE, "%s is not a kind of error", neap__show_value(L, -1).text);
   if (field(L, "message")) {
     const char *message = lua_tolstring(L, -1, &n);
-    neap__show_push(L, message, n);
+    neap__show_push(L, message, n, true);
     lua_setfield(L, 1, "message");
   }
   lua_settop(L, 1);

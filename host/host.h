@@ -90,8 +90,8 @@ struct neap__shown neap__show_name(const char *p, size_t n);  // a name or numbe
 struct neap__shown neap__show_key(lua_State *L, int idx);     // text; anything else as a value
 struct neap__shown neap__show_hint(const char *prefix,
                                    const char *near);  // "; did you mean PREFIXnear?", or "" for NULL
-// Pushes the text without controls (line breaks stay) and valid UTF-8, whole.
-void neap__show_push(lua_State *L, const char *p, size_t n);
+// Pushes the text whole, as valid UTF-8 without controls; line breaks stay where `lines`.
+void neap__show_push(lua_State *L, const char *p, size_t n, bool lines);
 
 // Arguments of binding functions: each raises `usage` and names the argument and what was expected.
 lua_Integer neap__arg_integer(lua_State *L, int idx, const char *name, lua_Integer min, lua_Integer max);

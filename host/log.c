@@ -80,6 +80,8 @@ int neap__log_write(lua_State *L) {
   int level = luaL_checkoption(L, 1, NULL, levels);
   size_t len;
   const char *text = luaL_tolstring(L, 2, &len);
+  neap__show_push(L, text, len, false);
+  text = lua_tolstring(L, -1, &len);
   char *copy = lua_newuserdatauv(L, len + 8, 0);
   memcpy(copy, text, len + 1);
   write_line(neap__host(L), level, copy);

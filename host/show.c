@@ -122,13 +122,13 @@ struct neap__shown neap__show_hint(const char *prefix, const char *near) {
   return shown;
 }
 
-void neap__show_push(lua_State *L, const char *p, size_t n) {
+void neap__show_push(lua_State *L, const char *p, size_t n, bool lines) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   while (n > 0) {
     char one[CHARACTER];
     size_t taken = show_character(p, n, false, one);
-    luaL_addstring(&b, *p == '\n' ? "\n" : one);
+    luaL_addstring(&b, lines && *p == '\n' ? "\n" : one);
     p += taken, n -= taken;
   }
   luaL_pushresult(&b);

@@ -4,7 +4,6 @@
 
 #include "model/condition_build.h"
 #include "model/save.h"
-#include "value/text.h"
 
 enum { A_OBJECT = 1, A_VERB, A_PATH, A_VALUE, A_JOB, A_CLASS, A_COLUMN };  // then anchors, and on top the rows
 
@@ -41,23 +40,6 @@ static void check_there(lua_State *L, const struct shape *shape) {
   neap__raise(L, &e);
 }
 
-// The members of a map that were declared are all that it has.
-static void check_members(lua_State *L, const struct place *place) {
-  const struct type *type = &place->field->type;
-  for (int i = 0; type && i < place->nsteps; i++) {
-    const struct type *of = type->of;
-    struct neap__nearest near = neap__nearest_to(place->steps[i].key ? place->steps[i].key : "", place->steps[i].nkey);
-    for (int k = 0; k < type->nmembers; k++) {
-      if (strcmp(near.name, type->members[k].name) == 0) of = &type->members[k].type;
-      neap__nearest_offer(&near, type->members[k].name);
-    }
-    if (type->nmembers && !of)
-      neap__fail(L, NEAP_USAGE, "%s.%s: %s is not declared%s%s", place->field->shape->model, lua_tostring(L, A_PATH),
-                 near.name, near.best ? "; did you mean " : "", near.best ? near.best : "");
-    type = of;
-  }
-}
-
 static void check_place(lua_State *L, const struct shape *shape, const struct place *place, enum change_kind kind) {
   const char *path = lua_tostring(L, A_PATH), *verb = verbs[kind];
   bool new = neap__object_state(lua_touserdata(L, A_OBJECT)) == OBJECT_NEW;
@@ -72,7 +54,6 @@ static void check_place(lua_State *L, const struct shape *shape, const struct pl
   if (takes_list(kind) && !is_list(place->type))
     neap__fail(L, NEAP_USAGE, "%s.%s is of type %s; %s needs a list or a set", shape->model, path,
                neap__type_name(place->type->kind), verb);
-  check_members(L, place);
 }
 
 // A loaded object keeps what its model requires.

@@ -63,6 +63,13 @@ static const struct type *member_type(const struct type *type, const char *key, 
   return type->nmembers ? NULL : type->of;
 }
 
+static void no_member(lua_State *L, const struct type *type, const char *where, const char *key, size_t n) {
+  struct neap__nearest near = neap__nearest_to(key, n);
+  for (int i = 0; i < type->nmembers; i++) neap__nearest_offer(&near, type->members[i].name);
+  neap__fail(L, NEAP_USAGE, "%s has no declared name %s%s", where, neap__show_name(key, n).text,
+             neap__show_hint("", near.best).text);
+}
+
 void neap__path_step(lua_State *L, const struct shape *shape, struct path *path, const char *key, size_t n,
                      int64_t index) {
   char where[200];
@@ -80,6 +87,7 @@ void neap__path_step(lua_State *L, const struct shape *shape, struct path *path,
   if (type && type->kind != TYPE_MAP && key)
     neap__fail(L, NEAP_USAGE, "%s is of type %s: its elements have numbers, not the name %s", where,
                neap__type_name(type->kind), neap__show_name(key, n).text);
+  if (type && type->nmembers && key && !member_type(type, key, n)) no_member(L, type, where, key, n);
   path->steps[place->nsteps++] = (struct step){.key = key, .nkey = (uint32_t)n, .index = index};
   place->steps = path->steps;
   if (type) place->type = type->kind == TYPE_MAP ? (key ? member_type(type, key, n) : NULL) : type->of;

@@ -8,7 +8,7 @@ local function with_fields(text, fields)
   table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
   for _, key in ipairs(keys) do
     local value = tostring(fields[key])
-    if value:find "[%s=\"]" or value == "" then value = string.format("%q", value) end
+    if value:find "[%s=\"]" or value == "" then value = '"' .. value:gsub('"', '\\"') .. '"' end
     parts[#parts + 1] = tostring(key) .. "=" .. value
   end
   return table.concat(parts, " ")

@@ -116,7 +116,6 @@ local function declare(self, name, fields, options)
   local copy = {}
   for key, value in pairs(options) do copy[key] = value end
   local list = in_order(name, fields)
-  check_wire(name, "the name", name)
   check_wire(name, "the name of the table", options.table)
   for _, pair in ipairs(list) do check_wire(name, "the column of " .. pair[1], pair[2].options.column) end
   if next(fields) == nil then copy.open = true end
@@ -139,6 +138,7 @@ function store.model(self, name, fields, options)
   if type(name) ~= "string" or name == "" then
     usage("store:model takes the model's name first, not %s", host.show(name))
   end
+  check_wire(name, "the name", name)
   if fields == nil then return class.find(self, name) end
   host.check("table", fields, "fields")
   options = options or {}

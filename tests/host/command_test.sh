@@ -102,6 +102,8 @@ is "what was not committed is rolled back" "1" "$($NEAP -e "$model print(P:count
 
 is "secrets of URLs are not logged" "neap: warn: redis://u:***@h/0?token=***" \
   "$($NEAP -e 'require("neap").log.warn("redis://u:hunter2@h/0?token=abcd")' 2>&1)"
+is "a log entry is one line, whatever it holds" 'neap: error: a\nb k="x\ny\x1b"' \
+  "$($NEAP -e 'require("neap").log.error("a\nb", { k = "x\ny\27" })' 2>&1)"
 is "levels" "" "$($NEAP -e 'require("neap").log.debug("x")' 2>&1)"
 
 echo "$passed passed, $failed failed"

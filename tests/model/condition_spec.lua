@@ -253,8 +253,16 @@ describe("a wrong condition", function()
   end)
 
   it("names the nearest field", function()
-    fails("usage", "did you mean title", { titel = "x" })
+    fails("usage", "did you mean title?", { titel = "x" })
     fails("usage", "did you mean name", { author__nmae = "x" })
+  end)
+
+  it("names the nearest name of a map that declares its names", function()
+    local Shoe = store:model("Shoe", { id = t.integer { primary = true }, m = t.map { width = t.integer(), sole = t.map() } })
+    assert.truthy(tostring(Shoe:where { ["m.sole.any"] = 1, m__width = 2 }))
+    local ok, e = pcall(Shoe.where, Shoe, { m__widht__gt = 1 })
+    assert.is_false(ok)
+    assert.equal("Shoe.m has no declared name widht; did you mean width?", e.message)
   end)
 
   it("names the nearest operator", function()

@@ -213,6 +213,7 @@ describe("bad input", function()
 
     it("refuses NUL in every name", function()
       says(declare("Bad\0", { id = t.integer { primary = true } }), "NUL")
+      says(fault(store.model, store, "User\0"), "NUL")
       says(declare("Bad", { id = t.integer { primary = true }, ["a\0b"] = t.string() }), "NUL")
       says(declare("Bad", { id = t.integer { primary = true }, a = t.string { column = "a\0b" } }), "NUL")
       says(declare("Bad", { id = t.integer { primary = true } }, { table = "a\0b" }), "NUL")
