@@ -96,12 +96,13 @@ static int read_objects(lua_State *L) {
 
 // The objects of one model that follow each other.
 static void find_chunk(lua_State *L, struct loading *l) {
-  l->class = neap__object_class(neap__save_item(L, l->first));
+  const void *metatable = NULL;
+  l->class = neap__object_class(neap__save_item(L, l->first, &metatable));
   l->view = neap__view_effective(L, l->class->view);
   int most = l->class->shape->nkeys == 1 ? LOAD_CHUNK : 1;
   for (l->count = 1; l->first + l->count <= l->n && l->count < most; l->count++) {
     lua_settop(L, L_STATE);
-    if (neap__object_class(neap__save_item(L, l->first + l->count)) != l->class) break;
+    if (neap__object_class(neap__save_item(L, l->first + l->count, &metatable)) != l->class) break;
   }
   lua_settop(L, L_STATE);
 }
