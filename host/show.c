@@ -32,7 +32,7 @@ static size_t show_character(const char *p, size_t n, bool quoted, char out[CHAR
 
 // Appends the text, between `quote`s if that is not empty.
 static struct neap__shown show(const char *p, size_t n, const char *quote) {
-  struct neap__shown shown;
+  struct neap__shown shown = {""};
   size_t used = (size_t)snprintf(shown.text, sizeof shown.text, "%s", quote);
   size_t room = sizeof shown.text - sizeof more - strlen(quote) - 1;
   while (n > 0) {
@@ -56,14 +56,15 @@ struct neap__shown neap__show_name(const char *p, size_t n) {
 
 // The shortest digits that read back as the same number, with a point or an exponent.
 static struct neap__shown show_float(lua_Number d) {
-  struct neap__shown shown;
+  struct neap__shown shown = {""};
   char *text = shown.text;
-  for (int digits = 14; digits <= 17; digits++) {
-    snprintf(text, sizeof shown.text, "%.*g", digits, d);
+  for (int precision = 14; precision <= 17; precision++) {
+    snprintf(text, sizeof shown.text, "%.*g", precision, d);
     if (strtod(text, NULL) == d) break;
   }
   if (isnan(d)) return snprintf(text, sizeof shown.text, "nan"), shown;
-  if (text[strspn(text, "-0123456789")] == '\0') strcat(text, ".0");
+  size_t digits = strspn(text, "-0123456789");
+  if (text[digits] == '\0') memcpy(text + digits, ".0", sizeof ".0");
   return shown;
 }
 
@@ -84,7 +85,7 @@ static const char *kind_of(lua_State *L, int idx) {
 }
 
 struct neap__shown neap__show_value(lua_State *L, int idx) {
-  struct neap__shown shown;
+  struct neap__shown shown = {""};
   size_t n;
   int type = lua_type(L, idx);
   if (type == LUA_TSTRING) {

@@ -184,7 +184,10 @@ static int fields_index(lua_State *L) {
   const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
   struct neap__error e;
   if (!found && class->shape->open >= 0) return neap__column_parse(L, lua_upvalueindex(1), name, n), 1;
-  if (!found && neap__shape_unknown(class->shape, name, n, &e) != 0) neap__raise(L, &e);
+  if (!found) {
+    neap__shape_unknown(class->shape, name, n, &e);
+    neap__raise(L, &e);
+  }
   push_column(L, lua_upvalueindex(1), found->field);
   return 1;
 }
