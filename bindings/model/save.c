@@ -197,7 +197,10 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
     struct neap__error e;
     if (!f && shape->open >= 0)
       neap__fail(L, NEAP_USAGE, "upsert finds rows by declared fields: %s declares no %s", shape->model, name);
-    if ((!f || !neap__field_kept(f)) && neap__shape_unknown(shape, name, n, &e) != 0) neap__raise(L, &e);
+    if (!f || !neap__field_kept(f)) {
+      neap__shape_unknown(shape, name, n, &e);
+      neap__raise(L, &e);
+    }
     set_bit(bits, f);
     lua_pop(L, 1);
   }
