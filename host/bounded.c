@@ -8,24 +8,31 @@
 #define MAX_REPEATED (64 << 20)  // bytes that string.rep may make
 
 // What a bounded function touches, from its arguments.
-enum reach { MOVE, RANGE, LENGTH, INSERT, REMOVE, TEXT };
+enum reach { MOVE, RANGE, UNPACK, LENGTH, INSERT, REMOVE, TEXT };
 
 static lua_Unsigned between(lua_Integer first, lua_Integer last) {
   return first > last ? 0 : (lua_Unsigned)last - (lua_Unsigned)first + 1;
 }
 
+// What __len says may be another thing when the function itself asks.
 static lua_Unsigned length(lua_State *L) {
-  lua_Integer n = lua_istable(L, 1) ? luaL_len(L, 1) : 0;
-  return n < 0 ? 0 : (lua_Unsigned)n;
+  if (!lua_istable(L, 1)) return 0;
+  if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL)
+    neap__fail(L, NEAP_LIMIT, "%s takes no table with __len here", lua_tostring(L, lua_upvalueindex(3)));
+  return lua_rawlen(L, 1);
+}
+
+// From the optional integer at index `at`, the first, to the one behind it, the last.
+static lua_Unsigned range(lua_State *L, int at) {
+  lua_Integer last = lua_isnoneornil(L, at + 1) ? (lua_Integer)length(L) : luaL_checkinteger(L, at + 1);
+  return between(luaL_optinteger(L, at, 1), last);
 }
 
 static lua_Unsigned reach_of(lua_State *L, enum reach reach) {
   switch (reach) {
     case MOVE: return between(luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
-    case RANGE: {  // table.concat(t, sep, i, j)
-      lua_Integer last = lua_isnoneornil(L, 4) ? (lua_Integer)length(L) : luaL_checkinteger(L, 4);
-      return between(luaL_optinteger(L, 3, 1), last);
-    }
+    case RANGE: return range(L, 3);   // table.concat(t, sep, i, j)
+    case UNPACK: return range(L, 2);  // table.unpack(t, i, j)
     case LENGTH: return length(L);
     case INSERT: return lua_gettop(L) < 3 ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
     case REMOVE: return lua_isnoneornil(L, 2) ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
@@ -113,6 +120,7 @@ void neap__bounded_open(lua_State *L) {
       {"table", "move", MOVE},     {"table", "concat", RANGE},  {"table", "sort", LENGTH}, {"table", "insert", INSERT},
       {"table", "remove", REMOVE}, {"utf8", "len", TEXT},       {"utf8", "offset", TEXT},  {"utf8", "codepoint", TEXT},
       {"string", "upper", TEXT},   {"string", "reverse", TEXT}, {"string", "lower", TEXT}, {"string", "byte", TEXT},
+      {"table", "unpack", UNPACK},
   };
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) bound(L, list[i].lib, list[i].name, list[i].reach);
   lua_getglobal(L, "string");

@@ -75,6 +75,12 @@ static void test_unbounded_functions(void) {
        "local long = setmetatable({}, { __len = function() return 1 << 62 end, __index = rawlen }) "
        "assert(not pcall(table.insert, long, 1, 1)) assert(not pcall(table.remove, long, 1)) "
        "assert(not pcall(table.sort, long))");
+  runs(instructions,  // a length that is another when it is asked again
+       "local function liar() local n = 0 return setmetatable({}, { __len = function() n = n + 1 "
+       "return n % 2 == 1 and 0 or 1 << 30 end }) end "
+       "assert(not pcall(table.insert, liar(), 1, 'x')) assert(not pcall(table.remove, liar(), 1)) "
+       "assert(not pcall(table.sort, liar(), rawequal)) assert(not pcall(table.concat, liar()))");
+  killed(instructions, "local t = {} while true do select('#', table.unpack(t, 1, 200000)) end");
   killed(instructions, "local s = string.rep('a', 100) s:find(string.rep('a?', 100) .. string.rep('a', 100))");
   killed(instructions, "local s = string.rep('a', 1 << 16) .. 'b' s:find(string.rep('a', 1 << 15) .. 'c', 1, true)");
   killed(instructions, "local s = string.rep('a', 1 << 20) while true do utf8.len(s) end");
