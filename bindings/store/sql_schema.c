@@ -418,14 +418,12 @@ static int prepare(lua_State *L, const struct shape *shape, struct neap__error *
     const struct field *f = shape->columns[i];
     if (f->type.kind != TYPE_POINTER) continue;
     if (neap__shape_resolve(L, 1, f, e) != 0) return -1;
-    if (f->target->nkeys != 1)
-      return neap__error_set(e, NEAP_UNSUPPORTED,
-                             "%s.%s: %s has a key of %d fields, and a pointer is one column; declare the "
-                             "fields of its key instead",
-                             shape->model, f->name, f->target->model, f->target->nkeys);
   }
   for (int i = 0; i < shape->ncolumns; i++) {
     const struct field *f = shape->columns[i];
+    if (f->type.kind == TYPE_INTEGER && (f->flags & FIELD_AUTO) && (shape->nkeys > 1 || shape->keys[0] != f))
+      return neap__error_set(e, NEAP_UNSUPPORTED, "%s.%s: SQLite counts up only an integer that is the whole key",
+                             shape->model, f->name);
     if (f->type.kind == TYPE_DECIMAL && f->type.scale < 0 && (f->flags & (FIELD_UNIQUE | FIELD_PRIMARY)))
       return neap__error_set(e, NEAP_USAGE,
                              "%s.%s: a unique decimal needs a scale, so that equal numbers have equal text: "

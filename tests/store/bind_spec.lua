@@ -313,6 +313,29 @@ contract.each("bind", function(c)
     assert.truthy(tostring(e):find("scale", 1, true), tostring(e))
   end)
 
+  it("refuses an integer that counts up and is not the whole key", function()
+    for _, fields in ipairs {
+      { { "id", id() }, { "number", t.integer { auto = true } } },
+      { { "shop", t.integer { primary = true } }, { "number", id() } },
+    } do
+      c.store:model("Ticket", fields)
+      local ok, e = pcall(c.store.bind, c.store)
+      assert.is_false(ok)
+      assert.equal("unsupported", e.kind, tostring(e))
+      assert.truthy(e.message:find("Ticket.number", 1, true), e.message)
+    end
+  end)
+
+  it("refuses a pointer to a key of several fields", function()
+    c.store:model("Reply", { forum = t.string { primary = true }, at = t.integer { primary = true } })
+    local Vote = c.store:model("Vote", { id = id(), reply = t.pointer "Reply" })
+    for _, f in ipairs { function() c.store:bind() end, function() Vote { reply = 1 } end, function() Vote:include "reply" end } do
+      local ok, e = pcall(f)
+      assert.is_false(ok)
+      assert.equal("unsupported", e.kind, tostring(e))
+    end
+  end)
+
   it("names the model that a pointer misses", function()
     c.store:model("Post", { id = id(), author = t.pointer "Author" })
     local ok, e = pcall(c.store.bind, c.store)
