@@ -4,6 +4,7 @@
 
 #include "model/condition_build.h"
 #include "model/save.h"
+#include "value/datetime.h"
 
 enum { A_OBJECT = 1, A_VERB, A_PATH, A_VALUE, A_JOB, A_CLASS, A_COLUMN };  // then anchors, and on top the rows
 
@@ -12,9 +13,11 @@ struct atomic {
   const struct shape *shape;
   struct write write;
   struct change changes[2];
-  struct cell key[4], computed[8], cells[8];
-  int columns[8];   // of the cells that come back
-  uint64_t bits[];  // sent, returning, changed by the pipeline
+  struct cell key[4];
+  uint64_t *bits;          // sent, returning, changed by the pipeline
+  int *columns;            // of the cells that come back
+  struct cell *cells;      // they
+  struct cell computed[];  // by the pipeline: room for all columns; then the others
 };
 
 static const char *const verbs[] = {"set", "unset", "increment", "append", "add_unique", "pull", NULL};
@@ -117,11 +120,12 @@ static void set_bit(uint64_t *bits, int i) {
 // What changes along with it: the version and the times of saving.
 static void add_companions(struct atomic *a, size_t words) {
   uint64_t *returning = a->bits + words, *stamped = returning + words;
+  int64_t now = neap__datetime_now();
   int n = 0;
   for (int i = 0; i < a->shape->ncolumns; i++) {
     const struct field *f = a->shape->columns[i];
-    if (!(f->flags & FIELD_AUTO_NOW) || n == 4) continue;
-    a->computed[n++] = neap__save_now(f);
+    if (!(f->flags & FIELD_AUTO_NOW)) continue;
+    a->computed[n++] = neap__save_time(f, now);
     set_bit(stamped, i);
     set_bit(returning, i);
   }
@@ -209,9 +213,13 @@ static int atomic_change(lua_State *L) {
   const struct shape *shape = class->shape;
   size_t words = (size_t)(shape->ncolumns + 63) / 64;
   lua_settop(L, A_VALUE);
-  size_t size = sizeof(struct atomic) + 3 * words * sizeof(uint64_t);
+  size_t each = 2 * sizeof(struct cell) + sizeof(int);
+  size_t size = sizeof(struct atomic) + 3 * words * sizeof(uint64_t) + (size_t)shape->ncolumns * each;
   struct atomic *a = memset(lua_newuserdatauv(L, size, 0), 0, size);
   a->shape = shape;
+  a->cells = a->computed + shape->ncolumns;
+  a->bits = (uint64_t *)(a->cells + shape->ncolumns);
+  a->columns = (int *)(a->bits + 3 * words);
   neap__class_push(L, class);
   read_change(L, shape, &a->changes[0]);
   a->view = neap__view_effective(L, class->view);

@@ -5,6 +5,7 @@
 #include "model/condition_build.h"
 #include "model/query_build.h"
 #include "model/save.h"
+#include "value/datetime.h"
 
 static struct view *view_of(lua_State *L, const struct query *q) {
   return neap__view_effective(L, q->class->view);
@@ -294,13 +295,14 @@ static struct change read_set(lua_State *L, const struct shape *shape, int class
 
 // Adds what goes with every change: auto_now and the version, where the script has not set them.
 static int complete_sets(const struct shape *shape, struct change *sets, int n) {
+  int64_t now = neap__datetime_now();
   for (int i = 0; i < shape->ncolumns; i++) {
     const struct field *f = shape->columns[i];
     bool given = false;
     for (int k = 0; k < n && !given; k++) given = sets[k].place.field == f;
     struct place place = {.field = f, .type = &f->type};
     if (given) continue;
-    if (f->flags & FIELD_AUTO_NOW) sets[n++] = (struct change){CHANGE_SET, place, neap__save_now(f)};
+    if (f->flags & FIELD_AUTO_NOW) sets[n++] = (struct change){CHANGE_SET, place, neap__save_time(f, now)};
     if (i == shape->version) sets[n++] = (struct change){CHANGE_INCREMENT, place, {.i = 1, .kind = CELL_INTEGER}};
   }
   return n;

@@ -54,16 +54,11 @@ static void confirm(lua_State *L, struct job *job, const struct save_chunk *chun
   if (rows->ncells == shape->ncolumns && rows->ncells > 0 && chunk->writes[entry - chunk->entries].returning) {
     neap__object_confirm(L, idx, entry->sent, job->cells, chunk->columns, rows->ncells);
   } else {
-    struct cell cells[16];
-    int columns[16];
-    n = n < 14 ? n : 14;
-    memcpy(cells, entry->computed, (size_t)n * sizeof *cells);
-    memcpy(columns, entry->computed_columns, (size_t)n * sizeof *columns);
     if (rows->ncells == 1) {
-      cells[n] = job->cells[0];
-      columns[n++] = shape->keys[0]->column;
+      entry->computed[n] = job->cells[0];
+      entry->computed_columns[n++] = shape->keys[0]->column;
     }
-    neap__object_confirm(L, idx, entry->sent, cells, columns, n);
+    neap__object_confirm(L, idx, entry->sent, entry->computed, entry->computed_columns, n);
   }
   lua_pop(L, 1);
 }

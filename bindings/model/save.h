@@ -19,7 +19,7 @@ struct save_options {
 struct save_entry {
   int object;  // index in the list, from 1
   int ncomputed;
-  struct cell *computed;
+  struct cell *computed;  // with room for one more: the key that the store gives
   int *computed_columns;
   uint64_t *sent;
 };
@@ -46,8 +46,8 @@ void neap__save_push(lua_State *L, int index);
 // neap__object_test_next.
 struct object *neap__save_item(lua_State *L, int index, const void **metatable);
 
-// The present time, for a field that is set with every save.
-struct cell neap__save_now(const struct field *f);
+// A time in microseconds since 1970 as the value of a field that is set with every save.
+struct cell neap__save_time(const struct field *f, int64_t us);
 
 // Says which object of which model failed, and why in the model's terms.
 void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struct neap__error *e);

@@ -60,15 +60,14 @@ static int count_computed(const struct shape *shape) {
   return n;
 }
 
-struct cell neap__save_now(const struct field *f) {
-  int64_t us = neap__datetime_now();
+struct cell neap__save_time(const struct field *f, int64_t us) {
   if (f->type.kind == TYPE_DATE) return (struct cell){.i = us / INT64_C(86400000000), .kind = CELL_DATE};
   if (f->type.kind == TYPE_TIMESTAMP) us -= us % 1000000;
   return (struct cell){.i = us, .kind = CELL_DATETIME};
 }
 
 // The value of a computed column for this write; false if it stays as it is. `text` has room for a uuid.
-static bool compute(lua_State *L, int idx, const struct field *f, bool insert, bool set, struct cell *out,
+static bool compute(lua_State *L, int idx, const struct field *f, int64_t now, bool insert, bool set, struct cell *out,
                     char **text) {
   if (f->flags & FIELD_VERSION) {
     if (!insert) neap__object_confirmed(L, idx, f->column, out);
@@ -77,12 +76,12 @@ static bool compute(lua_State *L, int idx, const struct field *f, bool insert, b
   }
   if (f->flags & FIELD_AUTO_NOW) {
     if (set && insert) return false;  // given by the script
-    *out = neap__save_now(f);
+    *out = neap__save_time(f, now);
     return true;
   }
   if (!insert || set) return false;
   if (f->flags & FIELD_AUTO_NOW_ADD) {
-    *out = neap__save_now(f);
+    *out = neap__save_time(f, now);
     return true;
   }
   neap__uuid_v7(*text);
@@ -102,6 +101,7 @@ struct planning {
   struct arena arena;
   const uint64_t *all;
   int ncomputed;  // columns that the pipeline fills
+  int64_t now;    // the same for all objects and fields of one write
   bool required;  // some column is required
   fault_function *fault;
   int copies;  // stack index of a list of copied texts, 0 = texts are borrowed from the objects
@@ -143,14 +143,14 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
   struct cell *cells = deal(&p->arena, (size_t)p->shape->ncolumns, sizeof *cells);
   uint64_t *columns = deal(&p->arena, words(p->shape), sizeof *columns);
   int computed = p->ncomputed, n = 0;
-  entry->computed = deal(&p->arena, (size_t)computed, sizeof(struct cell));
-  entry->computed_columns = deal(&p->arena, (size_t)computed, sizeof(int));
+  entry->computed = deal(&p->arena, (size_t)computed + 1, sizeof(struct cell));
+  entry->computed_columns = deal(&p->arena, (size_t)computed + 1, sizeof(int));
   char *text = deal(&p->arena, (size_t)computed, 40);
   memcpy(columns, entry->sent, words(p->shape) * sizeof *columns);
   for (int i = 0; i < p->shape->ncolumns; i++) {
     const struct field *f = p->shape->columns[i];
     bool set = has_bit(entry->sent, i);
-    if (computed && is_computed(f) && compute(p->L, idx, f, insert, set, &cells[n], &text)) {
+    if (computed && is_computed(f) && compute(p->L, idx, f, p->now, insert, set, &cells[n], &text)) {
       entry->computed[entry->ncomputed] = cells[n++];
       entry->computed_columns[entry->ncomputed++] = i;
       set_bit(columns, i);
@@ -302,9 +302,9 @@ static size_t round_up(size_t n) {
 // Bytes that the cells, bits and texts of one object may take.
 static size_t bytes_each(const struct shape *shape, const struct save_options *o) {
   size_t w = words(shape) * sizeof(uint64_t), computed = (size_t)count_computed(shape);
-  size_t cells = ((size_t)shape->ncolumns + (size_t)shape->nkeys + computed) * sizeof(struct cell);
+  size_t cells = ((size_t)shape->ncolumns + (size_t)shape->nkeys + computed + 1) * sizeof(struct cell);
   if (o->atomic || shape->version >= 0) cells += (size_t)shape->ncolumns * sizeof(struct cell);
-  return round_up(cells) + 5 * w + round_up(computed * sizeof(int)) + computed * 40;
+  return round_up(cells) + 5 * w + round_up((computed + 1) * sizeof(int)) + computed * 40;
 }
 
 // The objects of one class that follow each other in the list: how many they are, and which of them have to be planned.
@@ -366,6 +366,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
       memset(deal(&p.arena, (size_t)count, sizeof(struct save_entry)), 0, (size_t)count * sizeof(struct save_entry));
   chunk->columns = deal(&p.arena, (size_t)shape->ncolumns, sizeof(int));
   p.ncomputed = count_computed(shape);
+  p.now = neap__datetime_now();
   uint64_t *all = memset(deal(&p.arena, words(shape), sizeof *all), 0, words(shape) * sizeof *all);
   for (int i = 0; i < shape->ncolumns; i++) {
     set_bit(all, i);

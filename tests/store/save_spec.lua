@@ -508,4 +508,17 @@ contract.each("saving", function(c)
   it("create makes and saves", function()
     assert.is_false(Post:create { title = "a" }:is_new())
   end)
+
+  it("keeps every value that saving makes, however many, and makes all times the same", function()
+    local fields = { id = t.integer { primary = true, auto = true }, n = t.integer() }
+    for i = 1, 20 do fields["at" .. i] = t.datetime { auto_now = true } end
+    local Log = c.store:model("Log", fields)
+    c.store:bind()
+    local log = Log { n = 1 }:save()
+    assert.equal(1, log.id)
+    for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
+    log:increment("n", 1)
+    for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
+    assert.same({ "2|1" }, c:client "SELECT n, at1 = at20 FROM Log")
+  end)
 end)
