@@ -12,6 +12,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.decimal", luaopen_neap_decimal},
     {"neap.json", luaopen_neap_json},
     {"neap.marks", luaopen_neap_marks},
+    {"neap.mongo.kernel", luaopen_neap_mongo_kernel},
     {"neap.now", luaopen_neap_now},
     {"neap.object_kernel", luaopen_neap_object_kernel},
     {"neap.query", luaopen_neap_query},

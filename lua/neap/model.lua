@@ -211,6 +211,7 @@ end
 local schema = require "neap.schema"
 store.bind, store.drop = schema.bind, schema.drop
 for name, f in pairs(save.class) do object.class_methods[name] = f end
+object.class_methods.mongo = function(self, settings) return require "neap.mongo".query(self, settings) end
 require "neap.relation"
 
 return { reserved = reserved, link = schema.link }

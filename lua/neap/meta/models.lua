@@ -62,6 +62,11 @@ function model:create(fields) end
 ---@return boolean created
 function model:upsert(fields, unique) end
 
+---What reads Query Objects for the model: `require "neap.mongo".query(model, settings)`.
+---@param settings? neap.mongo.settings
+---@return neap.mongo.query
+function model:mongo(settings) end
+
 ---An object of a model: fields are read and written by name. Writing checks; changes go to the store with `save`.
 ---@class neap.model.object
 local object = {}

@@ -1,0 +1,25 @@
+// mongo.h: what the files of Query Objects share.
+#ifndef NEAP_MONGO_H
+#define NEAP_MONGO_H
+
+#include "model/object.h"
+
+// What is written of each object: the fields in the order of output, then what lies behind its relations. Names and inner
+// plans are anchored by its user value.
+struct plan_part {
+  const char *name;
+  const struct field *field;
+  const struct plan *plan;  // of what the relation leads to; NULL: a field
+};
+
+struct plan {
+  int nfields, nparts;
+  struct plan_part parts[];
+};
+
+// kernel.tables(list, plan, computed) -> list of plain tables; kernel.json(list, plan, computed) -> JSON text of it
+//   computed  { [object] = { name = value } }: what getters gave, nil = there are none
+int neap__mongo_tables(lua_State *L);
+int neap__mongo_json(lua_State *L);
+
+#endif

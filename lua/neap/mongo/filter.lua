@@ -1,0 +1,446 @@
+-- filter.lua: criteria of a Query Object become one condition of the kernel. Names go through the settings first,
+-- operands are read by the type of their column, and each fault is noted where it stands.
+local decimal = require "neap.decimal"
+local faults = require "neap.mongo.faults"
+local host = require "neap.host"
+local json = require "neap.json"
+local kernel = require "neap.mongo.kernel"
+local marks = require "neap.marks"
+
+local filter = {}
+local null = marks.null
+
+-- ---- Operands ----
+
+local function integer(value)
+  if type(value) == "string" and value:find "^[+-]?%d+$" then return math.tointeger(tonumber(value)) end
+  return type(value) == "number" and value or nil
+end
+
+local function number(value)
+  if type(value) == "string" and value:find "^[+-]?%d" then return tonumber(value) end
+  return (type(value) == "number" or type(value) == "userdata") and value or nil
+end
+
+--- A float is taken for the number that its text says: 1.1 is what was written.
+local function exact(value)
+  if math.type(value) ~= "float" then return value end
+  local ok, made = pcall(decimal, json.encode(value))
+  return ok and made or nil
+end
+
+local function boolean(value)
+  if value == "true" or value == "false" then return value == "true" end
+  if type(value) == "boolean" then return value end
+end
+
+local function text(value) return type(value) == "string" and value or nil end
+
+--- What text and numbers become for columns of a kind, nil = they are none. Other kinds are the kernel's to read.
+local readers = {
+  integer = integer, number = number, decimal = exact, boolean = boolean, string = text, uuid = text,
+}
+
+local function read_operand(kind, value)
+  if kind == "json" or value == null then return value end
+  if kernel.form(value) then return nil end
+  local reader = readers[kind]
+  if not reader then return value end
+  return reader(value)
+end
+
+--- The operand for a place of a kind; nil, and a fault, if it is none.
+local function operand(ctx, kind, value, pointer, name)
+  local made = read_operand(kind, value)
+  if made == nil then
+    ctx.faults:query(pointer, "%s is of type %s, %s is none", name, kind, host.show(value))
+  end
+  return made
+end
+
+local function operands(ctx, kind, list, pointer, name)
+  local made = {}
+  if kernel.form(list) ~= "list" and kernel.form(list) ~= "empty" then
+    ctx.faults:query(pointer, "a list was expected, not %s", host.show(list))
+    return nil
+  end
+  if #list > ctx.limits.max_in then
+    ctx.faults:add(pointer, "limit", "a list of %d values: at most %d are allowed", #list, ctx.limits.max_in)
+    return nil
+  end
+  for i, value in ipairs(list) do
+    local read = operand(ctx, kind, value, faults.at(pointer, i - 1), name)
+    if read == nil then return nil end
+    made[i] = read
+  end
+  return made
+end
+
+-- ---- Operators ----
+
+local is_list = { list = true, set = true }
+
+--- The conditions of a list or set: an operand that is no list is an element.
+local list_operators = {
+  ["$eq"] = function(col, value, whole) return whole and col:eq(value) or col:has(value) end,
+  ["$ne"] = function(col, value, whole) return whole and col:ne(value) or ~col:has(value) end,
+  ["$in"] = function(col, value) return col:any(value) end,
+  ["$nin"] = function(col, value) return ~col:any(value) end,
+  ["$any"] = function(col, value) return col:any(value) end,
+  ["$all"] = function(col, value) return col:all(value) end,
+  ["$has"] = function(col, value) return col:has(value) end,
+}
+local takes_list = { ["$in"] = true, ["$nin"] = true, ["$any"] = true, ["$all"] = true }
+
+--- What a condition of a column is called in the kernel.
+local methods = {
+  ["$eq"] = "eq", ["$ne"] = "ne", ["$lt"] = "lt", ["$lte"] = "lte", ["$gt"] = "gt", ["$gte"] = "gte",
+  ["$between"] = "between", ["$in"] = "is_in", ["$nin"] = "not_in", ["$exists"] = "exists", ["$prefix"] = "prefix",
+  ["$suffix"] = "suffix", ["$contains"] = "contains", ["$iprefix"] = "iprefix", ["$isuffix"] = "isuffix",
+  ["$icontains"] = "icontains", ["$iexact"] = "iexact", ["$regex"] = "regex", ["$size"] = "size", ["$has"] = "has",
+  ["$any"] = "any", ["$all"] = "all", ["$type"] = "type",
+}
+local texts = {
+  ["$prefix"] = true, ["$suffix"] = true, ["$contains"] = true, ["$iprefix"] = true, ["$isuffix"] = true,
+  ["$icontains"] = true, ["$iexact"] = true, ["$regex"] = true, ["$type"] = true,
+}
+
+local names = { "$not" }
+for name in pairs(methods) do names[#names + 1] = name end
+table.sort(names)
+
+local function is_operators(value)
+  if kernel.form(value) ~= "object" then return false end
+  for key in pairs(value) do
+    if type(key) ~= "string" or key:sub(1, 1) ~= "$" then return false end
+  end
+  return true
+end
+
+--- What the place is called in messages: the name that was asked for.
+local function exists(ctx, place, value, pointer)
+  if value == null or value == 0 or value == false then return place.col:exists(false) end
+  if value == 1 or value == true then return place.col:exists(true) end
+  ctx.faults:query(pointer, "$exists takes true or false, not %s", host.show(value))
+end
+
+--- Calls what makes a condition; what the kernel refuses is a fault.
+local function try(ctx, pointer, f, ...)
+  local ok, made = pcall(f, ...)
+  if ok then return made end
+  if type(made) ~= "table" or not made.kind then error(made, 0) end
+  ctx.faults:add(pointer, made.kind == "limit" and "limit" or "query", "%s", made.message)
+end
+
+local function list_condition(ctx, place, op, value, pointer)
+  local whole = kernel.form(value) ~= nil and not takes_list[op]
+  if whole and op == "$has" then
+    return ctx.faults:query(pointer, "$has takes one element, not %s", host.show(value))
+  end
+  local read = takes_list[op] or whole
+  local made
+  if read then
+    made = operands(ctx, place.of, value, pointer, place.name)
+    if made and whole then made = place.kind == "set" and marks.set(made) or marks.array(made) end
+  else
+    made = operand(ctx, place.of, value, pointer, place.name)
+  end
+  if made ~= nil then return try(ctx, pointer, list_operators[op], place.col, made, whole) end
+end
+
+local function between(ctx, place, value, pointer)
+  local pair = operands(ctx, place.kind, value, pointer, place.name)
+  if not pair then return end
+  if #pair ~= 2 or pair[1] == null or pair[2] == null then
+    return ctx.faults:query(pointer, "$between takes the list of two values, low and high")
+  end
+  return try(ctx, pointer, place.col.between, place.col, pair[1], pair[2])
+end
+
+--- Conditions of JSON compare with values: operators inside would be read by the kernel.
+local function has_operators(value)
+  if kernel.form(value) ~= "object" then return false end
+  for key in pairs(value) do
+    if type(key) == "string" and key:sub(1, 1) == "$" then return true end
+  end
+  return false
+end
+
+local function column_condition(ctx, place, op, value, pointer)
+  if op == "$exists" then return exists(ctx, place, value, pointer) end
+  if op == "$between" then return between(ctx, place, value, pointer) end
+  if op == "$regex" and not ctx.regex then
+    return ctx.faults:add(pointer, "forbidden", "$regex is disabled for %s", place.model)
+  end
+  if value == null then
+    if op == "$eq" then return place.col:exists(false) end
+    if op == "$ne" then return place.col:exists(true) end
+    return ctx.faults:query(pointer, "%s does not compare with null", op)
+  end
+  if is_list[place.kind] and list_operators[op] then return list_condition(ctx, place, op, value, pointer) end
+  local made
+  if op == "$in" or op == "$nin" or op == "$any" or op == "$all" then
+    made = operands(ctx, place.kind, value, pointer, place.name)
+  elseif op == "$size" then
+    made = operand(ctx, "integer", value, pointer, "$size")
+  elseif texts[op] then
+    made = operand(ctx, "string", value, pointer, op)
+  elseif has_operators(value) then
+    return ctx.faults:query(pointer, "%s takes a value, not operators", op)
+  else
+    made = operand(ctx, place.kind, value, pointer, place.name)
+  end
+  if made ~= nil then return try(ctx, pointer, place.col[methods[op]], place.col, made) end
+end
+
+local function custom(ctx, place, op, value, pointer)
+  local settings = place.settings.given
+  local group = settings[is_list[place.kind] and "array_operators" or "scalar_operators"]
+  local f = group and group[op]
+  if not f then return false end
+  local made = try(ctx, pointer, f, place.col, value)
+  return made and kernel.condition(place.settings.class, made)
+end
+
+local operators_of
+
+local function apply(ctx, place, op, value, pointer)
+  if not ctx:term(pointer) then return end
+  if methods[op] then return column_condition(ctx, place, op, value, pointer) end
+  local made = custom(ctx, place, op, value, pointer)
+  if made ~= false then return made end
+  ctx.faults:unknown(pointer, "operator", op, place.name, names)
+end
+
+local function sorted_keys(object)
+  local keys = {}
+  for key in pairs(object) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  return keys
+end
+
+local function all_of(settings, list) return kernel.condition(settings.class, { ["$and"] = list }) end
+
+--- The condition that { ["$gte"] = 1, ["$lt"] = 5 } is for a place.
+function operators_of(ctx, place, object, pointer)
+  local list = {}
+  for _, op in ipairs(sorted_keys(object)) do
+    local at = faults.at(pointer, op)
+    if op ~= "$not" then
+      list[#list + 1] = apply(ctx, place, op, object[op], at)
+    elseif is_operators(object[op]) then
+      list[#list + 1] = ~operators_of(ctx, place, object[op], at)
+    else
+      ctx.faults:query(at, "$not takes operators, not %s", host.show(object[op]))
+    end
+  end
+  return all_of(place.settings, list)
+end
+
+-- ---- Places ----
+
+--- Goes on into JSON, lists and maps; digits count elements from 0, except in maps.
+local function descend(col, path)
+  for part in (path .. "."):gmatch "([^.]*)%." do
+    local index = part:find "^%d+$" and #part <= 9 and kernel.kind(col) ~= "map"
+    col = col:at(index and tonumber(part) + 1 or part)
+  end
+  return col
+end
+
+--- The place that a name means for the settings, nil and a fault if there is none: { col, kind, of, name }.
+function filter.place(ctx, settings, name, pointer)
+  local head, path = name:match "^([^.]*)%.?(.*)$"
+  local field = settings:column(head)
+  local dotted = name:find(".", 1, true)
+  if field and field.group == "property" then
+    return ctx.faults:query(pointer, "%s is computed by code: it can only be projected", host.show_key(head))
+  end
+  if not field or (dotted and ("." .. path .. "."):find("..", 1, true)) then
+    return ctx.faults:unknown(pointer, "field", name, settings.info.name, settings:names "ce")
+  end
+  local col = settings.class.fields[field.field]
+  if dotted then
+    local inside = field.kind == "json" or field.kind == "list" or field.kind == "map"
+    if not inside then
+      return ctx.faults:query(pointer, "%s is of type %s: nothing lies inside", host.show_key(head), field.kind)
+    end
+    col = try(ctx, pointer, descend, col, path)
+    if not col then return end
+  end
+  local kind, of = kernel.kind(col)
+  return { col = col, kind = kind, of = of, name = host.show_key(name), model = settings.info.name, settings = settings,
+    field = field, path = dotted and path or nil }
+end
+
+local function leaf(ctx, settings, name, value, pointer)
+  local place = filter.place(ctx, settings, name, pointer)
+  if not place then return end
+  if is_operators(value) then return operators_of(ctx, place, value, pointer) end
+  return apply(ctx, place, "$eq", value, pointer)
+end
+
+-- ---- Relations ----
+
+--- The settings behind a relation; nil and a fault if it may not be asked for.
+function filter.related(ctx, settings, relation, pointer)
+  local related = settings:related(relation)
+  if not related then
+    ctx.faults:add(pointer, "forbidden", "the relation %s of %s is not allowed", relation.name, settings.info.name)
+  end
+  return related or nil
+end
+
+local criteria, entries_condition
+
+--- Some related row meets the condition; only rows that may be seen count.
+local function some(settings, relation, related, condition)
+  if related.condition then condition = condition & related.condition end
+  return settings.class.fields[relation.field]:some(condition)
+end
+
+local quantifiers = {
+  ["$exists"] = function(ctx, settings, relation, related, value, pointer)
+    local on = value
+    if value == null or value == 0 then on = false elseif value == 1 then on = true end
+    if type(on) ~= "boolean" then
+      return ctx.faults:query(pointer, "$exists takes true or false, not %s", host.show(value))
+    end
+    local there = some(settings, relation, related, kernel.condition(related.class, {}))
+    return on and there or ~there
+  end,
+  ["$some"] = function(ctx, settings, relation, related, value, pointer)
+    local inner = criteria(ctx, related, value, pointer)
+    return inner and some(settings, relation, related, inner)
+  end,
+  ["$none"] = function(ctx, settings, relation, related, value, pointer)
+    local inner = criteria(ctx, related, value, pointer)
+    return inner and ~some(settings, relation, related, inner)
+  end,
+  ["$every"] = function(ctx, settings, relation, related, value, pointer)
+    local inner = criteria(ctx, related, value, pointer)
+    return inner and ~some(settings, relation, related, ~inner)
+  end,
+}
+quantifiers["$elemMatch"] = quantifiers["$some"]
+
+--- { posts = { ["$none"] = { … } } }, { posts = null }
+local function relation_itself(ctx, settings, relation, value, pointer)
+  local related = filter.related(ctx, settings, relation, pointer)
+  if not related or not ctx:term(pointer) then return end
+  if value == null then value = { ["$exists"] = false } end
+  if not is_operators(value) then
+    return ctx.faults:query(pointer, "%s is a relation: it takes $some, $every, $none or $exists", relation.name)
+  end
+  local list = {}
+  for _, op in ipairs(sorted_keys(value)) do
+    local at = faults.at(pointer, op)
+    if quantifiers[op] then
+      list[#list + 1] = quantifiers[op](ctx, settings, relation, related, value[op], at)
+    else
+      ctx.faults:query(at, "%s is a relation: it takes $some, $every, $none or $exists, not %s", relation.name,
+        host.show_key(op))
+    end
+  end
+  return all_of(settings, list)
+end
+
+--- Keys of one relation in one object mean one related row.
+local function related_entries(ctx, settings, relation, entries)
+  local related = filter.related(ctx, settings, relation, entries[1].pointer)
+  if not related then return end
+  if not ctx:enter(entries[1].pointer) then return end
+  local inner = entries_condition(ctx, related, entries)
+  ctx:leave()
+  return inner and some(settings, relation, related, inner)
+end
+
+-- ---- Criteria ----
+
+local function each_of(ctx, settings, op, value, pointer)
+  local form = kernel.form(value)
+  if form ~= "list" and form ~= "empty" then
+    return ctx.faults:query(pointer, "%s takes a list of criteria, not %s", op, host.show(value))
+  end
+  local list, dropped = {}, false
+  for i, inner in ipairs(value) do
+    local made, only_legacy = criteria(ctx, settings, inner, faults.at(pointer, i - 1))
+    dropped = dropped or only_legacy
+    if not only_legacy then list[#list + 1] = made end
+  end
+  if dropped and #list == 0 then return kernel.condition(settings.class, {}) end
+  return kernel.condition(settings.class, { [op] = list })
+end
+
+local logic = {
+  ["$and"] = each_of, ["$or"] = each_of, ["$nor"] = each_of,
+  ["$not"] = function(ctx, settings, _, value, pointer)
+    local inner, only_legacy = criteria(ctx, settings, value, pointer)
+    return inner and (only_legacy and inner or ~inner)
+  end,
+}
+local logic_names = { "$and", "$or", "$nor", "$not" }
+
+--- One key. Keys behind a relation are kept for later in `groups`. Gives true if it was a legacy name.
+local function entry_condition(ctx, settings, entry, list, groups)
+  local name, value, pointer = entry.name, entry.value, entry.pointer
+  if type(name) ~= "string" then
+    return ctx.faults:query(pointer, "criteria are an object; %s is no name", host.show(name))
+  end
+  if name:sub(1, 1) == "$" then
+    if logic[name] then
+      list[#list + 1] = logic[name](ctx, settings, name, value, pointer)
+    else
+      ctx.faults:unknown(pointer, "operator", name, settings.info.name .. " itself", logic_names)
+    end
+    return
+  end
+  local head, rest = name:match "^([^.]*)%.(.*)$"
+  head = head or name
+  if settings.legacy[head] then return true end
+  local relation = settings:relation(head)
+  if not relation or (not rest and settings:column(head)) then
+    list[#list + 1] = leaf(ctx, settings, name, value, pointer)
+  elseif not rest then
+    list[#list + 1] = relation_itself(ctx, settings, relation, value, pointer)
+  else
+    local group = groups[head]
+    if not group then
+      group = { relation = relation }
+      groups[head], groups[#groups + 1] = group, group
+    end
+    group[#group + 1] = { name = rest, value = value, pointer = pointer }
+  end
+end
+
+--- The AND of keys. Second: they were legacy names, all of them.
+function entries_condition(ctx, settings, entries)
+  local list, groups, legacy = {}, {}, 0
+  for _, entry in ipairs(entries) do
+    if entry_condition(ctx, settings, entry, list, groups) then legacy = legacy + 1 end
+  end
+  for _, group in ipairs(groups) do
+    list[#list + 1] = related_entries(ctx, settings, group.relation, group)
+  end
+  return all_of(settings, list), legacy > 0 and legacy == #entries
+end
+
+function criteria(ctx, settings, object, pointer)
+  local form = kernel.form(object)
+  if form ~= "object" and form ~= "empty" then
+    return ctx.faults:query(pointer, "criteria are an object, not %s", host.show(object))
+  end
+  if not ctx:enter(pointer) then return end
+  local entries = {}
+  for _, name in ipairs(sorted_keys(object)) do
+    entries[#entries + 1] = { name = name, value = object[name], pointer = faults.at(pointer, name) }
+  end
+  local made, only_legacy = entries_condition(ctx, settings, entries)
+  ctx:leave()
+  return made, only_legacy
+end
+
+--- The condition that criteria are for the class of the settings. With faults, what it gives counts for nothing.
+filter.criteria = criteria
+
+return filter

@@ -1,0 +1,168 @@
+-- mongo: Query Objects, { filter = …, sort = …, project = …, limit = … } from outside, as tables or JSON text,
+-- within what the settings of a model allow.
+local faults = require "neap.mongo.faults"
+local host = require "neap.host"
+local json = require "neap.json"
+local kernel = require "neap.mongo.kernel"
+local marks = require "neap.marks"
+local parse = require "neap.mongo.parse"
+local settings = require "neap.mongo.settings"
+
+local mongo = {}
+local methods = {}
+local mq_meta = { __index = methods }
+
+local function usage(format, ...)
+  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
+end
+
+-- ---- Making ----
+
+--- What reads Query Objects for a model.
+---@param of table         a class
+---@param given? table     settings
+---@return table mq
+function mongo.query(of, given)
+  return setmetatable({ settings = settings.compile(of, given), class = of }, mq_meta)
+end
+
+--- The rows that there are at all: a query of the same model, to be narrowed by Query Objects.
+---@param query table
+function methods:from(query)
+  self.base = query
+  return self
+end
+
+local function decode(text)
+  local ok, value = pcall(json.decode, text)
+  if ok then return value end
+  local list = faults.new()
+  list:query("", "it is no JSON: %s", value.message)
+  list:raise()
+end
+
+--- Takes the Query Object: a table, JSON text, or nil for everything. Raises `query` or `forbidden` with all faults.
+---@param object? table|string
+function methods:query(object)
+  if self.node then usage "a Query Object was given already: make another query for the next one" end
+  if type(object) == "string" then object = decode(object) end
+  if object == nil or object == marks.null then object = {} end
+  local form = kernel.form(object)
+  if form ~= "object" and form ~= "empty" then
+    local list = faults.new()
+    list:query("", "a Query Object is an object or null, not %s", host.show(object))
+    list:raise()
+  end
+  self.node = parse.read(self.settings, object)
+  return self
+end
+
+local function node_of(self)
+  if not self.node then self:query {} end
+  return self.node
+end
+
+-- ---- The query of the kernel ----
+
+--- Sorts, the order being completed by the keys, so that pages are what they are each time.
+local function ordered(q, node, cut)
+  local list, seen = {}, {}
+  for i, order in ipairs(node.orders) do
+    list[i] = (order.descending and "-" or "") .. order.name
+    seen[order.name] = true
+  end
+  if #list == 0 and not cut then return q end
+  for _, key in ipairs(node.settings.info.keys) do
+    if not seen[key] then list[#list + 1] = key end
+  end
+  return #list > 0 and q:order(table.unpack(list)) or q
+end
+
+local function selected(q, node)
+  local columns = node.projection:columns()
+  for _, join in ipairs(node.joins) do columns[#columns + 1] = join.relation.pointer end
+  if #columns == 0 then columns = node.settings.info.keys end
+  return #columns > 0 and q:select(table.unpack(columns)) or q
+end
+
+--- The paths of all that is joined, "posts.comments".
+local function paths(node, prefix, list)
+  for _, join in ipairs(node.joins) do
+    list[#list + 1] = prefix .. join.name
+    paths(join.node, prefix .. join.name .. ".", list)
+  end
+  return list
+end
+
+local function rows_query(base, node, sorted)
+  local q = base:where(parse.condition(node))
+  q = selected(ordered(q, node, not sorted and (node.limit or node.skip)), node)
+  if node.limit then q = q:limit(node.limit) end
+  if node.skip then q = q:skip(node.skip) end
+  local list = paths(node, "", {})
+  return #list > 0 and q:include(table.unpack(list)) or q
+end
+
+--- The query that will be sent.
+function methods:build()
+  local node = node_of(self)
+  local base = self.base or self.class
+  if node.count then return base:where(parse.condition(node)) end
+  return rows_query(base, node, self.base)
+end
+
+-- ---- Results ----
+
+local function plan_of(node)
+  local relations = {}
+  for i, join in ipairs(node.joins) do relations[i] = { join.name, plan_of(join.node) } end
+  return kernel.plan(node.class, node.projection:output(), relations)
+end
+
+--- Has getters somewhere in the tree.
+local function has_properties(node)
+  if #node.projection:properties() > 0 then return true end
+  for _, join in ipairs(node.joins) do
+    if has_properties(join.node) then return true end
+  end
+  return false
+end
+
+--- What getters give, by object: they are the script's own, and may wait, so they run before the rows are written.
+local function compute(node, objects, computed)
+  local properties = node.projection:properties()
+  for _, object in ipairs(objects) do
+    if #properties > 0 then
+      local values = {}
+      for _, name in ipairs(properties) do values[name] = object[name] end
+      computed[object] = values
+    end
+    for _, join in ipairs(node.joins) do
+      local related = kernel.included(object, join.relation.field)
+      if related then compute(join.node, join.relation.many and related or { related }, computed) end
+    end
+  end
+  return computed
+end
+
+--- The objects themselves.
+function methods:objects() return self:build():all() end
+
+local function written(self, write)
+  local node, objects = node_of(self), self:objects()
+  return write(objects, plan_of(node), has_properties(node) and compute(node, objects, {}) or nil)
+end
+
+--- A list of plain tables with exactly what was projected, NULL as neap.null; the number where `count` was asked for.
+function methods:run()
+  if node_of(self).count then return self:build():count() end
+  return written(self, kernel.tables)
+end
+
+--- The same as JSON text, without building tables.
+function methods:json()
+  if node_of(self).count then return json.encode(self:run()) end
+  return written(self, kernel.json)
+end
+
+return mongo

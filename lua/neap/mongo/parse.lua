@@ -1,0 +1,398 @@
+-- parse.lua: a Query Object becomes a tree of nodes, one for the model asked and one for each relation that is joined.
+-- All faults are found before anything is sent.
+local faults = require "neap.mongo.faults"
+local filter = require "neap.mongo.filter"
+local host = require "neap.host"
+local kernel = require "neap.mongo.kernel"
+local marks = require "neap.marks"
+local projection = require "neap.mongo.project"
+
+local parse = {}
+local null = marks.null
+
+-- ---- What goes along: faults, and what is counted against the limits ----
+
+local context = {}
+context.__index = context
+
+local function new_context(settings)
+  return setmetatable({
+    faults = faults.new(), limits = settings.given_limits, regex = settings.given.regex_enabled == true,
+    terms = 0, nodes = 0, depth = 0,
+  }, context)
+end
+
+local function over(self, pointer, limit, what)
+  if not self.over_limit then
+    self.over_limit = true
+    self.faults:add(pointer, "limit", "more than %d %s", self.limits[limit], what)
+  end
+  return false
+end
+
+--- Counts a comparison. False: there are too many.
+function context:term(pointer)
+  self.terms = self.terms + 1
+  return self.terms <= self.limits.max_terms or over(self, pointer, "max_terms", "comparisons")
+end
+
+--- Counts a level of nesting. False: it is too deep.
+function context:enter(pointer)
+  if self.depth >= self.limits.max_depth then return over(self, pointer, "max_depth", "levels of nesting") end
+  self.depth = self.depth + 1
+  return true
+end
+
+function context:leave() self.depth = self.depth - 1 end
+
+--- Counts a join.
+function context:node(pointer)
+  self.nodes = self.nodes + 1
+  return self.nodes <= self.limits.max_nodes or over(self, pointer, "max_nodes", "joins")
+end
+
+-- ---- Single values ----
+
+local function given(value) return value ~= nil and value ~= null end
+
+--- An integer; nil where it is absent or not above zero.
+local function read_count(ctx, value, pointer, what)
+  if not given(value) then return nil end
+  local n = type(value) == "number" and math.tointeger(value)
+  if not n then
+    ctx.faults:query(pointer, "%s is an integer or null, not %s", what, host.show(value))
+  elseif n > 0 then
+    return n
+  end
+end
+
+local function read_switch(ctx, value, pointer)
+  if not given(value) or value == false or value == 0 then return false end
+  if value == true or value == 1 then return true end
+  ctx.faults:query(pointer, "count is true or false, not %s", host.show(value))
+  return false
+end
+
+-- ---- sort and group ----
+
+--- The names of a list or a text with + or - behind them: { { name, descending, pointer }, … }, each name once.
+local function read_names(ctx, input, pointer, what)
+  local list, at, form = {}, {}, kernel.form(input)
+  local function add(name, pointer_here)
+    if type(name) ~= "string" then
+      return ctx.faults:query(pointer_here, "%s takes names, not %s", what, host.show(name))
+    end
+    local plain, sign = name:match "^(.-)([+-]?)$"
+    local known = at[plain]
+    if known then
+      known.descending = sign == "-"
+    else
+      at[plain] = { name = plain, descending = sign == "-", pointer = pointer_here }
+      list[#list + 1] = at[plain]
+    end
+  end
+  if type(input) == "string" then
+    for name in input:gmatch "%S+" do add(name, pointer) end
+  elseif form == "list" or form == "empty" then
+    for i, name in ipairs(input) do add(name, faults.at(pointer, i - 1)) end
+  elseif form == "object" then
+    local name, direction = next(input)
+    if next(input, name) ~= nil then
+      ctx.faults:query(pointer, "the keys of an object have no order: %s by several names takes a list", what)
+    elseif direction ~= 1 and direction ~= -1 then
+      ctx.faults:query(faults.at(pointer, name), "a direction is 1 or -1, not %s", host.show(direction))
+    elseif type(name) == "string" then
+      add(name .. (direction == 1 and "+" or "-"), faults.at(pointer, name))
+    end
+  else
+    ctx.faults:query(pointer, "%s takes a list, a text or an object, not %s", what, host.show(input))
+  end
+  return list
+end
+
+--- The settings behind a relation to one whose values may be compared; rows that are filtered out would show through.
+local function through(ctx, settings, relation, pointer)
+  if not relation.pointer then
+    return ctx.faults:query(pointer, "%s leads to no single %s by a pointer of its own", relation.name, relation.target)
+  end
+  local related = filter.related(ctx, settings, relation, pointer)
+  if related and related.condition then
+    return ctx.faults:add(pointer, "forbidden", "%s is filtered: only filter and join reach through it", relation.name)
+  end
+  return related
+end
+
+--- Checks a name that rows are sorted, grouped or summed up by: "views", "data.key", "author.name".
+---@return table|nil place  of the kernel's column, whose name for the kernel is `path`
+local function reach(ctx, settings, name, pointer)
+  if name:find("__", 1, true) then
+    return ctx.faults:unknown(pointer, "field", name, settings.info.name, settings:names "ce")
+  end
+  local head, rest = name:match "^([^.]*)%.(.*)$"
+  local relation = rest and settings:relation(head)
+  if not relation then return filter.place(ctx, settings, name, pointer) end
+  local related = through(ctx, settings, relation, pointer)
+  return related and reach(ctx, related, rest, pointer)
+end
+parse.reach = reach
+
+local function read_orders(ctx, settings, input, pointer)
+  local orders = {}
+  for _, order in ipairs(read_names(ctx, input, pointer, "sort")) do
+    if not settings.legacy[order.name:match "^[^.]*"] and reach(ctx, settings, order.name, order.pointer) then
+      orders[#orders + 1] = order
+    end
+  end
+  return orders
+end
+
+-- ---- join ----
+
+--- What join and joinf name: { { name, query, pointer }, … }; objects have no order, so theirs is the declared one.
+local function read_joins(ctx, settings, input, pointer)
+  local list, seen, form = {}, {}, kernel.form(input)
+  local function add(name, query, at)
+    if seen[name] then return end
+    seen[name] = true
+    list[#list + 1] = { name = name, query = query, pointer = at }
+  end
+  if type(input) == "string" then
+    for name in input:gmatch "%S+" do add(name, nil, pointer) end
+  elseif form == "list" or form == "empty" then
+    for i, name in ipairs(input) do
+      if type(name) == "string" then
+        add(name, nil, faults.at(pointer, i - 1))
+      else
+        ctx.faults:query(faults.at(pointer, i - 1), "a relation's name was expected, not %s", host.show(name))
+      end
+    end
+  elseif form == "object" then
+    for _, field in ipairs(settings.info.list) do
+      if field.group == "relation" and input[field.name] ~= nil then
+        add(field.name, input[field.name], faults.at(pointer, field.name))
+      end
+    end
+    local unknown = {}
+    for name in pairs(input) do
+      if not seen[name] then unknown[#unknown + 1] = tostring(name) end
+    end
+    table.sort(unknown)
+    for _, name in ipairs(unknown) do add(name, input[name], faults.at(pointer, name)) end
+  else
+    ctx.faults:query(pointer, "it takes a list, a text or an object, not %s", host.show(input))
+  end
+  return list
+end
+
+--- null, {}, "", 0 and false load a relation without options.
+local function is_plain(query)
+  return not given(query) or query == 0 or query == "" or query == false or kernel.form(query) == "empty"
+    or (kernel.form(query) == "object" and next(query) == nil)
+end
+
+local read_node
+
+--- Adds a join to the node, once; forced ones go without saying.
+local function add_join(ctx, node, join, filtering, forced)
+  local settings, relation = node.settings, node.settings:relation(join.name)
+  if settings.legacy[join.name] then return end
+  if not relation then
+    return ctx.faults:unknown(join.pointer, "relation", join.name, settings.info.name, settings:names "r")
+  end
+  local related = forced and settings:related(relation) or filter.related(ctx, settings, relation, join.pointer)
+  if not related or not ctx:node(join.pointer) then return end
+  local plain, query = is_plain(join.query), join.query
+  local known = node.joins[join.name]
+  if known then
+    if not (plain and not filtering) and not (known.plain and not known.filtering) then
+      ctx.faults:query(join.pointer, "%s is joined already", join.name)
+    end
+    if plain and not filtering then return end
+  end
+  if not plain and kernel.form(query) ~= "object" then
+    return ctx.faults:query(join.pointer, "a nested Query Object is an object or null, not %s", host.show(query))
+  end
+  for _, name in ipairs(plain and {} or { "filter", "sort", "skip", "limit", "joinf" }) do
+    local at = faults.at(join.pointer, name)
+    if given(query[name]) then ctx.faults:query(at, "%s does not go with what is joined", name) end
+  end
+  if not ctx:enter(join.pointer) then return end
+  local child = read_node(ctx, related, plain and {} or query, join.pointer, relation, filtering)
+  ctx:leave()
+  local made = { name = join.name, relation = relation, node = child, filtering = filtering, plain = plain }
+  if known then
+    for i, other in ipairs(node.joins) do
+      if other == known then node.joins[i] = made end
+    end
+  else
+    node.joins[#node.joins + 1] = made
+  end
+  node.joins[join.name] = made
+end
+
+local function check_allowed(ctx, node, handler, value, pointer)
+  if not given(value) then return false end
+  if node.settings:enabled(handler) then return true end
+  ctx.faults:add(pointer, "forbidden", 'the operation "%s" is disabled for %s', handler, node.settings.info.name)
+  return false
+end
+
+local function add_joins(ctx, node, query, pointer)
+  for _, handler in ipairs { "joinf", "join" } do
+    local at = faults.at(pointer, handler)
+    if check_allowed(ctx, node, handler, query[handler], at) then
+      for _, join in ipairs(read_joins(ctx, node.settings, query[handler], at)) do
+        add_join(ctx, node, join, handler == "joinf")
+      end
+    end
+  end
+end
+
+--- The relations that a projection named: 0 takes a join away.
+local function add_projected(ctx, node, relations)
+  for _, relation in ipairs(relations) do
+    local entry = relation.entry
+    if entry.value == false then
+      local known = node.joins[relation.name]
+      if known then
+        for i, join in ipairs(node.joins) do
+          if join == known then table.remove(node.joins, i) end
+        end
+        node.joins[relation.name] = nil
+      end
+    elseif check_allowed(ctx, node, "join", true, entry.pointer) then
+      add_join(ctx, node, { name = relation.name, query = entry.query, pointer = entry.pointer }, false)
+    end
+  end
+end
+
+--- What the settings load, whatever was asked for.
+local function add_forced(ctx, node)
+  for _, setting in ipairs { "force_include", "ensure_loaded" } do
+    for _, name in ipairs(node.settings:names "r") do
+      local wanted = (node.settings[setting] or {})[name]
+      if wanted and not node.joins[name] then add_join(ctx, node, { name = name, pointer = "" }, false, true) end
+    end
+  end
+  for name, needs in pairs(node.settings.bundles) do
+    for _, need in ipairs(node.projection:gives(name) and needs or {}) do
+      local joined = node.settings:relation(need) and not node.joins[need]
+      if joined then add_join(ctx, node, { name = need, pointer = "" }, false, true) end
+    end
+  end
+end
+
+-- ---- Nodes ----
+
+local operations = {
+  project = true, sort = true, filter = true, join = true, joinf = true, aggregate = true, group = true, having = true,
+  skip = true, limit = true, count = true, after = true, before = true, total = true,
+}
+local top_only = { "aggregate", "group", "having", "count", "after", "before", "total" }
+local operation_names = {}
+for name in pairs(operations) do operation_names[#operation_names + 1] = name end
+table.sort(operation_names)
+
+local function check_operations(ctx, query, pointer, nested)
+  local unknown = {}
+  for name in pairs(query) do
+    if not operations[name] then unknown[#unknown + 1] = tostring(name) end
+  end
+  table.sort(unknown)
+  for _, name in ipairs(unknown) do
+    ctx.faults:unknown(faults.at(pointer, name), "operation", name, "a Query Object", operation_names)
+  end
+  for _, name in ipairs(nested and top_only or {}) do
+    if given(query[name]) then
+      ctx.faults:query(faults.at(pointer, name), "%s does not go with what is joined", name)
+    end
+  end
+end
+
+--- skip and limit; what is joined as one object has neither, and what filters its parents is not cut.
+local function read_limits(ctx, node, query, pointer, relation, filtering)
+  local settings = node.settings
+  node.skip = read_count(ctx, query.skip, faults.at(pointer, "skip"), "skip")
+  node.limit = read_count(ctx, query.limit, faults.at(pointer, "limit"), "limit")
+  for _, name in ipairs { "skip", "limit" } do
+    local at = faults.at(pointer, name)
+    if given(query[name]) and check_allowed(ctx, node, "limit", true, at) and relation then
+      if not relation.many and not (name == "limit" and node.limit) and node[name] then
+        ctx.faults:query(at, "%s is one object: skip does not apply", relation.name)
+      elseif filtering and relation.many and node[name] then
+        ctx.faults:query(at, "joinf takes no %s", name)
+      end
+    end
+  end
+  if relation and not relation.many then node.skip, node.limit = nil, nil end
+  local one = relation and not relation.many
+  if settings.max_items and not one then
+    node.limit = math.min(node.limit or settings.max_items, settings.max_items)
+  end
+end
+
+local function read_filter(ctx, node, query, pointer)
+  local at = faults.at(pointer, "filter")
+  node.own = {}  -- conditions that were asked for
+  if check_allowed(ctx, node, "filter", query.filter, at) then
+    node.filter = query.filter
+    node.own[1] = filter.criteria(ctx, node.settings, query.filter, at)
+  end
+end
+
+function read_node(ctx, settings, query, pointer, relation, filtering)
+  local node = { settings = settings, class = settings.class, joins = {}, orders = {}, query = query }
+  check_operations(ctx, query, pointer, relation ~= nil)
+  add_joins(ctx, node, query, pointer)
+  read_limits(ctx, node, query, pointer, relation, filtering)
+  read_filter(ctx, node, query, pointer)
+  local at = faults.at(pointer, "sort")
+  if check_allowed(ctx, node, "sort", query.sort, at) then
+    node.orders = read_orders(ctx, settings, query.sort, at)
+    if relation and not relation.many then node.orders = {} end  -- one object has no order
+  end
+  at = faults.at(pointer, "project")
+  local projected = query.project
+  if projected == null or not check_allowed(ctx, node, "project", projected, at) then projected = nil end
+  local relations
+  node.projection, relations = projection.new(ctx, settings, projected, at)
+  add_projected(ctx, node, relations)
+  add_forced(ctx, node)
+  return node
+end
+
+--- The condition that a row of the node meets: what was asked for, what the settings force, and what joinf asks for.
+function parse.condition(node)
+  local list = { node.own[1], node.settings.condition }
+  if not node.own[1] then list = { node.settings.condition } end
+  for _, join in ipairs(node.joins) do
+    if join.filtering then
+      list[#list + 1] = node.class.fields[join.relation.field]:some(parse.condition(join.node))
+    end
+  end
+  return kernel.condition(node.class, { ["$and"] = list })
+end
+
+--- What counts among the operations when rows are counted.
+local counted = { "filter", "joinf", "aggregate", "group", "having", "count" }
+
+local function for_count(query)
+  local kept = {}
+  for _, name in ipairs(counted) do kept[name] = query[name] end
+  return kept
+end
+
+--- Reads a Query Object. Raises all of its faults.
+---@param settings table  compiled
+---@param query table
+function parse.read(settings, query)
+  local ctx = new_context(settings)
+  local count = settings:enabled "count" and read_switch(ctx, query.count, "/count")
+  local node = read_node(ctx, settings, count and for_count(query) or query, "")
+  check_allowed(ctx, node, "count", query.count, "/count")
+  node.count = count
+  ctx.faults:raise()
+  return node
+end
+
+return parse

@@ -1,0 +1,248 @@
+-- Query Objects: what comes from outside, as tables or JSON text, within what settings allow.
+local contract = require "tests.store.contract"
+local mongo = require "neap.mongo"
+local neap = require "neap"
+local shop = require "tests.store.shop"
+
+contract.each("Query Objects", function(c)
+  local m
+
+  before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
+
+  local function run(class, object, settings) return mongo.query(class, settings):query(object):run() end
+
+  --- The keys of what comes back, in order.
+  local function ids(class, object, settings)
+    local list = {}
+    for i, row in ipairs(run(class, object, settings)) do list[i] = row.id end
+    return list
+  end
+
+  --- The faults of a Query Object: { pointer = message }, and the error.
+  local function faults(class, object, settings)
+    local e = select(2, neap.try(run, class, object, settings))
+    assert.is_truthy(e, "no fault")
+    local by_pointer = {}
+    for _, fault in ipairs(e.errors or {}) do by_pointer[fault.pointer] = fault.message end
+    return by_pointer, e
+  end
+
+  describe("give", function()
+    it("plain tables of what was projected, NULL as neap.null", function()
+      assert.same({ { title = "Wind", author_id = neap.null } },
+        run(m.Post, { project = { "title", "author_id" }, filter = { id = 5 } }))
+    end)
+
+    it("everything if nothing is asked for", function()
+      assert.equal(5, #run(m.Post, nil))
+      assert.same({ id = 1, name = "Ada", age = 36 }, run(m.Author, '{"filter":{"id":1}}')[1])
+    end)
+
+    it("JSON text with the fields in declared order", function()
+      assert.equal('[{"id":1,"name":"Ada"},{"id":2,"name":"Bob"},{"id":3,"name":"Cy"}]',
+        mongo.query(m.Author):query { project = "name id", sort = "id" }:json())
+      assert.equal("[]", mongo.query(m.Author):query { filter = { id = 9 } }:json())
+      assert.equal('{"key":3}', mongo.query(m.Post):query { filter = { id = 1 }, project = "data" }:json():match '"data":(.*)}%]')
+    end)
+
+    it("the same in a table and in text", function()
+      local object = '{"filter":{"views":{"$gte":10}},"sort":["views-","id"],"project":{"price":0},"join":["author","comments","tags"]}'
+      local a = mongo.query(m.Post):query(object)
+      assert.equal(neap.json.encode(neap.json.decode(a:json())), neap.json.encode(a:run()))
+    end)
+
+    it("objects", function()
+      local posts = mongo.query(m.Post):query { filter = { id = 1 }, project = "title" }:objects()
+      assert.equal("Tides", posts[1].title)
+      assert.has_error(function() return posts[1].views end)
+    end)
+
+    it("the number of rows, whatever else is asked", function()
+      assert.equal(3, run(m.Post, { count = true, filter = { views = { ["$gte"] = 20 } }, limit = 1, sort = "nothing" }))
+      assert.equal("5", mongo.query(m.Post, { max_items = 2 }):query { count = 1 }:json())
+      assert.equal(5, #run(m.Post, { count = 0 }))
+    end)
+
+    it("only what the base query gives", function()
+      local object = mongo.query(m.Post):from(m.Post:where { views__gte = 20 }):query { sort = "id", filter = { author_id = 2 } }
+      assert.same({ 3, 4 }, shop.list(object:run(), "id"))
+    end)
+  end)
+
+  describe("sort", function()
+    it("by names with + and -, in a list, a text or an object of one", function()
+      assert.same({ 2, 3, 4, 1, 5 }, ids(m.Post, { sort = { "views-", "id+" } }))
+      assert.same({ 2, 4, 3, 1, 5 }, ids(m.Post, { sort = "views- id-" }))
+      assert.same({ 5, 4, 3, 2, 1 }, ids(m.Post, { sort = { id = -1 } }))
+    end)
+
+    it("keep the place of the first of two names and the direction of the last", function()
+      assert.same({ 1, 3, 2 }, ids(m.Author, { sort = { "age", "id-", "age-" } }))
+    end)
+
+    it("put what is absent last, and end with the key", function()
+      assert.same({ 1, 5, 2, 3, 4 }, ids(m.Post, { sort = "at", limit = 10 }))
+      assert.same({ 2, 1, 5, 3, 4 }, ids(m.Post, { sort = "at-", limit = 10 }))
+    end)
+
+    it("by what a pointer leads to, and by places in JSON", function()
+      assert.same({ 4, 3, 2, 1, 5 }, ids(m.Post, { sort = "author.name- id-" }))
+      assert.same({ 3, 1 }, ids(m.Post, { sort = "data.key", limit = 2 }))
+    end)
+
+    it("skip and limit; nothing above zero is no limit", function()
+      assert.same({ 3, 4 }, ids(m.Post, { sort = "id", skip = 2, limit = 2 }))
+      assert.same({ 4, 5 }, ids(m.Post, { sort = "id", skip = 3 }))
+      assert.equal(5, #run(m.Post, { limit = 0, skip = -1 }))
+      assert.same({ 1, 2 }, ids(m.Post, { sort = "id", limit = 9 }, { max_items = 2 }))
+    end)
+  end)
+
+  describe("project", function()
+    local function fields(project, settings)
+      local names = {}
+      for name in pairs(run(m.Post, { project = project, limit = 1 }, settings)[1]) do names[#names + 1] = name end
+      table.sort(names)
+      return table.concat(names, " ")
+    end
+
+    it("includes", function()
+      assert.equal("id title", fields "title id title")
+      assert.equal("id title", fields { "title", "id" })
+      assert.equal("id title", fields { title = 1, id = true })
+    end)
+
+    it("excludes", function() assert.equal("author_id id price", fields { title = 0, views = false, data = 0, at = 0 }) end)
+
+    it("names every field, some in and some out", function()
+      assert.equal("id", fields { id = 1, author_id = 0, title = 0, views = 0, price = 0, data = 0, at = 0 })
+    end)
+
+    it("gives empty objects if it is empty", function()
+      for _, empty in ipairs { {}, "", 0, false } do assert.equal("", fields(empty)) end
+      assert.equal("[{}]", mongo.query(m.Post):query { project = "", limit = 1 }:json())
+    end)
+
+    it("joins the relations that it names", function()
+      assert.equal("author", fields "author")
+      assert.equal("at author_id comments data id price title views", fields(neap.null, { force_include = { "comments" } }))
+      assert.same({ { title = "Tides", author = { name = "Ada" } } },
+        run(m.Post, { filter = { id = 1 }, project = { title = 1, author = { project = "name" } } }))
+    end)
+
+    it("takes a join away by 0", function()
+      assert.is_nil(run(m.Post, { join = "comments", project = { comments = 0 } })[1].comments)
+      assert.equal("at author_id data id price title views", fields { comments = 0 })
+    end)
+  end)
+
+  describe("join", function()
+    it("nests objects and lists", function()
+      local object = { filter = { id = 1 }, project = { "title" },
+        join = { author = { project = "name" }, comments = { project = { "text" }, join = "user" } } }
+      local post = run(m.Post, object)[1]
+      assert.same({ name = "Ada" }, post.author)
+      assert.equal("ah", post.comments[1].text)
+      assert.equal("Bob", post.comments[1].user.name)
+      assert.equal("Tides", post.title)
+    end)
+
+    it("never removes a row: null where nothing is, an empty list where none are", function()
+      local posts = run(m.Post, { sort = "id", join = "author comments tags" })
+      assert.equal(neap.null, posts[5].author)
+      assert.same({}, posts[5].comments)
+      assert.equal(neap.null, run(m.Author, { filter = { id = 2 }, join = { "profile" } })[1].profile)
+      assert.equal("[]", mongo.query(m.Post):query { filter = { id = 5 }, project = "tags" }:json():match '"tags":(.*)}%]')
+    end)
+  end)
+
+  describe("filter", function()
+    local function filter(criteria, class) return ids(class or m.Post, { filter = criteria, sort = "id" }) end
+
+    it("compares", function()
+      assert.same({ 2 }, filter { views = 30 })
+      assert.same({ 1, 2 }, filter { title = { ["$in"] = { "Moon", "Tides" } } })
+      assert.same({ 3, 4 }, filter { views = { ["$gt"] = 10, ["$lt"] = 30 } })
+      assert.same({ 3, 4 }, filter { views = { ["$between"] = { 15, 25 } } })
+      assert.same({ 1, 5 }, filter { views = { ["$not"] = { ["$gte"] = 20 } } })
+      assert.same({ 3, 4 }, filter { title = { ["$prefix"] = "S" } })
+      assert.same({ 3, 4 }, filter { title = { ["$iprefix"] = "s" } })
+      assert.same({ 1, 2, 5 }, filter { at = { ["$exists"] = true } })
+    end)
+
+    it("reads operands by the type of their column", function()
+      assert.same({ 2 }, filter { id = "2" })
+      assert.same({ 2 }, filter { price = 2.2 })
+      assert.same({ 1, 5 }, filter { at = "2024-05-01T10:00:00Z" })
+    end)
+
+    it("counts null as absent", function()
+      assert.same({ 5 }, filter { author_id = neap.null })
+      assert.same({ 3, 4, 5 }, filter { author_id = { ["$ne"] = 1 } })
+      assert.same({ 1, 2, 5 }, filter { author_id = { ["$in"] = { 1, neap.null } } })
+    end)
+
+    it("combines with $and $or $nor $not, two-valued", function()
+      assert.same({ 1, 2 }, filter { ["$or"] = { { id = 1 }, { title = "Moon" } } })
+      assert.same({ 3, 4, 5 }, filter { ["$not"] = { author_id = 1 } })
+      assert.same({ 5 }, filter { ["$nor"] = { { author_id = 1 }, { author_id = 2 } } })
+      assert.same({ 1 }, filter { ["$and"] = { { author_id = 1 }, { views = 10 } } })
+      assert.equal(5, #filter { ["$and"] = {} })
+      assert.equal(0, #filter { ["$or"] = {} })
+      assert.equal(5, #filter { ["$nor"] = {} })
+    end)
+
+    it("looks into JSON; another type is no match", function()
+      assert.same({ 1 }, filter { ["data.key"] = { ["$gte"] = 2 } })
+      assert.same({}, filter { ["data.key"] = "3" })
+      assert.same({ 1, 3 }, filter { ["data.key"] = { ["$exists"] = 1 } })
+      assert.same({ 1 }, filter { data = { ["$eq"] = { key = 3 } } })
+    end)
+
+    it("asks related rows: keys of one relation in one object mean one row", function()
+      assert.same({ 1, 2 }, filter { ["author.name"] = "Ada" })
+      assert.same({}, filter({ ["posts.views"] = 30, ["posts.title"] = "Tides" }, m.Author))
+      assert.same({ 1 }, filter({ ["$and"] = { { ["posts.views"] = 30 }, { ["posts.title"] = "Tides" } } }, m.Author))
+      assert.same({ 1, 2 }, filter({ ["$or"] = { { ["posts.views"] = 30 }, { ["posts.title"] = "Sand" } } }, m.Author))
+      assert.same({ 2 }, filter({ ["posts.comments.user.name"] = "Ada" }, m.Author))
+      assert.same({ 1 }, filter { ["tags.name"] = "sea" })
+    end)
+
+    it("quantifies", function()
+      assert.same({ 3 }, filter({ posts = { ["$exists"] = false } }, m.Author))
+      assert.same({ 3 }, filter({ posts = neap.null }, m.Author))
+      assert.same({ 1 }, filter({ posts = { ["$some"] = { views = 10 } } }, m.Author))
+      assert.same({ 2, 3 }, filter({ posts = { ["$every"] = { views = 20 } } }, m.Author))
+      assert.same({ 1, 3 }, filter({ posts = { ["$none"] = { views = 20 } } }, m.Author))
+    end)
+  end)
+
+  describe("faults", function()
+    it("come all at once, each with a JSON pointer", function()
+      local by_pointer, e = faults(m.Post, '{"filter":{"$or":[{"id":1},{"foo":1}],"views":"many","a/b~":1},"sort":["titel"],"limit":"1"}')
+      assert.equal("query", e.kind)
+      assert.equal("Post has no field foo", by_pointer["/filter/$or/1/foo"])
+      assert.equal('views is of type integer, "many" is none', by_pointer["/filter/views"])
+      assert.equal("Post has no field a/b~", by_pointer["/filter/a~1b~0"])
+      assert.equal("Post has no field titel; did you mean title?", by_pointer["/sort/0"])
+      assert.equal('limit is an integer or null, not "1"', by_pointer["/limit"])
+      assert.equal(5, #e.errors)
+    end)
+
+    it("reach into what is joined", function()
+      local by_pointer = faults(m.Post, { join = { comments = { join = { user = { project = { "nam" } } } } } })
+      assert.equal("Author has no field nam; did you mean name?", by_pointer["/join/comments/join/user/project/0"])
+    end)
+
+    it("are of kind forbidden where an operation is disabled", function()
+      local by_pointer, e = faults(m.Post, { filter = { id = 1 } }, { filter_enabled = false })
+      assert.equal("forbidden", e.kind)
+      assert.equal('the operation "filter" is disabled for Post', by_pointer["/filter"])
+    end)
+
+    it("are there for JSON that is none, and for what is no object", function()
+      assert.equal("query", select(2, faults(m.Post, "{")).kind)
+      assert.equal("query", select(2, faults(m.Post, "[1]")).kind)
+    end)
+  end)
+end)
