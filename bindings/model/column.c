@@ -213,22 +213,54 @@ static int column_at(lua_State *L) {
   return 1;
 }
 
-// col:some(condition or table) -> condition: some related object meets it
-static int column_some(lua_State *L) {
+// Pushes what the condition or table at idx asks of a model; nil stays nil.
+static void parse_for(lua_State *L, int class_idx, const struct shape *model, int idx) {
+  if (lua_isnil(L, idx)) {
+    lua_pushnil(L);
+    return;
+  }
+  neap__class_of(L, class_idx, model->model);
+  lua_pushvalue(L, idx);
+  neap__condition_parse(L, -2, lua_gettop(L));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+// Stack of some and its like: the column, a condition on related objects, one on their links or nil.
+static int quantify(lua_State *L, enum quantifier q, const char *name) {
   struct column *c = check_column(L);
+  const struct field *field = c->place.field;
   struct neap__error e;
-  if (!neap__field_is_relation(c->place.field) || c->place.nsteps > 0)
-    return neap__fail(L, NEAP_USAGE, "%s.%s is no relation: some does not apply", c->shape->model,
-                      c->place.field->name);
-  lua_settop(L, 2);
+  if (!neap__field_is_relation(field) || c->place.nsteps > 0)
+    return neap__fail(L, NEAP_USAGE, "%s.%s is no relation: %s does not apply", c->shape->model, field->name, name);
+  lua_settop(L, 3);
+  if (lua_isnil(L, 2))
+    return neap__fail(L, NEAP_USAGE, "%s.%s:%s takes a condition on %s", c->shape->model, field->name, name,
+                      field->target_name);
+  if (!lua_isnil(L, 3) && field->type.kind != TYPE_MANY_TO_MANY)
+    return neap__fail(L, NEAP_USAGE, "%s.%s has no link table: %s takes one condition", c->shape->model, field->name,
+                      name);
   lua_getiuservalue(L, 1, 1);
-  if (neap__shape_resolve(L, 3, c->place.field, &e) != 0) return neap__raise(L, &e);
-  neap__class_of(L, 3, c->place.field->target->model);
-  lua_insert(L, 2);
-  lua_pushvalue(L, 3);
-  neap__condition_parse(L, 2, 5);
-  neap__condition_related(L, 4, c->shape, c->place.field);
+  if (neap__shape_resolve(L, 4, field, &e) != 0) return neap__raise(L, &e);
+  parse_for(L, 4, field->target, 2);
+  parse_for(L, 4, field->through, 3);
+  neap__condition_related(L, 4, c->shape, field, q);
   return 1;
+}
+
+// col:some(condition or table, condition on the link) -> condition: some related object meets it
+static int column_some(lua_State *L) {
+  return quantify(L, SOME, "some");
+}
+
+// col:every(condition or table, condition on the link) -> condition: all related objects meet it, also where there is none
+static int column_every(lua_State *L) {
+  return quantify(L, EVERY, "every");
+}
+
+// col:none(condition or table, condition on the link) -> condition: no related object meets it
+static int column_none(lua_State *L) {
+  return quantify(L, NONE, "none");
 }
 
 // col:eq(value), col:between(low, high), ... -> condition
@@ -268,9 +300,7 @@ static int column_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"at", column_at},
-    {"some", column_some},
-    {NULL, NULL},
+    {"at", column_at}, {"some", column_some}, {"every", column_every}, {"none", column_none}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -164,12 +164,13 @@ const struct condition *neap__condition_branch(lua_State *L, int class_idx, enum
 
 const struct condition *neap__condition_some(lua_State *L, int class_idx, const struct shape *shape,
                                              const struct field *field) {
-  int child = lua_gettop(L);
-  push_branch(L, class_idx, COND_SOME, child, 1, 1);
+  int child = lua_gettop(L) - 1, n = lua_isnil(L, -1) ? 1 : 2;
+  push_branch(L, class_idx, COND_SOME, child, n, n);
   struct node *node = lua_touserdata(L, -1);
   node->condition.shape = shape;
   node->condition.place = (struct place){.field = field, .type = &field->type};
-  lua_remove(L, child);
+  lua_replace(L, child);
+  lua_settop(L, child);
   return &node->condition;
 }
 
@@ -254,6 +255,13 @@ static void print_branch(luaL_Buffer *b, const struct condition *c) {
   if (c->nchildren > 1) luaL_addchar(b, ')');
 }
 
+static void print_some(luaL_Buffer *b, const struct condition *c) {
+  print(b, c->children[0]);
+  if (c->nchildren == 1) return;
+  luaL_addstring(b, " through ");
+  print(b, c->children[1]);
+}
+
 static void print(luaL_Buffer *b, const struct condition *c) {
   char place[200];
   if (c->op == COND_AND || c->op == COND_OR) {
@@ -270,7 +278,7 @@ static void print(luaL_Buffer *b, const struct condition *c) {
   luaL_addstring(b, neap__condition_op_name(c->op));
   luaL_addchar(b, ' ');
   if (c->op == COND_SOME)
-    print(b, c->children[0]);
+    print_some(b, c);
   else
     print_operands(b, c);
 }

@@ -9,7 +9,8 @@ enum condition_op {
   COND_AND,
   COND_OR,
   COND_NOT,   // no children: AND is true, OR is false
-  COND_SOME,  // some related object (field: pointer, has_one, has_many, many_to_many) meets child 0
+  COND_SOME,  // some related object (field: pointer, has_one, has_many, many_to_many) meets child 0; through a link that
+              // meets child 1, if there is one
   // Leaves: place op operands.
   COND_EQ,
   COND_NE,
@@ -45,7 +46,8 @@ struct step {
   int64_t index;  // counts from 0
 };
 
-// What a comparison looks at: a column, a place inside a column, or a computed SQL expression.
+// What a comparison looks at: a column, a place inside a column, a computed SQL expression, or how many objects a relation
+// leads to.
 struct place {
   const struct field *field;
   int nsteps;
@@ -53,6 +55,7 @@ struct place {
   const struct type
       *type;  // of the value there; NULL = untyped (inside JSON): comparisons are guarded by the type found.
               // Inside a column (nsteps > 0) what is found may be of any type, whatever was declared.
+  const struct condition *counted;  // a SOME: its objects are counted; NULL = nothing is
 };
 
 struct condition {

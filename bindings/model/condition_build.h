@@ -16,7 +16,8 @@
 const struct condition *neap__condition_copy(lua_State *L, int class_idx, const struct condition *draft);
 // Pops n conditions and pushes the branch (AND, OR) of them; one condition stays itself, and AND in AND becomes one.
 const struct condition *neap__condition_branch(lua_State *L, int class_idx, enum condition_op op, int n);
-// Pops a condition on the field's target and pushes the node that some related object meets it.
+// Pops a condition on the field's target and, above it, one on its link table or nil; pushes the node that some related object
+// meets them.
 const struct condition *neap__condition_some(lua_State *L, int class_idx, const struct shape *shape,
                                              const struct field *field);
 
@@ -94,9 +95,12 @@ bool neap__field_is_relation(const struct field *field);
 // Pushes the condition that a value spells for a place: { ["$gte"] = 5 }, a value (then `op`), null, a column.
 const struct condition *neap__condition_value(lua_State *L, int class_idx, const struct shape *shape,
                                               const struct place *place, enum condition_op op, int idx, int depth);
-// Pops a condition on the field's target and pushes the one that some object meets it that the relation leads to, as its
-// declaration says (`where`).
+// What is asked of the objects that a relation leads to, as its declaration says (`where`).
+enum quantifier { SOME, EVERY, NONE };
+// Pops a condition on the field's target and, above it, one on its link table or nil, and pushes what is asked of them.
 const struct condition *neap__condition_related(lua_State *L, int class_idx, const struct shape *shape,
-                                                const struct field *field);
+                                                const struct field *field, enum quantifier q);
+// Pushes two conditions: what the value at idx asks of the objects that the relation leads to, and of the links, or nil.
+void neap__condition_target(lua_State *L, int class_idx, const struct field *field, int idx);
 
 #endif

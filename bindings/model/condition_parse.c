@@ -13,6 +13,7 @@
 struct entry {
   struct key key;
   int value;  // stack index
+  bool link;  // asks for a row of the link table
 };
 
 struct parser {
@@ -95,6 +96,15 @@ static bool is_operators(lua_State *L, int idx) {
   return n > 0;
 }
 
+// What can be asked of a relation, behind a $: how many of its objects are to meet a condition.
+static int quantifier_of(const struct place *place, const struct key *key) {
+  static const char *const names[] = {[SOME] = "$some", [EVERY] = "$every", [NONE] = "$none"};
+  if (!neap__field_is_relation(place->field) || place->nsteps > 0) return -1;
+  for (int i = 0; i < 3; i++)
+    if (strcmp(names[i], key->text) == 0) return i;
+  return -1;
+}
+
 static const struct operator* find_operator(lua_State *L, const struct key *key, const char *where) {
   const struct operator* o = neap__operator_find(key->text + 1, key->n - 1);
   if (o) return o;
@@ -103,6 +113,9 @@ static const struct operator* find_operator(lua_State *L, const struct key *key,
              neap__show_hint("$", near).text);
   return NULL;
 }
+
+static const struct condition *parse_quantified(struct parser *p, const struct shape *shape, const struct field *field,
+                                                enum quantifier q, int idx);
 
 static const struct condition *parse_operators(struct parser *p, const struct shape *shape, const struct place *place,
                                                int idx) {
@@ -116,6 +129,11 @@ static const struct condition *parse_operators(struct parser *p, const struct sh
   if (n > 1) qsort(entries, (size_t)n, sizeof *entries, by_key);
   for (int i = 0; i < n; i++) {
     bool negated = entries[i].key.n == 4 && memcmp(entries[i].key.text, "$not", 4) == 0;
+    int quantifier = quantifier_of(place, &entries[i].key);
+    if (quantifier >= 0) {
+      parse_quantified(p, shape, place->field, (enum quantifier)quantifier, entries[i].value);
+      continue;
+    }
     neap__place_print(shape, place, where, sizeof where);
     const struct operator* o = negated ? NULL : find_operator(L, &entries[i].key, where);
     neap__condition_value(L, p->class_idx, shape, place, o ? (enum condition_op)o->op : COND_EQ, entries[i].value,
@@ -135,31 +153,93 @@ static void resolve(struct parser *p, const struct field *field) {
   if (neap__shape_resolve(p->L, p->class_idx, field, &e) != 0) neap__raise(p->L, &e);
 }
 
-// Replaces the condition on top by the one that some object meets it that the relation leads to: its declaration may say
-// which do, { where = ... }, and that may ask for relations itself.
-static const struct condition *some(struct parser *p, const struct shape *shape, const struct field *field) {
+#define THROUGH "$through"
+
+// Whether the table at idx asks for the rows of the link table, too.
+static bool asks_links(lua_State *L, const struct field *field, int idx) {
+  if (field->type.kind != TYPE_MANY_TO_MANY || !lua_istable(L, idx)) return false;
+  bool asks = lua_getfield(L, idx, THROUGH) != LUA_TNIL;
+  lua_pop(L, 1);
+  return asks;
+}
+
+static void push_without_links(lua_State *L, int idx) {
+  lua_newtable(L);
+  int copy = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, idx);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, copy);
+  }
+  lua_pushnil(L);
+  lua_setfield(L, copy, THROUGH);
+}
+
+// Pushes two conditions: what the value at idx asks of the objects that the relation leads to, and of the links, or nil.
+static void parse_target(struct parser *p, const struct field *field, int idx) {
   lua_State *L = p->L;
-  int child = lua_gettop(L);
+  idx = lua_absindex(L, idx);
+  if (!asks_links(L, field, idx)) {
+    parse_one(p, field->target, idx);
+    lua_pushnil(L);
+    return;
+  }
+  push_without_links(L, idx);
+  int top = lua_gettop(L);
+  parse_one(p, field->target, top);
+  lua_getfield(L, idx, THROUGH);
+  parse_one(p, field->through, -1);
+  lua_remove(L, -2);
+  lua_remove(L, top);
+}
+
+// Pops what is asked of related objects and, above it, of the links (or nil), and pushes the condition that one, each or none
+// of them meets it. Which objects there are the declaration may say, { where = ... }, and that may ask for relations itself.
+static const struct condition *quantify(struct parser *p, const struct shape *shape, const struct field *field,
+                                        enum quantifier q) {
+  lua_State *L = p->L;
+  int child = lua_gettop(L) - 1;
+  if (q == EVERY) {
+    neap__condition_not(L, child);
+    lua_replace(L, child);
+  }
   deeper(p);
   neap__class_of(L, p->class_idx, shape->model);
   neap__class_function(L, neap__class_test(L, -1), field, "where");
   if (!lua_isnil(L, -1)) {
-    parse_one(p, field->target, -1);
-    lua_replace(L, child + 1);
-    lua_settop(L, child + 1);
-    neap__condition_branch(L, p->class_idx, COND_AND, 2);
+    parse_target(p, field, -1);
+    int asked = lua_gettop(L) - 1;
+    for (int i = 0; i < 2; i++) {
+      neap__condition_and(L, child + i, asked + i);
+      lua_replace(L, child + i);
+    }
   }
-  lua_settop(L, child);
+  lua_settop(L, child + 1);
   p->depth--;
-  return neap__condition_some(L, p->class_idx, shape, field);
+  const struct condition *c = neap__condition_some(L, p->class_idx, shape, field);
+  if (q == SOME) return c;
+  c = neap__condition_not(L, -1);
+  lua_remove(L, -2);
+  return c;
 }
 
 const struct condition *neap__condition_related(lua_State *L, int class_idx, const struct shape *shape,
-                                                const struct field *field) {
-  return some(&(struct parser){L, class_idx, 0}, shape, field);
+                                                const struct field *field, enum quantifier q) {
+  return quantify(&(struct parser){L, class_idx, 0}, shape, field, q);
 }
 
-// A relation that is no column: { text__contains = "x" }, a condition, or { ["$exists"] = true }.
+void neap__condition_target(lua_State *L, int class_idx, const struct field *field, int idx) {
+  parse_target(&(struct parser){L, class_idx, 0}, field, idx);
+}
+
+static const struct condition *parse_quantified(struct parser *p, const struct shape *shape, const struct field *field,
+                                                enum quantifier q, int idx) {
+  resolve(p, field);
+  parse_target(p, field, idx);
+  return quantify(p, shape, field, q);
+}
+
+// A relation: { text__contains = "x" }, a condition, or { ["$exists"] = true }.
 static const struct condition *parse_relation(struct parser *p, const struct shape *shape, const struct field *field,
                                               enum condition_op op, int idx) {
   lua_State *L = p->L;
@@ -167,28 +247,42 @@ static const struct condition *parse_relation(struct parser *p, const struct sha
   if (op == COND_EXISTS && lua_isboolean(L, idx)) {
     bool there = lua_toboolean(L, idx);
     neap__condition_branch(L, p->class_idx, COND_AND, 0);
-    some(p, shape, field);
-    if (there) return lua_touserdata(L, -1);
-    neap__condition_not(L, -1);
-    lua_remove(L, -2);
-    return lua_touserdata(L, -1);
+    lua_pushnil(L);
+    return quantify(p, shape, field, there ? SOME : NONE);
   }
   if (op != COND_EQ || !(lua_istable(L, idx) || neap__condition_test(L, idx)))
     neap__fail(L, NEAP_USAGE,
                "%s.%s is a relation to %s: ask for a field of it (%s__...), for %s__exists, or give a table "
                "of conditions",
                shape->model, field->name, field->target->model, field->name, field->name);
-  parse_one(p, field->target, idx);
-  return some(p, shape, field);
+  return parse_quantified(p, shape, field, SOME, idx);
+}
+
+// Whether the value at idx asks for what a relation leads to: for a pointer a table of conditions or a condition does, too.
+static bool is_related(lua_State *L, const struct place *place, enum condition_op op, int idx) {
+  if (!neap__field_is_relation(place->field) || place->nsteps > 0) return false;
+  if (place->field->column < 0) return true;
+  return op == COND_EQ && (neap__condition_test(L, idx) || lua_istable(L, idx));
+}
+
+// A table whose keys all begin with $ may be conditions on the target, { ["$or"] = { ... } }, and no operators.
+static bool is_logic(lua_State *L, const struct place *place, int idx) {
+  static const char *const names[] = {"$and", "$or", "$nor", THROUGH};
+  bool logic = false;
+  if (!neap__field_is_relation(place->field) || place->nsteps > 0) return false;
+  for (int i = 0; i < 4 && !logic; i++) {
+    logic = lua_getfield(L, idx, names[i]) != LUA_TNIL;
+    lua_pop(L, 1);
+  }
+  return logic;
 }
 
 const struct condition *neap__condition_value(lua_State *L, int class_idx, const struct shape *shape,
                                               const struct place *place, enum condition_op op, int idx, int depth) {
   struct parser p = {L, class_idx, depth};
   deeper(&p);
-  if (op == COND_EQ && is_operators(L, idx)) return parse_operators(&p, shape, place, idx);
-  if (place->field->column < 0 && neap__field_is_relation(place->field))
-    return parse_relation(&p, shape, place->field, op, idx);
+  if (op == COND_EQ && is_operators(L, idx) && !is_logic(L, place, idx)) return parse_operators(&p, shape, place, idx);
+  if (is_related(L, place, op, idx)) return parse_relation(&p, shape, place->field, op, idx);
   if (neap__condition_test(L, idx))
     neap__fail(L, NEAP_USAGE, "%s.%s takes a value, not a condition", shape->model, place->field->name);
   return neap__condition_compare(L, class_idx, shape, place, op, idx);
@@ -244,22 +338,51 @@ static void parse_logic(struct parser *p, const struct shape *shape, const struc
 
 static const struct condition *parse_entries(struct parser *p, const struct shape *shape, struct entry *entries, int n);
 
-// Keys on one relation in one table mean one related row.
+// tags__through__at: "through" is the link table where the related model has no field of that name.
+static bool names_link(const struct field *field, const struct key *key) {
+  static const char name[] = "through";
+  size_t n = sizeof name - 1;
+  return field->through && key->nrest > n + 1 && memcmp(key->rest, name, n) == 0 &&
+         (key->rest[n] == '.' || (key->rest[n] == '_' && key->rest[n + 1] == '_')) &&
+         !neap__shape_field(field->target, name, n);
+}
+
+// The part of a key behind the relation, as a key of the related model or of the link table.
+static struct entry inner_entry(struct parser *p, const struct field *field, const struct entry *entry) {
+  struct entry inner = *entry;
+  const char *rest = entry->key.rest;
+  inner.link = names_link(field, &entry->key);
+  if (inner.link) rest += sizeof "through" - 1 + (rest[sizeof "through" - 1] == '.' ? 1 : 2);
+  size_t n = entry->key.nrest - (size_t)(rest - entry->key.rest);
+  neap__key_head(p->L, inner.link ? field->through : field->target, rest, n, &inner.key);
+  return inner;
+}
+
+static void swap(struct entry *a, struct entry *b) {
+  struct entry c = *a;
+  *a = *b;
+  *b = c;
+}
+
+// Keys on one relation in one table mean one related row, and one row of the link table.
 static int parse_related(struct parser *p, const struct shape *shape, struct entry *entries, int n) {
   const struct field *field = entries->key.field;
-  int count = 0;
+  int count = 0, links = 0;
   resolve(p, field);
   for (int i = 0; i < n && entries[i].key.field == field; i++) {
     if (!follows_relation(&entries[i].key)) continue;
-    struct entry inner = entries[i];
-    neap__key_head(p->L, field->target, inner.key.rest, inner.key.nrest, &inner.key);
-    entries[i] = entries[count];  // those that ask for the column itself come behind
-    entries[count++] = inner;
+    entries[i] = inner_entry(p, field, &entries[i]);
+    swap(&entries[i], &entries[count]);  // those that ask for the column itself come behind
+    if (entries[count++].link) swap(&entries[links++], &entries[count - 1]);
   }
   deeper(p);
-  parse_entries(p, field->target, entries, count);
+  parse_entries(p, field->target, entries + links, count - links);
+  if (links > 0)
+    parse_entries(p, field->through, entries, links);
+  else
+    lua_pushnil(p->L);
   p->depth--;
-  some(p, shape, field);
+  quantify(p, shape, field, SOME);
   return count;
 }
 

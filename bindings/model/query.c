@@ -556,7 +556,7 @@ static int query_link(lua_State *L) {
   neap__class_of(L, lua_gettop(L), q->link->through->model);
   lua_pushstring(L, q->link->through_here->name);
   lua_pushstring(L, q->link->through_there->name);
-  neap__cell_push(L, q->owners->cells);
+  neap__cell_push(L, (q->owners->op == COND_AND ? q->owners->children[0] : q->owners)->cells);
   return 4;
 }
 

@@ -51,7 +51,7 @@ struct query {
   // Rows that a many_to_many relation leads to: one for each row of link->through that meets `owners`. Each has one cell
   // more, the last: the key of its owner.
   const struct field *link;        // the many_to_many field, NULL = none
-  const struct condition *owners;  // on link->through
+  const struct condition *owners;  // on link->through: which owners, or an AND of that and what else is asked of links
   bool for_update, skip_locked, consistent;
 };
 

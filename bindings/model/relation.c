@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/class.h"
+#include "model/condition_build.h"
 #include "model/query_build.h"
 
 static void resolve(lua_State *L, int class_idx, const struct field *field) {
@@ -131,18 +132,43 @@ static void gather_key(lua_State *L, const struct field *field, struct keys *key
   keys->n++;
 }
 
-// Narrows the query on top of the stack by what the relation's declaration says as `name`: where or order.
-static void narrow(lua_State *L, const struct class *class, const struct field *field, const char *name) {
+// ANDs the condition on top of the stack (popped) into what the query at idx asks of links.
+static void and_owners(lua_State *L, int idx) {
+  struct query *q = lua_touserdata(L, idx);
+  lua_getiuservalue(L, idx, QUERY_OWNERS);
+  q->owners = neap__condition_and(L, -1, -2);
+  neap__query_keep(L, idx, QUERY_OWNERS);
+  lua_pop(L, 2);
+}
+
+// Narrows the query on top of the stack by the condition of the relation's declaration.
+static void narrow(lua_State *L, const struct class *class, const struct field *field) {
   int query = lua_gettop(L);
-  neap__class_function(L, class, field, name);
+  neap__class_function(L, class, field, "where");
   if (!lua_isnil(L, -1)) {
-    lua_getfield(L, query, name);
-    lua_pushvalue(L, query);
-    lua_pushvalue(L, query + 1);
-    bool list = strcmp(name, "order") == 0 && lua_istable(L, -1);
+    neap__query_push_class(L, query);
+    neap__condition_target(L, lua_gettop(L), field, query + 1);
+    if (!lua_isnil(L, -1)) {
+      lua_pushvalue(L, -1);
+      and_owners(L, query);
+    }
+    lua_pop(L, 1);
+    neap__query_and(L, query);
+  }
+  lua_settop(L, query);
+}
+
+// Orders the query on top of the stack as the declaration says.
+static void order(lua_State *L, const struct class *class, const struct field *field) {
+  int query = lua_gettop(L);
+  neap__class_function(L, class, field, "order");
+  if (!lua_isnil(L, -1)) {
+    bool list = lua_istable(L, -1);
     int n = list ? (int)lua_rawlen(L, query + 1) : 1;
-    if (list) lua_pop(L, 1);
+    lua_getfield(L, query, "order");
+    lua_pushvalue(L, query);
     luaL_checkstack(L, n, "order");
+    if (!list) lua_pushvalue(L, query + 1);
     for (int i = 1; list && i <= n; i++) lua_rawgeti(L, query + 1, i);
     lua_call(L, n + 1, 1);
     lua_replace(L, query);
@@ -171,8 +197,8 @@ static void push_query(lua_State *L, int class_idx, const struct field *field, c
   lua_settop(L, query);
   if (field->type.kind == TYPE_POINTER) return;
   const struct class *class = neap__class_test(L, class_idx);
-  narrow(L, class, field, "where");
-  narrow(L, class, field, "order");
+  narrow(L, class, field);
+  order(L, class, field);
 }
 
 // Pushes what finds found row i (the object is on top of the stack) in the map.

@@ -22,6 +22,7 @@ struct sql_text {
   int naliases;                 // t0, t1, ... of tables that have been given out
   struct sql_copy *copies;      // text made for parameters
   struct neap__buffer scratch;  // of whoever writes at the moment
+  bool in_scope;                // a scope is being written: scopes of what it relates to would go on for ever
   bool failed;
 };
 
@@ -50,6 +51,15 @@ int neap__sql_place(struct sql_text *s, int alias, const struct place *place, st
 // The same where the place lies in JSON: its JSON text, or NULL; its value if that is a number, or NULL.
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
+
+// ---- sql_relation.c: conditions and counts over related rows, for a row of `shape` that is known as t<alias> ----
+
+// Writes EXISTS or NOT EXISTS for a SOME.
+int neap__sql_some(struct sql_text *s, int alias, const struct shape *shape, const struct condition *some, bool negated,
+                   struct neap__error *e);
+// Writes how many rows meet it.
+int neap__sql_related_count(struct sql_text *s, int alias, const struct shape *shape, const struct condition *some,
+                            struct neap__error *e);
 
 // ---- sql.c ----
 

@@ -17,7 +17,6 @@ struct writer {
   struct neap__error *e;
   int alias;
   const struct shape *shape;
-  bool in_scope;  // a scope is being written: scopes of what it relates to would go on for ever
 };
 
 static int write(struct writer *w, const struct condition *c, bool negated);
@@ -152,6 +151,7 @@ static enum sql_class class_of_type(const struct type *type) {
 // The value of a place as something that compares: a column by its type, a place in JSON as a value of the class.
 static int write_value(struct writer *w, const struct place *place, enum sql_class class) {
   if (neap__place_in_json(place)) return write_template(w, w->s->dialect->value[class], place);
+  if (place->counted) return neap__sql_related_count(w->s, w->alias, w->shape, place->counted, w->e);
   const char *text = w->s->dialect->column[class_of_type(place->type)];
   return text ? write_template(w, text, place) : write_column(w, place->field);
 }
@@ -169,12 +169,12 @@ static int write_json(struct writer *w, const struct place *place) {
 }
 
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape, false};
+  struct writer w = {s, e, alias, place->field->shape};
   return write_value(&w, place, SQL_NUMBER);
 }
 
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape, false};
+  struct writer w = {s, e, alias, place->field->shape};
   if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
   neap__sql_add(s, "nullif(");
   int status = write_json(&w, place);
@@ -183,7 +183,7 @@ int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *pla
 }
 
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape, false};
+  struct writer w = {s, e, alias, place->field->shape};
   if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
   neap__sql_add(s, "CASE WHEN ");
   if (write_template(&w, s->dialect->guard[SQL_NUMBER], place) != 0) return -1;
@@ -438,7 +438,7 @@ static bool keeps_json(const struct place *place) {
 
 static int write_exists(struct writer *w, const struct condition *c) {
   if (keeps_json(&c->place)) return write_template(w, w->s->dialect->exists, &c->place);
-  int status = write_column(w, c->place.field);
+  int status = write_value(w, &c->place, SQL_TEXT);
   neap__sql_add(w->s, " IS NOT NULL");
   return status;
 }
@@ -451,69 +451,9 @@ static int write_type(struct writer *w, const struct condition *c) {
   return 0;
 }
 
-// ---- Related rows ----
-
 static int unsupported(struct writer *w, const struct condition *c) {
   return neap__error_set(w->e, NEAP_UNSUPPORTED, "%s cannot ask %s.%s for %s", w->s->dialect->name, w->shape->model,
                          c->place.field->name, neap__condition_op_name(c->op));
-}
-
-static void write_equal(struct sql_text *s, int a, const struct field *f, int b, const struct field *g) {
-  neap__sql_column(s, a, f);
-  neap__sql_add(s, " = ");
-  neap__sql_column(s, b, g);
-}
-
-// The tables of the related row, known as t<there>, and what ties it to the row at hand. `link` is the alias of the table
-// between them.
-static int write_from(struct writer *w, const struct condition *c, int there, int link) {
-  const struct field *f = c->place.field;
-  neap__sql_table(w->s, f->target);
-  neap__sql_addf(w->s, " AS t%d", there);
-  if (f->type.kind != TYPE_MANY_TO_MANY) return 0;
-  if (!f->through_here || !f->through_there) return unsupported(w, c);
-  neap__sql_add(w->s, " JOIN ");
-  neap__sql_table(w->s, f->through);
-  neap__sql_addf(w->s, " AS t%d ON ", link);
-  write_equal(w->s, there, f->target->keys[0], link, f->through_there);
-  return 0;
-}
-
-static int write_tie(struct writer *w, const struct condition *c, int there, int link) {
-  const struct field *f = c->place.field;
-  const struct field *key = w->shape->keys[0];
-  if (f->type.kind == TYPE_POINTER)
-    write_equal(w->s, there, f->target->keys[0], w->alias, f);
-  else if (f->type.kind == TYPE_MANY_TO_MANY)
-    write_equal(w->s, link, f->through_here, w->alias, key);
-  else if (f->inverse)
-    write_equal(w->s, there, f->inverse, w->alias, key);
-  else
-    return unsupported(w, c);
-  return 0;
-}
-
-// The condition stands before the tie: see write_branch.
-static int write_some(struct writer *w, const struct condition *c, bool negated) {
-  struct sql_text *s = w->s;
-  const struct shape *target = c->place.field->target;
-  if (s->naliases <= w->alias) s->naliases = w->alias + 1;
-  int there = s->naliases++, link = c->place.field->type.kind == TYPE_MANY_TO_MANY ? s->naliases++ : 0;
-  neap__sql_add(s, negated ? "NOT EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
-  if (write_from(w, c, there, link) != 0) return -1;
-  neap__sql_add(s, " WHERE ");
-  struct writer inner = {s, w->e, there, target, w->in_scope};
-  const struct condition *scope = s->view && !w->in_scope ? neap__view_scope(s->view, target) : NULL;
-  for (int i = 0; i < 2; i++) {
-    const struct condition *each = i ? scope : c->children[0];
-    if (!each || neap__condition_is_true(each)) continue;
-    inner.in_scope = w->in_scope || i == 1;
-    if (write(&inner, each, false) != 0) return -1;
-    neap__sql_add(s, " AND ");
-  }
-  if (write_tie(w, c, there, link) != 0) return -1;
-  neap__sql_add(s, ")");
-  return 0;
 }
 
 // ---- The tree ----
@@ -601,14 +541,14 @@ static int write(struct writer *w, const struct condition *c, bool negated) {
     case COND_AND:
     case COND_OR: return write_branch(w, c, negated);
     case COND_NOT: return write(w, c->children[0], !negated);
-    case COND_SOME: return write_some(w, c, negated);
+    case COND_SOME: return neap__sql_some(w->s, w->alias, w->shape, c, negated, w->e);
     default: return write_leaf_or_not(w, c, negated);
   }
 }
 
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e) {
+  struct writer w = {s, e, alias, c->shape};
   (void)L;
-  struct writer w = {s, e, alias, c->shape, false};
   if (write(&w, c, false) != 0) return -1;
   if (s->nparams > s->dialect->max_params)
     return neap__error_set(e, NEAP_LIMIT, "the statement has %d values, %s takes %d", s->nparams, s->dialect->name,

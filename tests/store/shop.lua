@@ -38,9 +38,10 @@ function shop.declare(store)
   })
   m.Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string { required = true } })
   m.PostTag = store:model("PostTag", {
-    id   = t.integer { primary = true, auto = true },
-    post = t.pointer "Post",
-    tag  = t.pointer "Tag",
+    id     = t.integer { primary = true, auto = true },
+    post   = t.pointer "Post",
+    tag    = t.pointer "Tag",
+    weight = t.integer (),
   })
   store:bind()
   return m
@@ -64,7 +65,9 @@ function shop.fill(store, m)
     m.Comment { id = 3, post = 2, user = 2, text = "well" }, m.Comment { id = 4, post = 3, user = 1, text = "yes" },
   }
   store:save { m.Tag { id = 1, name = "sea" }, m.Tag { id = 2, name = "sky" }, m.Tag { id = 3, name = "dry" } }
-  store:save { m.PostTag { post = 1, tag = 1 }, m.PostTag { post = 1, tag = 2 }, m.PostTag { post = 2, tag = 2 } }
+  store:save {
+    m.PostTag { post = 1, tag = 1, weight = 5 }, m.PostTag { post = 1, tag = 2, weight = 1 }, m.PostTag { post = 2, tag = 2, weight = 9 },
+  }
   return m
 end
 

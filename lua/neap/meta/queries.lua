@@ -26,8 +26,19 @@ local column = {}
 function column:at(...) end
 ---Of relations and pointers: some related object meets the condition.
 ---@param met neap.condition
+---@param through? neap.condition on the row of the link table that ties it
 ---@return neap.condition.value
-function column:some(met) end
+function column:some(met, through) end
+---All related objects meet it, also where there is none.
+---@param met neap.condition
+---@param through? neap.condition which links count
+---@return neap.condition.value
+function column:every(met, through) end
+---No related object meets it.
+---@param met neap.condition
+---@param through? neap.condition which links count
+---@return neap.condition.value
+function column:none(met, through) end
 ---@param value any|neap.column neap.null asks for what is absent or null
 ---@return neap.condition.value
 function column:eq(value) end

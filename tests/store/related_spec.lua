@@ -1,0 +1,155 @@
+-- Conditions over relations: what is asked of related objects, of the links between, and how it goes into trees.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local shop = require "tests.store.shop"
+local t = neap.types
+
+contract.each("conditions over relations", function(c)
+  local m
+
+  before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
+
+  --- The keys of what meets the conditions.
+  local function ids(model, ...) return model:where(...):order "id":pluck "id" end
+
+  local function message(f)
+    local ok, e = pcall(f)
+    assert.is_false(ok)
+    assert.equal("usage", e.kind)
+    return e.message
+  end
+
+  describe("some", function()
+    it("means one related object that meets all of one table", function()
+      assert.same({ 1 }, ids(m.Post, { comments__user = 2, comments__text = "ah" }))
+      assert.same({}, ids(m.Post, { comments__user = 2, comments__text = "oh" }))
+      assert.same({ 1 }, ids(m.Post, { comments__user = 2 }, { comments__text = "oh" }))
+    end)
+
+    it("goes through several relations, of each kind", function()
+      assert.same({ 1, 2 }, ids(m.Post, { comments__user__name = "Bob" }))
+      assert.same({ 1 }, ids(m.Post, { comments__user__name = "Bob", author__profile__bio__prefix = "co", tags__name = "sea" }))
+      assert.same({ 3 }, ids(m.Author, { posts__exists = false }))
+      assert.same({ 1 }, ids(m.Author, { profile__exists = true }))
+      assert.same({ 1 }, ids(m.Author, { posts__tags__name = "sea" }))
+      assert.same({ 2, 4 }, ids(m.Comment, neap.any_of { { post__author__posts__title = "Sand" },
+        { user__name = "Cy", post__comments__user__name = "Bob" } }))
+    end)
+
+    it("has the same meaning in each spelling", function()
+      local spellings = {
+        { comments__text = "ah" }, { comments = { text = "ah" } }, { comments = { ["$some"] = { text = "ah" } } },
+        { comments = m.Comment.text:eq "ah" }, m.Post.comments:some { text = "ah" }, m.Post.comments:some(m.Comment.text:eq "ah"),
+        { ["comments.text"] = { ["$eq"] = "ah" } }, { comments = { ["$or"] = { { text = "ah" }, { id = 77 } } } },
+      }
+      for i, spelling in ipairs(spellings) do assert.same({ 1 }, ids(m.Post, spelling), "spelling " .. i) end
+    end)
+
+    it("takes a table or a condition for a pointer too", function()
+      assert.same({ 1, 2 }, ids(m.Post, { author = { name = "Ada" } }))
+      assert.same({ 1, 2 }, ids(m.Post, { author = m.Author.name:eq "Ada" }))
+      assert.same({ 1, 2 }, ids(m.Post, { author = { ["$some"] = { age__gte = 30 } } }))
+    end)
+  end)
+
+  describe("every", function()
+    it("is met by all related objects, also where there are none", function()
+      assert.same({ 2, 4, 5 }, ids(m.Post, m.Post.comments:every { user = 2 }))
+      assert.same({ 2, 4, 5 }, ids(m.Post, { comments = { ["$every"] = { user = 2 } } }))
+      assert.same({ 2 }, ids(m.Post, { comments = { ["$every"] = { user = 2 }, ["$exists"] = true } }))
+      assert.same({ 2, 3 }, ids(m.Author, m.Author.posts:every { views = 20 }))
+    end)
+
+    it("counts what is absent as not met", function()
+      m.Comment { id = 9, post = 2, user = 2 }:save()
+      assert.same({ 4, 5 }, ids(m.Post, m.Post.comments:every { text = "well" }))
+      assert.same({ 2, 4, 5 }, ids(m.Post, m.Post.comments:every { text__ne = "ah", user__ne = 1 }))
+    end)
+
+    it("goes over pointers, has_one and links", function()
+      assert.same({ 1, 2, 5 }, ids(m.Post, m.Post.author:every { name = "Ada" }))
+      assert.same({ 2, 3 }, ids(m.Author, m.Author.profile:every { bio = "none" }))
+      assert.same({ 2, 3, 4, 5 }, ids(m.Post, m.Post.tags:every { name = "sky" }))
+    end)
+  end)
+
+  describe("none", function()
+    it("is met by no related object", function()
+      assert.same({ 2, 3, 4, 5 }, ids(m.Post, m.Post.comments:none { text = "ah" }))
+      assert.same({ 2, 3, 4, 5 }, ids(m.Post, { comments = { ["$none"] = { text = "ah" } } }))
+      assert.same({ 4, 5 }, ids(m.Post, { comments = { ["$exists"] = false } }))
+      assert.same({ 4, 5 }, ids(m.Post, m.Post.comments:none {}))
+      assert.same({ 3, 4, 5 }, ids(m.Post, m.Post.tags:none { name = "sky" }))
+      assert.same({ 3, 4, 5 }, ids(m.Post, m.Post.author:none { name = "Ada" }))
+    end)
+  end)
+
+  describe("in a tree", function()
+    it("stay within their branch", function()
+      local ada, sky = m.Post.author:some { name = "Ada" }, m.Post.tags:some { name = "sky" }
+      assert.same({ 1, 2, 3 }, ids(m.Post, ada | m.Post.comments:some { text = "yes" }))
+      assert.same({ 3, 4, 5 }, ids(m.Post, ~(ada & sky)))
+      assert.same({ 3 }, ids(m.Post, { ["$nor"] = { { author__name = "Ada" }, { comments__exists = false } } }))
+      assert.same({ 1, 2, 4, 5 }, ids(m.Post, { ["$not"] = { comments__user__posts__title = "Tides" } }))
+      assert.equal(3, m.Post:where { ["$or"] = { { tags__name = "sea" }, { comments__text = "yes" }, { tags__name = "sky" } } }:count())
+    end)
+
+    it("nest in each other", function()
+      assert.same({ 2, 3 }, ids(m.Author, m.Author.posts:every(m.Post.comments:none { user__name = "Bob" })))
+      assert.same({ 2 }, ids(m.Author, m.Author.posts:some(m.Post.comments:every(m.Comment.user:some { age__exists = true }))))
+    end)
+  end)
+
+  describe("of links", function()
+    it("speak of the row that ties the object which is asked about", function()
+      assert.same({ 2 }, ids(m.Post, { tags = { name = "sky", ["$through"] = { weight__gte = 5 } } }))
+      assert.same({ 2 }, ids(m.Post, m.Post.tags:some({ name = "sky" }, { weight__gte = 5 })))
+      assert.same({ 2 }, ids(m.Post, m.Post.tags:some({ name = "sky" }, m.PostTag.weight:gte(5))))
+      assert.same({ 2 }, ids(m.Post, { tags__name = "sky", tags__through__weight__gte = 5 }))
+      assert.same({ 1, 2 }, ids(m.Post, { tags = { ["$through"] = { weight__gte = 5 } } }))
+      assert.same({ 1, 2 }, ids(m.Post, { ["tags.through.weight"] = { ["$gte"] = 5 } }))
+    end)
+
+    it("say which objects every and none look at", function()
+      assert.same({ 2, 3, 4, 5 }, ids(m.Post, m.Post.tags:every({ name = "sky" }, { weight__gte = 5 })))
+      assert.same({ 1, 3, 4, 5 }, ids(m.Post, m.Post.tags:none({ name = "sky" }, { weight__gte = 5 })))
+      assert.same({ 1, 3, 4, 5 }, ids(m.Post, { tags = { ["$none"] = { name = "sky", ["$through"] = { weight__gte = 5 } } } }))
+    end)
+
+    it("may stand in the declaration", function()
+      local Page = c.store:model("Page", { id = t.integer { primary = true },
+        words = t.many_to_many("Word", { through = "PageWord", where = { hidden = false, ["$through"] = { n__gte = 2 } } }) })
+      local Word = c.store:model("Word", { id = t.integer { primary = true }, hidden = t.boolean { default = false } })
+      local PageWord = c.store:model("PageWord", { id = t.integer { primary = true, auto = true }, page = t.pointer "Page",
+        word = t.pointer "Word", n = t.integer() })
+      c.store:bind()
+      c.store:save { Page { id = 1 }, Page { id = 2 } }
+      c.store:save { Word { id = 1 }, Word { id = 2 }, Word { id = 3, hidden = true } }
+      c.store:save { PageWord { page = 1, word = 1, n = 1 }, PageWord { page = 1, word = 2, n = 2 },
+        PageWord { page = 2, word = 3, n = 3 } }
+      assert.same({ 1 }, ids(Page, { words__exists = true }))
+      assert.same({}, ids(Page, { words__id = 1 }))
+      assert.same({ 2 }, Page:get(1).words:pluck "id")
+      assert.same({}, Page:get(2).words:pluck "id")
+      Page:get(2).words:add(2)
+      assert.same({ "2" }, c:client "SELECT word_id FROM PageWord WHERE page_id = 2 AND word_id < 3")
+      assert.same({ 2 }, shop.list(Page:include "words":order "id":first().words:all(), "id"))
+    end)
+  end)
+
+  describe("that a scope hides objects from", function()
+    it("see neither the objects nor the links", function()
+      local view = c.store:with { scope = { Comment = { user = 2 } } }
+      assert.same({ 1, 2 }, ids(view:model "Post", { comments__exists = true }))
+      view = c.store:with { scope = { PostTag = { weight__lt = 9 } } }
+      assert.same({ 1 }, ids(view:model "Post", { tags__exists = true }))
+    end)
+  end)
+
+  it("refuse what is no relation, and links where there are none", function()
+    assert.truthy(message(function() return m.Post.title:every { id = 1 } end):find("every", 1, true))
+    assert.truthy(message(function() return m.Post.comments:some({ id = 1 }, { id = 1 }) end):find("link", 1, true))
+    assert.truthy(message(function() return m.Post.comments:none() end):find("Comment", 1, true))
+    assert.truthy(message(function() return m.Post:where { comments = { ["$evry"] = { id = 1 } } } end):find("$evry", 1, true))
+  end)
+end)
