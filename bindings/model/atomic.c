@@ -14,8 +14,10 @@ struct atomic {
   struct write write;
   struct change changes[2];
   struct cell key[4];
+  bool touched;  // the transaction knows the object for the sake of this write alone
+  enum rows_state state;
   uint64_t *bits;          // sent, returning, changed by the pipeline
-  int *columns;            // of the cells that come back
+  int ncolumns, *columns;  // of the cells that come back
   struct cell *cells;      // they
   struct cell computed[];  // by the pipeline: room for all columns; then the others
 };
@@ -138,19 +140,27 @@ static void add_companions(struct atomic *a, size_t words) {
   set_bit(returning, a->shape->version);
 }
 
+// Takes the answer, the values up to the rows being its arguments.
+static int take_answer(lua_State *L) {
+  struct atomic *a = lua_touserdata(L, A_JOB);
+  struct rows *rows = lua_touserdata(L, -1);
+  a->state = rows->next(rows, a->cells);
+  if (a->state == ROWS_ROW) neap__object_confirm(L, A_OBJECT, a->bits, a->cells, a->columns, rows->ncells);
+  if (a->state == ROWS_FAILED && rows->error.unknown) neap__raise(L, &rows->error);
+  return 0;
+}
+
 static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   struct atomic *a = lua_touserdata(L, A_JOB);
   struct rows *rows = lua_touserdata(L, (int)ctx);
   (void)status;
-  enum rows_state state = rows->next(rows, a->cells);
-  if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, atomic_done);
-  if (state == ROWS_ROW) {
-    neap__view_touch(L, a->view, A_OBJECT);
-    neap__object_confirm(L, A_OBJECT, a->bits, a->cells, a->columns, rows->ncells);
-  }
+  lua_settop(L, (int)ctx);
+  neap__save_call(L, take_answer);
+  if (a->state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, atomic_done);
   struct neap__error e = rows->error;
   rows->close(rows);
-  if (state == ROWS_FAILED) {
+  if (a->state == ROWS_FAILED) {
+    if (a->touched) neap__view_untouch(L, a->view, A_OBJECT);
     neap__save_describe(L, A_OBJECT, a->shape, &e);
     return neap__raise(L, &e);
   }
@@ -171,8 +181,8 @@ static void fill(lua_State *L, struct atomic *a) {
   for (int i = 0; i < a->shape->nkeys; i++) neap__object_confirmed(L, A_OBJECT, a->shape->keys[i]->column, &a->key[i]);
   a->write.key = a->key;
   a->write.returning = a->bits + words;
-  for (int i = 0, n = 0; i < a->shape->ncolumns; i++)
-    if (a->write.returning[i / 64] >> (i % 64) & 1) a->columns[n++] = i;
+  for (int i = 0; i < a->shape->ncolumns; i++)
+    if (a->write.returning[i / 64] >> (i % 64) & 1) a->columns[a->ncolumns++] = i;
 }
 
 // ANDs to the condition on top of the stack (or nil) that what is at the place is of a type, or not there.
@@ -227,6 +237,8 @@ static int atomic_change(lua_State *L) {
   neap__view_push_scope(L, a->view, shape);
   add_guards(L, shape, &a->changes[0]);
   a->write.condition = neap__condition_test(L, -1);
+  a->touched = neap__view_touch(L, a->view, A_OBJECT);
+  neap__object_reserve(L, A_OBJECT, NULL, a->columns, a->ncolumns);
   a->view->store->verbs->write(L, a->view, class, &a->write, 1);
   return atomic_done(L, LUA_OK, lua_gettop(L));
 }

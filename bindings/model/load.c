@@ -160,9 +160,11 @@ static int go_on(lua_State *L, int status, lua_KContext step) {
 //   { { index =, object =, error = }, ... }.
 static int list_load(lua_State *L) {
   lua_settop(L, L_LIST);
+  int n = (int)lua_rawlen(L, L_LIST);
+  neap__save_keep_list(L, n);
   lua_pushnil(L);
   struct loading *l = lua_newuserdatauv(L, sizeof *l, 0);
-  *l = (struct loading){.first = 1, .n = (int)lua_rawlen(L, L_LIST)};
+  *l = (struct loading){.first = 1, .n = n};
   return go_on(L, LUA_OK, NEXT);
 }
 

@@ -252,6 +252,47 @@ static struct cell copy_cell(lua_State *L, const struct cell *from) {
   return cell;
 }
 
+static bool is_text(const struct field *f) {
+  switch (f->type.kind) {
+    case TYPE_INTEGER:
+    case TYPE_NUMBER:
+    case TYPE_BOOLEAN:
+    case TYPE_DATETIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_DATE: return false;
+    default: return true;
+  }
+}
+
+// Pops a value and puts it where an anchor will be, unless something is there.
+static void reserve_anchor(lua_State *L, int idx, int key) {
+  neap__row_values(L, idx);
+  if (lua_rawgeti(L, -1, key) == LUA_TNIL) {
+    lua_pushvalue(L, -3);
+    lua_rawseti(L, -3, key);
+  }
+  lua_pop(L, 3);
+}
+
+void neap__object_reserve(lua_State *L, int idx, const struct cell *cells, const int *columns, int n) {
+  idx = lua_absindex(L, idx);
+  struct object *o = lua_touserdata(L, idx);
+  struct overlay *overlay = neap__row_overlay(L, idx, o);
+  for (int i = 0; i < n; i++) {
+    int c = columns[i];
+    if (cells ? !has_text(&cells[i]) : !is_text(o->class->shape->columns[c])) continue;
+    if (cells) {
+      copy_cell(L, &cells[i]);
+      reserve_anchor(L, idx, ANCHOR(c, !side_of(overlay, c)));
+      continue;
+    }
+    for (int side = 0; side < 2; side++) {
+      lua_pushboolean(L, false);
+      reserve_anchor(L, idx, ANCHOR(c, side));
+    }
+  }
+}
+
 static void confirm_returned(lua_State *L, int idx, struct object *o, const struct cell *cells, const int *columns,
                              int n) {
   for (int i = 0; i < n; i++) {

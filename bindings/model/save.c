@@ -14,10 +14,11 @@ struct job {
   struct save_options options;
   struct view *view;
   bool single;
-  int next, n;          // next object to be planned, and their number
-  int at;               // entry whose answer comes next
-  lua_Integer changed;  // rows written
-  bool created;         // the last upsert made a new row
+  int next, n;            // next object to be planned, and their number
+  int at;                 // entry whose answer comes next
+  enum rows_state state;  // of the rows, when no answer came
+  lua_Integer changed;    // rows written
+  bool created;           // the last upsert made a new row
   int ncells;
   struct cell *cells;
 };
@@ -75,6 +76,11 @@ static void take_answer(lua_State *L, struct job *job, const struct save_chunk *
   const struct save_entry *entry = &chunk->entries[job->at++];
   if (state == ROWS_FAILED) {
     struct neap__error e = rows->error;
+    if (entry->touched) {
+      neap__save_push(L, entry->object);
+      neap__view_untouch(L, job->view, -1);
+      lua_pop(L, 1);
+    }
     add_fault(L, entry->object, chunk->class->shape, &e);
     return;
   }
@@ -119,21 +125,34 @@ static struct save_chunk *next_chunk(lua_State *L, struct job *job) {
   return chunk;
 }
 
+// Takes the answers that are here, the values of a write being its arguments. ROWS_ROW: others should run first. Gives the
+// errors of the list.
+static int take_answers(lua_State *L) {
+  struct job *job = lua_touserdata(L, S_JOB);
+  const struct save_chunk *chunk = lua_touserdata(L, S_CHUNK);
+  struct rows *rows = lua_touserdata(L, S_ROWS);
+  while ((job->state = rows->next(rows, job->cells)) == ROWS_ROW || (job->state == ROWS_FAILED && !rows->whole)) {
+    take_answer(L, job, chunk, rows, job->state);
+    job->state = ROWS_ROW;
+    if (neap__should_pause(L, 1)) break;
+  }
+  if (job->state == ROWS_FAILED && rows->error.unknown) neap__raise(L, &rows->error);
+  lua_pushvalue(L, S_ERRORS);
+  return 1;
+}
+
 static int write_go_on(lua_State *L, int status, lua_KContext ctx) {
   struct job *job = lua_touserdata(L, S_JOB);
   (void)status;
   for (;;) {
-    struct save_chunk *chunk = lua_touserdata(L, S_CHUNK);
     struct rows *rows = lua_touserdata(L, S_ROWS);
-    enum rows_state state;
-    while ((state = rows->next(rows, job->cells)) == ROWS_ROW || (state == ROWS_FAILED && !rows->whole)) {
-      take_answer(L, job, chunk, rows, state);
-      if (neap__should_pause(L, 1)) return neap__pause(L, ctx, write_go_on);
-    }
-    if (state == ROWS_WAIT) return neap__await(L, S_ROWS, ctx, write_go_on);
+    neap__save_call(L, take_answers);
+    lua_replace(L, S_ERRORS);
+    if (job->state == ROWS_ROW) return neap__pause(L, ctx, write_go_on);
+    if (job->state == ROWS_WAIT) return neap__await(L, S_ROWS, ctx, write_go_on);
     struct neap__error e = rows->error;
     rows->close(rows);
-    if (state == ROWS_FAILED) return neap__raise(L, &e);
+    if (job->state == ROWS_FAILED) return neap__raise(L, &e);
     if (!next_chunk(L, job)) return finish(L, job);
   }
 }
@@ -270,24 +289,13 @@ static void check_found_by(lua_State *L, const struct shape *shape, const uint64
   }
 }
 
-// Where statements run on a thread, scripts go on meanwhile and may change the list: what was given is kept.
-static void keep_list(lua_State *L, int n) {
-  if (!neap__stepped(neap__host(L))) return;
-  lua_createtable(L, n, 0);
-  for (int i = 1; i <= n; i++) {
-    lua_rawgeti(L, S_TARGET, i);
-    lua_rawseti(L, -2, i);
-  }
-  lua_replace(L, S_TARGET);
-}
-
 static int start_write(lua_State *L, enum save_verb verb) {
   lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
   bool single = check_target(L);
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
   int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
   const void *metatable = NULL;
-  if (!single) keep_list(L, n);
+  if (!single) neap__save_keep_list(L, n);
   const struct object *first = n > 0 ? neap__save_item(L, 1, &metatable) : NULL;
   lua_settop(L, 2);
   lua_pushnil(L);
@@ -443,6 +451,7 @@ int luaopen_neap_save_kernel(lua_State *L) {
       {NULL, NULL},
   };
   luaL_newlib(L, functions);
+  neap__save_error_register(L);
   neap__reload_register(L);
   neap__load_register(L);
   neap__atomic_register(L);

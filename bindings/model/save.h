@@ -22,6 +22,7 @@ struct save_entry {
   struct cell *computed;  // with room for one more: the key that the store gives
   int *computed_columns;
   uint64_t *sent;
+  bool touched;  // the transaction knows the object for the sake of this write alone
 };
 
 struct save_chunk {
@@ -40,6 +41,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
                                    int n,
                                    void (*fault)(lua_State *L, int object, const struct shape *shape,
                                                  struct neap__error *e));
+// Puts a copy in the place of the list of n at stack index 1: other tasks and finalizers may change theirs meanwhile.
+void neap__save_keep_list(lua_State *L, int n);
 // Pushes the object at `index` of the list at stack index 1, or the single object that is there.
 void neap__save_push(lua_State *L, int index);
 // The same where it may be something else, which raises usage naming its place. *metatable is at first NULL: see
@@ -53,6 +56,11 @@ struct cell neap__save_time(const struct field *f, int64_t us);
 void neap__save_describe(lua_State *L, int idx, const struct shape *shape, struct neap__error *e);
 // Pushes the error object with `errors` (field -> what is wrong) where the error tells fields.
 void neap__save_error(lua_State *L, const struct shape *shape, const struct neap__error *e);
+
+// Calls f, which takes in what a store answers, with the values from index 1 on, and gives its result. Where memory runs out,
+// e.outcome is "unknown": what was sent may stand.
+void neap__save_call(lua_State *L, lua_CFunction f);
+void neap__save_error_register(lua_State *L);
 
 void neap__reload_register(lua_State *L);  // reload.c: reload
 void neap__load_register(lua_State *L);    // load.c: load

@@ -84,3 +84,27 @@ void neap__save_error(lua_State *L, const struct shape *shape, const struct neap
     lua_pop(L, 1);
   }
 }
+
+// ---- Memory that runs out after something was sent ----
+
+static const char unknown_key = 0;  // in the registry: the error, made beforehand
+
+void neap__save_call(lua_State *L, lua_CFunction f) {
+  int n = lua_gettop(L);
+  lua_pushcfunction(L, f);
+  for (int i = 1; i <= n; i++) lua_pushvalue(L, i);
+  int status = lua_pcall(L, n, 1, 0);
+  if (status == LUA_ERRMEM) lua_rawgetp(L, LUA_REGISTRYINDEX, &unknown_key);
+  if (status != LUA_OK) lua_error(L);
+}
+
+void neap__save_error_register(lua_State *L) {
+  struct neap__error e;
+  neap__error_set(&e, NEAP_LIMIT,
+                  "memory is short: nobody knows whether what was sent has been written; load it to see");
+  e.unknown = true;
+  neap__error_push(L, &e);
+  lua_pushnil(L);
+  lua_setfield(L, -2, "where");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &unknown_key);
+}

@@ -37,6 +37,15 @@ void neap__save_push(lua_State *L, int index) {
     lua_pushvalue(L, 1);
 }
 
+void neap__save_keep_list(lua_State *L, int n) {
+  lua_createtable(L, n, 0);
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, 1, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_replace(L, 1);
+}
+
 struct object *neap__save_item(lua_State *L, int index, const void **metatable) {
   neap__save_push(L, index);
   struct object *o = neap__object_test_next(L, -1, metatable);
@@ -100,9 +109,10 @@ struct planning {
   const struct condition *condition;
   struct arena arena;
   const uint64_t *all;
-  int ncomputed;  // columns that the pipeline fills
-  int64_t now;    // the same for all objects and fields of one write
-  bool required;  // some column is required
+  const int *columns;  // the same as numbers
+  int ncomputed;       // columns that the pipeline fills
+  int64_t now;         // the same for all objects and fields of one write
+  bool required;       // some column is required
   fault_function *fault;
   int copies;  // stack index of a list of copied texts, 0 = texts are borrowed from the objects
 };
@@ -278,6 +288,11 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
     fill_expected(p, idx, w);
   }
   if (o->returning || w->kind == WRITE_UPSERT) w->returning = p->all;
+  entry->touched = neap__view_touch(p->L, p->view, idx);
+  if (w->returning)
+    neap__object_reserve(p->L, idx, NULL, p->columns, p->shape->ncolumns);
+  else
+    neap__object_reserve(p->L, idx, entry->computed, entry->computed_columns, entry->ncomputed);
   return true;
 }
 
@@ -290,6 +305,7 @@ static bool plan_delete(struct planning *p, int idx, struct write *w, struct sav
   w->condition = p->condition;
   fill_key(p, idx, w);
   if (p->options->atomic) fill_expected(p, idx, w);
+  entry->touched = neap__view_touch(p->L, p->view, idx);
   return true;
 }
 
@@ -374,6 +390,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
     p.required |= is_required(shape->columns[i]);
   }
   p.all = all;
+  p.columns = chunk->columns;
   p.condition = push_condition(L, view, class, options->condition);
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);

@@ -144,11 +144,13 @@ struct view *neap__view_effective(lua_State *L, struct view *view);
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
 // Pushes it, or nil.
 void neap__view_push_scope(lua_State *L, const struct view *view, const struct shape *shape);
-// Remembers the object at idx as it is now, once, if the view has a transaction: called before it is changed by a save.
-void neap__view_touch(lua_State *L, struct view *view, int idx);
-// Puts all objects that were touched back to how they were; keeps what was remembered for the outer transaction instead.
+// Remembers the object at idx as it is now, once, if the view has a transaction, for that and for those around it: called
+// before a save is sent. True if it was not known before.
+bool neap__view_touch(lua_State *L, struct view *view, int idx);
+// Forgets that again: nothing came of it.
+void neap__view_untouch(lua_State *L, const struct view *view, int idx);
+// Puts all objects that were touched back to how they were.
 void neap__view_undo(lua_State *L, struct view *view);
-void neap__view_keep_undo(lua_State *L, struct view *view);
 // Anchors the value on top of the stack, which it pops, with the view at idx.
 void neap__view_keep(lua_State *L, int idx);
 // Pushes a view that is like `parent`, to be changed before anybody sees it.

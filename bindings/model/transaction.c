@@ -37,7 +37,6 @@ static int committed(lua_State *L, int status, lua_KContext ctx) {
   struct view *tx = lua_touserdata(L, 1);
   (void)status;
   if (!ended(L)) return neap__await(L, lua_gettop(L), ctx, committed);
-  neap__view_keep_undo(L, tx);
   tx->dead = true;
   return 0;
 }

@@ -193,43 +193,62 @@ static const struct view *owner(const struct view *view) {
   }
 }
 
-void neap__view_touch(lua_State *L, struct view *view, int idx) {
-  if (!view->transaction) return;
+// The view that began the transaction around that of the owner `v`; NULL = there is none.
+static const struct view *outer(const struct view *v) {
+  const struct view *around = v->parent ? owner(v->parent) : NULL;
+  return around && around->level > 0 ? around : NULL;
+}
+
+bool neap__view_touch(lua_State *L, struct view *view, int idx) {
+  int top = lua_gettop(L), snapshot = top + 1;
+  if (!view->transaction) return false;
   idx = lua_absindex(L, idx);
-  push_undo(L, owner(view), true);
-  lua_pushvalue(L, idx);
-  if (lua_rawget(L, -2) == LUA_TNIL) {
+  lua_pushnil(L);
+  for (const struct view *v = owner(view); v; v = outer(v), lua_settop(L, snapshot)) {
+    push_undo(L, v, true);
     lua_pushvalue(L, idx);
-    neap__object_snapshot(L, idx);
+    if (lua_rawget(L, -2) != LUA_TNIL) break;  // those around it know the same or an earlier state
+    lua_pushvalue(L, idx);
+    if (lua_isnil(L, snapshot)) neap__object_snapshot(L, idx), lua_replace(L, snapshot);
+    lua_pushvalue(L, snapshot);
     lua_rawset(L, -4);
   }
+  bool made = !lua_isnil(L, snapshot);
+  lua_settop(L, top);
+  return made;
+}
+
+// Takes the snapshot out of what `v` and those around it remember of the object. Allocates nothing.
+static void forget(lua_State *L, const struct view *v, int object, int snapshot) {
+  for (; v; v = outer(v), lua_settop(L, snapshot)) {
+    push_undo(L, v, false);
+    if (!lua_istable(L, -1)) continue;
+    lua_pushvalue(L, object);
+    lua_rawget(L, -2);
+    if (!lua_rawequal(L, -1, snapshot)) continue;
+    lua_pushvalue(L, object);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+  }
+}
+
+void neap__view_untouch(lua_State *L, const struct view *view, int idx) {
+  idx = lua_absindex(L, idx);
+  push_undo(L, owner(view), false);
+  lua_pushvalue(L, idx);
+  lua_rawget(L, -2);
+  forget(L, owner(view), idx, lua_gettop(L));
   lua_pop(L, 2);
 }
 
 void neap__view_undo(lua_State *L, struct view *view) {
   push_undo(L, view, false);
   if (lua_istable(L, -1))
-    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) neap__object_restore(L, lua_gettop(L) - 1, lua_gettop(L));
-  lua_pop(L, 1);
-}
-
-void neap__view_keep_undo(lua_State *L, struct view *view) {
-  push_undo(L, view, false);
-  if (lua_istable(L, -1) && view->level > 1) {
-    push_undo(L, owner(view->parent), true);
-    for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
-      lua_pushvalue(L, -2);
-      if (lua_rawget(L, -4) != LUA_TNIL) {  // the outer one knows an earlier state
-        lua_pop(L, 1);
-        continue;
-      }
-      lua_pop(L, 1);
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, -5);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+      int snapshot = lua_gettop(L);
+      neap__object_restore(L, snapshot - 1, snapshot);
+      forget(L, view, snapshot - 1, snapshot);
     }
-    lua_pop(L, 1);
-  }
   lua_pop(L, 1);
 }
 

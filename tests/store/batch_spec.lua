@@ -43,6 +43,25 @@ contract.each("lists", function(c)
     assert.is_false(tag:is_new())
   end)
 
+  -- Empties the list in a finalizer, which runs wherever the collector happens to.
+  local function emptied_meanwhile(list)
+    for _ = 1, 20 do
+      setmetatable({}, { __gc = function() for i = 1, #list do list[i] = nil end end })
+    end
+    return list
+  end
+
+  it("are kept from what finalizers do to them while they are saved or loaded", function()
+    collectgarbage "generational"
+    for round = 1, 30 do
+      local list = {}
+      for i = 1, 100 do list[i] = User { name = "name", email = round .. "." .. i } end
+      pcall(c.store.save, c.store, emptied_meanwhile(list))
+      pcall(c.store.load, c.store, emptied_meanwhile(User:limit(100):all()))
+    end
+    collectgarbage "incremental"
+  end)
+
   it("with failures keep the rest and tell which failed, where in the list, and why", function()
     local list = people("a", "b", "a", "c")
     list[5] = User { email = "nameless@example.org" }
