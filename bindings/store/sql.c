@@ -294,7 +294,7 @@ static struct rows *sql_begin(lua_State *L, struct view *view) {
   view->transaction = tx;
   run = neap__sql_run_new(L, view, USE_BEGIN, 0);
   run->at_end = begin_ended;
-  set_control(run, s->address.read_only ? "BEGIN" : "BEGIN IMMEDIATE", 0);
+  set_control(run, s->address.read_only ? "BEGIN" : s->dialect->begin, 0);
   return &run->rows;
 }
 

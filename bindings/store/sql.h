@@ -32,13 +32,29 @@ void neap__sql_add(struct sql_text *s, const char *text);
 void neap__sql_addf(struct sql_text *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void neap__sql_name(struct sql_text *s, const char *name);            // "name", quotes doubled
 void neap__sql_table(struct sql_text *s, const struct shape *shape);  // its name, as the store's template makes it
-void neap__sql_bind(struct sql_text *s, const struct cell *cell);     // ?1 or $1, and keeps the cell
+// The name of a table as the store's template makes it; false if there is no room. Where tables lie in schemas a name may be
+// "schema.table".
+bool neap__sql_table_name(const struct sql_dialect *dialect, const struct view *view, const char *table, char *out,
+                          size_t size);
+void neap__sql_qualified(struct sql_text *s, const char *name);    // "schema"."table"
+void neap__sql_bind(struct sql_text *s, const struct cell *cell);  // ?1 or $1, and keeps the cell
 void neap__sql_bind_copy(struct sql_text *s, enum cell_kind kind, const char *p,
-                         size_t n);                                           // text that the statement owns
+                         size_t n);  // text that the statement owns
+// The same without binding it: *cell has the copy.
+void neap__sql_copy(struct sql_text *s, const char *p, size_t n, struct cell *cell);
+// A value of the field, as the database keeps it.
+void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struct cell *cell);
 void neap__sql_param(struct sql_text *s, int number);                         // one that was bound before, from 1
 void neap__sql_column(struct sql_text *s, int alias, const struct field *f);  // t0."wire"
 // The error of a statement that failed: NEAP_LIMIT. Returns -1 if it did, else 0.
 int neap__sql_failed(const struct sql_text *s, struct neap__error *e);
+
+// ---- sql_array.c: arrays as text, {1,2} ----
+
+// Adds an element behind "" or "{...". 0, or -1 when memory is short.
+int neap__sql_array_add(struct neap__buffer *out, const struct cell *cell);
+// Appends the array of a JSON list, elements of type `of`. 1: an element is of another type. NIL and JSON's null are no list.
+int neap__sql_array(struct neap__buffer *out, const struct type *of, const struct cell *list);
 
 // ---- sql_condition.c ----
 

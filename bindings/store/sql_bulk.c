@@ -53,14 +53,24 @@ static bool same_bits(const uint64_t *a, const uint64_t *b, int n) {
   return a == b || (a && b && memcmp(a, b, (size_t)(n + 63) / 64 * sizeof *a) == 0);
 }
 
-static bool alone(const struct write *w) {
-  return w->condition || w->nchanges > 0 || w->kind == WRITE_UPSERT;
+// Arrays are text that the statement owns.
+static bool has_arrays(const struct sql_dialect *dialect, const struct shape *shape, const struct write *w) {
+  for (int i = 0; dialect->arrays && i < shape->ncolumns; i++)
+    if ((has_bit(w->columns, i) || has_bit(w->expected, i)) && neap__sql_is_array(dialect, &shape->columns[i]->type))
+      return true;
+  return false;
+}
+
+static bool alone(const struct bulk *b, const struct write *w) {
+  return w->condition || w->nchanges > 0 || w->kind == WRITE_UPSERT || has_arrays(b->run->store->dialect, b->shape, w);
 }
 
 // Whether the two have the same text and differ in values only.
-static bool alike(const struct shape *shape, const struct write *a, const struct write *b) {
-  return a->kind == b->kind && !alone(a) && !alone(b) && same_bits(a->columns, b->columns, shape->ncolumns) &&
-         same_bits(a->expected, b->expected, shape->ncolumns) && same_bits(a->returning, b->returning, shape->ncolumns);
+static bool alike(const struct bulk *bulk, const struct write *a, const struct write *b) {
+  const struct shape *shape = bulk->shape;
+  return a->kind == b->kind && !alone(bulk, a) && !alone(bulk, b) &&
+         same_bits(a->columns, b->columns, shape->ncolumns) && same_bits(a->expected, b->expected, shape->ncolumns) &&
+         same_bits(a->returning, b->returning, shape->ncolumns);
 }
 
 static int write_text(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
@@ -94,8 +104,8 @@ static void write_texts(lua_State *L, struct bulk *b, struct view *view, int tex
   for (int i = 0; i < b->n; i++) {
     const struct write *w = &b->writes[i];
     struct item *item = &b->items[i];
-    item->own = alone(w);
-    if (i > 0 && alike(b->shape, w, w - 1)) {
+    item->own = alone(b, w);
+    if (i > 0 && alike(b, w, w - 1)) {
       item->text = item[-1].text;
     } else {
       struct sql_text *s = new_text(L, view, texts);
@@ -130,16 +140,10 @@ static int gather(struct bulk *b, const struct write *w) {
 
 static int returned(const struct bulk *b, const struct write *w) {
   int n = 0;
+  if (neap__sql_serial(b->shape, w) && b->run->store->dialect->returns_key) b->kinds[n++] = CELL_INTEGER;
   for (int i = 0; i < b->shape->ncolumns; i++)
     if (has_bit(w->returning, i)) b->kinds[n++] = (uint8_t)neap__sql_kind(&b->shape->columns[i]->type);
   return n;
-}
-
-// An integer key that the database chooses, known without asking for the row.
-static bool serial(const struct bulk *b, const struct write *w) {
-  const struct shape *shape = b->shape;
-  return w->kind == WRITE_INSERT && !w->returning && shape->nkeys == 1 && shape->keys[0]->type.kind == TYPE_INTEGER &&
-         (shape->keys[0]->flags & FIELD_AUTO) && !has_bit(w->columns, shape->keys[0]->column);
 }
 
 static bool start_text(struct bulk *b, const struct sql_text *s, const struct cell *params, int nparams) {
@@ -160,7 +164,7 @@ static bool start_control(struct bulk *b, const char *text) {
 static bool start(struct bulk *b) {
   const struct item *item = &b->items[b->at];
   switch (b->phase) {
-    case PHASE_BEGIN: return start_control(b, "BEGIN IMMEDIATE");
+    case PHASE_BEGIN: return start_control(b, b->run->store->dialect->begin);
     case PHASE_COMMIT: return start_control(b, "COMMIT");
     case PHASE_ROLLBACK: return start_control(b, "ROLLBACK");
     case PHASE_WRITE:
@@ -251,7 +255,7 @@ static void written(struct bulk *b, bool row, int64_t changed) {
     return;
   }
   item->outcome = b->phase == PHASE_SECOND ? OUTCOME_WAS_THERE : OUTCOME_DONE;
-  if (serial(b, w)) {
+  if (neap__sql_serial(b->shape, w) && !b->run->store->dialect->returns_key) {
     struct sql_connection *c = b->run->connection;
     b->cells[0] = (struct cell){.i = c->transport->last_id(c), .kind = CELL_INTEGER};
     keep_answer(b, 1);
@@ -312,7 +316,7 @@ static enum rows_state answer(struct bulk *b, struct cell *cells) {
     free(f);
     return ROWS_FAILED;
   }
-  rows->ncells = item->outcome == OUTCOME_ABSENT ? 0 : serial(b, w) ? 1 : returned(b, w);
+  rows->ncells = item->outcome == OUTCOME_ABSENT ? 0 : neap__sql_serial(b->shape, w) ? 1 : returned(b, w);
   if (rows->ncells > 0) neap__spool_next(&b->answers, cells, rows->ncells);
   return ROWS_ROW;
 }

@@ -126,15 +126,7 @@ static int close_change(struct sql_text *s, const struct change *c, struct neap_
   return 0;
 }
 
-int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct neap__error *e) {
-  const struct field *f = c->place.field;
-  neap__sql_name(s, f->wire);
-  neap__sql_add(s, " = ");
-  if (c->place.nsteps == 0 && (c->kind == CHANGE_SET || c->kind == CHANGE_UNSET)) {
-    struct cell value = neap__sql_value(f, c->kind == CHANGE_SET ? c->cell : (struct cell){.kind = CELL_NIL});
-    neap__sql_bind(s, &value);
-    return 0;
-  }
+int neap__sql_change_sqlite(struct sql_text *s, const struct change *c, int n, struct neap__error *e) {
   if (c->place.nsteps == 0) return write_value(s, c, e);
   for (int i = n - 1; i >= 0; i--) open_change(s, &c[i]);
   neap__sql_add(s, "coalesce(");
@@ -142,5 +134,14 @@ int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct n
   neap__sql_add(s, c->place.steps[0].key ? ", '{}')" : ", '[]')");
   for (int i = 0; i < n; i++)
     if (close_change(s, &c[i], e) != 0) return -1;
+  return 0;
+}
+
+int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct neap__error *e) {
+  const struct field *f = c->place.field;
+  neap__sql_name(s, f->wire);
+  neap__sql_add(s, " = ");
+  if (c->place.nsteps > 0 || (c->kind != CHANGE_SET && c->kind != CHANGE_UNSET)) return s->dialect->change(s, c, n, e);
+  neap__sql_bind_field(s, f, c->kind == CHANGE_SET ? &c->cell : &(struct cell){.kind = CELL_NIL});
   return 0;
 }

@@ -200,7 +200,6 @@ static int write_target(lua_State *L, struct sql_text *s, struct view *view, con
 
 static int write_set(struct sql_text *s, const struct change *c, struct neap__error *e) {
   const struct field *f = c->place.field;
-  struct cell value = neap__sql_value(f, c->cell);
   if (c->kind != CHANGE_SET && c->kind != CHANGE_INCREMENT)
     return neap__error_set(e, NEAP_UNSUPPORTED, "%s: a set-based update sets or increments whole columns", f->name);
   neap__sql_name(s, f->wire);
@@ -210,7 +209,7 @@ static int write_set(struct sql_text *s, const struct change *c, struct neap__er
     neap__sql_name(s, f->wire);
     neap__sql_add(s, ", 0) + ");
   }
-  neap__sql_bind(s, &value);
+  neap__sql_bind_field(s, f, &c->cell);
   return 0;
 }
 

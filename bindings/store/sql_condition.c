@@ -7,6 +7,7 @@
 #include "model/condition_build.h"
 #include "store/sql.h"
 #include "store/sql_dialect.h"
+#include "value/json.h"
 #include "value/match.h"
 
 #define CHUNK 100  // operands of one AND or OR; more are put in groups, for SQLite limits how deep an expression is
@@ -70,7 +71,30 @@ static void write_plain_path(struct sql_text *s, const char *path) {
 
 static bool has_path(struct writer *w, const struct place *place) {
   char path[512];
-  return w->s->dialect->path(path, sizeof path, place);
+  return !w->s->dialect->path || w->s->dialect->path(path, sizeof path, place);
+}
+
+// Where paths are steps: t0."data" -> 'a' -> 0
+static int write_steps(struct writer *w, const struct place *place) {
+  const struct field *f = place->field;
+  bool array = neap__sql_is_array(w->s->dialect, &f->type);
+  neap__sql_add(w->s, array ? "(to_jsonb(" : "(");
+  if (write_column(w, f) != 0) return -1;
+  neap__sql_add(w->s, array ? ")" : "");
+  for (int i = 0; i < place->nsteps; i++) {
+    const struct step *step = &place->steps[i];
+    neap__sql_add(w->s, " -> ");
+    if (!step->key) {
+      neap__sql_addf(w->s, "%d", step->index > INT32_MAX ? INT32_MAX : (int)step->index);
+    } else if (is_word(step->key, step->nkey)) {
+      neap__sql_addf(w->s, "'%.*s'", (int)step->nkey, step->key);
+    } else {
+      neap__sql_bind_copy(w->s, CELL_TEXT, step->key, step->nkey);
+      neap__sql_add(w->s, "::text");
+    }
+  }
+  neap__sql_add(w->s, ")");
+  return 0;
 }
 
 static void write_path(struct writer *w, const struct place *place) {
@@ -132,6 +156,7 @@ static int fill_unnamed(struct writer *w, int i, const void *place) {
 // $0: the column, or the JSON text of a place that the dialect's paths cannot name; $1: the path.
 static int fill_place(struct writer *w, int i, const void *arg) {
   const struct place *place = arg;
+  if (!w->s->dialect->path) return write_steps(w, place);
   if (i == 1) {
     write_path(w, place);
     return 0;
@@ -158,14 +183,15 @@ static int write_value(struct writer *w, const struct place *place, enum sql_cla
 
 // "guard AND " where the value lies in JSON.
 static int write_guard(struct writer *w, const struct place *place, enum sql_class class) {
-  if (!neap__place_in_json(place)) return 0;
+  if (!neap__place_in_json(place) || !w->s->dialect->guard[class]) return 0;
   int status = write_template(w, w->s->dialect->guard[class], place);
   neap__sql_add(w->s, " AND ");
   return status;
 }
 
 static int write_json(struct writer *w, const struct place *place) {
-  return place->nsteps ? write_template(w, w->s->dialect->json, place) : write_column(w, place->field);
+  bool array = place->nsteps == 0 && neap__sql_is_array(w->s->dialect, &place->field->type);
+  return place->nsteps || array ? write_template(w, w->s->dialect->json, place) : write_column(w, place->field);
 }
 
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
@@ -185,6 +211,7 @@ int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *pla
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
   struct writer w = {s, e, alias, place->field->shape};
   if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
+  if (!s->dialect->guard[SQL_NUMBER]) return write_value(&w, place, SQL_NUMBER);
   neap__sql_add(s, "CASE WHEN ");
   if (write_template(&w, s->dialect->guard[SQL_NUMBER], place) != 0) return -1;
   neap__sql_add(s, " THEN ");
@@ -222,8 +249,49 @@ static struct cell as_kept(const struct place *place, struct cell cell) {
 }
 
 static void bind(struct writer *w, const struct place *place, const struct cell *cell) {
+  char text[32];
   struct cell kept = as_kept(place, *cell);
-  neap__sql_bind(w->s, &kept);
+  bool number = kept.kind == CELL_NUMBER && w->s->dialect->arrays && neap__place_in_json(place) && isfinite(kept.d);
+  if (number)  // in JSON numbers are decimals
+    neap__sql_bind_copy(w->s, CELL_DECIMAL, text, neap__json_double(kept.d, text));
+  else
+    neap__sql_bind(w->s, &kept);
+  if (number || kept.kind == CELL_DECIMAL) neap__sql_add(w->s, w->s->dialect->decimal);
+}
+
+// The largest integer that is not above d, and the largest double that is not above i.
+static int64_t floor_of(double d) {
+  return d >= 0x1p63 ? INT64_MAX : d < -0x1p63 ? INT64_MIN : (int64_t)floor(d);
+}
+
+static double below(int64_t i) {
+  double d = (double)i;
+  return d == 0x1p63 || (int64_t)d > i ? nextafter(d, -INFINITY) : d;
+}
+
+// Makes the operand a number of the column's own kind, beside which others would be compared inexactly and without an index.
+// Where there is no such number `op` becomes a comparison with the one below, or COND_NOT: none is equal.
+static void make_own(struct writer *w, const struct place *place, enum condition_op *op, struct cell *cell) {
+  const struct type *type = neap__operand_type(place);
+  enum cell_kind kind = neap__place_in_json(place) || !w->s->dialect->arrays ? CELL_NIL : neap__sql_kind(type);
+  if (type && type->kind == TYPE_TIMESTAMP) kind = CELL_INTEGER;
+  bool exact = true, lowest = false;
+  if (kind == CELL_INTEGER && cell->kind == CELL_NUMBER) {
+    exact = cell->d >= -0x1p63 && cell->d < 0x1p63 && cell->d == floor(cell->d);
+    lowest = cell->d < -0x1p63;
+    *cell = (struct cell){.i = floor_of(cell->d), .kind = CELL_INTEGER};
+  } else if (kind == CELL_NUMBER && cell->kind == CELL_INTEGER) {
+    double d = below(cell->i);
+    exact = d >= -0x1p63 && (int64_t)d == cell->i;
+    *cell = (struct cell){.d = d, .kind = CELL_NUMBER};
+  }
+  if (exact) return;
+  if (*op == COND_EQ)
+    *op = COND_NOT;
+  else if (*op == COND_LT || *op == COND_LTE)
+    *op = lowest ? COND_LT : COND_LTE;
+  else
+    *op = lowest ? COND_GTE : COND_GT;
 }
 
 // An operator's template over a value: $1 ... are the operands, each bound once however often it is named.
@@ -253,14 +321,6 @@ static int write_operator(struct writer *w, const char *text, const struct condi
 
 // ---- Leaves ----
 
-static int write_compare(struct writer *w, const struct place *place, const char *sign, const struct cell *cell) {
-  enum sql_class class = class_of(cell);
-  if (write_guard(w, place, class) != 0 || write_value(w, place, class) != 0) return -1;
-  neap__sql_add(w->s, sign);
-  bind(w, place, cell);
-  return 0;
-}
-
 static const char *sign_of(enum condition_op op) {
   switch (op) {
     case COND_LT: return " < ";
@@ -269,6 +329,20 @@ static const char *sign_of(enum condition_op op) {
     case COND_GTE: return " >= ";
     default: return " = ";
   }
+}
+
+static int write_compare(struct writer *w, const struct place *place, enum condition_op op, const struct cell *cell) {
+  struct cell own = as_kept(place, *cell);
+  enum sql_class class = class_of(&own);
+  make_own(w, place, &op, &own);
+  if (op == COND_NOT) {
+    neap__sql_add(w->s, w->s->dialect->no);
+    return 0;
+  }
+  if (write_guard(w, place, class) != 0 || write_value(w, place, class) != 0) return -1;
+  neap__sql_add(w->s, sign_of(op));
+  bind(w, place, &own);
+  return 0;
 }
 
 static int write_columns(struct writer *w, const struct condition *c) {
@@ -280,33 +354,53 @@ static int write_columns(struct writer *w, const struct condition *c) {
 static int write_order(struct writer *w, const struct condition *c) {
   if (c->other) return write_columns(w, c);
   if (c->cells->kind == CELL_JSON) return write_operator(w, w->s->dialect->equal, c, true);
-  return write_compare(w, &c->place, sign_of(c->op), c->cells);
+  return write_compare(w, &c->place, c->op, c->cells);
 }
 
 static int write_between(struct writer *w, const struct condition *c) {
-  if (write_compare(w, &c->place, " >= ", &c->cells[0]) != 0) return -1;
+  if (write_compare(w, &c->place, COND_GTE, &c->cells[0]) != 0) return -1;
   neap__sql_add(w->s, " AND ");
-  return write_compare(w, &c->place, " <= ", &c->cells[1]);
+  return write_compare(w, &c->place, COND_LTE, &c->cells[1]);
 }
 
 // What JSON cannot carry exactly, or SQL cannot compare in a list: one comparison each.
-static bool goes_alone(const struct cell *cell) {
+static bool goes_alone(const struct writer *w, const struct cell *cell) {
   return cell->kind == CELL_BYTES || cell->kind == CELL_JSON ||
-         (cell->kind == CELL_NUMBER && (cell->d != floor(cell->d) || fabs(cell->d) >= 0x1p53));
+         (cell->kind == CELL_NUMBER && !w->s->dialect->arrays &&
+          (cell->d != floor(cell->d) || fabs(cell->d) >= 0x1p53));
 }
 
-// All operands of a class as one parameter, a JSON list. Decimals travel as text there.
+// Adds an element to a list of operands. Decimals travel as text in JSON.
+static int add_operand(struct writer *w, struct neap__buffer *b, struct cell *cell) {
+  if (w->s->dialect->arrays) return neap__sql_array_add(b, cell);
+  if (cell->kind == CELL_DECIMAL) cell->kind = CELL_TEXT;
+  return neap__buffer_byte(b, b->n ? ',' : '[') | neap__match_write(b, cell);
+}
+
+// All operands of a class as one parameter.
 static int bind_list(struct writer *w, const struct condition *c, enum sql_class class) {
   struct neap__buffer *b = &w->s->scratch;
+  bool array = w->s->dialect->arrays;
   int status = 0;
   b->n = 0;
   for (int i = 0; i < c->ncells && status == 0; i++) {
     struct cell cell = as_kept(&c->place, c->cells[i]);
-    if (goes_alone(&c->cells[i]) || class_of(&c->cells[i]) != class) continue;
-    if (cell.kind == CELL_DECIMAL) cell.kind = CELL_TEXT;
-    status = neap__buffer_byte(b, b->n ? ',' : '[') | neap__match_write(b, &cell);
+    enum condition_op op = COND_EQ;
+    if (goes_alone(w, &c->cells[i]) || class_of(&c->cells[i]) != class) continue;
+    make_own(w, &c->place, &op, &cell);
+    if (op == COND_EQ) status = add_operand(w, b, &cell);
   }
-  return bind_scratch(w, status | neap__buffer_byte(b, ']'));
+  if (b->n == 0) status |= neap__buffer_byte(b, array ? '{' : '[');
+  return bind_scratch(w, status | neap__buffer_byte(b, array ? '}' : ']'));
+}
+
+// What the operands of a list are, in SQL.
+static const char *type_of_operands(struct writer *w, const struct place *place, enum sql_class class) {
+  static const struct type types[SQL_CLASSES] = {
+      [SQL_TEXT] = {.kind = TYPE_STRING},     [SQL_NUMBER] = {.kind = TYPE_DECIMAL},
+      [SQL_DECIMAL] = {.kind = TYPE_DECIMAL}, [SQL_BOOLEAN] = {.kind = TYPE_BOOLEAN},
+      [SQL_JSON] = {.kind = TYPE_JSON},       [SQL_BYTES] = {.kind = TYPE_BYTES}};
+  return w->s->dialect->column_type(neap__place_in_json(place) ? &types[class] : place->type);
 }
 
 struct list {
@@ -316,8 +410,11 @@ struct list {
 
 static int fill_in(struct writer *w, int i, const void *arg) {
   const struct list *list = arg;
-  if (i == 0) return write_value(w, &list->condition->place, list->class);
-  return bind_list(w, list->condition, list->class);
+  const struct place *place = &list->condition->place;
+  if (i == 0) return write_value(w, place, list->class);
+  if (i == 1) return bind_list(w, list->condition, list->class);
+  neap__sql_add(w->s, type_of_operands(w, place, list->class));
+  return 0;
 }
 
 static int write_in_list(struct writer *w, const struct condition *c, enum sql_class class) {
@@ -330,7 +427,7 @@ static int write_bound(struct writer *w, const struct condition *c, enum sql_cla
   int n = 0;
   if (write_guard(w, &c->place, class) != 0 || write_value(w, &c->place, class) != 0) return -1;
   for (int i = 0; i < c->ncells; i++) {
-    if (!goes_alone(&c->cells[i]) || class_of(&c->cells[i]) != class) continue;
+    if (!goes_alone(w, &c->cells[i]) || class_of(&c->cells[i]) != class) continue;
     neap__sql_add(w->s, n++ ? ", " : " IN (");
     bind(w, &c->place, &c->cells[i]);
   }
@@ -355,7 +452,7 @@ static int write_containers(struct writer *w, const struct condition *c) {
 static int write_in(struct writer *w, const struct condition *c) {
   bool found[SQL_CLASSES][2] = {{false}};
   int n = 0, status = 0;
-  for (int i = 0; i < c->ncells; i++) found[class_of(&c->cells[i])][goes_alone(&c->cells[i])] = true;
+  for (int i = 0; i < c->ncells; i++) found[class_of(&c->cells[i])][goes_alone(w, &c->cells[i])] = true;
   for (enum sql_class class = 0; class < SQL_CLASSES; class ++) {
     for (int alone = 0; alone < 2 && status == 0; alone++) {
       if (!found[class][alone]) continue;
@@ -415,7 +512,7 @@ static int make_successor(struct writer *w, const struct cell *cell) {
 
 // A range, so that an index serves it.
 static int write_prefix(struct writer *w, const struct condition *c) {
-  if (write_compare(w, &c->place, " >= ", c->cells) != 0 || make_successor(w, c->cells) != 0) return -1;
+  if (write_compare(w, &c->place, COND_GTE, c->cells) != 0 || make_successor(w, c->cells) != 0) return -1;
   if (w->s->scratch.n == 0) return 0;
   neap__sql_add(w->s, " AND ");
   if (write_value(w, &c->place, SQL_TEXT) != 0 || make_successor(w, c->cells) != 0) return -1;
@@ -424,9 +521,57 @@ static int write_prefix(struct writer *w, const struct condition *c) {
   return 0;
 }
 
+// A pattern in the database's own language.
+static int write_regex(struct writer *w, const struct condition *c) {
+  struct neap__buffer *b = &w->s->scratch;
+  struct condition own = *c;
+  struct cell cell = {.kind = CELL_TEXT};
+  b->n = 0;
+  if (!w->s->dialect->regex(b, c->cells->p, c->cells->n))
+    return neap__error_set(
+        w->e, NEAP_UNSUPPORTED,
+        "%s.%s: %s reads the regular expression %s in another way than neap does; without modifiers, "
+        "back references, look-behind, possessive and named groups it would mean the same",
+        w->shape->model, c->place.field->name, w->s->dialect->name, neap__show_text(c->cells->p, c->cells->n).text);
+  neap__sql_copy(w->s, b->p, b->n, &cell);
+  own.cells = &cell;
+  return write_operator(w, w->s->dialect->text[c->op], &own, false);
+}
+
 static int write_text(struct writer *w, const struct condition *c) {
   if (write_guard(w, &c->place, SQL_TEXT) != 0) return -1;
+  if (c->op == COND_REGEX && w->s->dialect->regex) return write_regex(w, c);
   return write_operator(w, w->s->dialect->text[c->op], c, false);
+}
+
+// ---- Lists ----
+
+static int fill_array(struct writer *w, int i, const void *arg) {
+  const struct condition *c = arg;
+  if (i == 0) return write_column(w, c->place.field);
+  if (i == 1) return bind_scratch(w, 0);
+  neap__sql_add(w->s, w->s->dialect->column_type(&c->place.field->type));
+  return 0;
+}
+
+// Elements of an array: all operands as another one; as JSON where they are of other types than the array's.
+static int write_elements(struct writer *w, const struct condition *c) {
+  const struct sql_dialect *d = w->s->dialect;
+  const struct type *type = &c->place.field->type;
+  bool all = c->op != COND_ANY;
+  if (c->place.nsteps == 0 && neap__sql_is_array(d, type)) {
+    w->s->scratch.n = 0;
+    int status = neap__sql_array(&w->s->scratch, type->of, c->cells);
+    if (status < 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
+    if (status == 0) return expand(w, all ? d->array_all : d->array_any, fill_array, c);
+  }
+  return write_operator(w, all ? d->all : d->any, c, true);
+}
+
+static int write_size(struct writer *w, const struct condition *c) {
+  bool array = c->place.nsteps == 0 && neap__sql_is_array(w->s->dialect, &c->place.field->type);
+  return array ? write_operator(w, w->s->dialect->array_size, c, false)
+               : write_operator(w, w->s->dialect->size, c, true);
 }
 
 static bool keeps_json(const struct place *place) {
@@ -437,7 +582,8 @@ static bool keeps_json(const struct place *place) {
 }
 
 static int write_exists(struct writer *w, const struct condition *c) {
-  if (keeps_json(&c->place)) return write_template(w, w->s->dialect->exists, &c->place);
+  bool array = c->place.nsteps == 0 && neap__sql_is_array(w->s->dialect, &c->place.field->type);
+  if (keeps_json(&c->place) && !array) return write_template(w, w->s->dialect->exists, &c->place);
   int status = write_value(w, &c->place, SQL_TEXT);
   neap__sql_add(w->s, " IS NOT NULL");
   return status;
@@ -479,10 +625,10 @@ static int write_leaf(struct writer *w, const struct condition *c) {
     case COND_ISUFFIX:
     case COND_IEXACT:
     case COND_REGEX: return write_text(w, c);
-    case COND_SIZE: return write_operator(w, d->size, c, true);
-    case COND_ALL: return write_operator(w, d->all, c, true);
+    case COND_SIZE: return write_size(w, c);
+    case COND_ALL:
     case COND_HAS:
-    case COND_ANY: return write_operator(w, d->any, c, true);
+    case COND_ANY: return write_elements(w, c);
     case COND_NEAR: return write_operator(w, d->near, c, true);
     case COND_WITHIN: return write_operator(w, d->within, c, true);
     case COND_TYPE: return write_type(w, c);

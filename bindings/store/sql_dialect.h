@@ -5,6 +5,7 @@
 #define NEAP_SQL_DIALECT_H
 
 #include "model/condition.h"
+#include "store/sql.h"
 
 // What a value is compared as. In JSON each class has a guard.
 enum sql_class { SQL_TEXT, SQL_NUMBER, SQL_DECIMAL, SQL_BOOLEAN, SQL_JSON, SQL_BYTES, SQL_CLASSES };
@@ -14,25 +15,49 @@ struct sql_dialect {
   char placeholder;                 // ?1 or $1
   int max_params;                   // of one statement
   const char *yes, *no;             // conditions that are always true and never
+  const char *begin;                // a transaction that writes
   const char *column[SQL_CLASSES];  // $0 column as it compares and sorts; NULL: as it is
-  const char *in;                   // $0 value, $1 one parameter: all operands as a JSON list
+  const char *in;                   // $0 value, $1 one parameter: all operands, $2 their type
+  bool
+      arrays;  // those are an array, {1,2}, and lists of scalars are kept as one; else a JSON list. Numbers are compared
+               // exactly only with those of their own kind
+  const char *decimal;  // behind a parameter that is a decimal
+  // The type of a column, "" for what has none; decimals without their scale.
+  const char *(*column_type)(const struct type *);
+  bool schemas;               // tables lie in schemas: "shop.orders"
+  bool later;                 // references are added when all tables are there
+  bool nulls_first;           // descending indexes begin with what is absent unless they say otherwise
+  const char *expression[2];  // around an expression in an index
+  bool scales;                // decimals have a scale
+  const char *text_type;      // behind the type of text
+  const char *serial;         // behind the type of an integer key that the database gives out
+  bool returns_key;           // an insert returns that key; else the connection knows it
+  const char *json_check;     // $0 column: what holds of JSON, NULL = nothing has to be said
+  bool (*regex)(struct neap__buffer *out, const char *p,
+                size_t n);          // makes the pattern what `text` takes, false: it cannot
   const char *text[COND_TYPE + 1];  // $0 value, $1 operand, which is folded where the operator begins with i;
                                     // PREFIX is a range everywhere
-  // Inside JSON: $0 column, $1 path.
-  const char *guard[SQL_CLASSES];  // whether a value of the class is there
+  // Inside JSON: $0 column, $1 path; where paths are steps, $0 is the place.
+  const char *guard[SQL_CLASSES];  // whether a value of the class is there; NULL: the value is NULL if not
   const char *value[SQL_CLASSES];  // that value
   const char *exists;              // there and not null
   const char *json;                // its JSON text
   const char *types[8][2];         // names that `type` asks for, and how
-  // Writes the path to a place as text. False if it does not fit or cannot be named so.
+  // Writes the path to a place as text. False if it does not fit or cannot be named so. NULL: paths are steps, c -> 'a' -> 0
   bool (*path)(char *out, size_t size, const struct place *place);
   const char *root;     // the path to the whole column, as SQL
   const char *unnamed;  // JSON text of a place that has no path: $0 column, $1 a JSON list of steps
   // JSON as a whole: $0 JSON text, $1 operand.
   const char *equal, *any, *all, *size;
+  const char *array_any, *array_all, *array_size;  // the same of arrays: $0 column, $1 operand, $2 its type
+  // What a column becomes by one change of it, or n of places inside it.
+  int (*change)(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
   const char *near, *within;  // $0 point, $1 ... latitude, longitude, metres; south, west, north, east
 };
 
-extern const struct sql_dialect neap__sql_sqlite;
+extern const struct sql_dialect neap__sql_sqlite, neap__sql_postgres;
+
+// Whether values of the type are kept in an array.
+bool neap__sql_is_array(const struct sql_dialect *dialect, const struct type *type);
 
 #endif

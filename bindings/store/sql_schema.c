@@ -1,8 +1,5 @@
 // sql_schema.c: a model as the table, columns, keys and indexes that it needs, with the SQL that makes each of them. The
 // comparison with what the database has, and the order of the work, are in lua/neap/schema.lua.
-//
-// Tables are plain ones of the oldest kind: no STRICT, no types of our own, no functions or collations of ours in indexes,
-// so that every program that reads SQLite files reads and writes these.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,35 +9,6 @@
 #include "value/datetime.h"
 
 // ---- Columns ----
-
-static const char *column_type(const struct type *type) {
-  switch (type->kind) {
-    case TYPE_INTEGER:
-    case TYPE_BOOLEAN:
-    case TYPE_TIMESTAMP: return "INTEGER";
-    case TYPE_NUMBER: return "REAL";
-    case TYPE_BYTES:
-    case TYPE_BYTESTREAM: return "BLOB";
-    case TYPE_STRING:
-    case TYPE_DECIMAL:
-    case TYPE_DATETIME:
-    case TYPE_DATE:
-    case TYPE_UUID:
-    case TYPE_JSON:
-    case TYPE_LIST:
-    case TYPE_SET:
-    case TYPE_MAP:
-    case TYPE_GEOPOINT:
-    case TYPE_FILE: return "TEXT";
-    case TYPE_POINTER: return column_type(type->of);
-    case TYPE_RELATION:
-    case TYPE_HAS_ONE:
-    case TYPE_HAS_MANY:
-    case TYPE_MANY_TO_MANY:
-    case TYPE_COMPUTED: break;
-  }
-  return "";
-}
 
 static void write_quoted(struct sql_text *s, const char *p, size_t n) {
   neap__sql_add(s, "'");
@@ -54,7 +22,7 @@ static bool write_literal(struct sql_text *s, const struct cell *cell) {
   switch ((enum cell_kind)cell->kind) {
     case CELL_NIL:
     case CELL_NULL: neap__sql_add(s, "NULL"); return true;
-    case CELL_BOOLEAN:
+    case CELL_BOOLEAN: neap__sql_add(s, cell->i ? s->dialect->yes : s->dialect->no); return true;
     case CELL_INTEGER: neap__sql_addf(s, "%lld", (long long)cell->i); return true;
     case CELL_NUMBER: neap__sql_addf(s, "%.17g", cell->d); return isfinite(cell->d);
     case CELL_TEXT:
@@ -72,7 +40,7 @@ static bool is_required(const struct field *f) {
   return (f->flags & (FIELD_PRIMARY | FIELD_REQUIRED)) != 0;
 }
 
-// The key that SQLite gives out by itself must be declared in exactly this way.
+// The key that SQLite gives out by itself must be declared in exactly this way; elsewhere it is one like others.
 static bool is_rowid(const struct shape *shape, const struct field *f) {
   return shape->nkeys == 1 && shape->keys[0] == f && f->type.kind == TYPE_INTEGER;
 }
@@ -102,27 +70,53 @@ static bool has_default(const struct field *f) {
   return f->initial.kind >= CELL_BOOLEAN && f->initial.kind != CELL_BYTES && !(f->flags & FIELD_SECRET);
 }
 
+static bool is_text(const char *type) {
+  return strncmp(type, "text", 4) == 0;
+}
+
+static void write_type(struct sql_text *s, const struct type *type) {
+  const char *name = s->dialect->column_type(type);
+  neap__sql_add(s, name);
+  if (type->kind == TYPE_DECIMAL && type->scale >= 0 && s->dialect->scales) neap__sql_addf(s, "(1000,%d)", type->scale);
+}
+
+static void write_default(struct sql_text *s, const struct field *f) {
+  struct cell cell = neap__sql_value(f, f->initial);
+  neap__sql_add(s, " DEFAULT ");
+  if (cell.kind == CELL_JSON && neap__sql_is_array(s->dialect, &f->type)) {
+    s->scratch.n = 0;
+    if (neap__sql_array(&s->scratch, f->type.of, &f->initial) != 0) s->failed = true;
+    cell = (struct cell){.p = s->scratch.p, .n = (uint32_t)s->scratch.n, .kind = CELL_TEXT};
+  }
+  write_literal(s, &cell);
+}
+
+// Other programs write too, and conditions look into it.
+static void write_json_check(struct sql_text *s, const struct field *f) {
+  neap__sql_add(s, " CHECK (");
+  for (const char *p = s->dialect->json_check, *mark; *p; p = mark + 2) {
+    mark = strstr(p, "$0");
+    neap__sql_addf(s, "%.*s", mark ? (int)(mark - p) : (int)strlen(p), p);
+    if (!mark) break;
+    neap__sql_name(s, f->wire);
+  }
+  neap__sql_add(s, ")");
+}
+
 // "title" TEXT NOT NULL DEFAULT 'none'
 static void write_column(struct sql_text *s, const struct shape *shape, const struct field *f) {
   neap__sql_name(s, f->wire);
-  neap__sql_addf(s, " %s", column_type(&f->type));
+  neap__sql_add(s, " ");
+  write_type(s, &f->type);
+  if (is_text(s->dialect->column_type(&f->type))) neap__sql_add(s, s->dialect->text_type);
+  if (is_rowid(shape, f) && (f->flags & FIELD_AUTO)) neap__sql_add(s, s->dialect->serial);
   if (shape->nkeys == 1 && shape->keys[0] == f)
     neap__sql_add(s, is_rowid(shape, f) ? " PRIMARY KEY" : " NOT NULL PRIMARY KEY");
   else if (is_required(f))
     neap__sql_add(s, " NOT NULL");
-  if (has_default(f)) {
-    struct cell cell = neap__sql_value(f, f->initial);
-    neap__sql_add(s, " DEFAULT ");
-    write_literal(s, &cell);
-  }
-  if (neap__sql_kind(&f->type) == CELL_JSON) {  // other programs write too, and conditions look into it
-    neap__sql_add(s, " CHECK (");
-    neap__sql_name(s, f->wire);
-    neap__sql_add(s, " IS NULL OR json_valid(");
-    neap__sql_name(s, f->wire);
-    neap__sql_add(s, "))");
-  }
-  if (f->type.kind == TYPE_POINTER) write_reference(s, f);
+  if (has_default(f)) write_default(s, f);
+  if (neap__sql_kind(&f->type) == CELL_JSON && s->dialect->json_check) write_json_check(s, f);
+  if (f->type.kind == TYPE_POINTER && !s->dialect->later) write_reference(s, f);
 }
 
 static void write_keys(struct sql_text *s, const struct shape *shape) {
@@ -205,11 +199,14 @@ static int write_parts(lua_State *L, struct sql_text *s, const struct shape *sha
   for (int i = 0; i < index->nparts; i++) {
     const struct index_part *part = &index->parts[i];
     if (i > 0) neap__sql_add(s, ", ");
+    neap__sql_add(s, part->field ? "" : s->dialect->expression[0]);
     if (part->field)
       neap__sql_name(s, part->field->wire);
     else if (write_expression(s, shape, part->sql, e) != 0)
       return -1;
-    if (part->descending) neap__sql_add(s, " DESC");
+    neap__sql_add(s, part->field ? "" : s->dialect->expression[1]);
+    bool nullable = !part->field || !is_required(part->field);
+    if (part->descending) neap__sql_add(s, nullable && s->dialect->nulls_first ? " DESC NULLS LAST" : " DESC");
   }
   neap__sql_add(s, ")");
   return index->where ? write_where(L, s, shape, index, e) : 0;
@@ -236,25 +233,43 @@ static void set_boolean(lua_State *L, const char *name, bool value) {
   lua_setfield(L, -2, name);
 }
 
-static struct sql_text *text_new(lua_State *L, const struct class *class) {
-  return neap__sql_text_new(L, ((struct sql_store *)class->view->store)->dialect, class->view);
+static const struct sql_dialect *dialect_of(const struct class *class) {
+  return ((struct sql_store *)class->view->store)->dialect;
 }
 
-// Pushes the name of a table or index as the store's template makes it.
-static const char *push_name(lua_State *L, const struct class *class, const char *name) {
-  const char *template = class->view->store->table_template;
-  return template ? luaL_gsub(L, template, "{table}", name) : lua_pushstring(L, name);
+static struct sql_text *text_new(lua_State *L, const struct class *class) {
+  return neap__sql_text_new(L, dialect_of(class), class->view);
+}
+
+// Pushes the name of a table as the store's template makes it.
+static const char *push_name(lua_State *L, const struct class *class, const char *table) {
+  char name[256];
+  if (!neap__sql_table_name(dialect_of(class), class->view, table, name, sizeof name))
+    neap__fail(L, NEAP_LIMIT, "the name of table %s is too long", neap__show_text(table, strlen(table)).text);
+  return lua_pushstring(L, name);
+}
+
+// Pushes the name of an index: it lies where its table does.
+static const char *push_index_name(lua_State *L, const struct class *class, const char *wire) {
+  const char *name = push_name(L, class, wire);
+  const char *dot = dialect_of(class)->schemas ? strchr(name, '.') : NULL;
+  if (!dot) return name;
+  lua_pushstring(L, dot + 1);
+  lua_remove(L, -2);
+  return lua_tostring(L, -1);
 }
 
 // Pushes { name, type, kind, required, rowid, definition, add }; add is nil where rows that are there would have no value.
 static void push_column(lua_State *L, const struct class *class, const struct shape *shape, const struct field *f) {
   lua_createtable(L, 0, 8);
   set_string(L, "name", f->wire);
-  set_string(L, "type", column_type(&f->type));
+  struct sql_text *s = text_new(L, class);
+  write_type(s, &f->type);
+  set_text(L, "type", s);
   set_string(L, "kind", neap__type_name(f->type.kind == TYPE_POINTER ? f->type.of->kind : f->type.kind));
   set_boolean(L, "required", is_required(f));
   set_boolean(L, "rowid", is_rowid(shape, f) && (f->flags & FIELD_AUTO));
-  struct sql_text *s = text_new(L, class);
+  s = text_new(L, class);
   write_column(s, shape, f);
   set_text(L, "definition", s);
   if (!(f->flags & FIELD_PRIMARY) && (has_default(f) || !is_required(f))) {
@@ -298,7 +313,19 @@ static void write_create(lua_State *L, struct sql_text *s, const struct shape *s
   neap__sql_add(s, ")");
 }
 
-// { { column, table, to, on_delete }, ... }
+// The statement that adds the reference.
+static void set_reference(lua_State *L, const struct class *class, const struct shape *shape, const struct field *f) {
+  struct sql_text *s = text_new(L, class);
+  neap__sql_add(s, "ALTER TABLE ");
+  neap__sql_table(s, shape);
+  neap__sql_add(s, " ADD FOREIGN KEY (");
+  neap__sql_name(s, f->wire);
+  neap__sql_add(s, ")");
+  write_reference(s, f);
+  set_text(L, "create", s);
+}
+
+// { { column, table, to, on_delete, create }, ... }; create only where tables are made without their references.
 static void push_references(lua_State *L, const struct class *class, const struct shape *shape) {
   lua_newtable(L);
   for (int i = 0, n = 0; i < shape->ncolumns; i++) {
@@ -310,6 +337,7 @@ static void push_references(lua_State *L, const struct class *class, const struc
     lua_setfield(L, -2, "table");
     set_string(L, "to", f->target->keys[0]->wire);
     set_string(L, "on_delete", on_delete_sql(f->on_delete));
+    if (dialect_of(class)->later) set_reference(L, class, shape, f);
     lua_rawseti(L, -2, ++n);
   }
 }
@@ -333,7 +361,7 @@ static void push_parts(lua_State *L, const struct index *index) {
 static void push_index(lua_State *L, const struct class *class, const struct shape *shape, const struct index *index) {
   struct neap__error e;
   lua_createtable(L, 0, 4);
-  const char *name = push_name(L, class, index->wire);
+  const char *name = push_index_name(L, class, index->wire);
   struct sql_text *s = text_new(L, class);
   neap__sql_add(s, index->unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
   neap__sql_name(s, name);
@@ -390,12 +418,13 @@ static void push_indexes(lua_State *L, const struct class *class, const struct s
   }
 }
 
-// Pushes { model, table, columns, keys, references, indexes, create }.
+// Pushes { model, dialect, table, quoted, columns, keys, references, indexes, create }.
 static void push_description(lua_State *L, const struct class *class) {
   const struct shape *shape = class->shape;
   luaL_checkstack(L, 16, NULL);
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 10);
   set_string(L, "model", shape->model);
+  set_string(L, "dialect", dialect_of(class)->name);
   push_name(L, class, shape->table);
   lua_setfield(L, -2, "table");
   push_columns(L, class, shape);
@@ -404,6 +433,9 @@ static void push_description(lua_State *L, const struct class *class) {
   lua_insert(L, -2);
   lua_setfield(L, -3, "columns");
   set_text(L, "create", s);
+  s = text_new(L, class);
+  neap__sql_table(s, shape);
+  set_text(L, "quoted", s);
   push_keys(L, shape);
   lua_setfield(L, -2, "keys");
   push_references(L, class, shape);
@@ -433,7 +465,7 @@ static int prepare(lua_State *L, const struct shape *shape, struct neap__error *
   return 0;
 }
 
-// schema.describe(class, wheres) -> { model, table, columns, keys, references, indexes, create }
+// schema.describe(class, wheres) -> { model, dialect, table, quoted, columns, keys, references, indexes, create }
 //   wheres  name of an index -> the condition that makes it a partial one, in any spelling; or nothing
 //   Raises usage (an unknown model), unsupported (what this store cannot keep).
 static int schema_describe(lua_State *L) {

@@ -90,6 +90,8 @@ struct cell neap__sql_value(const struct field *field, struct cell cell);
 
 // ---- sql_write.c, sql_change.c: statements that write one object ----
 
+// Whether an insert makes an integer key that the database chooses, known without asking for the row.
+bool neap__sql_serial(const struct shape *shape, const struct write *w);
 void neap__sql_insert(struct sql_text *s, const struct shape *shape, const struct write *w);
 int neap__sql_update_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
                          struct neap__error *e);
@@ -98,6 +100,8 @@ int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct sha
 int neap__sql_delete_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
                          struct neap__error *e);
 void neap__sql_exists(struct sql_text *s, const struct shape *shape, const struct cell *key);
+int neap__sql_change_sqlite(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
+int neap__sql_change_postgres(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
 // "column" = expression: one change of the column, or n of places inside it.
 int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
 

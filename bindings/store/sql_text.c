@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/sql.h"
 #include "store/sql_dialect.h"
+#include "store/sql_store.h"
 
 static const char type_name[] = "neap.sql_text";
 
@@ -99,20 +99,37 @@ void neap__sql_name(struct sql_text *s, const char *name) {
   add(s, "\"", 1);
 }
 
-void neap__sql_table(struct sql_text *s, const struct shape *shape) {
+bool neap__sql_table_name(const struct sql_dialect *dialect, const struct view *view, const char *table, char *out,
+                          size_t size) {
   static const char mark[] = "{table}";
-  const char *template = s->view ? s->view->store->table_template : NULL;
+  const char *template = view ? view->store->table_template : NULL;
   const char *at = template ? strstr(template, mark) : NULL;
-  char name[256];
-  if (!at) {
-    neap__sql_name(s, shape->table);
-    return;
+  const char *dot = dialect->schemas ? strchr(table, '.') : NULL;
+  size_t schema = dot ? (size_t)(dot - table) + 1 : 0;
+  int n = at ? snprintf(out, size, "%.*s%.*s%s%s", (int)schema, table, (int)(at - template), template, table + schema,
+                        at + sizeof mark - 1)
+             : snprintf(out, size, "%s", table);
+  return n >= 0 && (size_t)n < size;
+}
+
+void neap__sql_qualified(struct sql_text *s, const char *name) {
+  char schema[256];
+  const char *dot = s->dialect->schemas ? strchr(name, '.') : NULL;
+  if (dot && (size_t)(dot - name) < sizeof schema) {
+    snprintf(schema, sizeof schema, "%.*s", (int)(dot - name), name);
+    neap__sql_name(s, schema);
+    neap__sql_add(s, ".");
+    name = dot + 1;
   }
-  int n = snprintf(name, sizeof name, "%.*s%s%s", (int)(at - template), template, shape->table, at + sizeof mark - 1);
-  if (n < 0 || (size_t)n >= sizeof name)
-    s->failed = true;
+  neap__sql_name(s, name);
+}
+
+void neap__sql_table(struct sql_text *s, const struct shape *shape) {
+  char name[256];
+  if (neap__sql_table_name(s->dialect, s->view, shape->table, name, sizeof name))
+    neap__sql_qualified(s, name);
   else
-    neap__sql_name(s, name);
+    s->failed = true;
 }
 
 void neap__sql_column(struct sql_text *s, int alias, const struct field *f) {
@@ -139,17 +156,43 @@ void neap__sql_bind(struct sql_text *s, const struct cell *cell) {
   neap__sql_param(s, s->nparams);
 }
 
-void neap__sql_bind_copy(struct sql_text *s, enum cell_kind kind, const char *p, size_t n) {
+void neap__sql_copy(struct sql_text *s, const char *p, size_t n, struct cell *cell) {
   struct sql_copy *copy = n < UINT32_MAX ? malloc(sizeof *copy + n + 1) : NULL;
   if (!copy) {
     s->failed = true;
     return;
   }
-  memcpy(copy->text, p, n);
+  if (n > 0) memcpy(copy->text, p, n);
   copy->text[n] = 0;
   copy->next = s->copies;
   s->copies = copy;
-  neap__sql_bind(s, &(struct cell){.p = copy->text, .n = (uint32_t)n, .kind = (uint8_t)kind});
+  cell->p = copy->text;
+  cell->n = (uint32_t)n;
+}
+
+void neap__sql_bind_copy(struct sql_text *s, enum cell_kind kind, const char *p, size_t n) {
+  struct cell cell = {.kind = (uint8_t)kind};
+  neap__sql_copy(s, p, n, &cell);
+  if (!s->failed) neap__sql_bind(s, &cell);
+}
+
+// A list that is kept in an array: the elements have been checked, so that only memory may be short.
+static void bind_array(struct sql_text *s, const struct field *f, const struct cell *list) {
+  s->scratch.n = 0;
+  if (neap__sql_array(&s->scratch, f->type.of, list) != 0)
+    s->failed = true;
+  else
+    neap__sql_bind_copy(s, CELL_TEXT, s->scratch.p, s->scratch.n);
+}
+
+void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struct cell *cell) {
+  struct cell value = neap__sql_value(f, *cell);
+  if (value.kind != CELL_JSON || !neap__sql_is_array(s->dialect, &f->type))
+    neap__sql_bind(s, &value);
+  else if (cell->kind == CELL_JSON)
+    bind_array(s, f, cell);
+  else
+    neap__sql_bind(s, &(struct cell){.kind = CELL_NIL});
 }
 
 int neap__sql_failed(const struct sql_text *s, struct neap__error *e) {

@@ -21,9 +21,9 @@ static void write_returning(struct sql_text *s, const struct shape *shape, const
   write_name_list(s, shape, bits);
 }
 
-static void bind(struct sql_text *s, const struct field *f, const struct cell *cell) {
-  struct cell value = neap__sql_value(f, *cell);
-  neap__sql_bind(s, &value);
+bool neap__sql_serial(const struct shape *shape, const struct write *w) {
+  return w->kind == WRITE_INSERT && !w->returning && shape->nkeys == 1 && shape->keys[0]->type.kind == TYPE_INTEGER &&
+         (shape->keys[0]->flags & FIELD_AUTO) && !has_bit(w->columns, shape->keys[0]->column);
 }
 
 void neap__sql_insert(struct sql_text *s, const struct shape *shape, const struct write *w) {
@@ -44,7 +44,7 @@ void neap__sql_insert(struct sql_text *s, const struct shape *shape, const struc
     for (int i = 0; i < shape->ncolumns; i++) {
       if (!has_bit(w->columns, i)) continue;
       neap__sql_add(s, comma);
-      bind(s, shape->columns[i], cell++);
+      neap__sql_bind_field(s, shape->columns[i], cell++);
       comma = ", ";
     }
     neap__sql_add(s, ")");
@@ -54,6 +54,10 @@ void neap__sql_insert(struct sql_text *s, const struct shape *shape, const struc
     write_name_list(s, shape, w->conflict);
     neap__sql_add(s, ") DO NOTHING");
   }
+  if (neap__sql_serial(shape, w) && s->dialect->returns_key) {
+    neap__sql_add(s, " RETURNING ");
+    neap__sql_name(s, shape->keys[0]->wire);
+  }
   write_returning(s, shape, w->returning);
 }
 
@@ -62,7 +66,7 @@ static void write_key(struct sql_text *s, const struct shape *shape, const struc
     neap__sql_add(s, i == 0 ? " WHERE " : " AND ");
     neap__sql_name(s, shape->keys[i]->wire);
     neap__sql_add(s, " = ");
-    bind(s, shape->keys[i], &key[i]);
+    neap__sql_bind_field(s, shape->keys[i], &key[i]);
   }
 }
 
@@ -75,7 +79,7 @@ static int write_guards(lua_State *L, struct sql_text *s, const struct shape *sh
     neap__sql_add(s, " AND ");
     neap__sql_name(s, shape->columns[i]->wire);
     neap__sql_add(s, " IS NOT DISTINCT FROM ");
-    bind(s, shape->columns[i], cell++);
+    neap__sql_bind_field(s, shape->columns[i], cell++);
   }
   if (!w->condition) return 0;
   neap__sql_add(s, " AND ");
@@ -100,7 +104,7 @@ static int write_sets(struct sql_text *s, const struct shape *shape, const struc
     neap__sql_add(s, comma);
     neap__sql_name(s, shape->columns[i]->wire);
     neap__sql_add(s, " = ");
-    bind(s, shape->columns[i], value);
+    neap__sql_bind_field(s, shape->columns[i], value);
     comma = ", ";
   }
   for (int i = 0; i < w->nchanges; i++) {
@@ -140,7 +144,7 @@ int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct sha
     neap__sql_add(s, word);
     neap__sql_name(s, shape->columns[i]->wire);
     neap__sql_add(s, " = ");
-    bind(s, shape->columns[i], value);
+    neap__sql_bind_field(s, shape->columns[i], value);
     word = " AND ";
   }
   if (write_guards(L, s, shape, w, e) != 0) return -1;

@@ -11,86 +11,54 @@ local schema = {}
 
 -- ---- What the database has ----
 
--- One row a table, column, reference and part of an index. `place` orders what has an order.
-local READ = [[
-SELECT 'table' AS what, name AS "table", name, type, 0 AS place, NULL AS required, NULL AS key, NULL AS fallback,
-  NULL AS target, NULL AS action, NULL AS "unique", NULL AS descending, sql AS text
-  FROM sqlite_master WHERE type IN ('table', 'view')
-UNION ALL
-SELECT 'column', m.name, c.name, c.type, c.cid, c."notnull", c.pk, c.dflt_value, NULL, NULL, NULL, NULL, NULL
-  FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'
-UNION ALL
-SELECT 'reference', m.name, f."from", f."table", f.seq, NULL, NULL, NULL, f."to", f.on_delete, NULL, NULL, NULL
-  FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'
-UNION ALL
-SELECT 'part', m.name, i.name, x.name, x.seqno, NULL, NULL, NULL, NULL, NULL, i."unique", x."desc", s.sql
-  FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x
-  LEFT JOIN sqlite_master s ON s.type = 'index' AND s.name = i.name WHERE m.type = 'table' AND x.key = 1
-ORDER BY 1, 2, 3, 5]]
+-- How each is read and compared.
+local dialects = { sqlite = require "neap.schema.sqlite", postgres = require "neap.schema.postgres" }
 
+-- Rows of what is read, one a table, column, reference and part of an index; `place` orders what has an order.
 local take = {}
 
-function take.table(tables, row)
-  tables[row.table:lower()] = { kind = row.type, columns = {}, order = {}, keys = {}, references = {}, indexes = {} }
+--- A table is known by its name; where there are schemas also by "schema.table", which stands first.
+function take.table(tables, row, fold)
+  local t = { name = row.name, kind = row.type, columns = {}, order = {}, keys = {}, references = {}, indexes = {} }
+  tables[fold(row.table)] = t
+  if row.place == 1 then tables[fold(row.name)] = t end
 end
 
-function take.column(tables, row)
-  local t = tables[row.table:lower()]
+function take.column(tables, row, fold)
+  local t = tables[fold(row.table)]
   local column = { name = row.name, type = row.type, required = row.required == 1, key = row.key > 0 }
   column.fallback = row.fallback
-  t.columns[row.name:lower()] = column
+  t.columns[fold(row.name)] = column
   t.order[#t.order + 1] = column
   if column.key then t.keys[row.key] = row.name end
 end
 
-function take.reference(tables, row)
-  local t = tables[row.table:lower()]
+function take.reference(tables, row, fold)
+  local t = tables[fold(row.table)]
   table.insert(t.references, { column = row.name, table = row.type, to = row.target, on_delete = row.action })
 end
 
-function take.part(tables, row)
-  local t, name = tables[row.table:lower()], row.name:lower()
+function take.part(tables, row, fold)
+  local t, name = tables[fold(row.table)], fold(row.name)
   local index = t.indexes[name] or { unique = row.unique == 1, parts = {}, text = row.text }
+  index.broken = row.required == 0
   t.indexes[name] = index
   local plain = index.parts and row.type and not (row.text and row.text:upper():find "%)%s*WHERE%s")
   if plain then table.insert(index.parts, (row.descending == 1 and "-" or "") .. row.type) else index.parts = nil end
 end
 
-local function read(store)
+local function read(store, db)
   local tables = {}
-  local rows = store:sql(READ)
-  for _, row in ipairs(rows) do if row.what == "table" then take.table(tables, row) end end
-  for _, row in ipairs(rows) do if row.what ~= "table" then take[row.what](tables, row) end end
+  local rows = store:sql(db.read)
+  for _, row in ipairs(rows) do if row.what == "table" then take.table(tables, row, db.fold) end end
+  for _, row in ipairs(rows) do if row.what ~= "table" then take[row.what](tables, row, db.fold) end end
   return tables
 end
 
 -- ---- Comparing ----
 
---- The rules of https://sqlite.org/datatype3.html, section 3.1: what a column makes of the values put into it.
-local function affinity(type)
-  type = type:upper()
-  if type:find "INT" then return "INTEGER" end
-  if type:find "CHAR" or type:find "CLOB" or type:find "TEXT" then return "TEXT" end
-  if type == "" or type:find "BLOB" then return "BLOB" end
-  if type:find "REAL" or type:find "FLOA" or type:find "DOUB" then return "REAL" end
-  return "NUMERIC"
-end
-
--- What a NUMERIC column (BOOLEAN, DATETIME, NUMERIC(10,2) ...) keeps as it is. Of decimals it would make floats.
-local numeric_keeps = { integer = true, number = true, boolean = true, timestamp = true, datetime = true, date = true }
-
-local function same_type(declared, actual)
-  if declared.rowid then return actual.type:upper() == "INTEGER" end
-  local is = affinity(actual.type)
-  return is == declared.type or is == "NUMERIC" and numeric_keeps[declared.kind] or false
-end
-
-local function same_list(a, b)
-  return a and b and table.concat(a, "\0"):lower() == table.concat(b, "\0"):lower() or false
-end
-
-local function same_name(a, b)
-  return a:lower() == b:lower()
+local function same_list(a, b, fold)
+  return a and b and fold(table.concat(a, "\0")) == fold(table.concat(b, "\0")) or false
 end
 
 local function nullability(required)
@@ -101,16 +69,21 @@ local function show(column)
   return column.type .. (column.required and " NOT NULL" or "")
 end
 
---- What is found out about one model: statements to run, and differences that bind may not change.
+--- What is found out about one model: statements to run, those to run when all tables are there, indexes that may be
+--- made while others write, and differences that bind may not change.
 local Comparison = {}
 Comparison.__index = Comparison
 
 function Comparison:differ(what, expected, actual)
-  table.insert(self.differences, { model = self.model.model, what = what, expected = expected, actual = actual })
+  table.insert(self.plan.differences, { model = self.model.model, what = what, expected = expected, actual = actual })
 end
 
 function Comparison:run(statement)
-  table.insert(self.statements, statement)
+  table.insert(self.plan.statements, statement)
+end
+
+function Comparison:run_later(statement)
+  table.insert(self.plan.later, statement)
 end
 
 function Comparison:column(declared, actual)
@@ -119,7 +92,7 @@ function Comparison:column(declared, actual)
     if declared.add then return self:run(declared.add) end
     return self:differ(what, show(declared), "missing; it cannot be added: rows that are there would lack a value")
   end
-  if not same_type(declared, actual) then self:differ(what .. ": type", declared.type, actual.type) end
+  if not self.db.same_type(declared, actual) then self:differ(what .. ": type", declared.type, actual.type) end
   if not declared.rowid and not actual.key and declared.required ~= actual.required then
     self:differ(what, nullability(declared.required), nullability(actual.required))
   end
@@ -128,9 +101,9 @@ end
 --- Columns that only the database knows do no harm unless a new row must have a value for them.
 function Comparison:extra_columns(actual)
   local known = {}
-  for _, column in ipairs(self.model.columns) do known[column.name:lower()] = true end
+  for _, column in ipairs(self.model.columns) do known[self.db.fold(column.name)] = true end
   for _, column in ipairs(actual.order) do
-    if not known[column.name:lower()] and column.required and not column.fallback then
+    if not known[self.db.fold(column.name)] and column.required and not column.fallback then
       self:differ("column " .. column.name, "a default, or may be NULL: it is not declared", show(column))
     end
   end
@@ -138,11 +111,18 @@ end
 
 local refuses = { [""] = true, ["NO ACTION"] = true, RESTRICT = true }
 
+--- Whether two names of tables mean the same one, there or not.
+function Comparison:same_table(a, b)
+  local fold, tables = self.db.fold, self.tables
+  return fold(a) == fold(b) or tables[fold(a)] ~= nil and tables[fold(a)] == tables[fold(b)]
+end
+
 --- A reference that is there without any being asked for on deletion may be missing in tables that others made.
 function Comparison:reference(declared, actual)
   local found
+  local fold = self.db.fold
   for _, reference in ipairs(actual.references) do
-    if same_name(reference.column, declared.column) then found = reference end
+    if fold(reference.column) == fold(declared.column) then found = reference end
   end
   local what = "column " .. declared.column
   local expected = ("REFERENCES %s (%s)"):format(declared.table, declared.to)
@@ -150,7 +130,7 @@ function Comparison:reference(declared, actual)
     if declared.on_delete == "" then return end
     return self:differ(what, expected .. " ON DELETE " .. declared.on_delete, "no reference")
   end
-  if not same_name(found.table, declared.table) or not same_name(found.to or declared.to, declared.to) then
+  if not self:same_table(found.table, declared.table) or fold(found.to or declared.to) ~= fold(declared.to) then
     self:differ(what, expected, ("REFERENCES %s (%s)"):format(found.table, found.to or "its key"))
   end
   if found.on_delete ~= declared.on_delete and not (refuses[found.on_delete] and refuses[declared.on_delete]) then
@@ -158,54 +138,85 @@ function Comparison:reference(declared, actual)
   end
 end
 
-local function same_index(declared, actual)
-  if declared.unique ~= actual.unique then return false end
-  if declared.parts then return same_list(declared.parts, actual.parts) end
+function Comparison:same_index(declared, actual)
+  if declared.unique ~= actual.unique or actual.broken then return false end
+  if declared.parts then return same_list(declared.parts, actual.parts, self.db.fold) end
   return declared.create == actual.text
 end
 
 --- An index does its work under any name.
 function Comparison:index(declared, actual)
   for _, index in pairs(actual.indexes) do
-    if same_index(declared, index) then return end
+    if self:same_index(declared, index) then return end
   end
-  local taken = actual.indexes[declared.name:lower()]
-  if taken then
+  local name = self.db.fold(declared.name)
+  local taken = actual.indexes[name]
+  if taken and not taken.broken then
     return self:differ("index " .. declared.name, declared.create, taken.text or "a constraint of the table")
   end
-  actual.indexes[declared.name:lower()] = declared
-  self:run(declared.create)
+  actual.indexes[name] = declared
+  table.insert(self.plan.indexes, {
+    create = declared.create,
+    remember = self.db.remember and self.db.remember(self.model, declared),
+    broken = taken and self.db.discard(declared),
+  })
+end
+
+function Comparison:columns(actual)
+  local fold, added = self.db.fold, {}
+  for _, column in ipairs(self.model.columns) do
+    local there = actual.columns[fold(column.name)]
+    added[column.name] = not there
+    self:column(column, there)
+  end
+  return added
 end
 
 function Comparison:table(actual)
   local model = self.model
   if actual.kind ~= "table" then return self:differ("table " .. model.table, "a table", "a " .. actual.kind) end
-  for _, column in ipairs(model.columns) do self:column(column, actual.columns[column.name:lower()]) end
+  local added = self:columns(actual)
   self:extra_columns(actual)
-  if not same_list(model.keys, actual.keys) then
+  if not same_list(model.keys, actual.keys, self.db.fold) then
     self:differ("key", table.concat(model.keys, ", "), #actual.keys > 0 and table.concat(actual.keys, ", ") or "none")
   end
   for _, reference in ipairs(model.references) do
-    if actual.columns[reference.column:lower()] then self:reference(reference, actual) end
+    if not added[reference.column] then
+      self:reference(reference, actual)
+    elseif reference.create then
+      self:run_later(reference.create)
+    end
   end
   for _, index in ipairs(model.indexes) do self:index(index, actual) end
 end
 
---- The statements that bring the database to what the models declare, and the differences that none of them can remove.
-local function compare(models, tables)
-  local statements, differences, made = {}, {}, {}
+function Comparison:create()
+  local model = self.model
+  local create_schema = self.db.schema_of and self.db.schema_of(model)
+  if create_schema and not self.plan.schemas[create_schema] then self:run(create_schema) end
+  if create_schema then self.plan.schemas[create_schema] = true end
+  self:run(model.create)
+  for _, reference in ipairs(model.references) do
+    if reference.create then self:run_later(reference.create) end
+  end
+  for _, index in ipairs(model.indexes) do self:index(index, { indexes = {} }) end
+end
+
+--- What brings the database to what the models declare, and the differences that nothing of it can remove.
+local function compare(models, tables, db)
+  local plan, made = { statements = {}, later = {}, indexes = {}, schemas = {}, differences = {} }, {}
   for _, model in ipairs(models) do
-    local self = setmetatable({ model = model, statements = statements, differences = differences }, Comparison)
-    local name = model.table:lower()
+    local self = setmetatable({ model = model, plan = plan, db = db, tables = tables }, Comparison)
+    local name = db.fold(model.table)
     if tables[name] then
       self:table(tables[name])
     elseif not made[name] then  -- two models of one table: the second is compared with it once it is there
       made[name] = true
-      self:run(model.create)
-      for _, index in ipairs(model.indexes) do self:index(index, { indexes = {} }) end
+      self:create()
     end
   end
-  return statements, differences
+  table.move(plan.later, 1, #plan.later, #plan.statements + 1, plan.statements)
+  return plan
 end
 
 local function mismatch(differences)
@@ -223,10 +234,11 @@ local function mismatch(differences)
   }, 0)
 end
 
-local function plan(models, store)
-  local statements, differences = compare(models, read(store))
-  if #differences > 0 then mismatch(differences) end
-  return statements
+--- The statements to run, and the indexes to make.
+local function plan(models, store, db)
+  local found = compare(models, read(store, db), db)
+  if #found.differences > 0 then mismatch(found.differences) end
+  return found.statements, found.indexes
 end
 
 -- ---- The work ----
@@ -263,42 +275,76 @@ local function models_of(store)
   return models
 end
 
+--- The statements that make an index; where it stands for a broken one, that goes first.
+local function statements_of(index, concurrent)
+  local list = { index.broken or nil }
+  list[#list + 1] = concurrent and concurrent(index.create) or index.create
+  list[#list + 1] = index.remember
+  return list
+end
+
+--- Runs what is missing in the transaction, again until all is found as declared: tables of two models take two rounds.
+local function run_all(models, tx, db, done, leave_indexes)
+  local before = {}
+  local statements, indexes = plan(models, tx, db)
+  while #statements > 0 or (#indexes > 0 and not leave_indexes) do
+    for _, index in ipairs(leave_indexes and {} or indexes) do
+      local list = statements_of(index)
+      table.move(list, 1, #list, #statements + 1, statements)
+    end
+    for _, statement in ipairs(statements) do
+      if before[statement] then
+        error(host.error { kind = "mismatch", message = "bind ran this and does not find it done: " .. statement }, 0)
+      end
+      before[statement] = true
+      tx:sql(statement)
+      done[#done + 1] = statement
+    end
+    statements, indexes = plan(models, tx, db)
+  end
+  return indexes
+end
+
+local bind_options = { update = true, concurrently = true }
+
 --- Creates tables, columns (nullable, or with a default) and indexes that are declared and missing, in one transaction,
 --- and compares everything else. Raises `mismatch` with every difference in e.errors, and then changes nothing.
----@param options? { update: boolean }  for stores whose tables need to be told; SQL has no use for it
+---@param options? { update: boolean, concurrently: boolean }  update: for stores whose tables need to be told, SQL
+---  has no use for it. concurrently: PostgreSQL makes indexes after the transaction, one by one, while others write
 ---@return string[] statements  what was run; empty when all was there
 function schema.bind(store, options)
   host.check("table", options or {}, "options")
   for name in pairs(options or {}) do
-    if name ~= "update" then
-      local message = ("bind has no option %s; it knows update"):format(host.show_key(name))
+    if not bind_options[name] then
+      local message = ("bind has no option %s; it knows update and concurrently"):format(host.show_key(name))
       error(host.error { kind = "usage", message = message }, 0)
     end
   end
-  local models = models_of(store)
-  local done, before = {}, {}
-  if #plan(models, store) == 0 then return done end
-  store:transaction(function(tx)
-    local statements = plan(models, tx)
-    while #statements > 0 do  -- again until all is found as declared: tables of two models take two rounds
-      for _, statement in ipairs(statements) do
-        if before[statement] then
-          error(host.error { kind = "mismatch", message = "bind ran this and does not find it done: " .. statement }, 0)
-        end
-        before[statement] = true
-        tx:sql(statement)
-        done[#done + 1] = statement
-      end
-      statements = plan(models, tx)
+  local models, done = models_of(store), {}
+  if #models == 0 then return done end
+  local db = dialects[models[1].dialect]
+  local concurrent = options and options.concurrently and db.concurrent or nil
+  local statements, indexes = plan(models, store, db)
+  if #statements > 0 or (#indexes > 0 and not concurrent) then
+    store:transaction(function(tx)
+      if db.lock then tx:sql(db.lock) end
+      indexes = run_all(models, tx, db, done, concurrent ~= nil)
+    end)
+  end
+  for _, index in ipairs(indexes) do
+    for _, statement in ipairs(statements_of(index, concurrent)) do
+      store:sql(statement)
+      done[#done + 1] = statement
     end
-  end)
+  end
   return done
 end
 
 --- Drops the table of a model with all that is in it. Not being there is fine.
 ---@param class table  the model
 function schema.drop(store, class)
-  store:sql('DROP TABLE IF EXISTS "' .. describe(class).table:gsub('"', '""') .. '"')
+  local model = describe(class)
+  store:sql(dialects[model.dialect].drop(model))
 end
 
 return schema

@@ -1,5 +1,8 @@
-// sql_dialect.c: the SQLite column of the table of differences.
-#include "store/sql_dialect.h"
+// sql_dialect_sqlite.c: the SQLite column of the table of differences.
+//
+// Tables are plain ones of the oldest kind: no STRICT, no types of our own, no functions or collations of ours in indexes,
+// so that every program that reads SQLite files reads and writes these.
+#include "store/sql_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,14 +29,50 @@ static bool sqlite_path(char *out, size_t size, const struct place *place) {
   return true;
 }
 
+static const char *column_type(const struct type *type) {
+  switch (type->kind) {
+    case TYPE_INTEGER:
+    case TYPE_BOOLEAN:
+    case TYPE_TIMESTAMP: return "INTEGER";
+    case TYPE_NUMBER: return "REAL";
+    case TYPE_BYTES:
+    case TYPE_BYTESTREAM: return "BLOB";
+    case TYPE_STRING:
+    case TYPE_DECIMAL:
+    case TYPE_DATETIME:
+    case TYPE_DATE:
+    case TYPE_UUID:
+    case TYPE_JSON:
+    case TYPE_LIST:
+    case TYPE_SET:
+    case TYPE_MAP:
+    case TYPE_GEOPOINT:
+    case TYPE_FILE: return "TEXT";
+    case TYPE_POINTER: return column_type(type->of);
+    case TYPE_RELATION:
+    case TYPE_HAS_ONE:
+    case TYPE_HAS_MANY:
+    case TYPE_MANY_TO_MANY:
+    case TYPE_COMPUTED: break;
+  }
+  return "";
+}
+
 const struct sql_dialect neap__sql_sqlite = {
     .name = "sqlite",
     .placeholder = '?',
     .max_params = 32766,
     .yes = "1",
     .no = "0",
+    .begin = "BEGIN IMMEDIATE",
     .column = {[SQL_DECIMAL] = "$0 COLLATE neap_decimal"},
     .in = "$0 IN (SELECT value FROM json_each($1))",
+    .decimal = "",
+    .column_type = column_type,
+    .expression = {"", ""},
+    .text_type = "",
+    .serial = "",
+    .json_check = "$0 IS NULL OR json_valid($0)",
     .text = {[COND_SUFFIX] = "substr($0, -length($1)) = $1",
              [COND_CONTAINS] = "instr($0, $1) > 0",
              [COND_ICONTAINS] = "instr(lower($0), $1) > 0",
@@ -67,6 +106,7 @@ const struct sql_dialect neap__sql_sqlite = {
     .any = "neap_json_any($0, $1)",
     .all = "neap_json_all($0, $1)",
     .size = "neap_json_size($0) = $1",
+    .change = neap__sql_change_sqlite,
     .near = "neap_near($0, $1, $2, $3)",
     .within = "neap_within($0, $1, $2, $3, $4)",
 };
