@@ -165,6 +165,7 @@ static int mongo_plan(lua_State *L) {
   lua_settop(L, 3);
   int nfields = (int)lua_rawlen(L, 2), n = nfields + (int)lua_rawlen(L, 3);
   struct plan *plan = lua_newuserdatauv(L, sizeof *plan + (size_t)n * sizeof *plan->parts, 1);
+  plan->shape = shape;
   plan->nfields = nfields;
   plan->nparts = n;
   luaL_setmetatable(L, plan_type);
@@ -210,6 +211,7 @@ int luaopen_neap_mongo_kernel(lua_State *L) {
                                        {"included", mongo_included},
                                        {"tables", neap__mongo_tables},
                                        {"json", neap__mongo_json},
+                                       {"labelled", neap__mongo_labelled},
                                        {NULL, NULL}};
   luaL_newmetatable(L, plan_type);
   luaL_newlib(L, functions);

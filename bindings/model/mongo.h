@@ -13,6 +13,7 @@ struct plan_part {
 };
 
 struct plan {
+  const struct shape *shape;
   int nfields, nparts;
   struct plan_part parts[];
 };
@@ -21,5 +22,9 @@ struct plan {
 //   computed  { [object] = { name = value } }: what getters gave, nil = there are none
 int neap__mongo_tables(lua_State *L);
 int neap__mongo_json(lua_State *L);
+
+// kernel.labelled(rows, { { label, name, times }, … }) -> list of new tables { label = row[name] }, neap.null where it has none
+//   times  integer that the value is multiplied with, nil = 1
+int neap__mongo_labelled(lua_State *L);
 
 #endif

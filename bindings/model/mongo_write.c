@@ -110,6 +110,8 @@ static void write_field(lua_State *L, struct walk *w, struct level *level) {
   struct cell cell = {.kind = CELL_NIL};
   int object = slot(w, LEVEL_OBJECT);
   if (part->field->column >= 0) neap__object_get(L, object, part->field->column, &cell);
+  if (cell.kind == CELL_UNLOADED)
+    neap__fail(L, NEAP_USAGE, "%s.%s was not loaded", part->field->shape->model, part->name);
   if (!w->out) {
     push_value(L, part->field, part->name, object, &cell);
     lua_setfield(L, slot(w, LEVEL_TABLE), part->name);
@@ -156,6 +158,9 @@ static void close_level(lua_State *L, struct walk *w) {
 }
 
 static void begin_object(lua_State *L, struct walk *w, struct level *level) {
+  const struct shape *shape = neap__object_class(neap__object_check(L, -1))->shape;
+  if (shape != level->plan->shape)
+    neap__fail(L, NEAP_USAGE, "an object of %s was expected, not one of %s", level->plan->shape->model, shape->model);
   lua_replace(L, slot(w, LEVEL_OBJECT));
   if (w->out) {
     if (level->i > 1) put_char(L, w, ',');
@@ -255,4 +260,45 @@ int neap__mongo_tables(lua_State *L) {
 
 int neap__mongo_json(lua_State *L) {
   return walk(L, true);
+}
+
+// ---- Groups ----
+
+enum { GROUPS_ROWS = 1, GROUPS_NAMES, GROUPS_RESULT, GROUPS_ROW, GROUPS_TABLE };
+
+// Sets the label that the entry on top of the stack, which is popped, says.
+static void write_label(lua_State *L) {
+  int entry = lua_gettop(L);
+  lua_rawgeti(L, entry, 1);
+  lua_rawgeti(L, entry, 2);
+  if (lua_rawget(L, GROUPS_ROW) == LUA_TNIL) {
+    lua_pop(L, 1);
+    neap__null_push(L);
+  }
+  if (lua_rawgeti(L, entry, 3) != LUA_TNIL)
+    lua_arith(L, LUA_OPMUL);
+  else
+    lua_pop(L, 1);
+  lua_rawset(L, GROUPS_TABLE);
+  lua_settop(L, entry - 1);
+}
+
+static int labelled_go_on(lua_State *L, int status, lua_KContext done) {
+  (void)status;
+  while (lua_settop(L, GROUPS_RESULT), lua_rawgeti(L, GROUPS_ROWS, ++done) != LUA_TNIL) {
+    lua_newtable(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, GROUPS_NAMES, i) != LUA_TNIL; i++) write_label(L);
+    lua_settop(L, GROUPS_TABLE);
+    lua_rawseti(L, GROUPS_RESULT, done);
+    if (done % 16 == 0 && neap__should_pause(L, 16)) return neap__pause(L, done, labelled_go_on);
+  }
+  lua_settop(L, GROUPS_RESULT);
+  return 1;
+}
+
+int neap__mongo_labelled(lua_State *L) {
+  lua_settop(L, GROUPS_NAMES);
+  lua_newtable(L);
+  neap__mark_set(L, -1, NEAP_MARK_ARRAY);
+  return labelled_go_on(L, LUA_OK, 0);
 }

@@ -217,6 +217,127 @@ contract.each("Query Objects", function(c)
     end)
   end)
 
+  describe("aggregate and group", function()
+    local open = { aggregate_columns = { "views", "price", "author_id", "data" }, aggregate_labels = true }
+
+    it("give numbers, in a list of one", function()
+      assert.same({ { n = 5, low = 0, high = 30, all = 80, some = 3, twice = 10 } }, run(m.Post, { aggregate = {
+        n = { ["$count"] = true }, low = { ["$min"] = "views" }, high = { ["$max"] = "views" }, all = { ["$sum"] = "views" },
+        some = { ["$sum"] = { views = { ["$gte"] = 20 } } }, twice = { ["$sum"] = 2 },
+      } }, open))
+      assert.same({ { n = 0, high = neap.null } },
+        run(m.Post, { filter = { id = 9 }, aggregate = { n = { ["$sum"] = { views = 1 } }, high = { ["$max"] = "views" } } }, open))
+      assert.equal('[{"k":2.0}]', mongo.query(m.Post, open):query { aggregate = { k = { ["$avg"] = "data.key" } } }:json())
+    end)
+
+    it("give groups, which sort by what they are grouped by and by labels", function()
+      local object = { group = { "author_id" }, aggregate = { ["-n"] = { ["$sum"] = "views" } }, sort = { "-n-", "author_id-" } }
+      assert.same({ { author_id = 2, ["-n"] = 40 }, { author_id = 1, ["-n"] = 40 }, { author_id = neap.null, ["-n"] = 0 } },
+        run(m.Post, object, open))
+      assert.same({ { views = 30 }, { views = 20 } }, run(m.Post, { group = "views-", sort = "views-", limit = 2 }))
+      assert.same({ { ["author.name"] = "Ada", who = "Ada" } },
+        run(m.Post, { group = "author.name", aggregate = { who = "author.name" }, filter = { id = 1 } },
+          { related = { author = { aggregate_labels = true, aggregate_columns = { "name" } } } }))
+    end)
+
+    it("are counted by their number", function()
+      assert.equal(3, run(m.Post, { group = "author_id", count = true }))
+      assert.equal(1, run(m.Post, { aggregate = { n = { ["$count"] = true } }, count = true }))
+    end)
+
+    it("need columns that may be summed up, and operators that there are", function()
+      local by_pointer, e = faults(m.Post, { aggregate = { a = { ["$sum"] = "views" } } })
+      assert.equal("forbidden", e.kind)
+      assert.equal("aggregation is disabled for views", by_pointer["/aggregate/a/$sum"])
+      local wrong = { a = { ["$foo"] = { views = 1 } }, b = "views", c = { ["$sum"] = 1.5 } }
+      by_pointer = faults(m.Post, { aggregate = wrong, sort = "id" }, open)
+      assert.equal("aggregate has no function $foo", by_pointer["/aggregate/a/$foo"])
+      assert.truthy(by_pointer["/aggregate/b"])
+      assert.truthy(by_pointer["/aggregate/c/$sum"])
+      assert.truthy(faults(m.Post, { group = "views", sort = "id" })["/sort"])
+    end)
+  end)
+
+  describe("total", function()
+    it("comes beside the rows, without skip and limit", function()
+      local object = { filter = { views = { ["$gt"] = 0 } }, limit = 2, skip = 1, sort = "id", total = true }
+      local rows, total = mongo.query(m.Post):query(object):total()
+      assert.same({ 2, 3 }, shop.list(rows, "id"))
+      assert.equal(4, total)
+    end)
+
+    it("may be capped", function()
+      assert.equal(3, select(2, mongo.query(m.Post):query { total = "capped:3" }:total()))
+      assert.truthy(faults(m.Post, { total = "capped:x" })["/total"])
+    end)
+  end)
+
+  describe("introspection", function()
+    it("tells what will come", function()
+      assert.is_true(mongo.query(m.Post):query {}:result_contains_entities())
+      assert.is_true(mongo.query(m.Post):query { count = true }:result_is_scalar())
+      assert.is_true(mongo.query(m.Post):query { group = "views" }:result_is_tuples())
+    end)
+
+    it("gives the Query Object that it has come to", function()
+      local final = mongo.query(m.Post, { max_items = 9, force_include = { "id" } }):query {
+        project = "title", sort = "views- id+", filter = { id = 1 }, join = { author = { project = { "name" } } } }:final_query_object()
+      assert.same({ title = 1, id = 1 }, final.project)
+      assert.same({ "views-", "id" }, final.sort)
+      assert.same({ id = 1 }, final.filter)
+      assert.same({ name = 1 }, final.join.author.project)
+      assert.equal(9, final.limit)
+      assert.equal(neap.null, final.joinf)
+      assert.equal(neap.null, final.count)
+    end)
+
+    it("gives the tree of what is projected", function()
+      local mq = mongo.query(m.Author):query { project = { age = 0 }, join = { posts = { project = "id title" } } }
+      assert.same({ age = 0, posts = { id = 1, title = 1 } }, mq:projection_tree())
+      assert.same({ id = 1, name = 1, age = 0, posts = { id = 1, title = 1, author_id = 0, views = 0, price = 0, data = 0, at = 0 } },
+        mq:full_projection_tree())
+      assert.is_true(mq:includes "name")
+      assert.is_true(mq:includes "posts")
+      assert.is_false(mq:includes "age")
+      assert.is_false(mq:includes "nothing")
+    end)
+  end)
+
+  describe("for your code", function()
+    it("loads more than is given out", function()
+      local mq = mongo.query(m.Post):query { project = "title", filter = { id = 1 } }
+      mq:ensure_loaded("views", "comments", "author.name")
+      local post = mq:objects()[1]
+      assert.equal(10, post.views)
+      assert.equal("Ada", post.author.name)
+      assert.same({ title = "Tides" }, mq:pluck(post))
+      assert.same({ { title = "Tides" } }, mq:run())
+      assert.has_error(function() mq:pluck(m.Tag:get(1)) end)
+      assert.has_error(function() mq:ensure_loaded "foo" end)
+    end)
+
+    it("is used once, or copied by mongo.reusable", function()
+      local mq = mongo.query(m.Post):from(m.Post:where { id__lt = 3 })
+      local many = mongo.reusable(mq)
+      assert.equal(2, many:query { count = 1 }:run())
+      assert.equal(1, #many:query { limit = 1 }:run())
+      mq:query {}
+      assert.has_error(function() mq:query {} end)
+    end)
+
+    it("stands on every class", function() assert.equal(5, m.Post:mongo():query { count = true }:run()) end)
+
+    it("leaves tables as they were given", function()
+      local object = { project = { title = 1, author = 1 }, filter = { id = 1 } }
+      local settings = { default_projection = { "id", "author" } }
+      for _ = 1, 2 do
+        assert.same({ { title = "Tides", author = { id = 1, name = "Ada", age = 36 } } }, run(m.Post, object, settings))
+        assert.equal("Ada", run(m.Post, { filter = { id = 1 } }, settings)[1].author.name)
+      end
+      assert.same({ project = { title = 1, author = 1 }, filter = { id = 1 } }, object)
+    end)
+  end)
+
   describe("faults", function()
     it("come all at once, each with a JSON pointer", function()
       local by_pointer, e = faults(m.Post, '{"filter":{"$or":[{"id":1},{"foo":1}],"views":"many","a/b~":1},"sort":["titel"],"limit":"1"}')

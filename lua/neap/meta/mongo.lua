@@ -27,6 +27,8 @@ function mongo.query(model, settings) end
 ---@field banned_relations? string[]
 ---@field related? any settings by relation; false denies one
 ---@field related_models? any settings by model; false denies one
+---@field aggregate_columns? string[] fields that may be summed up
+---@field aggregate_labels? boolean
 ---@field max_items? integer the most rows
 ---@field max_depth? integer levels of nesting (8)
 ---@field max_nodes? integer joins (32)
@@ -58,3 +60,43 @@ function mq:objects() end
 
 ---@return neap.query
 function mq:build() end
+
+---@return table[] rows
+---@return integer total  without skip and limit
+function mq:total() end
+
+---Loads fields, relations and fields of relations for your code.
+---@param ... string
+---@return neap.mongo.query
+function mq:ensure_loaded(...) end
+
+---@param object neap.object
+---@return table
+function mq:pluck(object) end
+
+---@param name string
+---@return boolean
+function mq:includes(name) end
+
+---@return boolean
+function mq:result_contains_entities() end
+
+---@return boolean
+function mq:result_is_tuples() end
+
+---@return boolean
+function mq:result_is_scalar() end
+
+---@return table
+function mq:final_query_object() end
+
+---@return table
+function mq:projection_tree() end
+
+---@return table
+function mq:full_projection_tree() end
+
+---Makes a copy for each call.
+---@param query neap.mongo.query
+---@return neap.mongo.query
+function mongo.reusable(query) end

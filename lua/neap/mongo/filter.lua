@@ -14,7 +14,7 @@ local null = marks.null
 
 local function integer(value)
   if type(value) == "string" and value:find "^[+-]?%d+$" then return math.tointeger(tonumber(value)) end
-  return type(value) == "number" and value or nil
+  return (type(value) == "number" or type(value) == "userdata") and value or nil
 end
 
 local function number(value)
@@ -24,6 +24,7 @@ end
 
 --- A float is taken for the number that its text says: 1.1 is what was written.
 local function exact(value)
+  if type(value) == "boolean" then return nil end
   if math.type(value) ~= "float" then return value end
   local ok, made = pcall(decimal, json.encode(value))
   return ok and made or nil
@@ -35,10 +36,12 @@ local function boolean(value)
 end
 
 local function text(value) return type(value) == "string" and value or nil end
+local function time(value) return (type(value) == "string" or type(value) == "userdata") and value or nil end
 
 --- What text and numbers become for columns of a kind, nil = they are none. Other kinds are the kernel's to read.
 local readers = {
-  integer = integer, number = number, decimal = exact, boolean = boolean, string = text, uuid = text,
+  integer = integer, number = number, decimal = exact, boolean = boolean, string = text, uuid = text, datetime = time,
+  date = time, timestamp = time,
 }
 
 local function read_operand(kind, value)
@@ -248,7 +251,7 @@ local function descend(col, path)
   return col
 end
 
---- The place that a name means for the settings, nil and a fault if there is none: { col, kind, of, name }.
+--- The place that a name means for the settings, nil and a fault if there is none. `path` is its name in the kernel.
 function filter.place(ctx, settings, name, pointer)
   local head, path = name:match "^([^.]*)%.?(.*)$"
   local field = settings:column(head)
@@ -269,8 +272,10 @@ function filter.place(ctx, settings, name, pointer)
     if not col then return end
   end
   local kind, of = kernel.kind(col)
-  return { col = col, kind = kind, of = of, name = host.show_key(name), model = settings.info.name, settings = settings,
-    field = field, path = dotted and path or nil }
+  return {
+    col = col, kind = kind, of = of, name = host.show_key(name), model = settings.info.name, settings = settings,
+    field = field, path = field.field .. (dotted and "." .. path or ""),
+  }
 end
 
 local function leaf(ctx, settings, name, value, pointer)

@@ -1,5 +1,6 @@
 -- mongo: Query Objects, { filter = …, sort = …, project = …, limit = … } from outside, as tables or JSON text,
 -- within what the settings of a model allow.
+local aggregate = require "neap.mongo.aggregate"
 local faults = require "neap.mongo.faults"
 local host = require "neap.host"
 local json = require "neap.json"
@@ -7,6 +8,7 @@ local kernel = require "neap.mongo.kernel"
 local marks = require "neap.marks"
 local parse = require "neap.mongo.parse"
 local settings = require "neap.mongo.settings"
+local tree = require "neap.mongo.tree"
 
 local mongo = {}
 local methods = {}
@@ -62,14 +64,26 @@ local function node_of(self)
   return self.node
 end
 
+--- Loads fields, relations and fields of relations for your code, whatever is projected.
+---@param ... string
+function methods:ensure_loaded(...)
+  local node = node_of(self)
+  if node.count or aggregate.is(node) then usage "ensure_loaded is for rows, not for numbers" end
+  for _, name in ipairs { ... } do
+    local fault = parse.ensure(node, name)
+    if fault then usage("ensure_loaded: %s", fault) end
+  end
+  return self
+end
+
 -- ---- The query of the kernel ----
 
 --- Sorts, the order being completed by the keys, so that pages are what they are each time.
 local function ordered(q, node, cut)
   local list, seen = {}, {}
-  for i, order in ipairs(node.orders) do
-    list[i] = (order.descending and "-" or "") .. order.name
-    seen[order.name] = true
+  for i, name in ipairs(node.sorted) do
+    list[i] = name
+    seen[name:gsub("^%-", "")] = true
   end
   if #list == 0 and not cut then return q end
   for _, key in ipairs(node.settings.info.keys) do
@@ -107,6 +121,7 @@ end
 function methods:build()
   local node = node_of(self)
   local base = self.base or self.class
+  if aggregate.is(node) then return aggregate.build(base:where(parse.condition(node)), node) end
   if node.count then return base:where(parse.condition(node)) end
   return rows_query(base, node, self.base)
 end
@@ -115,7 +130,9 @@ end
 
 local function plan_of(node)
   local relations = {}
-  for i, join in ipairs(node.joins) do relations[i] = { join.name, plan_of(join.node) } end
+  for _, join in ipairs(node.joins) do
+    if not join.quiet then relations[#relations + 1] = { join.name, plan_of(join.node) } end
+  end
   return kernel.plan(node.class, node.projection:output(), relations)
 end
 
@@ -153,16 +170,80 @@ local function written(self, write)
   return write(objects, plan_of(node), has_properties(node) and compute(node, objects, {}) or nil)
 end
 
---- A list of plain tables with exactly what was projected, NULL as neap.null; the number where `count` was asked for.
+--- A list of plain tables with exactly what was projected, NULL as neap.null, or of groups; a number where count was
+--- asked for.
 function methods:run()
-  if node_of(self).count then return self:build():count() end
+  local node = node_of(self)
+  if node.count and #node.groups == 0 and #node.aggregates > 0 then return 1 end
+  if node.count then return self:build():count() end
+  if aggregate.is(node) then return aggregate.run(self:build(), node) end
   return written(self, kernel.tables)
 end
 
 --- The same as JSON text, without building tables.
 function methods:json()
-  if node_of(self).count then return json.encode(self:run()) end
+  local node = node_of(self)
+  if node.count or aggregate.is(node) then return json.encode(self:run()) end
   return written(self, kernel.json)
+end
+
+--- One object of objects() as a plain table with exactly what was projected.
+---@param object table
+function methods:pluck(object)
+  local node, list = node_of(self), { object }
+  return kernel.tables(list, plan_of(node), has_properties(node) and compute(node, list, {}) or nil)[1]
+end
+
+--- The rows, and how many there were without skip and limit; { total = "capped:N" } counts no further than N.
+function methods:total()
+  local node, base = node_of(self), self.base or self.class
+  if node.count or aggregate.is(node) then usage "total is for rows, not for numbers" end
+  local all = base:where(parse.condition(node))
+  return self:run(), (node.cap and all:limit(node.cap) or all):count()
+end
+
+-- ---- What will come ----
+
+function methods:result_is_scalar() return node_of(self).count end
+
+function methods:result_is_tuples()
+  local node = node_of(self)
+  return not node.count and aggregate.is(node)
+end
+
+function methods:result_contains_entities()
+  local node = node_of(self)
+  return not node.count and not aggregate.is(node)
+end
+
+--- Whether a field or relation is loaded, given out or not.
+---@param name string
+function methods:includes(name)
+  local node = node_of(self)
+  if node.joins[name] then return true end
+  return node.projection:gives(name) or node.projection.quiet[name] == true
+end
+
+--- The Query Object with defaults and forced settings; every key is there.
+function methods:final_query_object() return tree.query(node_of(self)) end
+
+--- { name = 1 } of what is included or { name = 0 } of what is excluded, relations as trees.
+function methods:projection_tree() return tree.projection(node_of(self)) end
+
+--- { name = 1 or 0 } of every field, relations that are loaded as trees.
+function methods:full_projection_tree() return tree.full(node_of(self)) end
+
+--- Makes a fresh copy for each call, so that one set of settings serves many Query Objects.
+---@param mq table
+function mongo.reusable(mq)
+  return setmetatable({}, {
+    __index = function(_, name)
+      local method = methods[name]
+      return method and function(_, ...)
+        return method(setmetatable({ settings = mq.settings, class = mq.class, base = mq.base }, mq_meta), ...)
+      end
+    end,
+  })
 end
 
 return mongo

@@ -6,6 +6,7 @@ local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
 local marks = require "neap.marks"
 local projection = require "neap.mongo.project"
+local aggregate = require "neap.mongo.aggregate"
 
 local parse = {}
 local null = marks.null
@@ -132,18 +133,19 @@ local function reach(ctx, settings, name, pointer)
   local relation = rest and settings:relation(head)
   if not relation then return filter.place(ctx, settings, name, pointer) end
   local related = through(ctx, settings, relation, pointer)
-  return related and reach(ctx, related, rest, pointer)
+  local place = related and reach(ctx, related, rest, pointer)
+  if place then place.path = relation.field .. "." .. place.path end
+  return place
 end
-parse.reach = reach
 
-local function read_orders(ctx, settings, input, pointer)
-  local orders = {}
-  for _, order in ipairs(read_names(ctx, input, pointer, "sort")) do
-    if not settings.legacy[order.name:match "^[^.]*"] and reach(ctx, settings, order.name, order.pointer) then
-      orders[#orders + 1] = order
-    end
+--- The names that rows are sorted by, as the kernel knows them, with a - in front of those that descend.
+local function read_orders(ctx, settings, orders)
+  local list = {}
+  for _, order in ipairs(orders) do
+    local place = not settings.legacy[order.name:match "^[^.]*"] and reach(ctx, settings, order.name, order.pointer)
+    if place then list[#list + 1] = (order.descending and "-" or "") .. place.path end
   end
-  return orders
+  return list
 end
 
 -- ---- join ----
@@ -340,16 +342,32 @@ local function read_filter(ctx, node, query, pointer)
   end
 end
 
+local function read_aggregates(ctx, node, query, pointer)
+  local at, names = faults.at(pointer, "group"), {}
+  if check_allowed(ctx, node, "group", query.group, at) then names = read_names(ctx, query.group, at, "group") end
+  node.group = names
+  aggregate.groups(ctx, node, reach, names)
+  at = faults.at(pointer, "aggregate")
+  if check_allowed(ctx, node, "aggregate", query.aggregate, at) then
+    node.aggregate = query.aggregate
+    aggregate.labels(ctx, node, reach, query.aggregate, at)
+  end
+end
+
 function read_node(ctx, settings, query, pointer, relation, filtering)
-  local node = { settings = settings, class = settings.class, joins = {}, orders = {}, query = query }
+  local node = { settings = settings, class = settings.class, joins = {}, sorted = {}, query = query }
   check_operations(ctx, query, pointer, relation ~= nil)
   add_joins(ctx, node, query, pointer)
   read_limits(ctx, node, query, pointer, relation, filtering)
   read_filter(ctx, node, query, pointer)
+  read_aggregates(ctx, node, query, pointer)
   local at = faults.at(pointer, "sort")
-  if check_allowed(ctx, node, "sort", query.sort, at) then
-    node.orders = read_orders(ctx, settings, query.sort, at)
-    if relation and not relation.many then node.orders = {} end  -- one object has no order
+  node.orders = check_allowed(ctx, node, "sort", query.sort, at) and read_names(ctx, query.sort, at, "sort") or {}
+  if aggregate.is(node) then
+    node.sorted = #node.groups > 0 and aggregate.orders(ctx, node, node.orders) or {}
+  else
+    node.sorted = read_orders(ctx, settings, node.orders)
+    if relation and not relation.many then node.sorted = {} end  -- one object has no order
   end
   at = faults.at(pointer, "project")
   local projected = query.project
@@ -359,6 +377,31 @@ function read_node(ctx, settings, query, pointer, relation, filtering)
   add_projected(ctx, node, relations)
   add_forced(ctx, node)
   return node
+end
+
+--- Loads fields and relations for code, without giving them out: "name", "relation", "relation.name".
+---@return string|nil fault
+function parse.ensure(node, name)
+  local head, rest = name:match "^([^.]*)%.(.*)$"
+  local settings = node.settings
+  if not rest and settings.info.columns[name] then
+    node.projection:load(name)
+    return
+  end
+  local relation = settings.info.relations[head or name]
+  if not relation then return settings.info.name .. " has no field or relation " .. host.show_key(head or name) end
+  local join = node.joins[relation.name]
+  if not join then
+    local ctx, related = new_context(settings), settings:related(relation)
+    if not related then return "the relation " .. relation.name .. " is not allowed" end
+    local child = read_node(ctx, related, { project = rest and "" or nil }, "", relation)
+    ctx.faults:raise()
+    join = { name = relation.name, relation = relation, node = child, filtering = false, plain = true, quiet = true }
+    node.joins[#node.joins + 1], node.joins[join.name] = join, join
+  elseif not join.plain and not rest then
+    return "the relation " .. relation.name .. " was asked for with options of its own"
+  end
+  return rest and parse.ensure(join.node, rest) or nil
 end
 
 --- The condition that a row of the node meets: what was asked for, what the settings force, and what joinf asks for.
@@ -382,6 +425,16 @@ local function for_count(query)
   return kept
 end
 
+--- total: true, or "capped:N".
+local function read_total(ctx, node, value)
+  if not given(value) or value == false or not check_allowed(ctx, node, "count", value, "/total") then return end
+  node.total = value
+  node.cap = type(value) == "string" and math.tointeger(tonumber(value:match "^capped:(%d+)$"))
+  if value ~= true and not node.cap then
+    ctx.faults:query("/total", 'total is true or "capped:N", not %s', host.show(value))
+  end
+end
+
 --- Reads a Query Object. Raises all of its faults.
 ---@param settings table  compiled
 ---@param query table
@@ -391,6 +444,7 @@ function parse.read(settings, query)
   local node = read_node(ctx, settings, count and for_count(query) or query, "")
   check_allowed(ctx, node, "count", query.count, "/count")
   node.count = count
+  read_total(ctx, node, query.total)
   ctx.faults:raise()
   return node
 end

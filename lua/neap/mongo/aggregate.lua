@@ -1,0 +1,169 @@
+-- aggregate.lua: the aggregate and group operations. The kernel knows labels as $1, $2, …, so that no name from outside
+-- can be taken for a field or a direction.
+local faults = require "neap.mongo.faults"
+local filter = require "neap.mongo.filter"
+local host = require "neap.host"
+local kernel = require "neap.mongo.kernel"
+
+local aggregate = {}
+
+local functions = { ["$sum"] = true, ["$min"] = true, ["$max"] = true, ["$avg"] = true, ["$count"] = true }
+local function_names = { "$avg", "$count", "$max", "$min", "$sum" }
+local numeric = { integer = true, number = true, decimal = true, json = true }
+
+--- A column that may be summed up; nil and a fault if there is none.
+local function operand(ctx, settings, reach, op, name, pointer)
+  local place = reach(ctx, settings, name, pointer)
+  if not place then return end
+  local allowed = place.settings.aggregate_columns
+  if not (allowed and allowed[place.field.name]) then
+    return ctx.faults:add(pointer, "forbidden", "aggregation is disabled for %s", host.show_key(name))
+  end
+  if (op == "$sum" or op == "$avg") and not numeric[place.kind] then
+    return ctx.faults:query(pointer, "%s needs a number; %s is of type %s", op, host.show_key(name), place.kind)
+  end
+  return place.path
+end
+
+--- { $count = criteria }: the rows that meet them.
+local function counted(ctx, settings, criteria, pointer)
+  if not settings:enabled "filter" then
+    return ctx.faults:add(pointer, "forbidden", 'the operation "filter" is disabled for %s', settings.info.name)
+  end
+  local condition = filter.criteria(ctx, settings, criteria, pointer)
+  return condition and { ["$count"] = { ["$and"] = { condition } } }
+end
+
+--- What { $op = value } is for the kernel, and what each count stands for.
+local function call(ctx, settings, reach, op, value, pointer)
+  if not functions[op] then
+    return ctx.faults:unknown(pointer, "function", op, "aggregate", function_names)
+  end
+  local counts = op == "$sum" or op == "$count"
+  if counts and kernel.form(value) and kernel.form(value) ~= "list" then
+    return counted(ctx, settings, value, pointer)
+  end
+  if op == "$count" and (value == true or value == 1) then return { ["$count"] = true } end
+  if op == "$sum" and type(value) == "boolean" then value = value and 1 or 0 end
+  if op == "$sum" and math.type(value) == "integer" then return { ["$count"] = true }, value end
+  if type(value) ~= "string" then
+    return ctx.faults:query(pointer, "%s takes the name of a field%s, not %s", op,
+      counts and ", an integer or criteria" or "", host.show(value))
+  end
+  local path = operand(ctx, settings, reach, op, value, pointer)
+  return path and { [op] = path }
+end
+
+--- A bare name gives the group's value under another name.
+local function bare(ctx, node, name, pointer)
+  for _, group in ipairs(node.groups) do
+    if group.name == name then
+      local settings = group.place.settings
+      local allowed = settings.given.aggregate_labels and settings.aggregate_columns
+      if allowed and allowed[group.place.field.name] then return group.place.path end
+      return ctx.faults:add(pointer, "forbidden", "labelling is disabled for %s", host.show_key(name))
+    end
+  end
+  ctx.faults:query(pointer, "%s is none of the fields of group, nor { $function: … }", host.show(name))
+end
+
+local function sorted_keys(object)
+  local keys = {}
+  for key in pairs(object) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  return keys
+end
+
+local function read_label(ctx, node, reach, label, expression, pointer)
+  local known = node.labels[label]
+  if type(label) ~= "string" or known then
+    return ctx.faults:query(pointer, "%s is no label%s", host.show(label), known and ": a group bears the name" or "")
+  end
+  if not ctx:term(pointer) then return end
+  if type(expression) == "string" then
+    local from = bare(ctx, node, expression, pointer)
+    node.labels[label] = { from = from, group = true }
+    return
+  end
+  local op = kernel.form(expression) == "object" and next(expression)
+  if type(op) ~= "string" or next(expression, op) ~= nil then
+    return ctx.faults:query(pointer, "a label stands for { $function: field }, with one function, not %s",
+      host.show(expression))
+  end
+  local made, times = call(ctx, node.settings, reach, op, expression[op], faults.at(pointer, op))
+  if not made then return end
+  local from = "$" .. (#node.aggregates + 1)
+  node.aggregates[#node.aggregates + 1] = { from = from, expression = made }
+  node.labels[label] = { from = from, times = times }
+end
+
+--- Reads group: names as sort takes them; directions sort.
+---@param names table  { { name, pointer }, … }
+function aggregate.groups(ctx, node, reach, names)
+  node.groups, node.labels, node.aggregates = {}, {}, {}
+  for _, group in ipairs(names) do
+    local place = not node.settings.legacy[group.name] and reach(ctx, node.settings, group.name, group.pointer)
+    if place then
+      node.groups[#node.groups + 1] = { name = group.name, place = place }
+      node.labels[group.name] = { from = place.path, group = true }
+    end
+  end
+end
+
+--- Reads aggregate: { label = expression }.
+function aggregate.labels(ctx, node, reach, object, pointer)
+  local form = kernel.form(object)
+  if form ~= "object" and form ~= "empty" then
+    return ctx.faults:query(pointer, "aggregate is an object of labels, not %s", host.show(object))
+  end
+  for _, label in ipairs(sorted_keys(object)) do
+    read_label(ctx, node, reach, label, object[label], faults.at(pointer, label))
+  end
+end
+
+--- Whether the node gives groups or numbers, and no rows.
+function aggregate.is(node) return #node.groups > 0 or #node.aggregates > 0 end
+
+--- What the kernel sorts by: groups and labels, and nothing else.
+function aggregate.orders(ctx, node, orders)
+  local list = {}
+  for _, order in ipairs(orders) do
+    local label = node.labels[order.name]
+    if label then
+      list[#list + 1] = (order.descending and "-" or "") .. (label.from or "")
+    else
+      ctx.faults:query(order.pointer, "groups sort by what they are grouped by and by labels; %s is neither",
+        host.show_key(order.name))
+    end
+  end
+  return list
+end
+
+--- The query over the groups.
+function aggregate.build(q, node)
+  if #node.groups == 0 then return q end
+  local names = {}
+  for i, group in ipairs(node.groups) do names[i] = group.place.path end
+  q = q:group(table.unpack(names))
+  if #node.sorted > 0 then q = q:order(table.unpack(node.sorted)) end
+  if node.limit then q = q:limit(node.limit) end
+  return node.skip and q:skip(node.skip) or q
+end
+
+--- Sends it: a list of plain tables, { label = value }.
+function aggregate.run(q, node)
+  local expressions, names = {}, {}
+  for _, each in ipairs(node.aggregates) do expressions[each.from] = each.expression end
+  for label, what in pairs(node.labels) do names[#names + 1] = { label, what.from, what.times } end
+  local rows
+  if #node.aggregates == 0 then
+    rows = q:all()
+  elseif #node.groups == 0 then
+    rows = { q:aggregate(expressions) }
+  else
+    rows = q:aggregate(expressions)
+  end
+  return kernel.labelled(rows, names)
+end
+
+return aggregate
