@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/declare.h"
+#include "value/text.h"
 
 #define KEYS_MAX ((int)(sizeof((struct shape *)0)->keys / sizeof(struct field *)))
 
@@ -132,6 +133,11 @@ static void place_columns(struct declare *d) {
   }
 }
 
+// SQL takes A and a for one.
+static bool same_in_sql(const char *a, const char *b) {
+  return neap__text_equal_fold(a, strlen(a), b, strlen(b));
+}
+
 static void check_wires(struct declare *d) {
   const struct shape *shape = d->shape;
   for (int i = 0; i < shape->ncolumns; i++)
@@ -139,6 +145,9 @@ static void check_wires(struct declare *d) {
       d->field = shape->columns[i]->name;
       if (strcmp(shape->columns[i]->wire, shape->columns[k]->wire) == 0)
         neap__declare_fail(d, "its column %s is that of %s already", shape->columns[i]->wire, shape->columns[k]->name);
+      if (same_in_sql(shape->columns[i]->wire, shape->columns[k]->wire))
+        neap__declare_fail(d, "its column %s and %s, that of %s, are one in SQL: give it another with column =",
+                           shape->columns[i]->wire, shape->columns[k]->wire, shape->columns[k]->name);
     }
   d->field = NULL;
 }

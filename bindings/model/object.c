@@ -457,6 +457,19 @@ static int object_newindex(lua_State *L) {
   return 0;
 }
 
+// A pointer may be given by its name or by that of its column, not as two things: raises nothing, fills `e`.
+static int check_alias(lua_State *L, int table, const struct field *f, struct neap__error *e) {
+  struct cell column, pointer;
+  int value = lua_gettop(L);
+  lua_pushstring(L, f->name);
+  if (lua_rawget(L, table) == LUA_TNIL) return 0;
+  if (neap__check_value(L, f, value, &column, e) != 0 || neap__check_value(L, f, value + 1, &pointer, e) != 0)
+    return -1;
+  if (neap__cell_equal(&column, &pointer)) return 1;
+  return neap__error_set(e, NEAP_VALIDATION, "%s.%s and %s.%s are the same, and were given two values", f->shape->model,
+                         f->name, f->shape->model, f->wire);
+}
+
 void neap__object_assign(lua_State *L, int idx, int table) {
   struct neap__error e;
   idx = lua_absindex(L, idx);
@@ -466,8 +479,10 @@ void neap__object_assign(lua_State *L, int idx, int table) {
   int later = 0;
   for (lua_pushnil(L); lua_next(L, table);) {
     int key = lua_gettop(L) - 1;
-    int status = assign(L, idx, o, key, &e);
-    const struct shape_name *name = status < 0 ? find_name(L, o->class->shape, key) : NULL;
+    const struct shape_name *name = find_name(L, o->class->shape, key);
+    int status = name && name->column ? check_alias(L, table, name->field, &e) : 0;
+    lua_settop(L, key + 1);
+    status = status == 0 ? assign(L, idx, o, key, &e) : status < 0 ? status : 0;
     if (status < 0) neap__faults_note(L, &faults, key, name ? name->field->index : INT_MAX, &e);
     later += status > 0;
     lua_settop(L, key);

@@ -144,6 +144,17 @@ static void check_object(struct comparison *k, const struct type *type, int idx)
     neap__fail(k->L, NEAP_USAGE, "%s takes an object that has a key; save the %s first", where, shape->model);
 }
 
+// What no place could hold is a mistake, where a value of another type is no match: a file, a function, a task, a query.
+static void check_foreign(struct comparison *k, const struct type *type, int idx) {
+  lua_State *L = k->L;
+  struct neap__error e;
+  struct cell cell;
+  int top = lua_gettop(L), kind = lua_type(L, idx);
+  if (kind != LUA_TFUNCTION && kind != LUA_TTHREAD && !(lua_isuserdata(L, idx) && !neap__null_test(L, idx))) return;
+  if (neap__cell_read(L, idx, &cell, &e) != 0) refuse_value(k, type, idx, &e);
+  lua_settop(L, top);
+}
+
 // Reads the value at idx as an operand of `type` (NULL: untyped). Pushes its anchor. Returns 1 if it is of another type.
 static int read_as(struct comparison *k, const struct type *type, bool json, int idx, struct cell *out, char text[40]) {
   lua_State *L = k->L;
@@ -152,6 +163,7 @@ static int read_as(struct comparison *k, const struct type *type, bool json, int
   int status = 0;
   if (!read_fast(L, type, idx, out)) {
     check_object(k, type, idx);
+    check_foreign(k, type, idx);
     status = type ? neap__check_operand(L, type, idx, out, &e) : neap__cell_read(L, idx, out, &e);
   }
   if (status < 0) refuse_value(k, type, idx, &e);
@@ -345,15 +357,25 @@ static bool folds(enum condition_op op) {
   return op == COND_ICONTAINS || op == COND_IPREFIX || op == COND_ISUFFIX || op == COND_IEXACT;
 }
 
+static _Noreturn void refuse_regex(struct comparison *k, struct neap__error *e) {
+  char where[200];
+  if (k->draft.place.field->flags & FIELD_SECRET)
+    neap__fail(k->L, e->kind, "%s: the regular expression *** is wrong",
+               neap__place_print(k->draft.shape, &k->draft.place, where, sizeof where));
+  neap__raise(k->L, e);
+  __builtin_unreachable();
+}
+
 static const struct condition *compare_text(struct comparison *k, int idx) {
   struct neap__error e;
   size_t n;
   enum condition_op op = k->draft.op;
   if (lua_isnil(k->L, idx)) refuse(k, "text", idx);
+  check_foreign(k, neap__operand_type(&k->draft.place), idx);
   if (lua_type(k->L, idx) != LUA_TSTRING) return constant(k, false);
   const char *p = lua_tolstring(k->L, idx, &n);
   if (n > INT32_MAX) neap__fail(k->L, NEAP_LIMIT, "%s got %zu bytes", neap__condition_op_name(op), n);
-  if (op == COND_REGEX && neap__regex_check(neap__regexes_of(k->L), p, n, &e) != 0) neap__raise(k->L, &e);
+  if (op == COND_REGEX && neap__regex_check(neap__regexes_of(k->L), p, n, &e) != 0) refuse_regex(k, &e);
   if (n == 0 && op != COND_IEXACT && op != COND_REGEX) return text_there(k);
   struct cell cell = {.p = p, .n = (uint32_t)n, .kind = CELL_TEXT};
   if (folds(op)) {
@@ -370,6 +392,7 @@ static const struct condition *compare_size(struct comparison *k, int idx) {
   int exact;
   struct cell cell = {.i = lua_tointegerx(k->L, idx, &exact), .kind = CELL_INTEGER};
   if (lua_isnil(k->L, idx)) refuse(k, "an integer", idx);
+  check_foreign(k, neap__operand_type(&k->draft.place), idx);
   if (lua_type(k->L, idx) != LUA_TNUMBER || !exact || cell.i < 0) return constant(k, false);
   return leaf_of(k, COND_SIZE, &cell, 1);
 }

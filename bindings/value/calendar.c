@@ -305,6 +305,11 @@ int64_t neap__civil_from_table(lua_State *L, int idx, int n) {
                    neap__text_nearest(name, strlen(name), names, (size_t)n));
     *field_at(&c, i) = (int)neap__arg_integer(L, -1, names[i], -999999999, 999999999);
   }
+  lua_pushstring(L, names[0]);
+  if (lua_rawget(L, idx) == LUA_TNIL)
+    neap__fail(L, NEAP_VALIDATION, "%s needs a year: { year = 2026, month = 7, day = 20 }",
+               n < NAMES ? "a date" : "a datetime");
+  lua_pop(L, 1);
   if (neap__civil_time(&c, &us, fault)) neap__fail(L, NEAP_VALIDATION, "%s", fault);
   return us;
 }

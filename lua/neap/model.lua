@@ -112,6 +112,18 @@ local function note(self, name, list)
   end
 end
 
+--- SQL takes A and a for one table.
+local function check_table(self, model, name)
+  local shared = view.shared(self)
+  shared.tables = shared.tables or {}
+  for other, taken in pairs(shared.tables) do
+    if other ~= model and taken ~= name and taken:lower() == name:lower() then
+      usage('%s: its table %s and %s, that of %s, are one in SQL: give it another with { table = "..." }', model, name,
+        taken, other)
+    end
+  end
+end
+
 local function declare(self, name, fields, options)
   local copy = {}
   for key, value in pairs(options) do copy[key] = value end
@@ -124,8 +136,10 @@ local function declare(self, name, fields, options)
     list[#list + 1] = { "__open", types.map(nil, { column = "extra" }) }
   end
   copy.table = copy.table or name
+  check_table(self, name, copy.table)
   local made = class.declare(self, name, list, copy)
   note(self, name, list)
+  view.shared(self).tables[name] = copy.table
   return made
 end
 

@@ -144,6 +144,14 @@ describe("an object", function()
       assert.equal("Ada", Post { author_id = ada.id }.author.name)
     end)
 
+    it("is not given as two things under both", function()
+      local ada = Author { name = "Ada" }:save()
+      assert.equal(ada, Post { author = ada, author_id = ada.id }.author)
+      fails("validation", function() return Post { author = ada, author_id = ada.id + 1 } end,
+        "Post.author and Post.author_id are the same, and were given two values")
+      fails("validation", function() Post {}:assign { author = Author {}, author_id = 1 } end, "two values")
+    end)
+
     it("must be of the model", function()
       fails("validation", function() return Post { author = Post { title = "x" } } end, "Post.author", "Author")
     end)

@@ -60,6 +60,11 @@ describe("neap.datetime", function()
     end
   end)
 
+  it("made of a table needs a year", function()
+    assert.truthy(fault(datetime, {}):find("validation: a datetime needs a year", 1, true))
+    assert.truthy(fault(date, { month = 2 }):find("validation: a date needs a year", 1, true))
+  end)
+
   it("subtracts to seconds, exact to the microsecond", function()
     assert.equal(0.000001, datetime "2015-07-20T00:00:00.000001Z" - datetime "2015-07-20")
     assert.equal(86400.0, datetime "2015-07-21" - datetime "2015-07-20")
