@@ -112,6 +112,7 @@ struct neap__op {
   void (*cancel)(struct neap__op *);  // asks it to end soon; NULL = it cannot be stopped and is abandoned
   int64_t deadline;  // loop time in ms, 0 = none; then cancel() is called and the wait raises `timeout`
   double seconds;    // how long that was at the start, for the message
+  const char *late;  // what keeps it, for the message; NULL = nothing to say. Lives as long as the operation
   // The task without which it cannot end, 0 = none now; `why` may be given what to say when that one waits for the waiter.
   neap_task (*needs)(const struct neap__op *, const char **why);
   bool done;

@@ -44,6 +44,7 @@ struct neap__task {
   bool cancelled;                              // sticky: every wait raises
   bool timed_out;                              // the present wait ran into its deadline
   double allowed;                              // seconds that it had
+  const char *late;                            // and what kept it
   bool observed;                               // somebody asked for its outcome: its error is theirs
   bool rooted;                                 // started by neap.h: no script can ask for its outcome
   bool kept;                                   // neap.h gave its id away: it stays until it is released

@@ -103,6 +103,7 @@ static void on_deadline(struct neap__timer *timer) {
   struct neap__task *t = (struct neap__task *)((char *)timer - offsetof(struct neap__task, timer));
   t->timed_out = true;
   t->allowed = t->wait->seconds;
+  t->late = t->wait->late;
   interrupt(t);
 }
 
@@ -125,8 +126,8 @@ static int fail_cancelled(lua_State *L) {
   return neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
 }
 
-static int fail_timeout(lua_State *L, double seconds) {
-  return neap__fail(L, NEAP_TIMEOUT, "timed out after %.14g s", seconds);
+static int fail_timeout(lua_State *L, double seconds, const char *late) {
+  return neap__fail(L, NEAP_TIMEOUT, "timed out after %.14g s%s%s", seconds, late ? ": " : "", late ? late : "");
 }
 
 // Goes on after a wait in the scheduler, or raises what ended it if its operation did not.
@@ -137,7 +138,7 @@ static int await_resumed(lua_State *L, int status, lua_KContext ctx) {
   lua_pop(L, 1);  // the mark of a waiting coroutine
   t->timed_out = false;
   if (t->cancelled) return fail_cancelled(L);
-  if (timed_out) return fail_timeout(L, t->allowed);
+  if (timed_out) return fail_timeout(L, t->allowed, t->late);
   return t->k(L, status, t->ctx);
 }
 
@@ -192,7 +193,7 @@ static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lu
   pump_until(h, L, op);
   h->pumps--;
   if (cancelled(h->task)) return fail_cancelled(L);
-  if (overdue(h, op)) return fail_timeout(L, op->seconds);
+  if (overdue(h, op)) return fail_timeout(L, op->seconds, op->late);
   if (!op->done) return neap__fail(L, NEAP_USAGE, "nothing is left that could end this wait");
   return k(L, LUA_OK, ctx);
 }

@@ -87,6 +87,7 @@ static struct rows *sql_select(lua_State *L, struct view *view, const struct que
   view = neap__view_effective(L, view);
   struct sql_run *run = neap__sql_run_new(L, view, q->for_update ? USE_WRITE : USE_READ, neap__query_width(q));
   run->statement.nkinds = neap__sql_kinds(q, run->kinds);
+  run->statement.rows = q->limit < 0 || q->limit > 1;
   struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
   take_text(L, run, text, neap__sql_select(L, text, view, q, &e), &e);
   return &run->rows;
@@ -224,8 +225,12 @@ static struct rows *sql_get(lua_State *L, struct view *view, const struct class 
   struct sql_run *run = neap__sql_run_new(L, view, USE_READ, shape->nkeys * (int)sizeof *key);
   const struct get_text *g = get_text(L, view, shape);
   struct cell *params = memcpy(run->kinds, key, (size_t)shape->nkeys * sizeof *key);
-  run->statement =
-      (struct sql_statement){(const char *)g->kinds + g->nkinds, g->n, params, shape->nkeys, g->kinds, g->nkinds};
+  run->statement = (struct sql_statement){.text = (const char *)g->kinds + g->nkinds,
+                                          .n = g->n,
+                                          .params = params,
+                                          .nparams = shape->nkeys,
+                                          .kinds = g->kinds,
+                                          .nkinds = g->nkinds};
   lua_setiuservalue(L, -2, 2);
   return &run->rows;
 }
@@ -260,6 +265,7 @@ static void set_control(struct sql_run *run, const char *verb, int level) {
     snprintf(run->control[0], sizeof run->control[0], "%s", verb);
   run->statement.text = run->control[0];
   run->statement.n = strlen(run->control[0]);
+  run->statement.control = true;
 }
 
 static int transaction_gc(lua_State *L) {
@@ -423,7 +429,7 @@ static struct rows *sql_raw(lua_State *L, struct view *view, const struct class 
   struct neap__error none;
   view = neap__view_effective(L, view);
   int ncasts = class ? class->shape->ncolumns + 64 : 0;
-  struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, ncasts);
+  struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, ncasts);
   run->class = class;
   run->ncasts = ncasts;
   run->at_end = raw_ended;
@@ -435,6 +441,7 @@ static struct rows *sql_raw(lua_State *L, struct view *view, const struct class 
   lua_remove(L, -2);
   take_text(L, run, text, 0, &none);
   run->statement.kinds = NULL;
+  run->statement.rows = true;
   return &run->rows;
 }
 
@@ -445,24 +452,19 @@ static const char *sql_column_name(struct rows *rows, int i) {
 
 // ---- Opening ----
 
-const struct store_verbs neap__sqlite_verbs = {
-    .name = "sqlite",
-    .capabilities = CAN_TRANSACTIONS | CAN_SAVEPOINTS | CAN_JOINS | CAN_AGGREGATES | CAN_CONDITIONS | CAN_SQL |
-                    CAN_UNIQUE | CAN_RETURNING,
-    .select = sql_select,
-    .count = sql_count,
-    .update = sql_update,
-    .remove = sql_remove,
-    .get = sql_get,
-    .write = neap__sql_write,
-    .begin = sql_begin,
-    .commit = sql_commit,
-    .rollback = sql_rollback,
-    .explain = sql_explain,
-    .raw = sql_raw,
-    .column_name = sql_column_name,
-    .close = neap__sql_store_close,
-};
+// What both databases can do. PostgreSQL's verbs are the same functions: the store's dialect and driver differ.
+#define SQL_CAPABILITIES                                                                                    \
+  (CAN_TRANSACTIONS | CAN_SAVEPOINTS | CAN_JOINS | CAN_AGGREGATES | CAN_CONDITIONS | CAN_SQL | CAN_UNIQUE | \
+   CAN_RETURNING)
+#define SQL_VERBS                                                                                       \
+  .select = sql_select, .count = sql_count, .update = sql_update, .remove = sql_remove, .get = sql_get, \
+  .write = neap__sql_write, .begin = sql_begin, .commit = sql_commit, .rollback = sql_rollback,         \
+  .explain = sql_explain, .raw = sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
+
+const struct store_verbs neap__postgres_verbs = {
+    .name = "postgres", .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE, SQL_VERBS};
+
+const struct store_verbs neap__sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
 
 static void on_host_close(struct neap__closer *closer) {
   struct sql_store *s = (struct sql_store *)((char *)closer - offsetof(struct sql_store, closer));
@@ -484,35 +486,72 @@ static const char *option_string(lua_State *L, const char *name, const char *oth
   return s;
 }
 
-// sql.open{ path =, read_only =, timeout =, table_template = } -> store
-static int sql_open(lua_State *L) {
-  struct neap__error e;
+static double option_seconds(lua_State *L, const char *name, double otherwise) {
+  if (lua_getfield(L, 1, name) != LUA_TNIL) otherwise = neap__arg_seconds(L, -1, name);
+  lua_pop(L, 1);
+  return otherwise;
+}
+
+// Pushes a store that can be collected before it is open, and what it keeps. The options are at index 1.
+static struct sql_store *store_new(lua_State *L, const struct store_verbs *verbs) {
   neap__arg_table(L, 1, "options");
   lua_settop(L, 1);
   lua_newtable(L);
   struct sql_store *s = memset(lua_newuserdatauv(L, sizeof *s, 2), 0, sizeof *s);
-  s->head.verbs = &neap__sqlite_verbs;
+  s->head.verbs = verbs;
   s->head.host = neap__host(L);
   s->head.table_template = option_string(L, "table_template", NULL);
-  s->transport = neap__stepped(s->head.host) ? &neap__sqlite_threaded : &neap__sqlite;
-  s->dialect = &neap__sql_sqlite;
-  s->address.path = option_string(L, "path", ":memory:");
-  s->address.timeout = 5;
-  if (lua_getfield(L, 1, "timeout") != LUA_TNIL) s->address.timeout = neap__arg_seconds(L, -1, "timeout");
-  lua_getfield(L, 1, "read_only");
-  s->address.read_only = lua_toboolean(L, -1);
-  lua_pop(L, 2);
-  s->one_connection = strcmp(s->address.path, ":memory:") == 0 || !*s->address.path;
-  if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
   luaL_setmetatable(L, STORE_TYPE);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, 3, 2);
-  s->writer = s->transport->open(s->head.host, &s->address, false, &e);
-  if (!s->writer) return neap__raise(L, &e);
+  return s;
+}
+
+static int opened(lua_State *L, struct sql_store *s) {
   s->closer.close = on_host_close;
   neap__closer_add(s->head.host, &s->closer);
   neap__view_new(L, 3);
   return 1;
+}
+
+// sql.open{ path =, read_only =, timeout =, table_template = } -> store
+static int sql_open(lua_State *L) {
+  struct neap__error e;
+  struct sql_store *s = store_new(L, &neap__sqlite_verbs);
+  s->leasing = &neap__sql_lease;
+  s->transport = neap__stepped(s->head.host) ? &neap__sqlite_threaded : &neap__sqlite;
+  s->dialect = &neap__sql_sqlite;
+  s->address.path = option_string(L, "path", ":memory:");
+  s->address.timeout = option_seconds(L, "timeout", 5);
+  lua_getfield(L, 1, "read_only");
+  s->address.read_only = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  s->one_connection = strcmp(s->address.path, ":memory:") == 0 || !*s->address.path;
+  if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
+  s->writer = s->transport->open(s->head.host, &s->address, false, &e);
+  if (!s->writer) return neap__raise(L, &e);
+  return opened(L, s);
+}
+
+// sql.connect{ url =, pool =, wait =, connect_timeout =, timeout =, table_template = } -> store
+//   Connections are made when they are needed.
+static int sql_connect(lua_State *L) {
+  struct sql_store *s = store_new(L, &neap__postgres_verbs);
+  neap__need(L, NEAP_NO_NET, "connecting to a database");
+  s->leasing = &neap__sql_pool;
+  s->transport = &neap__postgres;
+  s->dialect = &neap__sql_postgres;
+  s->address.path = option_string(L, "url", "postgres://");
+  s->address.timeout = option_seconds(L, "connect_timeout", 10);
+  s->wait = option_seconds(L, "wait", 30);
+  s->statement_timeout = option_seconds(L, "timeout", 30);
+  lua_getfield(L, 1, "pool");
+  int n = (int)(lua_isnil(L, -1) ? 4 : neap__arg_integer(L, -1, "pool", 1, SQL_POOL_MAX));
+  lua_pop(L, 1);
+  s->slots = calloc((size_t)n, sizeof *s->slots);
+  if (!s->slots) return neap__fail(L, NEAP_LIMIT, "memory is short");
+  s->nslots = n;
+  return opened(L, s);
 }
 
 static void metatable(lua_State *L, const char *name, lua_CFunction gc) {
@@ -523,8 +562,8 @@ static void metatable(lua_State *L, const char *name, lua_CFunction gc) {
 }
 
 int luaopen_neap_sql(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", sql_open}, {NULL, NULL}};
-  neap__sql_lease_open(L);
+  static const luaL_Reg functions[] = {{"open", sql_open}, {"connect", sql_connect}, {NULL, NULL}};
+  neap__sql_run_open(L);
   metatable(L, STORE_TYPE, store_gc);
   metatable(L, TRANSACTION_TYPE, transaction_gc);
   luaL_newlib(L, functions);

@@ -149,14 +149,15 @@ static int returned(const struct bulk *b, const struct write *w) {
 static bool start_text(struct bulk *b, const struct sql_text *s, const struct cell *params, int nparams) {
   struct sql_run *run = b->run;
   const struct write *w = &b->writes[b->at];
-  run->statement = (struct sql_statement){s->text, s->n, params, nparams, b->kinds, returned(b, w)};
+  run->statement = (struct sql_statement){
+      .text = s->text, .n = s->n, .params = params, .nparams = nparams, .kinds = b->kinds, .nkinds = returned(b, w)};
   run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, &run->rows.error);
   return run->cursor != NULL;
 }
 
 static bool start_control(struct bulk *b, const char *text) {
   struct sql_run *run = b->run;
-  run->statement = (struct sql_statement){.text = text, .n = strlen(text)};
+  run->statement = (struct sql_statement){.text = text, .n = strlen(text), .control = true};
   run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, &run->rows.error);
   return run->cursor != NULL;
 }
@@ -327,7 +328,7 @@ static enum rows_state bulk_next(struct rows *rows, struct cell *cells) {
   enum rows_state state;
   if (!run->store) return ROWS_END;
   if (!run->connection && b->phase != PHASE_ANSWER) {
-    if ((state = neap__sql_lease(run)) == ROWS_WAIT) return state;
+    if ((state = neap__sql_run_lease(run)) == ROWS_WAIT) return state;
     if (state == ROWS_FAILED) {
       rows->whole = true;
       return state;

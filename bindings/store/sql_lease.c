@@ -1,234 +1,41 @@
-// sql_lease.c: who may use which connection when. Transactions have the writer for themselves, at their innermost level;
-// reads outside of them go to readers; everything else waits its turn.
-#include <string.h>
-
+// sql_lease.c: who may use which connection of an embedded database when. A transaction has the writer for itself; reads
+// outside of it go to readers; everything else waits its turn.
 #include "store/sql_store.h"
 
-#define RUN_TYPE "neap.sql.run"
-
-// ---- Lists of runs ----
-
-static void unlink_run(struct sql_run *run) {
-  if (!run->prev) return;
-  *run->prev = run->next;
-  if (run->next) run->next->prev = run->prev;
-  run->prev = NULL;
-}
-
-// At the end: who came first looks first.
-static void link_run(struct sql_run **list, struct sql_run *run) {
-  unlink_run(run);
-  while (*list) list = &(*list)->next;
-  run->next = NULL;
-  run->prev = list;
-  *list = run;
-}
-
-void neap__sql_wake(struct sql_store *store) {
-  struct sql_run *run = store->waiting, *next;
-  for (; run; run = next) {
-    next = run->next;
-    unlink_run(run);
-    neap__op_done(&run->rows.op);
-  }
-}
-
-// ---- Connections ----
-
-static struct sql_connection *reader_take(struct sql_store *s, struct neap__error *e) {
-  if (s->nreaders > 0) return s->readers[--s->nreaders];
-  return s->transport->open(s->head.host, &s->address, true, e);
-}
-
-static void reader_give_back(struct sql_store *s, struct sql_connection *c) {
-  if (c->broken || s->nreaders == SQL_READERS)
-    s->transport->close(c);
-  else
-    s->readers[s->nreaders++] = c;
-}
-
-static void lease_writer(struct sql_run *run) {
-  run->connection = run->store->writer;
-  if (run->use == USE_BEGIN) run->store->transaction = run->transaction;
-}
-
-static enum rows_state wait_for_turn(struct sql_run *run) {
-  run->rows.op.done = false;
-  link_run(&run->store->waiting, run);
-  return ROWS_WAIT;
-}
-
-static enum rows_state lease_in_transaction(struct sql_run *run) {
-  struct sql_transaction *tx = run->transaction;
-  if (!tx->store) {
-    neap__error_set(&run->rows.error, NEAP_USAGE, "the transaction has ended");
-    return ROWS_FAILED;
-  }
-  if (tx->lost && !run->lenient) {
-    neap__error_set(
-        &run->rows.error, NEAP_SERVER,
-        "the transaction was undone when a statement in it failed; nothing more can be done in it: run it again");
-    return ROWS_FAILED;
-  }
-  if (tx->level != run->level) return wait_for_turn(run);
-  run->connection = tx->connection;
-  return ROWS_ROW;
-}
-
-enum rows_state neap__sql_lease(struct sql_run *run) {
+static enum rows_state take_reader(struct sql_run *run) {
   struct sql_store *s = run->store;
-  enum rows_state state = ROWS_ROW;
-  if (s->head.closed) {
-    neap__error_set(&run->rows.error, NEAP_USAGE, "the store is closed");
-    return ROWS_FAILED;
-  }
-  if (run->transaction && run->use != USE_BEGIN) {
-    state = lease_in_transaction(run);
-  } else if (run->use == USE_READ && !s->one_connection) {
-    run->connection = reader_take(s, &run->rows.error);
-    run->reader = true;
-    if (!run->connection) state = ROWS_FAILED;
-  } else if (s->transaction) {
-    state = wait_for_turn(run);
-  } else {
-    lease_writer(run);
-  }
-  if (state == ROWS_ROW) link_run(&s->running, run);
-  return state;
+  run->connection = s->nreaders > 0 ? s->readers[--s->nreaders]
+                                    : s->transport->open(s->head.host, &s->address, true, &run->rows.error);
+  run->reader = true;
+  return run->connection ? ROWS_ROW : ROWS_FAILED;
 }
 
-void neap__sql_transaction_end(struct sql_transaction *tx) {
-  struct sql_store *s = tx->store;
-  if (!s) return;
-  tx->store = NULL;
-  if (s->transaction == tx) s->transaction = NULL;
-  neap__sql_wake(s);
-}
-
-// ---- Runs ----
-
-// The statement has ended: others may have what it used.
-static void release(struct sql_run *run) {
-  unlink_run(run);
-  if (run->cursor) run->connection->transport->finish(run->cursor);
-  run->cursor = NULL;
-  if (run->reader && run->connection) reader_give_back(run->store, run->connection);
-  run->reader = false;
-}
-
-bool neap__sql_in_transaction(const struct sql_run *run) {
-  if (run->cursor) return run->cursor->in_transaction;
-  return run->connection && run->connection->in_transaction;
-}
-
-// A savepoint that cannot be rolled back takes its transaction with it: half of it must not be committed.
-static enum rows_state fail(struct sql_run *run) {
-  bool undone = run->lenient || !neap__sql_in_transaction(run);
-  if (run->transaction && undone) run->transaction->lost = true;
-  run->ended = true;
-  run->failed = !run->lenient;
-  if (run->lenient && run->at_end) run->at_end(run);
-  release(run);
-  return run->failed ? ROWS_FAILED : ROWS_END;
-}
-
-static enum rows_state start(struct sql_run *run) {
-  struct neap__error *e = &run->rows.error;
-  run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, e);
-  run->known = false;
-  return run->cursor ? ROWS_ROW : fail(run);
-}
-
-// Once the statement has really begun: its columns, and for raw statements the types that their names stand for.
-static enum rows_state learn_columns(struct sql_run *run) {
-  const struct sql_transport *t = run->connection->transport;
-  if (run->cursor->ncells < 0) {
-    enum rows_state state = t->next(run->cursor, NULL, &run->rows.error);
-    if (state == ROWS_WAIT) return state;
-    if (state == ROWS_FAILED) return fail(run);
-  }
-  run->known = true;
-  run->rows.ncells = run->cursor->ncells;
-  for (int i = 0; run->class && i < run->ncasts && i < run->rows.ncells; i++) {
-    const char *name = t->column_name(run->cursor, i);
-    for (int c = 0; name && c < run->class->shape->ncolumns; c++)
-      if (strcmp(run->class->shape->columns[c]->wire, name) == 0)
-        run->kinds[i] = (uint8_t)neap__sql_kind(&run->class->shape->columns[c]->type);
-  }
+static enum rows_state lease(struct sql_run *run) {
+  struct sql_store *s = run->store;
+  if (run->use == USE_READ && !s->one_connection) return take_reader(run);
+  if (s->transaction) return neap__sql_run_wait(run);
+  run->connection = s->writer;
+  if (run->use == USE_BEGIN) s->transaction = run->transaction;
   return ROWS_ROW;
 }
 
-static enum rows_state at_end(struct sql_run *run) {
-  run->rows.changed += run->cursor->changed;
-  if (run->second) {
-    run->statement = (struct sql_statement){.text = run->second, .n = strlen(run->second)};
-    run->second = NULL;
-    run->connection->transport->finish(run->cursor);
-    return start(run);
-  }
-  run->ended = true;
-  if (run->at_end && run->at_end(run) != 0) return fail(run);
-  release(run);
-  return ROWS_END;
+static void release(struct sql_run *run) {
+  struct sql_store *s = run->store;
+  if (!run->reader) return;
+  run->reader = false;
+  if (run->connection->broken || s->nreaders == SQL_READERS)
+    s->transport->close(run->connection);
+  else
+    s->readers[s->nreaders++] = run->connection;
 }
 
-static enum rows_state cast(struct sql_run *run, struct cell *cells, enum rows_state state) {
-  for (int i = 0; state == ROWS_ROW && run->class && i < run->ncasts && i < run->rows.ncells; i++)
-    neap__sql_cast(&cells[i], run->kinds[i]);
-  return state;
+static void ended(struct sql_store *s, struct sql_transaction *tx) {
+  if (s->transaction == tx) s->transaction = NULL;
 }
 
-static enum rows_state run_next(struct rows *rows, struct cell *cells) {
-  struct sql_run *run = (struct sql_run *)rows;
-  enum rows_state state;
-  if (run->failed) return ROWS_FAILED;
-  if (run->ended || !run->store) return ROWS_END;
-  if (!run->cursor) {
-    if (!run->connection && (state = neap__sql_lease(run)) != ROWS_ROW) return state == ROWS_FAILED ? fail(run) : state;
-    if ((state = start(run)) != ROWS_ROW) return state;
-  }
-  if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
-  do {
-    state = run->connection->transport->next(run->cursor, cells, &rows->error);
-    if (state == ROWS_FAILED) return fail(run);
-    if (state != ROWS_END) return cast(run, cells, state);
-    state = at_end(run);
-  } while (state == ROWS_ROW);
-  return state;
-}
-
-// A transaction that was being begun or rolled back when its task was stopped must not stay open, nor its connection taken.
-static void settle_transaction(struct sql_run *run) {
-  bool begun = run->use == USE_BEGIN && run->ended && !run->failed;
-  if (run->lenient && !run->ended && run->cursor) run->at_end(run);
-  if (run->use != USE_BEGIN || begun) return;
-  if (run->cursor) run->connection->transport->rollback(run->connection);
-  neap__sql_transaction_end(run->transaction);
-}
-
-void neap__sql_run_close(struct rows *rows) {
-  struct sql_run *run = (struct sql_run *)rows;
-  if (!run->store) return;
-  settle_transaction(run);
-  release(run);
-  run->connection = NULL;
-  run->store = NULL;
-}
-
-static void on_cancel(struct neap__op *op) {
-  struct sql_run *run = (struct sql_run *)op;
-  if (run->cursor && run->connection->transport->interrupt) {
-    run->connection->transport->interrupt(run->cursor);
-    return;
-  }
-  unlink_run(run);
-  neap__op_done(op);
-}
-
-// While it waits for its turn: the task whose transaction has the writer.
-static neap_task run_needs(const struct neap__op *op, const char **why) {
-  const struct sql_run *run = (const struct sql_run *)op;
-  const struct sql_transaction *tx = run->store && !run->connection ? run->store->transaction : NULL;
+// The task whose transaction has the writer.
+static neap_task needs(const struct sql_run *run, const char **why) {
+  const struct sql_transaction *tx = run->store->transaction;
   if (!tx || tx == run->transaction) return 0;
   *why =
       "tasks would wait for each other: one is awaited inside a transaction, and needs the connection that the "
@@ -237,49 +44,13 @@ static neap_task run_needs(const struct neap__op *op, const char **why) {
   return tx->task;
 }
 
-struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use use, int nkinds) {
-  struct sql_run *run = neap__op_new(L, sizeof *run + (size_t)nkinds, RUN_TYPE, 3);
-  run->rows.op.done = true;
-  run->rows.op.cancel = on_cancel;
-  run->rows.op.needs = run_needs;
-  if (view->timeout > 0) neap__op_limit(&run->rows.op, view->timeout);
-  run->rows.next = run_next;
-  run->rows.close = neap__sql_run_close;
-  run->store = (struct sql_store *)view->store;
-  run->transaction = view->transaction;
-  run->level = view->level;
-  run->use = use;
-  run->statement.kinds = nkinds ? run->kinds : NULL;
-  run->statement.nkinds = nkinds;
-  neap__view_push(L, view);
-  lua_setiuservalue(L, -2, 1);
-  return run;
-}
-
-static int run_gc(lua_State *L) {
-  struct sql_run *run = lua_touserdata(L, 1);
-  if (run->rows.close) run->rows.close(&run->rows);
-  return 0;
-}
-
-void neap__sql_store_close(struct store *store) {
-  struct sql_store *s = (struct sql_store *)store;
-  neap__closer_remove(&s->closer);
+static void close_all(struct sql_store *s) {
   if (s->transaction) s->transaction->store = NULL;
   s->transaction = NULL;
-  store->closed = true;
-  while (s->running) s->running->rows.close(&s->running->rows);
-  neap__sql_wake(s);
   while (s->nreaders > 0) s->transport->close(s->readers[--s->nreaders]);
   if (s->writer) s->transport->close(s->writer);
   s->writer = NULL;
 }
 
-void neap__sql_lease_open(lua_State *L) {
-  luaL_newmetatable(L, RUN_TYPE);
-  lua_pushcfunction(L, run_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, run_gc);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
-}
+const struct sql_leasing neap__sql_lease = {
+    .lease = lease, .release = release, .ended = ended, .needs = needs, .close = close_all};

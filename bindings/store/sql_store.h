@@ -6,7 +6,8 @@
 #include "store/sql_dialect.h"
 #include "transport/sql_transport.h"
 
-#define SQL_READERS 8  // idle connections for reading that a store keeps
+#define SQL_READERS 8     // idle connections for reading that a store keeps
+#define SQL_POOL_MAX 256  // connections to a server
 
 // The transaction that holds a connection. A userdata, anchored by the view that began it.
 struct sql_transaction {
@@ -20,8 +21,9 @@ struct sql_transaction {
 // What a run may have to wait for.
 enum sql_use {
   USE_READ,   // any connection sees what is committed
-  USE_WRITE,  // the connection that writes, or that of the transaction
-  USE_BEGIN   // the connection that writes, for longer than this run
+  USE_WRITE,  // a connection that writes, or that of the transaction
+  USE_RAW,    // the same, for a statement of the script's own: what it does to the connection is its own too
+  USE_BEGIN   // a connection that writes, for longer than this run
 };
 
 // Something that is sent over a connection: the userdata behind struct rows. User values: 1 the view, 2 the statement's text,
@@ -33,7 +35,16 @@ struct sql_run {
   int level;  // the level of the transaction at which it may run
   enum sql_use use;
   struct sql_connection *connection;
-  bool reader;  // the connection goes back to the idle readers
+  bool reader;        // the connection goes back to the idle readers
+  bool leased;        // the connection is to be given back at the end
+  bool sharing;       // with others' runs
+  bool given;         // has given a row
+  int tries;          // connections that it has lost
+  char holders[200];  // while it waits for a connection: who has them
+  struct {
+    int64_t deadline;
+    double seconds;
+  } limit;  // its own, while it waits for a connection
   bool ended;
   bool failed;
   bool lenient;  // a failure counts as the end: there is nothing to roll back
@@ -51,8 +62,37 @@ struct sql_run {
   _Alignas(8) uint8_t kinds[];
 };
 
+// How the runs of a store that are in no transaction come to a connection.
+struct sql_leasing {
+  // ROWS_ROW: run->connection is set, and is the run's until release(). ROWS_WAIT, ROWS_FAILED.
+  enum rows_state (*lease)(struct sql_run *run);
+  void (*release)(struct sql_run *run);
+  // The transaction has ended, and no run of it is left on its connection.
+  void (*ended)(struct sql_store *store, struct sql_transaction *tx);
+  // The task without which a run that waits cannot go on, 0 = none.
+  neap_task (*needs)(const struct sql_run *run, const char **why);
+  void (*close)(struct sql_store *store);
+};
+
+extern const struct sql_leasing neap__sql_lease;  // sql_lease.c: a writer and readers
+extern const struct sql_leasing neap__sql_pool;   // sql_pool.c: a pool of equals
+
+// A connection of a pool.
+struct sql_slot {
+  struct sql_connection *connection;  // NULL: none yet
+  int shared;                         // runs that share it
+  const struct sql_run *run;          // the one that has it alone,
+  const struct sql_transaction *tx;   // or the transaction
+  const struct sql_run *wanted;       // by one that waits until nobody shares it any more
+  neap_task task;                     // of the holder
+  const char *what;                   // that is
+  int64_t since;                      // loop time
+  bool unlimited;                     // its statements may take as long as they will
+};
+
 struct sql_store {
   struct store head;
+  const struct sql_leasing *leasing;
   const struct sql_transport *transport;
   const struct sql_dialect *dialect;
   struct sql_address address;
@@ -60,26 +100,31 @@ struct sql_store {
   struct sql_connection *writer, *readers[SQL_READERS];
   int nreaders;
   struct sql_transaction *transaction;  // has the writer
+  struct sql_slot *slots;               // of a pool
+  int nslots;
+  double wait, statement_timeout;  // seconds: for a connection of the pool; of statements that share one, 0 = none
   struct sql_run *waiting, *running;
   struct neap__closer closer;
 };
 
-// ---- sql_lease.c ----
+// ---- sql_run.c ----
 
 // Pushes a run with room for nkinds kinds of result columns. `effective` is the view that counts.
 struct sql_run *neap__sql_run_new(lua_State *L, struct view *effective, enum sql_use use, int nkinds);
 // Gives a run the connection that it needs: ROWS_ROW when it has one, ROWS_WAIT, ROWS_FAILED.
-enum rows_state neap__sql_lease(struct sql_run *run);
+enum rows_state neap__sql_run_lease(struct sql_run *run);
+// Makes the run wait until somebody wakes it.
+enum rows_state neap__sql_run_wait(struct sql_run *run);
 // Finishes the run and gives its connection back.
 void neap__sql_run_close(struct rows *rows);
-// Lets everybody who waits for the writer look again.
+// Lets everybody who waits for a connection look again.
 void neap__sql_wake(struct sql_store *store);
 // Whether the database is in a transaction, once the run's statement has ended or did not start.
 bool neap__sql_in_transaction(const struct sql_run *run);
 // Ends the transaction for good: the connection is free for others.
 void neap__sql_transaction_end(struct sql_transaction *tx);
 void neap__sql_store_close(struct store *store);
-void neap__sql_lease_open(lua_State *L);
+void neap__sql_run_open(lua_State *L);
 
 // ---- sql.c ----
 

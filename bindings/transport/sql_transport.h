@@ -1,7 +1,7 @@
-// sql_transport.h: what the SQL stores ask of a driver. SQLite is the first; PostgreSQL drops in behind the same functions.
+// sql_transport.h: what the SQL stores ask of a driver: SQLite's and PostgreSQL's.
 //
-// A connection runs one cursor for writing at a time and is used by whoever has leased it. Nothing here knows of models,
-// and nothing here raises: failures fill an error.
+// A connection is used by whoever has leased it; what is started on it runs in that order. Nothing here knows of models, and
+// nothing here raises: failures fill an error.
 #ifndef NEAP_SQL_TRANSPORT_H
 #define NEAP_SQL_TRANSPORT_H
 
@@ -15,13 +15,19 @@ struct sql_statement {
   int nparams;
   const uint8_t *kinds;  // enum cell_kind wanted of each result column; NULL = as the database types them
   int nkinds;
+  bool control;   // BEGIN and its like: neither values nor rows
+  bool harmless;  // changes nothing that lasts: may be sent again when its answer was lost
+  bool
+      shared;  // harmless, over a connection that carries others' statements too: may share their fate and be sent again
+  bool rows;   // may give many rows: they are read one by one
+  bool paged;  // the script uses the connection between the rows: they are fetched in portions, inside a transaction
 };
 
 // How to reach a database, read from a URL.
 struct sql_address {
-  const char *path;  // file, or ":memory:"
+  const char *path;  // file, or ":memory:"; of a server: its URL
   bool read_only;
-  double timeout;  // seconds to wait for a lock
+  double timeout;  // seconds to wait for a lock, or for a connection to be made
 };
 
 struct sql_transport;
@@ -32,6 +38,8 @@ struct sql_connection {
   neap *host;
   bool broken;          // must be closed, not given back
   bool in_transaction;  // what the database says, as of the last statement that has come back
+  bool doomed;  // in a transaction in which a statement has failed: it can only be rolled back, or to a savepoint
+  bool made;    // has been connected: when it is broken now, another may be tried
 };
 
 // The head of a running statement.
@@ -40,6 +48,7 @@ struct sql_cursor {
   int ncells;           // -1 until it is known: next(cursor, NULL) then tells when it is
   int64_t changed;      // rows written, once at the end
   bool in_transaction;  // what the database says of the connection once this statement has ended
+  bool untouched;       // failed before anything of it was sent
 };
 
 struct sql_transport {
@@ -56,7 +65,9 @@ struct sql_transport {
   // Undoes the transaction that is open, if any, after what was started before and ahead of all that is started later. Waits
   // for nothing and needs no memory; where the database cannot, nothing runs on the connection until it could.
   void (*rollback)(struct sql_connection *);
-  // The integer key that the last insert on this connection got by itself.
+  // Sends a statement and forgets it; if it fails, the connection is broken. NULL where nothing needs it.
+  void (*post)(struct sql_connection *, const char *text);
+  // The integer key that the last insert on this connection got by itself. NULL where an insert returns it.
   int64_t (*last_id)(struct sql_connection *);
   // The name of result column i.
   const char *(*column_name)(struct sql_cursor *, int i);
@@ -64,5 +75,6 @@ struct sql_transport {
 
 extern const struct sql_transport neap__sqlite;           // in place
 extern const struct sql_transport neap__sqlite_threaded;  // on a thread, for hosts that are stepped
+extern const struct sql_transport neap__postgres;         // on the loop
 
 #endif

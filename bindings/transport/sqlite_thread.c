@@ -189,7 +189,8 @@ static bool copy_statement(struct remote *r, const struct sql_statement *s) {
   struct cell *cells = (struct cell *)(void *)p;
   if (params) memcpy(cells, s->params, params);
   p += params;
-  r->statement = (struct sql_statement){memcpy(p, s->text, s->n), s->n, cells, s->nparams, NULL, s->nkinds};
+  r->statement = (struct sql_statement){
+      .text = memcpy(p, s->text, s->n), .n = s->n, .params = cells, .nparams = s->nparams, .nkinds = s->nkinds};
   p[s->n] = 0;
   p += s->n + 1;
   for (int i = 0; i < s->nparams; i++) {

@@ -68,10 +68,65 @@ local function open_sqlite(rest, given, url)
   }
 end
 
-local schemes = { sqlite = open_sqlite }
+-- ---- PostgreSQL ----
+
+local function seconds(name)
+  return function(value, url)
+    local n = tonumber(value)
+    if not n or n < 0 then usage("%s=%s in %s: it is a number of seconds", name, value, url) end
+    return n
+  end
+end
+
+--- What is ours; all else in a URL is libpq's: sslmode, application_name, target_session_attrs, ...
+local postgres_options = {
+  connect_timeout = seconds "connect_timeout",
+  timeout = seconds "timeout",
+  wait = seconds "wait",
+  pool = function(value, url)
+    local n = math.tointeger(tonumber(value))
+    if not n or n < 1 or n > 256 then usage("pool=%s in %s: it is a number of connections, 1 to 256", value, url) end
+    return n
+  end,
+}
+
+local function encode(text)
+  return (tostring(text):gsub("[^%w._~-]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+--- Takes our options out of the query of a URL; returns them and the rest of the URL.
+local function split_options(rest, url)
+  local base, query = rest:match "^([^?]*)[?]?(.*)$"
+  local options, others = {}, {}
+  for pair in query:gmatch "[^&]+" do
+    local name, value = pair:match "^([^=]*)=(.*)$"
+    local read = name and postgres_options[name]
+    if read then options[name] = read(decode(value), url) else others[#others + 1] = pair end
+  end
+  return options, base, others
+end
+
+local function open_postgres(rest, given, url)
+  local options, base, others = split_options(rest, url)
+  for name, value in pairs(given) do
+    local read = postgres_options[name]
+    if type(name) ~= "string" then usage("%s is no option of this store", host.show_key(name)) end
+    if read then
+      options[name] = read(value, url)
+    elseif name ~= "url" and name ~= "table_template" then
+      others[#others + 1] = encode(name) .. "=" .. encode(value)
+    end
+  end
+  table.sort(others)
+  options.url = "postgres:" .. base .. (#others > 0 and "?" .. table.concat(others, "&") or "")
+  options.table_template = given.table_template
+  return require "neap.sql".connect(options)
+end
+
+local schemes = { sqlite = open_sqlite, postgres = open_postgres, postgresql = open_postgres }
 
 local function redact(url)
-  return (url:gsub("^([%w+]+://[^/@]*:)[^/@]*@", "%1***@"))
+  return (url:gsub("^([%w+]+://[^/@]*:)[^/@]*@", "%1***@"):gsub("(password=)[^&]*", "%1***"))
 end
 
 --- Opens a store.
@@ -84,7 +139,7 @@ function store.open(spec)
   local scheme, rest = url:match "^([%a][%w+.-]*):(.*)$"
   if not scheme then usage('"%s" is no URL of a store; write sqlite:%s for a file', redact(url), redact(url)) end
   local open = schemes[scheme]
-  if not open then usage('"%s" is no kind of store; known: sqlite', scheme) end
+  if not open then usage('"%s" is no kind of store; known: sqlite, postgres', scheme) end
   return open(rest, given, redact(url))
 end
 

@@ -1,0 +1,669 @@
+// postgres.c: the PostgreSQL driver: a FIFO of cursors in pipeline mode, and what is done when answers come.
+#include "transport/postgres.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct neap__error out_of_memory = {.kind = NEAP_LIMIT, .message = "memory is short"};
+
+// ---- What the server owes ----
+
+bool neap__postgres_reserve(struct postgres *c, unsigned n) {
+  if (c->nexpected + n <= c->ring_size) return true;
+  unsigned size = c->ring_size ? c->ring_size * 2 : 32;
+  struct expected *ring = malloc(size * sizeof *ring);
+  if (!ring) return false;
+  for (unsigned i = 0; i < c->nexpected; i++) ring[i] = c->ring[(c->first + i) % c->ring_size];
+  free(c->ring);
+  c->ring = ring;
+  c->ring_size = size;
+  c->first = 0;
+  return neap__postgres_reserve(c, n);
+}
+
+void neap__postgres_expect(struct postgres *c, struct expected x) {
+  c->ring[(c->first + c->nexpected++) % c->ring_size] = x;
+}
+
+static struct expected *front(struct postgres *c) {
+  return c->nexpected ? &c->ring[c->first] : NULL;
+}
+
+static void shift(struct postgres *c) {
+  c->first = (c->first + 1) % c->ring_size;
+  c->nexpected--;
+}
+
+// ---- Cursors ----
+
+static void unlink_unsent(struct postgres_cursor *cursor) {
+  if (!cursor->prev) return;
+  *cursor->prev = cursor->next;
+  if (cursor->next) cursor->next->prev = cursor->prev;
+  cursor->prev = NULL;
+}
+
+static void link_unsent(struct postgres *c, struct postgres_cursor *cursor) {
+  struct postgres_cursor **link = &c->unsent;
+  while (*link) link = &(*link)->next;
+  cursor->state = CURSOR_UNSENT;
+  cursor->next = NULL;
+  cursor->prev = link;
+  *link = cursor;
+}
+
+static void leave_statement(struct postgres_cursor *cursor) {
+  if (cursor->statement) neap__postgres_statement_leave(cursor->statement);
+  cursor->statement = NULL;
+}
+
+static void cursor_free(struct postgres_cursor *cursor) {
+  unlink_unsent(cursor);
+  leave_statement(cursor);
+  PQclear(cursor->result);
+  free(cursor->own);
+  neap__buffer_free(&cursor->scratch);
+  free(cursor);
+}
+
+static void wake(struct postgres_cursor *cursor) {
+  if (cursor->op) neap__op_done(cursor->op);
+}
+
+static void fail(struct postgres_cursor *cursor, const struct neap__error *e) {
+  if (!cursor->failed) cursor->error = *e;
+  cursor->failed = true;
+}
+
+// Nothing of it is owed any more.
+static void done(struct postgres *c, struct postgres_cursor *cursor) {
+  struct neap__error e = cursor->error;
+  bool broken = cursor->posted && cursor->failed;
+  cursor->state = CURSOR_DONE;
+  cursor->head.in_transaction = c->head.in_transaction;
+  if (cursor->abandoned)
+    cursor_free(cursor);
+  else
+    wake(cursor);
+  if (broken) neap__postgres_lost(c, &e);
+}
+
+// ---- Losing the connection ----
+
+// Nobody knows whether what was sent has been done, unless it changes nothing, or a transaction goes down with the connection.
+static void lose(struct postgres *c, struct postgres_cursor *cursor, struct neap__error e) {
+  bool commit = cursor->from.control && strncmp(cursor->from.text, "COMMIT", 6) == 0;
+  bool sent = cursor->state != CURSOR_UNSENT;
+  unlink_unsent(cursor);
+  cursor->again = false;
+  cursor->head.untouched = !sent;
+  e.unknown = sent && !cursor->from.harmless && (commit || !c->head.in_transaction);
+  if (e.unknown) e.retryable = false;
+  fail(cursor, &e);
+  done(c, cursor);
+}
+
+static void give_up(struct postgres *c, struct expected x, const struct neap__error *e) {
+  const struct expected *next = front(c);
+  bool comes_again = x.kind == EXPECT_ANSWER && next && next->cursor == x.cursor;
+  if (x.kind == EXPECT_DESCRIBED) neap__postgres_statement_leave(x.statement);
+  if (x.cursor && !comes_again) lose(c, x.cursor, *e);
+}
+
+void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
+  if (c->state == POSTGRES_LOST) return;
+  c->state = POSTGRES_LOST;
+  c->fault = *e;
+  c->head.broken = true;
+  c->dirty = c->unflushed = false;
+  neap__postgres_connect_end(c);
+  neap__postgres_stop_poll(c);
+  if (c->tick) uv_prepare_stop(c->tick);
+  while (c->nexpected > 0) {
+    struct expected x = *front(c);
+    shift(c);
+    give_up(c, x, e);
+  }
+  while (c->unsent) lose(c, c->unsent, *e);
+}
+
+static void lost(struct postgres *c) {
+  struct neap__error e;
+  neap__postgres_fault(c, &e);
+  neap__postgres_lost(c, &e);
+}
+
+// ---- Sending ----
+
+static void on_tick(uv_prepare_t *tick);
+
+static void start_tick(struct postgres *c) {
+  uv_prepare_start(c->tick, on_tick);
+}
+
+static void flush(struct postgres *c) {
+  int status = PQflush(c->pq);
+  c->unflushed = status > 0;
+  if (status < 0) lost(c);
+}
+
+static void on_tick(uv_prepare_t *tick) {
+  struct postgres *c = tick->data;
+  uv_prepare_stop(tick);
+  if (!c || c->state != POSTGRES_READY) return;
+  if (c->dirty && !neap__postgres_sync(c, NULL)) return;
+  flush(c);
+  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
+}
+
+bool neap__postgres_sync(struct postgres *c, struct postgres_cursor *cursor) {
+  c->dirty = false;
+  if (!neap__postgres_reserve(c, 1) || !PQpipelineSync(c->pq)) {
+    lost(c);
+    return false;
+  }
+  neap__postgres_expect(c, (struct expected){.kind = EXPECT_SYNC, .cursor = cursor});
+  start_tick(c);
+  return true;
+}
+
+static void refuse(struct postgres *c, struct postgres_cursor *cursor, const struct neap__error *e) {
+  fail(cursor, e);
+  unlink_unsent(cursor);
+  done(c, cursor);
+}
+
+#define PORTION 200  // rows that a cursor inside a transaction fetches at once
+
+static bool send_fetch(struct postgres *c, struct postgres_cursor *cursor) {
+  char text[64];
+  snprintf(text, sizeof text, "FETCH %d FROM neap%u", PORTION, cursor->portal);
+  cursor->fetched = 0;
+  return PQsendQueryParams(c->pq, text, 0, NULL, NULL, NULL, NULL, cursor->statement->binary);
+}
+
+// Declares an SQL cursor, and fetches the first portion.
+static bool send_declare(struct postgres *c, struct postgres_cursor *cursor) {
+  char *text = malloc(cursor->from.n + 64);
+  if (!text) return false;
+  cursor->portal = ++c->last_portal;
+  int n = snprintf(text, 64, "DECLARE neap%u NO SCROLL CURSOR FOR ", cursor->portal);
+  memcpy(text + n, cursor->from.text, cursor->from.n);
+  text[(size_t)n + cursor->from.n] = 0;
+  bool sent = neap__postgres_send(c, cursor, text);
+  free(text);
+  if (!sent) return false;
+  neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
+  return send_fetch(c, cursor);
+}
+
+static bool send_texts(struct postgres *c, struct postgres_cursor *cursor) {
+  if (!cursor->from.paged) return neap__postgres_send(c, cursor, NULL);
+  return cursor->portal ? send_fetch(c, cursor) : send_declare(c, cursor);
+}
+
+// Sends a cursor whose statement is ready. What is alone begins and ends a group of its own.
+static void transmit(struct postgres *c, struct postgres_cursor *cursor) {
+  if (cursor->alone && c->dirty && !neap__postgres_sync(c, NULL)) return;
+  if (!neap__postgres_reserve(c, 3) || !send_texts(c, cursor)) {
+    if (PQstatus(c->pq) == CONNECTION_BAD) {
+      lost(c);
+      return;
+    }
+    refuse(c, cursor, *cursor->error.message ? &cursor->error : &out_of_memory);
+    return;
+  }
+  unlink_unsent(cursor);
+  cursor->state = CURSOR_SENT;
+  neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
+  c->used_at = neap__now_ms(c->head.host);
+  c->dirty = true;
+  start_tick(c);
+  if (cursor->alone) neap__postgres_sync(c, cursor);
+}
+
+// Sends the cursor, or what has to be answered first: its statement is prepared.
+static void try_send(struct postgres *c, struct postgres_cursor *cursor) {
+  struct postgres_statement *s = cursor->statement;
+  if (!s && !cursor->from.control && !(s = cursor->statement = neap__postgres_statement(c, &cursor->from))) {
+    refuse(c, cursor, &out_of_memory);
+  } else if (!s) {
+    transmit(c, cursor);
+  } else {
+    switch (s->state) {
+      case STATEMENT_NEW:
+        if (c->dirty && !neap__postgres_sync(c, NULL)) return;
+        if (!neap__postgres_prepare(c, s)) lost(c);
+        return;
+      case STATEMENT_ASKED: return;
+      case STATEMENT_FAILED: refuse(c, cursor, &s->error); return;
+      case STATEMENT_READY:
+        if (cursor->from.kinds) cursor->head.ncells = PQnfields(s->described);  // else its table may have changed
+        transmit(c, cursor);
+        return;
+    }
+  }
+}
+
+static void send_all(struct postgres *c) {
+  for (struct postgres_cursor *cursor = c->unsent, *next; cursor && c->state == POSTGRES_READY && !c->cancel;
+       cursor = next) {
+    next = cursor->next;
+    try_send(c, cursor);
+  }
+}
+
+// ---- Answers ----
+
+static bool is_error(ExecStatusType status) {
+  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR;
+}
+
+static void failed_to_prepare(struct postgres *c, struct postgres_statement *s, const PGresult *r) {
+  neap__postgres_error(r, &s->error);
+  s->state = STATEMENT_FAILED;
+  c->head.doomed = c->head.in_transaction;
+  neap__postgres_statement_drop(c, s);
+}
+
+static void take_description(struct postgres_statement *s, PGresult *r) {
+  if (PQresultStatus(r) != PGRES_COMMAND_OK || s->described) {
+    PQclear(r);
+  } else if (!neap__postgres_described(s, r)) {
+    s->error = out_of_memory;
+    s->state = STATEMENT_FAILED;
+  }
+}
+
+static int64_t changed_by(PGresult *r) {
+  const char *tag = PQcmdStatus(r);
+  bool reads = strncmp(tag, "SELECT", 6) == 0 || strncmp(tag, "FETCH", 5) == 0;
+  return reads ? 0 : strtoll(PQcmdTuples(r), NULL, 10);
+}
+
+// A plan that the server has thrown away: prepared and sent once more, unless the failure has cost a transaction.
+static bool stale(const struct postgres *c, const struct postgres_cursor *cursor) {
+  const char *state = cursor->error.code;
+  if (strcmp(state, "26000") != 0 && (strcmp(state, "0A000") != 0 || !strstr(cursor->error.message, "cached plan")))
+    return false;
+  return cursor->statement && !cursor->repeated && !cursor->given && !c->head.in_transaction;
+}
+
+static void take_error(struct postgres *c, struct postgres_cursor *cursor, const PGresult *r) {
+  struct neap__error e;
+  neap__postgres_error(r, &e);
+  fail(cursor, &e);
+  if (c->head.in_transaction) c->head.doomed = true;
+  if (cursor->statement && (strcmp(e.code, "26000") == 0 || strstr(e.message, "cached plan")))
+    neap__postgres_statement_drop(c, cursor->statement);
+  if (stale(c, cursor)) {
+    cursor->failed = false;
+    cursor->again = cursor->repeated = true;
+  }
+}
+
+static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGresult *r) {
+  switch (PQresultStatus(r)) {
+    case PGRES_SINGLE_TUPLE:
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      cursor->head.changed += changed_by(r);
+      if (cursor->head.ncells < 0 && PQnfields(r) > 0) cursor->head.ncells = PQnfields(r);
+      PQclear(cursor->result);
+      cursor->result = r;
+      cursor->row = 0;
+      return;
+    case PGRES_PIPELINE_ABORTED: cursor->again = !cursor->failed; break;
+    case PGRES_EMPTY_QUERY:
+      neap__error_set(&cursor->error, NEAP_USAGE, "the SQL text is empty");
+      cursor->failed = true;
+      break;
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_IN:
+    case PGRES_COPY_BOTH: {
+      struct neap__error e;
+      neap__error_set(&e, NEAP_UNSUPPORTED, "COPY needs a stream of its own; store:sql sends single statements");
+      e.store = "postgres";
+      fail(cursor, &e);
+      neap__postgres_lost(c, &e);
+      break;
+    }
+    case PGRES_BAD_RESPONSE:
+    case PGRES_NONFATAL_ERROR:
+    case PGRES_FATAL_ERROR:
+    case PGRES_PIPELINE_SYNC: take_error(c, cursor, r); break;
+  }
+  PQclear(r);
+}
+
+// Its answer has ended, and its sync too if it has one.
+static void settle(struct postgres *c, struct postgres_cursor *cursor) {
+  if (!cursor->again || cursor->abandoned) {
+    done(c, cursor);
+    return;
+  }
+  cursor->again = cursor->begun = false;
+  cursor->alone = true;
+  if (cursor->statement && !cursor->statement->listed) leave_statement(cursor);
+  link_unsent(c, cursor);
+}
+
+static void note_transaction(struct postgres *c) {
+  switch (PQtransactionStatus(c->pq)) {
+    case PQTRANS_IDLE: c->head.in_transaction = c->head.doomed = false; break;
+    case PQTRANS_INTRANS:
+      c->head.in_transaction = true;
+      c->head.doomed = false;
+      break;
+    case PQTRANS_INERROR: c->head.in_transaction = c->head.doomed = true; break;
+    case PQTRANS_ACTIVE:
+    case PQTRANS_UNKNOWN: break;  // more is under way; its sync will tell
+  }
+}
+
+// The end of an answer.
+static void ended(struct postgres *c, struct expected x) {
+  shift(c);
+  switch (x.kind) {
+    case EXPECT_DESCRIBED: neap__postgres_statement_leave(x.statement); return;
+    case EXPECT_ANSWER:
+      if (x.cursor->alone)
+        x.cursor->state = CURSOR_ANSWERED;
+      else
+        settle(c, x.cursor);
+      return;
+    case EXPECT_SYNC:
+      note_transaction(c);
+      if (x.cursor) settle(c, x.cursor);
+      send_all(c);
+      return;
+    case EXPECT_PREPARED: return;
+  }
+}
+
+// Takes one result, or with NULL the end of the results of what is in front.
+static void take(struct postgres *c, PGresult *r) {
+  struct expected x = *front(c);
+  ExecStatusType status = PQresultStatus(r);
+  bool bad = PQstatus(c->pq) == CONNECTION_BAD;
+  if (!r) {
+    if (x.kind == EXPECT_SYNC || bad)
+      lost(c);
+    else
+      ended(c, x);
+    return;
+  }
+  if (status == PGRES_PIPELINE_SYNC) {
+    PQclear(r);
+    if (x.kind == EXPECT_SYNC)
+      ended(c, x);
+    else
+      lost(c);
+    return;
+  }
+  if (bad && !PQresultErrorField(r, PG_DIAG_SQLSTATE)) {
+    PQclear(r);
+    lost(c);
+    return;
+  }
+  switch (x.kind) {
+    case EXPECT_PREPARED:
+      if (is_error(status)) failed_to_prepare(c, x.statement, r);
+      PQclear(r);
+      break;
+    case EXPECT_DESCRIBED: take_description(x.statement, r); break;
+    case EXPECT_ANSWER: take_answer(c, x.cursor, r); break;
+    case EXPECT_SYNC:  // what is checked at the end of a statement's transaction fails there
+      if (x.cursor && is_error(status)) take_error(c, x.cursor, r);
+      PQclear(r);
+      break;
+  }
+  if (bad) lost(c);
+}
+
+// A cursor whose rows wait until they are asked for.
+static struct postgres_cursor *reading(struct postgres *c) {
+  struct expected *x = front(c);
+  if (!x || x->kind != EXPECT_ANSWER || !x->cursor->rows || x->cursor->abandoned) return NULL;
+  if (!x->cursor->begun) {
+    x->cursor->begun = true;
+    PQsetSingleRowMode(c->pq);
+  }
+  return x->cursor;
+}
+
+void neap__postgres_pump(struct postgres *c) {
+  if (c->state == POSTGRES_READY) send_all(c);
+  while (c->state == POSTGRES_READY && c->nexpected > 0) {
+    struct postgres_cursor *cursor = reading(c);
+    if (PQisBusy(c->pq)) break;
+    if (cursor) {
+      wake(cursor);
+      break;
+    }
+    take(c, PQgetResult(c->pq));
+  }
+  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
+}
+
+void neap__postgres_ready(struct postgres *c, int events) {
+  if (events & UV_WRITABLE) flush(c);
+  if (c->state != POSTGRES_READY) return;
+  bool here = PQconsumeInput(c->pq);
+  neap__postgres_pump(c);  // what came before the end still counts
+  if (!here && c->state == POSTGRES_READY) lost(c);
+}
+
+void neap__postgres_watch(struct postgres *c) {
+  struct expected *x = front(c);
+  bool paused =
+      x && x->kind == EXPECT_ANSWER && x->cursor->begun && !x->cursor->abandoned && !c->unflushed && !PQisBusy(c->pq);
+  int events = (paused ? 0 : UV_READABLE) | (c->unflushed ? UV_WRITABLE : 0);
+  if (events != c->watched) {
+    if (events)
+      uv_poll_start(c->poll, events, c->poll->poll_cb);
+    else
+      uv_poll_stop(c->poll);
+    c->watched = events;
+  }
+  if (c->nexpected > 0 || c->unsent)
+    uv_ref((uv_handle_t *)c->poll);
+  else
+    uv_unref((uv_handle_t *)c->poll);
+}
+
+// ---- The driver ----
+
+#define QUIET_MS 500  // after so long without use it is looked whether the server is still there
+
+static struct postgres_cursor *cursor_new(struct postgres *c, const struct sql_statement *s) {
+  struct postgres_cursor *cursor = calloc(1, sizeof *cursor);
+  if (!cursor) return NULL;
+  cursor->head.connection = &c->head;
+  cursor->head.ncells = -1;
+  cursor->from = *s;
+  cursor->alone = !s->shared;
+  cursor->rows = s->rows && !s->paged;
+  neap__buffer_plain(&cursor->scratch);
+  return cursor;
+}
+
+static void submit(struct postgres *c, struct postgres_cursor *cursor) {
+  if (c->state == POSTGRES_READY && c->nexpected == 0 && neap__now_ms(c->head.host) - c->used_at > QUIET_MS)
+    neap__postgres_ready(c, UV_READABLE);
+  link_unsent(c, cursor);
+  if (c->state == POSTGRES_LOST)
+    lose(c, cursor, c->fault);
+  else if (c->state == POSTGRES_READY && !c->cancel)
+    try_send(c, cursor);
+  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
+}
+
+static struct sql_cursor *postgres_start(struct sql_connection *connection, const struct sql_statement *s,
+                                         struct neap__op *op, struct neap__error *e) {
+  struct postgres *c = (struct postgres *)connection;
+  struct postgres_cursor *cursor = cursor_new(c, s);
+  if (!cursor) {
+    *e = out_of_memory;
+    return NULL;
+  }
+  submit(c, cursor);
+  cursor->op = op;
+  if (op) op->done = cursor->state == CURSOR_DONE;
+  return &cursor->head;
+}
+
+void neap__postgres_post(struct postgres *c, const char *text, bool must) {
+  const struct sql_statement s = {.text = text, .n = strlen(text), .control = true, .harmless = true};
+  struct postgres_cursor *cursor = cursor_new(c, &s);
+  char *copy = cursor ? malloc(s.n + 1) : NULL;
+  if (!copy) {
+    free(cursor);
+    if (must) neap__postgres_lost(c, &out_of_memory);
+    return;
+  }
+  cursor->from.text = cursor->own = memcpy(copy, text, s.n + 1);
+  cursor->abandoned = true;
+  cursor->posted = must;
+  submit(c, cursor);
+}
+
+static enum rows_state read_row(struct postgres_cursor *cursor, struct cell *cells, struct neap__error *e) {
+  cursor->scratch.n = 0;
+  cursor->given = true;
+  for (int i = 0; i < cursor->head.ncells; i++)
+    if (neap__postgres_read(cursor, i, cells, e) != 0) return ROWS_FAILED;
+  cursor->row++;
+  cursor->fetched++;
+  return ROWS_ROW;
+}
+
+// The SQL cursor of one that has been finished. It went away by itself if its transaction did.
+static void close_portal(struct postgres *c, const struct postgres_cursor *cursor) {
+  char text[32];
+  if (!cursor->portal || !c->head.in_transaction || c->head.doomed || c->state != POSTGRES_READY) return;
+  snprintf(text, sizeof text, "CLOSE neap%u", cursor->portal);
+  neap__postgres_post(c, text, false);
+}
+
+static enum rows_state wait(struct postgres *c, struct postgres_cursor *cursor) {
+  if (cursor->op) cursor->op->done = false;
+  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
+  return ROWS_WAIT;
+}
+
+static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells, struct neap__error *e) {
+  struct postgres_cursor *cursor = (struct postgres_cursor *)head;
+  struct postgres *c = (struct postgres *)head->connection;
+  for (;;) {
+    bool asked = !cells && !cursor->told;  // only for the columns
+    if (asked && cursor->head.ncells > 0 && !cursor->failed) {
+      cursor->told = true;
+      return ROWS_ROW;
+    }
+    bool rest = cursor->result && cursor->row < PQntuples(cursor->result);
+    if (rest && (cursor->rows || cursor->state == CURSOR_DONE) && !(cursor->failed && !cursor->rows))
+      return read_row(cursor, cells, e);
+    if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->fetched == PORTION && cursor->from.paged) {
+      transmit(c, cursor);
+      continue;
+    }
+    if (cursor->state == CURSOR_DONE) {
+      if (cursor->failed) *e = cursor->error;
+      if (cursor->head.ncells < 0) cursor->head.ncells = 0;
+      cursor->told = true;
+      return cursor->failed ? ROWS_FAILED : asked ? ROWS_ROW : ROWS_END;
+    }
+    if (c->state != POSTGRES_READY || reading(c) != cursor || PQisBusy(c->pq)) return wait(c, cursor);
+    take(c, PQgetResult(c->pq));
+    if (c->state == POSTGRES_READY && reading(c) != cursor) neap__postgres_pump(c);
+  }
+}
+
+// On a shared connection its answer is dropped when it comes. On one that is leased the query is ended first.
+static void postgres_finish(struct sql_cursor *head) {
+  struct postgres_cursor *cursor = (struct postgres_cursor *)head;
+  struct postgres *c = (struct postgres *)head->connection;
+  cursor->op = NULL;
+  close_portal(c, cursor);
+  if (cursor->state == CURSOR_DONE || cursor->state == CURSOR_UNSENT) {
+    cursor_free(cursor);
+    return;
+  }
+  bool runs = cursor->state == CURSOR_SENT && !cursor->from.shared;
+  cursor->abandoned = true;
+  neap__postgres_pump(c);
+  for (unsigned i = 0; runs && i < c->nexpected; i++)
+    if (c->ring[(c->first + i) % c->ring_size].cursor == cursor) {
+      neap__postgres_cancel(c);
+      return;
+    }
+}
+
+static void postgres_post(struct sql_connection *connection, const char *text) {
+  neap__postgres_post((struct postgres *)connection, text, true);
+}
+
+static void postgres_rollback(struct sql_connection *connection) {
+  postgres_post(connection, "ROLLBACK");
+  connection->in_transaction = connection->doomed = false;
+}
+
+static const char *postgres_column_name(struct sql_cursor *head, int i) {
+  const struct postgres_statement *s = ((struct postgres_cursor *)head)->statement;
+  return s && s->described ? PQfname(s->described, i) : NULL;
+}
+
+// ---- Opening and closing ----
+
+static void free_handle(uv_handle_t *handle) {
+  free(handle);
+}
+
+static void postgres_close(struct sql_connection *connection) {
+  struct postgres *c = (struct postgres *)connection;
+  struct neap__error e;
+  neap__error_set(&e, NEAP_CONNECTION, "the store was closed");
+  neap__postgres_cancel_forget(c);
+  neap__postgres_lost(c, &e);
+  while (c->oldest) neap__postgres_statement_drop(c, c->oldest);
+  if (c->tick) {
+    c->tick->data = NULL;
+    uv_close((uv_handle_t *)c->tick, free_handle);
+  }
+  PQfinish(c->pq);
+  free(c->ring);
+  free(c->url);
+  free(c);
+}
+
+static struct sql_connection *postgres_open(neap *host, const struct sql_address *address, bool reader,
+                                            struct neap__error *e) {
+  struct postgres *c = calloc(1, sizeof *c);
+  (void)reader;
+  neap__error_set(e, NEAP_LIMIT, "memory is short");
+  if (!c) return NULL;
+  c->head.transport = &neap__postgres;
+  c->head.host = host;
+  c->connect_timeout = address->timeout;
+  c->url = strdup(address->path);
+  c->tick = calloc(1, sizeof *c->tick);
+  if (c->tick) uv_prepare_init(neap__loop(host), c->tick);
+  if (c->tick) c->tick->data = c;
+  if (c->url && c->tick && neap__postgres_connect(c)) return &c->head;
+  if (c->fault.message[0]) *e = c->fault;
+  postgres_close(&c->head);
+  return NULL;
+}
+
+const struct sql_transport neap__postgres = {
+    .name = "postgres",
+    .open = postgres_open,
+    .close = postgres_close,
+    .start = postgres_start,
+    .next = postgres_next,
+    .finish = postgres_finish,
+    .rollback = postgres_rollback,
+    .post = postgres_post,
+    .column_name = postgres_column_name,
+};

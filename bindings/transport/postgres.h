@@ -1,0 +1,178 @@
+// postgres.h: what the files of the PostgreSQL driver share among themselves.
+//
+// A connection is a FIFO in libpq's pipeline mode. What was sent is remembered in a ring, one entry for each answer that the
+// server owes; answers are taken off its front. Nothing here blocks: it goes on when the socket or the loop says so.
+#ifndef NEAP_POSTGRES_H
+#define NEAP_POSTGRES_H
+
+#include <libpq-fe.h>
+#include <uv.h>
+
+#include "transport/sql_transport.h"
+#include "value/buffer.h"
+
+#define POSTGRES_CACHED 256  // prepared statements that a connection keeps
+
+struct postgres;
+
+// ---- Statements: prepared once for each text and types of parameters ----
+
+enum statement_state { STATEMENT_NEW, STATEMENT_ASKED, STATEMENT_READY, STATEMENT_FAILED };
+
+struct postgres_statement {
+  char *text;
+  size_t n;
+  uint32_t hash;
+  char name[24];
+  enum statement_state state;
+  int users;    // cursors that point here
+  bool listed;  // can be found; false once it is evicted or known to be stale
+  int nparams;
+  Oid *declared;             // of the parameters, 0 = left to the server
+  PGresult *described;       // READY: types of parameters and columns, names
+  uint8_t *decoders;         // of the columns, enum decoder
+  bool binary;               // all columns can be read in binary
+  struct neap__error error;  // FAILED
+  struct postgres_statement *chain, *newer, *older;
+};
+
+// ---- Cursors ----
+
+enum cursor_state { CURSOR_UNSENT, CURSOR_SENT, CURSOR_ANSWERED, CURSOR_DONE };
+
+struct postgres_cursor {
+  struct sql_cursor head;
+  struct sql_statement from;
+  struct postgres_statement *statement;  // NULL: a control statement, which is not prepared
+  struct neap__op *op;                   // NULL: nobody waits for it any more
+  enum cursor_state state;
+  bool alone;       // has a sync of its own, and is done when that has come back
+  bool rows;        // its rows are read when next() asks, one by one
+  bool posted;      // nobody wants its answer, but the connection is lost when it fails
+  unsigned portal;  // from.paged: the number of the SQL cursor that its rows are fetched from, 0 = none
+  int fetched;      // rows of the present portion
+  bool begun;       // those: its answer is at the front
+  bool given;       // has given a row
+  bool told;        // has said that its columns are known
+  bool again;       // to be sent once more, when its answer has ended
+  bool repeated;    // has been
+  bool failed;      // `error` is what came
+  bool abandoned;   // finished before its end: freed with its last answer
+  PGresult *result;
+  int row;
+  struct neap__error error;
+  char *own;                             // posted: the text
+  struct neap__buffer scratch;           // text of the present row that is made here
+  struct postgres_cursor *next, **prev;  // among those not sent
+};
+
+// ---- Connections ----
+
+enum expected_kind { EXPECT_PREPARED, EXPECT_DESCRIBED, EXPECT_ANSWER, EXPECT_SYNC };
+
+// An answer that the server owes.
+struct expected {
+  enum expected_kind kind;
+  struct postgres_statement *statement;  // PREPARED, DESCRIBED
+  struct postgres_cursor *cursor;        // ANSWER; SYNC of one that is alone
+};
+
+enum postgres_state { POSTGRES_RESOLVING, POSTGRES_CONNECTING, POSTGRES_READY, POSTGRES_LOST };
+
+struct postgres {
+  struct sql_connection head;
+  enum postgres_state state;
+  PGconn *pq;
+  char *url;
+  double connect_timeout;
+  uv_poll_t *poll;
+  int watched;         // events that it waits for
+  uv_prepare_t *tick;  // before the loop waits: syncs and flushes what has been queued
+  uv_timer_t *timer;   // while it connects
+  struct postgres_lookup *lookup;
+  struct postgres_cancel *cancel;
+  bool dirty;      // commands without a sync have been queued
+  bool unflushed;  // libpq holds output that the socket does not take yet
+  struct expected *ring;
+  unsigned first, nexpected, ring_size;
+  struct postgres_cursor *unsent;
+  struct neap__error fault;  // LOST: why
+  unsigned last_portal;
+  int64_t used_at;  // loop time when something was last sent
+  struct postgres_statement *buckets[POSTGRES_CACHED], *newest, *oldest;
+  int ncached;
+  unsigned long long last_name;
+};
+
+// ---- postgres.c ----
+
+// Looks at what the socket may do next, and whether the loop must wait for it.
+void neap__postgres_watch(struct postgres *c);
+// The socket has something, or takes something.
+void neap__postgres_ready(struct postgres *c, int events);
+// Takes the answers that are here, and sends what waited for them.
+void neap__postgres_pump(struct postgres *c);
+// The connection is of no use any more: everything on it fails with the error.
+void neap__postgres_lost(struct postgres *c, const struct neap__error *e);
+// Room for n more expected answers. False if memory is short.
+bool neap__postgres_reserve(struct postgres *c, unsigned n);
+void neap__postgres_expect(struct postgres *c, struct expected x);
+// Ends a group of commands.
+bool neap__postgres_sync(struct postgres *c, struct postgres_cursor *cursor);
+// Sends a control statement without waiting for its answer. If one that must not fail does, the connection is lost.
+void neap__postgres_post(struct postgres *c, const char *text, bool must);
+
+// ---- postgres_connect.c ----
+
+// Starts to connect. False with c->fault filled.
+bool neap__postgres_connect(struct postgres *c);
+// PQconnectPoll has something to do.
+void neap__postgres_connecting(struct postgres *c);
+void neap__postgres_stop_poll(struct postgres *c);
+// Forgets what connecting still has under way.
+void neap__postgres_connect_end(struct postgres *c);
+
+// ---- postgres_statement.c ----
+
+// The statement for the text and the parameters, in the cache or new. NULL: memory is short.
+struct postgres_statement *neap__postgres_statement(struct postgres *c, const struct sql_statement *from);
+void neap__postgres_statement_leave(struct postgres_statement *s);
+// Cannot be found any more; freed when its last cursor leaves it.
+void neap__postgres_statement_drop(struct postgres *c, struct postgres_statement *s);
+// Asks the server to prepare and describe it. False if the connection takes nothing.
+bool neap__postgres_prepare(struct postgres *c, struct postgres_statement *s);
+// Takes the description; the result belongs to it. False when memory is short.
+bool neap__postgres_described(struct postgres_statement *s, PGresult *r);
+// Sends the cursor's statement with its values, by its name; or a text that holds it, with the same values.
+bool neap__postgres_send(struct postgres *c, struct postgres_cursor *cursor, const char *text);
+
+// ---- postgres_codec.c ----
+
+// How a column is read in binary; 0 = it cannot be.
+uint8_t neap__postgres_decoder(Oid type);
+// Reads column i of the present row. The cells before it may lie in the scratch, which may move.
+int neap__postgres_read(struct postgres_cursor *cursor, int i, struct cell *cells, struct neap__error *e);
+// The type that a parameter is sent as, 0 = the server decides.
+Oid neap__postgres_type(const struct cell *cell);
+// Whether a cell may go to a parameter that the server gave this type, as text.
+bool neap__postgres_fits(const struct cell *cell, Oid type);
+// A parameter's value: 16 bytes or more of room at `room` for what is made. Text where *format is 0, and is then ended by NUL
+// only if made here.
+#define POSTGRES_ROOM 40
+const char *neap__postgres_value(const struct cell *cell, bool binary, char room[POSTGRES_ROOM], int *n, int *format);
+
+// ---- postgres_error.c ----
+
+// Fills `e` from a failed result. Returns -1.
+int neap__postgres_error(const PGresult *r, struct neap__error *e);
+// From what the connection says when it could not be made, or was lost. Returns -1.
+int neap__postgres_fault(struct postgres *c, struct neap__error *e);
+
+// ---- postgres_cancel.c ----
+
+// Asks the server to end what runs, on a thread. The connection takes nothing new until that has happened.
+void neap__postgres_cancel(struct postgres *c);
+// The connection goes away before the thread is done.
+void neap__postgres_cancel_forget(struct postgres *c);
+
+#endif
