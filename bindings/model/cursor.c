@@ -16,12 +16,6 @@
 
 // ---- The order of pages: total, by whole columns ----
 
-static bool ordered_by(const struct query *q, const struct field *f) {
-  for (int i = 0; i < q->norders; i++)
-    if (q->orders[i].reach.place.field == f) return true;
-  return false;
-}
-
 static void check_orders(lua_State *L, const struct query *q) {
   if (q->ngroups > 0) neap__fail(L, NEAP_USAGE, "page: groups come as a whole; use all()");
   if (q->limit >= 0 || q->skip > 0)
@@ -38,22 +32,6 @@ static void check_orders(lua_State *L, const struct query *q) {
       neap__fail(L, NEAP_USAGE, "page cannot order by '%s', a %s", r->place.field->name,
                  neap__type_name(r->place.type->kind));
   }
-}
-
-// Completes the order of the query at index 1 (a copy of the script's) by the keys.
-static void complete_orders(lua_State *L, struct query *q) {
-  const struct shape *shape = q->class->shape;
-  struct order *orders = lua_newuserdatauv(L, (size_t)(q->norders + shape->nkeys) * sizeof *orders, 1);
-  if (q->norders > 0) memcpy(orders, q->orders, (size_t)q->norders * sizeof *orders);
-  int n = q->norders;
-  for (int i = 0; i < shape->nkeys; i++)
-    if (!ordered_by(q, shape->keys[i]))
-      orders[n++] = (struct order){.reach.place = {.field = shape->keys[i], .type = &shape->keys[i]->type}};
-  lua_getiuservalue(L, 1, QUERY_ORDERS);
-  lua_setiuservalue(L, -2, 1);
-  neap__query_keep(L, 1, QUERY_ORDERS);
-  q->orders = orders;
-  q->norders = n;
 }
 
 // What the order compares has to be loaded.
@@ -265,7 +243,7 @@ static int query_page(lua_State *L) {
   lua_replace(L, 1);
   neap__query_push_class(L, 1);
   lua_replace(L, 2);
-  complete_orders(L, q);
+  neap__query_complete_order(L, 1);
   complete_select(L, q);
   if (!lua_isnil(L, 3)) apply(L, q);
   q->limit = size + 1;

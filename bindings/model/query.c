@@ -68,7 +68,7 @@ void neap__query_push_class(lua_State *L, int q) {
 
 int neap__query_width(const struct query *q) {
   if (q->ngroups + q->naggregates > 0) return q->ngroups + q->naggregates;
-  return (q->nselect ? q->nselect : q->class->shape->ncells) + (q->link != NULL);
+  return (q->nselect ? q->nselect : q->class->shape->ncells) + (q->owner != NULL);
 }
 
 enum read_form neap__query_form(const struct query *q) {
@@ -135,7 +135,7 @@ static void anchor(lua_State *L, int anchors) {
 }
 
 // Splits "author.name" or "author__name" where a dot or two underscores are: the length of the first part.
-static size_t first_part(const char *path, size_t n, size_t *separator) {
+size_t neap__path_part(const char *path, size_t n, size_t *separator) {
   for (size_t i = 0; i < n; i++) {
     *separator = path[i] == '.' ? 1 : path[i] == '_' && i > 0 && i + 2 < n && path[i + 1] == '_' ? 2 : 0;
     if (*separator) return i;
@@ -158,7 +158,7 @@ struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *pat
   lua_pushvalue(L, class_idx);
   for (;;) {
     const struct shape *shape = neap__class_check(L, -1)->shape;
-    size_t part = first_part(path, n, &separator);
+    size_t part = neap__path_part(path, n, &separator);
     const struct field *f = part < n ? neap__shape_field(shape, path, part) : NULL;
     if (!f || f->type.kind != TYPE_POINTER) break;
     if (r.nvia == VIA_MAX) neap__fail(L, NEAP_USAGE, "%s: more than %d pointers in one name", what, VIA_MAX);
@@ -230,7 +230,7 @@ static struct order parse_order(lua_State *L, const struct query *q, int idx, in
   o.descending = n > 0 && *name == '-';
   name += o.descending;
   n -= o.descending;
-  size_t separator, part = first_part(name, n, &separator);
+  size_t separator, part = neap__path_part(name, n, &separator);
   if (q->ngroups > 0 && !neap__shape_field(q->class->shape, name, part) && !names_group(L, q, name)) {
     o.label = lua_pushlstring(L, name, n);
     anchor(L, anchors);
@@ -290,6 +290,28 @@ void neap__order_name(lua_State *L, const struct order *o) {
   luaL_pushresult(&b);
 }
 
+static bool ordered_by(const struct query *q, const struct field *f) {
+  for (int i = 0; i < q->norders; i++)
+    if (q->orders[i].reach.nvia == 0 && q->orders[i].reach.place.field == f) return true;
+  return false;
+}
+
+void neap__query_complete_order(lua_State *L, int idx) {
+  struct query *q = lua_touserdata(L, idx);
+  const struct shape *shape = q->class->shape;
+  struct order *orders = lua_newuserdatauv(L, (size_t)(q->norders + shape->nkeys) * sizeof *orders + 1, 1);
+  if (q->norders > 0) memcpy(orders, q->orders, (size_t)q->norders * sizeof *orders);
+  int n = q->norders;
+  for (int i = 0; i < shape->nkeys; i++)
+    if (!ordered_by(q, shape->keys[i]))
+      orders[n++] = (struct order){.reach.place = {.field = shape->keys[i], .type = &shape->keys[i]->type}};
+  lua_getiuservalue(L, idx, QUERY_ORDERS);
+  lua_setiuservalue(L, -2, 1);
+  neap__query_keep(L, idx, QUERY_ORDERS);
+  q->orders = orders;
+  q->norders = n;
+}
+
 // Query:limit(n) -> Query
 //   n  integer >= 0: the most rows to give; 0 gives none
 static int query_limit(lua_State *L) {
@@ -345,17 +367,6 @@ static uint64_t *push_columns(lua_State *L, const struct query *q, int last) {
   return bits;
 }
 
-// A pointer that is included has to be loaded itself.
-static void select_includes(lua_State *L, struct query *q) {
-  if (q->nselect == 0) return;
-  uint64_t *bits = neap__query_push_bits(L, q);
-  for (int i = 0; i < q->nselect; i++) neap__query_mark(bits, q->select[i]->column);
-  for (int i = 0; i < q->nincludes; i++)
-    if (q->includes[i].parent < 0 && q->includes[i].field->column >= 0)
-      neap__query_mark(bits, q->includes[i].field->column);
-  neap__query_select(L, 1, bits);
-}
-
 // Query:select(name ...) -> Query
 //   loads only these fields, and always the keys and the version. Reading another field of such an object raises.
 static int query_select(lua_State *L) {
@@ -367,7 +378,7 @@ static int query_select(lua_State *L) {
   for (int i = 0; i < shape->nkeys; i++) neap__query_mark(bits, shape->keys[i]->column);
   if (shape->version >= 0) neap__query_mark(bits, shape->version);
   neap__query_select(L, 1, bits);
-  select_includes(L, q);
+  neap__include_select(L, 1);
   return finish(L);
 }
 
@@ -390,77 +401,6 @@ static int query_pluck(lua_State *L) {
   }
   lua_settop(L, 1);
   return neap__query_read(L, READ_VALUES, RESULT_LIST);
-}
-
-// ---- Include ----
-
-static const struct field *relation_field(lua_State *L, const struct shape *shape, const char *name, size_t n) {
-  const struct field *f = neap__shape_field(shape, name, n);
-  if (f && f->target_name) return f;
-  struct neap__nearest near = neap__nearest_to(name, n);
-  for (int i = 0; i < shape->nfields; i++)
-    if (shape->fields[i].target_name) neap__nearest_offer(&near, shape->fields[i].name);
-  neap__fail(L, NEAP_USAGE, "include: %s is no pointer or relation of %s%s", neap__show_name(name, n).text,
-             shape->model, neap__show_hint("", near.best).text);
-  return NULL;
-}
-
-static int find_include(const struct include *list, int n, const struct field *field, int parent) {
-  for (int i = 0; i < n; i++)
-    if (list[i].field == field && list[i].parent == parent) return i;
-  return n;
-}
-
-// Adds one path ("comments.user") to the includes, of which there is room for enough. Returns their new number.
-static int add_include(lua_State *L, struct include *list, int n, const char *path, size_t len) {
-  int parent = -1;
-  size_t separator = 0;
-  lua_pushvalue(L, 2);
-  for (size_t part; len > 0; path += part + separator, len -= part + separator) {
-    part = first_part(path, len, &separator);
-    const struct field *f = relation_field(L, neap__class_check(L, -1)->shape, path, part);
-    resolve(L, lua_gettop(L), f);
-    int at = find_include(list, n, f, parent);
-    if (at == n) list[n++] = (struct include){f, parent};
-    parent = at;
-    neap__class_of(L, lua_gettop(L), f->target_name);
-    lua_remove(L, -2);
-  }
-  lua_pop(L, 1);
-  return n;
-}
-
-// How many includes the arguments from index 3 can add at most.
-static int count_parts(lua_State *L) {
-  int n = 0;
-  for (int i = 3; i <= lua_gettop(L); i++) {
-    size_t len, separator;
-    const char *path = neap__arg_string(L, i, "include", &len);
-    for (size_t part; len > 0; path += part + separator, len -= part + separator, n++)
-      part = first_part(path, len, &separator);
-  }
-  return n;
-}
-
-// Query:include(path ...) -> Query
-//   path  a pointer or relation, "author", or one behind another, "comments.user": loaded with the rows, by one statement a
-//         relation and level. Several calls add up.
-static int query_include(lua_State *L) {
-  struct query *q = begin(L);
-  int last = lua_gettop(L), n = q->nincludes;
-  struct include *list = lua_newuserdatauv(L, (size_t)(n + count_parts(L) + 1) * sizeof *list, 0);
-  if (n > 0) memcpy(list, q->includes, (size_t)n * sizeof *list);
-  for (int i = 3; i <= last; i++) {
-    size_t len;
-    const char *path = lua_tolstring(L, i, &len);
-    n = add_include(L, list, n, path, len);
-  }
-  q->includes = list;
-  q->nincludes = n;
-  lua_settop(L, last + 1);
-  neap__query_keep(L, 1, QUERY_INCLUDES);
-  select_includes(L, q);
-  return finish(L);
 }
 
 // ---- Groups ----
@@ -522,28 +462,17 @@ static int query_tostring(lua_State *L) {
 // ---- Registration ----
 
 static const luaL_Reg methods[] = {
-    {"where", query_where},
-    {"exclude", query_exclude},
-    {"order", query_order},
-    {"limit", query_limit},
-    {"skip", query_skip},
-    {"select", query_select},
-    {"pluck", query_pluck},
-    {"include", query_include},
-    {"group", query_group},
-    {"for_update", query_for_update},
-    {"consistent", query_consistent},
-    {"index", query_unsupported},
-    {"key", query_unsupported},
-    {"filter", query_unsupported},
-    {"scan", query_unsupported},
-    {NULL, NULL},
+    {"where", query_where},           {"exclude", query_exclude},   {"order", query_order},
+    {"limit", query_limit},           {"skip", query_skip},         {"select", query_select},
+    {"pluck", query_pluck},           {"group", query_group},       {"for_update", query_for_update},
+    {"consistent", query_consistent}, {"index", query_unsupported}, {"key", query_unsupported},
+    {"filter", query_unsupported},    {"scan", query_unsupported},  {NULL, NULL},
 };
 
 // Every method of a query is one of each class too: there it means all objects of the class.
 static void add_methods(lua_State *L) {
-  static const luaL_Reg *const lists[] = {methods, neap__query_terminals, neap__query_aggregates, neap__query_pages,
-                                          NULL};
+  static const luaL_Reg *const lists[] = {
+      methods, neap__query_includes, neap__query_terminals, neap__query_aggregates, neap__query_pages, NULL};
   for (int i = 0; lists[i]; i++) luaL_setfuncs(L, lists[i], 0);
 }
 

@@ -26,10 +26,10 @@ struct aggregate {
   const struct condition *filter;  // COUNT: only rows that meet it; NULL = all
 };
 
-// One relation of :include("author", "comments.user"). Parents come before their children.
+// One relation of include.
 struct include {
   const struct field *field;
-  int parent;  // place of the include that it hangs on, -1 = the rows of the query
+  const struct query *query;  // over the related model, with conditions, order, limit and includes of its own
 };
 
 // One userdata; what its pointers name is anchored by its user values.
@@ -48,10 +48,12 @@ struct query {
   const struct reach *groups;
   int naggregates;
   const struct aggregate *aggregates;
-  // Rows that a many_to_many relation leads to: one for each row of link->through that meets `owners`. Each has one cell
-  // more, the last: the key of its owner.
+  // Rows that a relation leads to. Those of a many_to_many come once for each row of link->through that meets `owners`. Where
+  // `owner` is set each row has one cell more, the last: the key of its owner.
   const struct field *link;        // the many_to_many field, NULL = none
-  const struct condition *owners;  // on link->through: which owners, or an AND of that and what else is asked of links
+  const struct field *owner;       // the pointer to the owner, in link->through or in the model itself; NULL = none
+  bool each;                       // limit and skip count for each owner; `owners` then begins with an IN of their keys
+  const struct condition *owners;  // which they are, or an AND of that and what else is asked of links
   bool for_update, skip_locked, consistent;
 };
 

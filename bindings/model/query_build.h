@@ -24,7 +24,7 @@ enum query_value {
 };
 
 // Methods by file; query.c puts them into the metatable of queries and into every class.
-extern const luaL_Reg neap__query_terminals[], neap__query_aggregates[], neap__query_pages[];
+extern const luaL_Reg neap__query_includes[], neap__query_terminals[], neap__query_aggregates[], neap__query_pages[];
 
 // Pops a value and anchors it in the query at q.
 void neap__query_keep(lua_State *L, int q, enum query_value value);
@@ -43,16 +43,29 @@ void neap__query_select(lua_State *L, int idx, const uint64_t *bits);
 struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors, const char *what);
 struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors,
                                     const char *what);
+// Completes the order of the query at idx, which nobody has seen yet, by the keys.
+void neap__query_complete_order(lua_State *L, int idx);
+// Splits "author.name" or "author__name" where a dot or two underscores are: the length of the first part.
+size_t neap__path_part(const char *path, size_t n, size_t *separator);
 // "-views", "author.name": as it was written, for cursors and messages. Pushes it.
 void neap__order_name(lua_State *L, const struct order *o);
 
 // aggregate.c: raises usage unless the order of a query with groups is by groups and labels.
 void neap__query_check_groups(lua_State *L, const struct query *q);
 
+// ---- include.c ----
+
+// Makes the query at idx, which nobody has seen yet, select the pointers that it includes, too.
+void neap__include_select(lua_State *L, int idx);
+// Loads the includes of the query at index q for the objects in the list at index list. May wait; then k goes on.
+int neap__include_load(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k);
+// Adds what the includes of the query at idx would send to the table on top of the stack, as `include`.
+void neap__include_explain(lua_State *L, int idx);
+
 // ---- query_read.c: the answer to a select becomes a list, or a stream ----
 
 enum read_form { READ_OBJECTS, READ_TABLES, READ_VALUES };
-// OWNED: the list, and where the query has a link that of the owners' keys, else nil.
+// OWNED: the list, and where the query has an owner that of the owners' keys, else nil.
 enum read_result { RESULT_LIST, RESULT_OWNED, RESULT_FIRST, RESULT_ONE };
 
 // Tables where the query has groups or aggregates, else objects.

@@ -15,7 +15,7 @@ struct reader {
   enum read_form form;
   enum rows_state state;
   bool siblings;       // objects share a list of those that came with them
-  bool link;           // the last cell is the key of an owner
+  bool owned;          // the last cell is the key of an owner
   int ncells;          // without that one
   int open;            // the column of undeclared fields, -1 = none
   lua_Integer n, max;  // rows in the list; as many as this chunk may hold
@@ -116,7 +116,7 @@ static int fill(lua_State *L) {
   while ((r->state = r->rows->next(r->rows, r->cells)) == ROWS_ROW) {
     make(L, r);
     lua_rawseti(L, SLOT_LIST, ++r->n);
-    if (r->link) {
+    if (r->owned) {
       neap__cell_push(L, &r->cells[r->ncells]);
       lua_rawseti(L, SLOT_OWNERS, r->n);
     }
@@ -154,8 +154,8 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
   struct reader *r = lua_newuserdatauv(L, sizeof *r + (size_t)width * (sizeof(struct cell) + sizeof(int)), 0);
   memset(r, 0, sizeof *r);
   r->form = form;
-  r->link = q->link != NULL;
-  r->ncells = width - r->link;
+  r->owned = q->owner != NULL;
+  r->ncells = width - r->owned;
   r->open = q->class->shape->open;
   r->columns = (int *)&r->cells[width];
   r->max = LUA_MAXINTEGER;
@@ -171,7 +171,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
     push_names(L, q);
   }
   lua_newtable(L);
-  if (r->link)
+  if (r->owned)
     lua_newtable(L);
   else
     lua_pushnil(L);
@@ -263,8 +263,7 @@ static int list_go_on(lua_State *L, int status, lua_KContext ctx) {
     case ROWS_END: break;
   }
   r->rows->close(r->rows);
-  if (q->nincludes > 0 && r->form == READ_OBJECTS)
-    return neap__relation_include(L, LIST_QUERY, LIST_LIST, ctx, list_done);
+  if (q->nincludes > 0 && r->form == READ_OBJECTS) return neap__include_load(L, LIST_QUERY, LIST_LIST, ctx, list_done);
   return list_done(L, LUA_OK, ctx);
 }
 
@@ -359,7 +358,7 @@ static int each_filled(lua_State *L) {
   if (q->nincludes == 0 || r->form != READ_OBJECTS || r->n == 0) return each_give(L, LUA_OK, 0);
   lua_pushvalue(L, lua_upvalueindex(EACH_QUERY));
   lua_pushvalue(L, lua_upvalueindex(EACH_LIST));
-  return neap__relation_include(L, 1, 2, 0, each_give);
+  return neap__include_load(L, 1, 2, 0, each_give);
 }
 
 static int each_go_on(lua_State *L, int status, lua_KContext ctx) {

@@ -374,10 +374,12 @@ static int query_update(lua_State *L) {
 // ---- Texts ----
 
 // Query:explain() -> what would be sent: { sql =, params = } where the store speaks SQL
+//   include: the same for what is included by statements of its own, by name; their keys are not known before
 static int query_explain(lua_State *L) {
   const struct query *q = begin(L, 0);
   struct view *view = view_of(L, q);
   view->store->verbs->explain(L, view, q);
+  neap__include_explain(L, 1);
   return 1;
 }
 

@@ -11,7 +11,7 @@ static void resolve(lua_State *L, int class_idx, const struct field *field) {
   if (neap__shape_resolve(L, class_idx, field, &e) != 0) neap__raise(L, &e);
 }
 
-static bool to_many(const struct field *f) {
+bool neap__field_is_to_many(const struct field *f) {
   return f->type.kind == TYPE_HAS_MANY || f->type.kind == TYPE_MANY_TO_MANY;
 }
 
@@ -106,7 +106,7 @@ static void fill_stub(lua_State *L, int idx, int from) {
 
 // ---- Loading one relation for a list of objects ----
 
-enum { LOAD_PARENTS = 1, LOAD_CLASS, LOAD_FIELD, LOAD_INCLUDED, LOAD_FOUND, LOAD_OWNERS, LOAD_MAP };
+enum { LOAD_PARENTS = 1, LOAD_CLASS, LOAD_FIELD, LOAD_QUERY, LOAD_FOUND, LOAD_OWNERS, LOAD_MAP };
 
 // While the keys that the relation looks for are gathered.
 enum { GATHER_SEEN = LOAD_FOUND, GATHER_KEYS };
@@ -176,40 +176,78 @@ static void order(lua_State *L, const struct class *class, const struct field *f
   lua_settop(L, query);
 }
 
-// Pushes the query that gives what the relation leads to from any of the keys.
-static void push_query(lua_State *L, int class_idx, const struct field *field, const struct cell *keys, int n) {
-  enum condition_op op = n == 1 ? COND_EQ : COND_IN;
+// Pushes the query that the relation starts with: what is asked of it (a query; 0: nothing), seen as the class sees the model.
+static struct query *push_asked(lua_State *L, int class_idx, const struct field *field, int asked) {
   neap__class_of(L, class_idx, field->target_name);
-  struct query *q = neap__query_new(L, lua_gettop(L));
-  lua_replace(L, -2);
+  if (!asked) {
+    struct query *q = neap__query_new(L, -1);
+    lua_replace(L, -2);
+    return q;
+  }
+  struct query *q = neap__query_clone(L, asked);
+  q->class = neap__class_test(L, -2);
+  lua_insert(L, -2);
+  neap__query_keep(L, -2, QUERY_CLASS);
+  return q;
+}
+
+// Makes the query on top of the stack give the rows that belong to owners with these keys.
+static void tie(lua_State *L, int class_idx, const struct field *field, enum condition_op op, const struct cell *keys,
+                int n) {
   int query = lua_gettop(L);
-  if (field->type.kind == TYPE_MANY_TO_MANY) {
+  struct query *q = lua_touserdata(L, query);
+  bool links = field->type.kind == TYPE_MANY_TO_MANY;
+  if (links) {
     neap__class_of(L, class_idx, field->through->model);
     q->link = field;
-    q->owners = neap__condition_leaf(L, query + 1, field->through_here, op, keys, n);
-    neap__query_keep(L, query, QUERY_OWNERS);
+    q->owner = field->through_here;
   } else {
     neap__query_push_class(L, query);
-    const struct field *there = field->type.kind == TYPE_POINTER ? field->target->keys[0] : field->inverse;
-    neap__condition_leaf(L, query + 1, there, op, keys, n);
-    neap__query_and(L, query);
+    q->owner = field->inverse;
   }
+  q->owners = neap__condition_leaf(L, query + 1, q->owner, op, keys, n);
+  neap__query_keep(L, query, QUERY_OWNERS);
   lua_settop(L, query);
-  if (field->type.kind == TYPE_POINTER) return;
+}
+
+// Makes the query on top of the stack give the rows whose field is one of the keys.
+static void narrow_to(lua_State *L, const struct field *field, enum condition_op op, const struct cell *keys, int n) {
+  int query = lua_gettop(L);
+  neap__query_push_class(L, query);
+  neap__condition_leaf(L, query + 1, field, op, keys, n);
+  neap__query_and(L, query);
+  lua_settop(L, query);
+}
+
+// What the declaration says of the relation whose query is on top of the stack. An order that was asked for stays.
+static void declared(lua_State *L, int class_idx, const struct field *field) {
   const struct class *class = neap__class_test(L, class_idx);
   narrow(L, class, field);
-  order(L, class, field);
+  if (((const struct query *)lua_touserdata(L, -1))->norders == 0) order(L, class, field);
+}
+
+void neap__relation_push_query(lua_State *L, int class_idx, const struct field *field, int query,
+                               const struct cell *keys, int n) {
+  struct query *q = push_asked(L, class_idx, field, query);
+  if (field->type.kind == TYPE_POINTER) {
+    narrow_to(L, field->target->keys[0], COND_IN, keys, n);
+    return;
+  }
+  tie(L, class_idx, field, COND_IN, keys, n);
+  declared(L, class_idx, field);
+  q = lua_touserdata(L, -1);
+  q->each = q->limit >= 0 || q->skip > 0;
+  if (q->each || field->type.kind == TYPE_HAS_ONE) neap__query_complete_order(L, lua_gettop(L));
 }
 
 // Pushes what finds found row i (the object is on top of the stack) in the map.
 static void push_found_key(lua_State *L, const struct field *field, lua_Integer i) {
   struct cell cell;
-  if (field->type.kind == TYPE_MANY_TO_MANY) {
+  if (field->type.kind != TYPE_POINTER) {
     lua_rawgeti(L, LOAD_OWNERS, i);
     return;
   }
-  int column = field->type.kind == TYPE_POINTER ? field->target->keys[0]->column : field->inverse->column;
-  neap__object_get(L, lua_gettop(L), column, &cell);
+  neap__object_get(L, lua_gettop(L), field->target->keys[0]->column, &cell);
   neap__relation_push_lookup(L, &cell);
 }
 
@@ -226,18 +264,28 @@ static void push_list(lua_State *L) {
   lua_remove(L, -2);
 }
 
-// Puts found row i into the map: the object by its key, or into the list of that key.
+// Puts found row i into the map: the object by its key, or into the list of that key. Of several that could be the one the
+// first is.
 static void map_found(lua_State *L, const struct field *field, lua_Integer i) {
   lua_rawgeti(L, LOAD_FOUND, i);
   push_found_key(L, field, i);
-  if (to_many(field)) {
+  if (neap__field_is_to_many(field)) {
     push_list(L);
     lua_insert(L, -2);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   } else {
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, LOAD_MAP) != LUA_TNIL) return;
+    lua_pop(L, 1);
     lua_insert(L, -2);
     lua_rawset(L, LOAD_MAP);
   }
+}
+
+// Whether the query of an include leaves objects out.
+static bool rejects(lua_State *L) {
+  const struct query *q = lua_touserdata(L, LOAD_QUERY);
+  return q && q->where && !neap__condition_is_true(q->where);
 }
 
 // Gives the parent at index `parent` what was found for it, which is on top of the stack (nil: nothing), and pops it.
@@ -245,8 +293,8 @@ static void give(lua_State *L, const struct field *field, int parent) {
   int found = lua_gettop(L);
   if (lua_isnil(L, found)) {
     lua_pop(L, 1);
-    if (field->type.kind == TYPE_POINTER) return;  // dangling, or hidden: the stub will say so
-    if (to_many(field))
+    if (field->type.kind == TYPE_POINTER && !rejects(L)) return;  // dangling, or hidden: the stub will say so
+    if (neap__field_is_to_many(field))
       lua_newtable(L);
     else
       lua_pushboolean(L, false);
@@ -259,7 +307,7 @@ static void give(lua_State *L, const struct field *field, int parent) {
   }
   lua_pop(L, 1);
   neap__object_set_related(L, parent, field);
-  if (lua_toboolean(L, LOAD_INCLUDED)) neap__object_set_included(L, parent, field);
+  if (!lua_isnil(L, LOAD_QUERY)) neap__object_set_included(L, parent, field);
 }
 
 static void give_parent(lua_State *L, const struct field *field, lua_Integer i) {
@@ -302,7 +350,7 @@ static int read_gathered(lua_State *L, const struct field *field) {
   const struct keys *keys = lua_touserdata(L, GATHER_KEYS);
   if (keys->n == 0) return lua_newtable(L), 1;
   lua_pushcfunction(L, read_list);
-  push_query(L, LOAD_CLASS, field, keys->cells, keys->n);
+  neap__relation_push_query(L, LOAD_CLASS, field, lua_isnil(L, LOAD_QUERY) ? 0 : LOAD_QUERY, keys->cells, keys->n);
   lua_replace(L, GATHER_KEYS);
   lua_replace(L, GATHER_SEEN);
   lua_callk(L, 1, 2, 0, loaded);
@@ -321,75 +369,13 @@ static int gather(lua_State *L, int status, lua_KContext done) {
   return read_gathered(L, field);
 }
 
-// load(list of objects, their class, field, whether they include it) -> list of all that was found
-static int load(lua_State *L) {
+int neap__relation_load(lua_State *L) {
   size_t n = lua_rawlen(L, LOAD_PARENTS);
   resolve(L, LOAD_CLASS, lua_touserdata(L, LOAD_FIELD));
   lua_newtable(L);
   struct keys *keys = lua_newuserdatauv(L, sizeof *keys + (n + 1) * sizeof *keys->cells, 0);
   keys->n = 0;
   return gather(L, LUA_OK, 0);
-}
-
-// ---- Includes ----
-
-// What include keeps while it waits; its index is the context. Behind it lie the lists and the classes by include.
-struct including {
-  const struct query *q;
-  int list, at;
-  lua_KContext ctx;
-  lua_KFunction k;
-};
-
-static int include_go_on(lua_State *L, int status, lua_KContext index);
-
-// Pushes the class of the objects that include i starts from.
-static void push_parent_class(lua_State *L, const struct including *in, int i, int index) {
-  int parent = in->q->includes[i].parent;
-  if (parent < 0)
-    neap__class_push(L, in->q->class);
-  else
-    lua_rawgeti(L, index + 2, parent + 1);
-}
-
-static int include_next(lua_State *L, struct including *in, int index) {
-  if (in->at == in->q->nincludes) {
-    lua_KFunction k = in->k;
-    lua_KContext ctx = in->ctx;
-    lua_settop(L, index - 1);
-    return k(L, LUA_OK, ctx);
-  }
-  const struct include *node = &in->q->includes[in->at];
-  push_parent_class(L, in, in->at, index);
-  neap__class_of(L, lua_gettop(L), node->field->target_name);
-  lua_rawseti(L, index + 2, in->at + 1);
-  lua_pop(L, 1);
-  lua_pushcfunction(L, load);
-  if (node->parent < 0)
-    lua_pushvalue(L, in->list);
-  else
-    lua_rawgeti(L, index + 1, node->parent + 1);
-  push_parent_class(L, in, in->at, index);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)node->field);
-  lua_pushboolean(L, true);
-  lua_callk(L, 4, 1, index, include_go_on);
-  return include_go_on(L, LUA_OK, index);
-}
-
-static int include_go_on(lua_State *L, int status, lua_KContext index) {
-  struct including *in = lua_touserdata(L, (int)index);
-  (void)status;
-  lua_rawseti(L, (int)index + 1, ++in->at);
-  return include_next(L, in, (int)index);
-}
-
-int neap__relation_include(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k) {
-  struct including *in = lua_newuserdatauv(L, sizeof *in, 0);
-  *in = (struct including){lua_touserdata(L, q), list, 0, ctx, k};
-  int index = lua_gettop(L);
-  lua_newtable(L);
-  lua_newtable(L);
-  return include_next(L, in, index);
 }
 
 // ---- Reading ----
@@ -424,11 +410,11 @@ static void push_siblings(lua_State *L, int idx, const struct field *field) {
 
 // Loads the relation `field` for the object at idx and its siblings; then k goes on, with the stack as it is.
 static int load_siblings(lua_State *L, int idx, const struct field *field, lua_KContext ctx, lua_KFunction k) {
-  lua_pushcfunction(L, load);
+  lua_pushcfunction(L, neap__relation_load);
   push_siblings(L, idx, field);
   neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
   lua_pushlightuserdata(L, (void *)(uintptr_t)field);
-  lua_pushboolean(L, false);
+  lua_pushnil(L);
   lua_callk(L, 4, 0, ctx, k);
   return k(L, LUA_OK, ctx);
 }
@@ -496,8 +482,14 @@ static void push_bound(lua_State *L, int idx, const struct field *field) {
   if (is_nothing(&key))
     neap__fail(L, NEAP_USAGE, "%s has no key yet: save it before reading %s", field->shape->model, field->name);
   neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
-  resolve(L, lua_gettop(L), field);
-  push_query(L, lua_gettop(L), field, &key, 1);
+  int class_idx = lua_gettop(L);
+  resolve(L, class_idx, field);
+  push_asked(L, class_idx, field, 0);
+  if (field->type.kind == TYPE_MANY_TO_MANY)
+    tie(L, class_idx, field, COND_EQ, &key, 1);
+  else
+    narrow_to(L, field->inverse, COND_EQ, &key, 1);
+  declared(L, class_idx, field);
 }
 
 static int has_one_read(lua_State *L, int status, lua_KContext ctx) {
@@ -515,7 +507,7 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field) {
     neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
     resolve(L, lua_gettop(L), field);
   }
-  if (to_many(field)) {
+  if (neap__field_is_to_many(field)) {
     push_bound(L, idx, field);
     neap__object_get_related(L, idx, field);
     neap__query_keep(L, -2, QUERY_FILLED);

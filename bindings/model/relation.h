@@ -18,7 +18,12 @@ int neap__relation_touch(lua_State *L, int idx, const struct field *field);
 // Pushes a key as a Lua value that finds it in a table.
 void neap__relation_push_lookup(lua_State *L, const struct cell *cell);
 
-// Loads the includes of the query at index q for the objects in the list at index list. May wait; then k goes on.
-int neap__relation_include(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k);
+// load(list of objects, their class, field, query or nil) -> list of all that was found
+//   Loads what the relation leads to and deals it out. The query is what an include asks of the related rows.
+int neap__relation_load(lua_State *L);
+// Pushes the query that load() sends for the objects with these keys; query: 0 = none.
+void neap__relation_push_query(lua_State *L, int class_idx, const struct field *field, int query,
+                               const struct cell *keys, int n);
+bool neap__field_is_to_many(const struct field *field);
 
 #endif

@@ -68,6 +68,9 @@ int neap__sql_place(struct sql_text *s, int alias, const struct place *place, st
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 
+// Writes the operands of an IN as a table k with the column `value`: one parameter.
+int neap__sql_keys(struct sql_text *s, const struct condition *in, struct neap__error *e);
+
 // ---- sql_relation.c: conditions and counts over related rows, for a row of `shape` that is known as t<alias> ----
 
 // Writes EXISTS or NOT EXISTS for a SOME.

@@ -49,8 +49,12 @@ int neap__sql_reach_number(lua_State *L, struct sql_text *s, int alias, const st
 }
 
 int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
-  const char *word = " WHERE ";
-  if (q->link && add_condition(L, s, 1, q->owners, &word, e) != 0) return -1;
+  return neap__sql_where_behind(L, s, view, q, " WHERE ", e);
+}
+
+int neap__sql_where_behind(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const char *word,
+                           struct neap__error *e) {
+  if (add_condition(L, s, q->link ? 1 : 0, q->owners, &word, e) != 0) return -1;
   if (q->link && add_condition(L, s, 1, neap__view_scope(view, q->link->through), &word, e) != 0) return -1;
   if (add_condition(L, s, 0, q->where, &word, e) != 0) return -1;
   return add_condition(L, s, 0, neap__view_scope(view, q->class->shape), &word, e);
@@ -107,9 +111,7 @@ void neap__sql_limit(struct sql_text *s, const struct query *q) {
   neap__sql_bind(s, &(struct cell){.i = q->skip, .kind = CELL_INTEGER});
 }
 
-// Where, order and limit of whatever was selected from t0.
-static int write_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
-                      struct neap__error *e) {
+int neap__sql_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
   neap__sql_from(s, q);
   if (neap__sql_where(L, s, view, q, e) != 0 || neap__sql_order(L, s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
@@ -130,7 +132,7 @@ int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
   if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate_kinds(q, kinds);
   int n = nselected(q);
   for (int i = 0; i < n; i++) kinds[i] = (uint8_t)neap__sql_kind(&selected(q, i)->type);
-  if (q->link) kinds[n++] = (uint8_t)neap__sql_kind(&q->link->through_here->type);
+  if (q->owner) kinds[n++] = (uint8_t)neap__sql_kind(&q->owner->type);
   return n;
 }
 
@@ -140,22 +142,28 @@ static int write_selected(struct sql_text *s, const struct field *f, struct neap
   return 0;
 }
 
-int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
-                     struct neap__error *e) {
-  if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate(L, s, view, q, e);
-  if (q->for_update && !(view->store->verbs->capabilities & CAN_FOR_UPDATE))
-    return neap__error_set(e, NEAP_UNSUPPORTED, "%s cannot lock rows; a transaction there already has all for itself",
-                           view->store->verbs->name);
+int neap__sql_columns(struct sql_text *s, const struct query *q, struct neap__error *e) {
   neap__sql_add(s, "SELECT ");
   for (int i = 0, n = nselected(q); i < n; i++) {
     if (i > 0) neap__sql_add(s, ", ");
     if (write_selected(s, selected(q, i), e) != 0) return -1;
   }
-  if (q->link) {
+  return 0;
+}
+
+int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                     struct neap__error *e) {
+  if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate(L, s, view, q, e);
+  if (q->each) return neap__sql_each(L, s, view, q, e);
+  if (q->for_update && !(view->store->verbs->capabilities & CAN_FOR_UPDATE))
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s cannot lock rows; a transaction there already has all for itself",
+                           view->store->verbs->name);
+  if (neap__sql_columns(s, q, e) != 0) return -1;
+  if (q->owner) {
     neap__sql_add(s, ", ");
-    neap__sql_column(s, 1, q->link->through_here);
+    neap__sql_column(s, q->link ? 1 : 0, q->owner);
   }
-  if (write_rest(L, s, view, q, e) != 0) return -1;
+  if (neap__sql_rest(L, s, view, q, e) != 0) return -1;
   if (q->for_update) neap__sql_add(s, q->skip_locked ? " FOR UPDATE SKIP LOCKED" : " FOR UPDATE");
   return 0;
 }
@@ -193,7 +201,7 @@ static int write_target(lua_State *L, struct sql_text *s, struct view *view, con
     if (i > 0) neap__sql_add(s, ", ");
     neap__sql_column(s, 0, shape->keys[i]);
   }
-  if (write_rest(L, s, view, q, e) != 0) return -1;
+  if (neap__sql_rest(L, s, view, q, e) != 0) return -1;
   neap__sql_add(s, ")");
   return 0;
 }

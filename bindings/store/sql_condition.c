@@ -417,6 +417,14 @@ static int fill_in(struct writer *w, int i, const void *arg) {
   return 0;
 }
 
+int neap__sql_keys(struct sql_text *s, const struct condition *in, struct neap__error *e) {
+  struct writer w = {s, e, 0, in->shape};
+  if (goes_alone(&w, in->cells))
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s: limit for each object that includes %s asks for other keys",
+                           s->dialect->name, in->shape->model);
+  return expand(&w, s->dialect->keys, fill_in, &(struct list){in, class_of(in->cells)});
+}
+
 static int write_in_list(struct writer *w, const struct condition *c, enum sql_class class) {
   if (write_guard(w, &c->place, class) != 0) return -1;
   return expand(w, w->s->dialect->in, fill_in, &(struct list){c, class});

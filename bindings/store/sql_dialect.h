@@ -18,6 +18,8 @@ struct sql_dialect {
   const char *begin;                // a transaction that writes
   const char *column[SQL_CLASSES];  // $0 column as it compares and sorts; NULL: as it is
   const char *in;                   // $0 value, $1 one parameter: all operands, $2 their type
+  const char *keys;                 // the same operands as a table k with the column value
+  bool lateral;                     // a FROM can look at what stands before it in it
   bool
       arrays;  // those are an array, {1,2}, and lists of scalars are kept as one; else a JSON list. Numbers are compared
                // exactly only with those of their own kind

@@ -186,6 +186,8 @@ const struct sql_dialect neap__sql_postgres = {
     .no = "false",
     .begin = "BEGIN",
     .in = "$0 = ANY ($1::$2[])",
+    .keys = "unnest($1::$2[]) k(value)",
+    .lateral = true,
     .arrays = true,
     .decimal = "::numeric",
     .column_type = column_type,

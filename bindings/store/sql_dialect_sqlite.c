@@ -67,6 +67,7 @@ const struct sql_dialect neap__sql_sqlite = {
     .begin = "BEGIN IMMEDIATE",
     .column = {[SQL_DECIMAL] = "$0 COLLATE neap_decimal"},
     .in = "$0 IN (SELECT value FROM json_each($1))",
+    .keys = "json_each($1) k",
     .decimal = "",
     .column_type = column_type,
     .expression = {"", ""},

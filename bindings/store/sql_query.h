@@ -16,8 +16,17 @@ int neap__sql_reach_number(lua_State *L, struct sql_text *s, int alias, const st
 void neap__sql_from(struct sql_text *s, const struct query *q);
 // " WHERE ...": the owners, the query's condition, the scope. Nothing if all of them are true.
 int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+// The same behind another word than WHERE.
+int neap__sql_where_behind(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const char *word,
+                           struct neap__error *e);
 int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e);
 void neap__sql_limit(struct sql_text *s, const struct query *q);
+// "SELECT ..." of t0's columns that the query selects.
+int neap__sql_columns(struct sql_text *s, const struct query *q, struct neap__error *e);
+// From, where, order and limit of whatever was selected from t0.
+int neap__sql_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+// sql_include.c: the whole select of a query that is cut for each owner.
+int neap__sql_each(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 
 int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
                         struct neap__error *e);

@@ -147,8 +147,9 @@ function query:skip(n) end
 ---@param ... string|userdata
 ---@return neap.query
 function query:select(...) end
----Related objects that come with the rows: "author", "comments.user".
----@param ... string
+---Related objects that come with the rows: "author", "comments.user"; in a table a relation may have a query, with conditions,
+---an order, fields, includes, and a limit that counts for each row: { comments = Comment:order "-at":limit(3), author = true }.
+---@param ... string|table<string|integer, string|true|neap.query>
 ---@return neap.query
 function query:include(...) end
 ---Rows become plain tables, one for each combination of the values.
@@ -230,7 +231,7 @@ function query:avg(name) end
 ---@param labels table
 ---@return table
 function query:aggregate(labels) end
----What would be sent, without sending it: { sql =, params = }.
+---What would be sent, without sending it: { sql =, params =, include = { relation = the same } }.
 ---@return table
 function query:explain() end
 ---Objects from a statement whose columns bear the names of the model's.

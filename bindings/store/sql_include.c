@@ -1,0 +1,81 @@
+// sql_include.c: related rows of many owners in one statement, cut for each of them by limit and skip: their keys are a table k,
+// and what belongs to one of them is a subquery. Where FROM cannot be lateral the subquery gives the keys of the rows alone.
+#include "store/sql_dialect.h"
+#include "store/sql_query.h"
+
+// The condition on owners says IN their keys, and perhaps more of links.
+static const struct condition *in_of(const struct condition *owners) {
+  return owners->op == COND_AND ? owners->children[0] : owners;
+}
+
+// ", " between columns, in parentheses where there are several.
+static void write_keys(struct sql_text *s, int alias, const struct shape *shape) {
+  if (shape->nkeys > 1) neap__sql_add(s, "(");
+  for (int i = 0; i < shape->nkeys; i++) {
+    if (i > 0) neap__sql_add(s, ", ");
+    neap__sql_column(s, alias, shape->keys[i]);
+  }
+  if (shape->nkeys > 1) neap__sql_add(s, ")");
+}
+
+static int write_one_owner(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                           struct neap__error *e) {
+  const struct condition *owners = q->owners;
+  struct query one = *q;
+  one.owners = NULL;
+  neap__sql_from(s, q);
+  neap__sql_add(s, " WHERE ");
+  neap__sql_column(s, q->link ? 1 : 0, q->owner);
+  neap__sql_add(s, " = k.value");
+  for (int i = 1; owners->op == COND_AND && i < owners->nchildren; i++) {
+    neap__sql_add(s, " AND ");
+    if (neap__sql_condition(L, s, 1, owners->children[i], e) != 0) return -1;
+  }
+  if (neap__sql_where_behind(L, s, view, &one, " AND ", e) != 0 || neap__sql_order(L, s, q, e) != 0) return -1;
+  neap__sql_limit(s, q);
+  return 0;
+}
+
+static int write_lateral(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                         struct neap__error *e) {
+  neap__sql_add(s, " CROSS JOIN LATERAL (SELECT t0.*");
+  if (write_one_owner(L, s, view, q, e) != 0) return -1;
+  neap__sql_add(s, ") t0");
+  return 0;
+}
+
+static int write_correlated(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
+                            struct neap__error *e) {
+  const struct shape *cut = q->link ? q->link->through : q->class->shape;
+  int alias = q->link ? 1 : 0;
+  if (cut->nkeys == 0)
+    return neap__error_set(e, NEAP_UNSUPPORTED, "%s: limit for each object that includes it asks for a primary key",
+                           cut->model);
+  neap__sql_add(s, " CROSS JOIN ");
+  neap__sql_table(s, cut);
+  neap__sql_addf(s, " t%d ON ", alias);
+  write_keys(s, alias, cut);
+  neap__sql_add(s, " IN (SELECT ");
+  for (int i = 0; i < cut->nkeys; i++) {
+    if (i > 0) neap__sql_add(s, ", ");
+    neap__sql_column(s, alias, cut->keys[i]);
+  }
+  if (write_one_owner(L, s, view, q, e) != 0) return -1;
+  neap__sql_add(s, ")");
+  if (!q->link) return 0;
+  neap__sql_add(s, " CROSS JOIN ");
+  neap__sql_table(s, q->class->shape);
+  neap__sql_add(s, " t0 ON ");
+  neap__sql_column(s, 0, q->class->shape->keys[0]);
+  neap__sql_add(s, " = ");
+  neap__sql_column(s, 1, q->link->through_there);
+  return 0;
+}
+
+int neap__sql_each(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
+  if (neap__sql_columns(s, q, e) != 0) return -1;
+  neap__sql_add(s, ", k.value FROM ");
+  if (neap__sql_keys(s, in_of(q->owners), e) != 0) return -1;
+  int status = s->dialect->lateral ? write_lateral(L, s, view, q, e) : write_correlated(L, s, view, q, e);
+  return status == 0 ? neap__sql_order(L, s, q, e) : -1;
+}
