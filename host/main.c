@@ -16,17 +16,20 @@ static const char usage[] =
     "usage: neap [options] script.lua [args]   run a script (- reads standard input)\n"
     "       neap [options] -e 'code' [args]    run code\n"
     "       neap [options]                     type Lua: history, completion, results are printed\n"
+    "       neap migrate URL dir               run the migrations in a folder: --plan shows them,\n"
+    "                                          --to N stops at one, --down N undoes the last\n"
     "       neap --busted [args]               run specs with busted, inside neap\n"
     "options:\n"
     "  --lua-dir DIR   Lua modules in DIR win over the embedded ones\n"
     "  --dump-lua DIR  write the embedded Lua modules to DIR\n"
     "  --version       print the version\n"
     "  --help          print this text\n"
-    "exit codes: 0 done, 1 the script failed, 2 wrong use, 128+n ended by signal n\n";
+    "exit codes: 0 done, 1 the script failed, 2 wrong use, 75 locked by another run, 128+n ended by signal n\n";
 
 static const char busted[] = "require 'busted.runner' ({ standalone = false })";
 static const char repl[] = "require 'neap.repl'.run(require 'neap.edit')";
 static const char dump[] = "require 'neap.dump' (arg[1])";
+static const char command[] = "require('neap.command.' .. arg[0])(arg)";
 
 struct command {
   const char *code, *name, *script, *lua_dir;
@@ -126,8 +129,19 @@ static int set_arg(lua_State *L) {
   return 0;
 }
 
+// Whether the word is one that a module neap.command.WORD stands for. A script of that name is run as ./WORD.
+static bool is_command(lua_State *L, const char *word) {
+  if (luaL_loadstring(L, "return require('neap.host').has_module('neap.command.' .. ...)") != LUA_OK) return false;
+  lua_pushstring(L, word);
+  bool found = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+  lua_settop(L, 0);
+  return found;
+}
+
 static int start(neap *h, struct command *c) {
   lua_State *L = neap_lua(h);
+  if (c->script && strspn(c->script, "abcdefghijklmnopqrstuvwxyz") == strlen(c->script) && is_command(L, c->script))
+    set_code(c, command, "@neap/command");
   lua_pushcfunction(L, set_arg);
   lua_pushlightuserdata(L, c);
   lua_call(L, 1, 0);

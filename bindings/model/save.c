@@ -416,9 +416,10 @@ static int save_pending(lua_State *L) {
   return 1;
 }
 
-// save.store_of(object) -> the store that its class belongs to
+// save.store_of(object, class or query) -> the store that its class belongs to
 static int save_store_of(lua_State *L) {
-  neap__view_push(L, neap__object_class(neap__object_check(L, 1))->view);
+  const struct object *o = neap__object_test(L, 1);
+  neap__view_push(L, (o ? neap__object_class(o) : neap__query_self(L, 1)->class)->view);
   return 1;
 }
 

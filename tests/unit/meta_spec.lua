@@ -17,9 +17,9 @@ describe("lua/neap/meta", function()
     assert.same({}, missing)
   end)
 
-  it("annotates the functions of each module of values", function()
+  it("annotates the functions of each module", function()
     local missing = {}
-    for _, module in ipairs { "bytes", "csv", "json" } do
+    for _, module in ipairs { "bytes", "csv", "json", "migrate" } do
       for name in pairs(neap[module]) do
         local found = text:find("function " .. module .. "." .. name .. "(", 1, true)
           or text:find("---@field " .. name .. " ", 1, true)

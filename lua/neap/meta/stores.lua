@@ -84,3 +84,29 @@ function store:sql(text, params) end
 
 ---Closes all connections; open transactions are rolled back.
 function store:close() end
+
+---Numbered files that bring a database from one schema to the next: `require "neap.migrate"`.
+---@class neap.migrate
+local migrate = {}
+
+---Runs the migrations in a folder that the database has not seen, or undoes the last ones. Raises `mismatch` for files that were
+---changed since, `conflict` with the code "locked" while another run is at work.
+---@param store neap.store
+---@param dir string
+---@param options? { to?: integer, down?: integer, each?: fun(step: { name: string, direction: string, seconds: number }) }
+---@return string[] names, integer version
+function migrate.run(store, dir, options) end
+
+---What `run` would send, without sending it: { name =, direction =, transaction =, statements = { { sql =, params = } }, unknown = }.
+---@param store neap.store
+---@param dir string
+---@param options? { to?: integer, down?: integer }
+---@return table[] steps
+function migrate.plan(store, dir, options) end
+
+---Runs f(objects, tx) over the rows of a query, so many at a time, each batch a transaction.
+---@param query neap.query|neap.model
+---@param size integer
+---@param f fun(objects: table, tx: neap.store)
+---@return integer rows
+function migrate.batches(query, size, f) end

@@ -153,6 +153,7 @@ function csv.writer(path, options) end
 ---@field csv neap.csv
 ---@field null neap.null
 ---@field json neap.json
+---@field migrate neap.migrate
 ---@field bytes neap.bytes
 local neap = {}
 
