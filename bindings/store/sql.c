@@ -162,7 +162,7 @@ static int write_get(struct sql_text *text, const struct shape *shape, const str
     if (i > 0) neap__sql_add(text, ", ");
     if (i < shape->ncolumns)
       neap__sql_name(text, f->wire);
-    else if (neap__sql_place(text, 0, &(struct place){.field = f, .type = f->type.of}, e) != 0)
+    else if (neap__sql_place_whole(text, 0, &(struct place){.field = f, .type = f->type.of}, e) != 0)
       return -1;
   }
   neap__sql_add(text, " FROM ");

@@ -30,6 +30,7 @@ struct sql_text {
 struct sql_text *neap__sql_text_new(lua_State *L, const struct sql_dialect *dialect, struct view *view);
 void neap__sql_add(struct sql_text *s, const char *text);
 void neap__sql_addf(struct sql_text *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void neap__sql_quoted(struct sql_text *s, const char *p, size_t n);   // 'text', up to a NUL
 void neap__sql_name(struct sql_text *s, const char *name);            // "name", quotes doubled
 void neap__sql_table(struct sql_text *s, const struct shape *shape);  // its name, as the store's template makes it
 // The name of a table as the store's template makes it; false if there is no room. Where tables lie in schemas a name may be
@@ -64,7 +65,10 @@ int neap__sql_array(struct neap__buffer *out, const struct type *of, const struc
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e);
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
-// The same where the place lies in JSON: its JSON text, or NULL; its value if that is a number, or NULL.
+// What the place sorts by: its first key or, in JSON where there are several, its second one (1).
+int neap__sql_place_sort(struct sql_text *s, int alias, const struct place *place, int key, struct neap__error *e);
+// The same where the place lies in JSON: its text, or NULL; its JSON text, or NULL; its value if that is a number, or NULL.
+int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 

@@ -26,32 +26,44 @@ int neap__sql_aggregate_kinds(const struct query *q, uint8_t *kinds) {
   return q->ngroups + q->naggregates;
 }
 
-static const char *function_of(const struct aggregate *a) {
-  bool decimal = a->op != AGG_COUNT && kind_of(&a->reach) == CELL_DECIMAL;
-  switch (a->op) {
-    case AGG_COUNT: return "count(";
-    case AGG_SUM: return decimal ? "neap_sum(" : "sum(";
-    case AGG_MIN: return "min(";
-    case AGG_MAX: return "max(";
-    case AGG_AVG: return decimal ? "neap_avg(" : "avg(";
-  }
-  return NULL;
+// What stands for $0 and $1: of sums the number, of what is counted whatever is there.
+static int write_operand(lua_State *L, struct sql_text *s, const struct aggregate *a, int i, struct neap__error *e) {
+  const struct reach *r = &a->reach;
+  if (i == 1) return neap__sql_reach_text(L, s, 0, r, e);
+  if (a->op == AGG_SUM || a->op == AGG_AVG) return neap__sql_reach_number(L, s, 0, r, e);
+  return (a->op == AGG_COUNT ? neap__sql_reach_whole : neap__sql_reach)(L, s, 0, r, e);
+}
+
+static int write_count(lua_State *L, struct sql_text *s, const struct aggregate *a, struct neap__error *e) {
+  neap__sql_add(s, a->filter ? "count(CASE WHEN " : "count(*)");
+  if (!a->filter) return 0;
+  int status = neap__sql_condition(L, s, 0, a->filter, e);
+  neap__sql_add(s, " THEN 1 END)");
+  return status;
 }
 
 static int write_aggregate(lua_State *L, struct sql_text *s, const struct aggregate *a, struct neap__error *e) {
-  neap__sql_add(s, function_of(a));
-  if (a->filter) {
-    neap__sql_add(s, "CASE WHEN ");
-    if (neap__sql_condition(L, s, 0, a->filter, e) != 0) return -1;
-    neap__sql_add(s, " THEN 1 END");
-  } else if (!a->reach.place.field) {
-    neap__sql_add(s, "*");
-  } else {
-    bool number = a->op == AGG_SUM || a->op == AGG_AVG;
-    int status = (number ? neap__sql_reach_number : neap__sql_reach)(L, s, 0, &a->reach, e);
-    if (status != 0) return -1;
+  if (!a->reach.place.field) return write_count(L, s, a, e);
+  const char *p = s->dialect->aggregate(a->op, kind_of(&a->reach)), *mark;
+  for (; (mark = strchr(p, '$')); p = mark + 2) {
+    neap__sql_addf(s, "%.*s", (int)(mark - p), p);
+    if (write_operand(L, s, a, mark[1] - '0', e) != 0) return -1;
   }
-  neap__sql_add(s, ")");
+  neap__sql_add(s, p);
+  return 0;
+}
+
+// What JSON sorts by is made of what groups are, so that it forms no groups of its own.
+static int write_groups(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
+  for (int i = 0; i < q->ngroups; i++) neap__sql_addf(s, i == 0 ? " GROUP BY %d" : ", %d", i + 1);
+  for (int i = 0; i < q->norders; i++) {
+    const struct reach *r = &q->orders[i].reach;
+    if (q->orders[i].label || !neap__place_in_json(&r->place) || !s->dialect->sort[0]) continue;
+    for (int key = 0; key < 2; key++) {
+      neap__sql_add(s, ", ");
+      if (neap__sql_reach_sort(L, s, 0, r, key, e) != 0) return -1;
+    }
+  }
   return 0;
 }
 
@@ -70,7 +82,7 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
   }
   neap__sql_from(s, q);
   if (neap__sql_where(L, s, view, q, e) != 0) return -1;
-  for (int i = 0; i < q->ngroups && !q->every; i++) neap__sql_addf(s, i == 0 ? " GROUP BY %d" : ", %d", i + 1);
+  if (q->ngroups > 0 && !q->every && write_groups(L, s, q, e) != 0) return -1;
   if (neap__sql_order(L, s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
   return 0;

@@ -1,4 +1,5 @@
 // sql_compile.c: reads and set-based writes as SQL. The text depends on the shape of a query only; values are parameters.
+#include "model/condition_build.h"
 #include "model/object.h"
 #include "store/sql_query.h"
 #include "store/sql_store.h"
@@ -38,6 +39,23 @@ static int write_reach(lua_State *L, struct sql_text *s, int alias, const struct
 
 int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
   return write_reach(L, s, alias, r, neap__sql_place, e);
+}
+
+static int write_first_key(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  return neap__sql_place_sort(s, alias, place, 0, e);
+}
+
+static int write_second_key(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  return neap__sql_place_sort(s, alias, place, 1, e);
+}
+
+int neap__sql_reach_sort(lua_State *L, struct sql_text *s, int alias, const struct reach *r, int key,
+                         struct neap__error *e) {
+  return write_reach(L, s, alias, r, key == 0 ? write_first_key : write_second_key, e);
+}
+
+int neap__sql_reach_text(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
+  return write_reach(L, s, alias, r, neap__sql_place_text, e);
 }
 
 int neap__sql_reach_whole(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
@@ -86,17 +104,47 @@ static int label_column(const struct query *q, const char *label) {
   return 0;
 }
 
+static void write_direction(struct sql_text *s, const struct order *o, bool last) {
+  if (o->descending) neap__sql_add(s, " DESC");
+  if (last) neap__sql_add(s, " NULLS LAST");
+}
+
+// Whether the condition lets only rows pass in which the column has a value. Saying NULLS LAST of it would cost the index.
+static bool bounds(const struct condition *c, const struct field *f) {
+  if (c->op == COND_AND) {
+    for (int i = 0; i < c->nchildren; i++)
+      if (bounds(c->children[i], f)) return true;
+    return false;
+  }
+  if (c->place.field != f || c->op < COND_EQ || c->op == COND_NE || c->op == COND_NIN) return false;
+  return c->op != COND_EXISTS || c->cells->i;
+}
+
+static bool nulls_matter(const struct query *q, const struct reach *r) {
+  return nullable(r) && !(r->nvia == 0 && r->place.nsteps == 0 && q->where && bounds(q->where, r->place.field));
+}
+
+// Values in JSON by their number, then by their text; the other way round where they descend.
+static int write_order(lua_State *L, struct sql_text *s, const struct query *q, const struct order *o,
+                       struct neap__error *e) {
+  bool two = neap__place_in_json(&o->reach.place) && s->dialect->sort[0];
+  for (int i = 0; i < (two ? 2 : 1); i++) {
+    neap__sql_add(s, i > 0 ? ", " : "");
+    if (neap__sql_reach_sort(L, s, 0, &o->reach, two && o->descending ? 1 - i : i, e) != 0) return -1;
+    write_direction(s, o, two || nulls_matter(q, &o->reach));
+  }
+  return 0;
+}
+
 // Absent sorts last either way. A label stands for the number of its result column.
 int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     neap__sql_add(s, i == 0 ? " ORDER BY " : ", ");
-    if (o->label)
-      neap__sql_addf(s, "%d", label_column(q, o->label));
-    else if (neap__sql_reach(L, s, 0, &o->reach, e) != 0)
-      return -1;
-    if (o->descending) neap__sql_add(s, " DESC");
-    if (o->label || nullable(&o->reach)) neap__sql_add(s, " NULLS LAST");
+    if (!o->label && write_order(L, s, q, o, e) != 0) return -1;
+    if (!o->label) continue;
+    neap__sql_addf(s, "%d", label_column(q, o->label));
+    write_direction(s, o, true);
   }
   return 0;
 }
@@ -137,7 +185,8 @@ int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
 }
 
 static int write_selected(struct sql_text *s, const struct field *f, struct neap__error *e) {
-  if (f->type.kind == TYPE_COMPUTED) return neap__sql_place(s, 0, &(struct place){.field = f, .type = f->type.of}, e);
+  if (f->type.kind == TYPE_COMPUTED)
+    return neap__sql_place_whole(s, 0, &(struct place){.field = f, .type = f->type.of}, e);
   neap__sql_column(s, 0, f);
   return 0;
 }

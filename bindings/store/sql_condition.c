@@ -86,11 +86,8 @@ static int write_steps(struct writer *w, const struct place *place) {
     neap__sql_add(w->s, " -> ");
     if (!step->key) {
       neap__sql_addf(w->s, "%d", step->index > INT32_MAX ? INT32_MAX : (int)step->index);
-    } else if (is_word(step->key, step->nkey)) {
-      neap__sql_addf(w->s, "'%.*s'", (int)step->nkey, step->key);
     } else {
-      neap__sql_bind_copy(w->s, CELL_TEXT, step->key, step->nkey);
-      neap__sql_add(w->s, "::text");
+      neap__sql_quoted(w->s, step->key, step->nkey);
     }
   }
   neap__sql_add(w->s, ")");
@@ -199,6 +196,17 @@ int neap__sql_place(struct sql_text *s, int alias, const struct place *place, st
   return write_value(&w, place, SQL_NUMBER);
 }
 
+int neap__sql_place_sort(struct sql_text *s, int alias, const struct place *place, int key, struct neap__error *e) {
+  struct writer w = {s, e, alias, place->field->shape};
+  const char *sort = neap__place_in_json(place) ? s->dialect->sort[key] : NULL;
+  return sort ? write_template(&w, sort, place) : write_value(&w, place, SQL_NUMBER);
+}
+
+int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  struct writer w = {s, e, alias, place->field->shape};
+  return write_value(&w, place, SQL_TEXT);
+}
+
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
   struct writer w = {s, e, alias, place->field->shape};
   if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
@@ -286,12 +294,12 @@ static void make_own(struct writer *w, const struct place *place, enum condition
     *cell = (struct cell){.d = d, .kind = CELL_NUMBER};
   }
   if (exact) return;
-  if (*op == COND_EQ)
-    *op = COND_NOT;
-  else if (*op == COND_LT || *op == COND_LTE)
+  if (*op == COND_LT || *op == COND_LTE)
     *op = lowest ? COND_LT : COND_LTE;
-  else
+  else if (*op == COND_GT || *op == COND_GTE)
     *op = lowest ? COND_GTE : COND_GT;
+  else
+    *op = COND_NOT;
 }
 
 // An operator's template over a value: $1 ... are the operands, each bound once however often it is named.

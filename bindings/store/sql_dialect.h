@@ -42,9 +42,10 @@ struct sql_dialect {
   // Inside JSON: $0 column, $1 path; where paths are steps, $0 is the place.
   const char *guard[SQL_CLASSES];  // whether a value of the class is there; NULL: the value is NULL if not
   const char *value[SQL_CLASSES];  // that value
-  const char *exists;              // there and not null
-  const char *json;                // its JSON text
-  const char *types[8][2];         // names that `type` asks for, and how
+  const char *sort[2];      // what it sorts by where values of several types lie in one place; NULL: its number's value
+  const char *exists;       // there and not null
+  const char *json;         // its JSON text
+  const char *types[8][2];  // names that `type` asks for, and how
   // Writes the path to a place as text. False if it does not fit or cannot be named so. NULL: paths are steps, c -> 'a' -> 0
   bool (*path)(char *out, size_t size, const struct place *place);
   const char *root;     // the path to the whole column, as SQL
@@ -54,6 +55,8 @@ struct sql_dialect {
   const char *array_any, *array_all, *array_size;  // the same of arrays: $0 column, $1 operand, $2 its type
   // What a column becomes by one change of it, or n of places inside it.
   int (*change)(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
+  // Sum, average, ... of $0, what makes values of a kind (UNLOADED: in JSON, where $0 is the number and $1 the text).
+  const char *(*aggregate)(enum aggregate_op op, enum cell_kind kind);
   const char *near, *within;  // $0 point, $1 ... latitude, longitude, metres; south, west, north, east
 };
 

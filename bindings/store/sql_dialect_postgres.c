@@ -178,6 +178,26 @@ static bool translate_regex(struct neap__buffer *out, const char *p, size_t n) {
   return !t.failed && t.depth == 0;
 }
 
+// Sums of integers are integers and averages doubles, as elsewhere; sums in JSON are what JSON makes of the number. Averages
+// of decimals have 28 digits behind the point. Booleans, uuids and bytes have neither min() nor max().
+static const char *aggregate(enum aggregate_op op, enum cell_kind kind) {
+  bool json = kind == CELL_UNLOADED, plain = kind != CELL_BOOLEAN && kind != CELL_BYTES && kind != CELL_TEXT;
+  switch (op) {
+    case AGG_COUNT: return "count($0)";
+    case AGG_SUM: return json ? "to_jsonb(sum($0))" : kind == CELL_INTEGER ? "sum($0)::bigint" : "sum($0)";
+    case AGG_MIN:
+      if (json) return "coalesce(to_jsonb(min($0)), to_jsonb(min($1)))";
+      return plain ? "min($0)" : "(array_agg($0 ORDER BY $0) FILTER (WHERE $0 IS NOT NULL))[1]";
+    case AGG_MAX:
+      if (json) return "coalesce(to_jsonb(max($1)), to_jsonb(max($0)))";
+      return plain ? "max($0)" : "(array_agg($0 ORDER BY $0 DESC) FILTER (WHERE $0 IS NOT NULL))[1]";
+    case AGG_AVG:
+      if (kind != CELL_DECIMAL) return "avg($0)::double precision";
+      return "trim_scale(sum($0) * 1.0000000000000000000000000000 / nullif(count($0), 0))";
+  }
+  return NULL;
+}
+
 const struct sql_dialect neap__sql_postgres = {
     .name = "postgres",
     .placeholder = '$',
@@ -212,6 +232,9 @@ const struct sql_dialect neap__sql_postgres = {
               [SQL_DECIMAL] = NUMBER,
               [SQL_BOOLEAN] = SCALAR("boolean", "::boolean"),
               [SQL_JSON] = "(CASE WHEN jsonb_typeof($0) IN ('array', 'object') THEN $0 END)"},
+    .sort = {"(CASE jsonb_typeof($0) WHEN 'number' THEN ($0 #>> '{}')::numeric "
+             "WHEN 'boolean' THEN ($0)::boolean::integer::numeric END)",
+             "(CASE WHEN jsonb_typeof($0) IN ('string', 'array', 'object') THEN $0 #>> '{}' END) COLLATE \"C\""},
     .exists = "jsonb_typeof($0) <> 'null'",
     .json = "$0",
     .types = {{"string", "jsonb_typeof($0) = 'string'"},
@@ -233,6 +256,7 @@ const struct sql_dialect neap__sql_postgres = {
     .array_any = "$0 && $1::$2",
     .array_all = "$0 @> $1::$2",
     .array_size = "cardinality($0) = $1",
+    .aggregate = aggregate,
     .change = neap__sql_change_postgres,
     .near = "2 * 6371008.8 * asin(sqrt(least(1, sin(radians(" LATITUDE
             " - $1) / 2) ^ 2 + "

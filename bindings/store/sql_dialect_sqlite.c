@@ -58,6 +58,17 @@ static const char *column_type(const struct type *type) {
   return "";
 }
 
+static const char *aggregate(enum aggregate_op op, enum cell_kind kind) {
+  switch (op) {
+    case AGG_COUNT: return "count($0)";
+    case AGG_SUM: return kind == CELL_DECIMAL ? "neap_sum($0)" : "sum($0)";
+    case AGG_MIN: return "min($0)";
+    case AGG_MAX: return "max($0)";
+    case AGG_AVG: return kind == CELL_DECIMAL ? "neap_avg($0)" : "avg($0)";
+  }
+  return NULL;
+}
+
 const struct sql_dialect neap__sql_sqlite = {
     .name = "sqlite",
     .placeholder = '?',
@@ -107,6 +118,7 @@ const struct sql_dialect neap__sql_sqlite = {
     .any = "neap_json_any($0, $1)",
     .all = "neap_json_all($0, $1)",
     .size = "neap_json_size($0) = $1",
+    .aggregate = aggregate,
     .change = neap__sql_change_sqlite,
     .near = "neap_near($0, $1, $2, $3)",
     .within = "neap_within($0, $1, $2, $3, $4)",

@@ -10,12 +10,6 @@
 
 // ---- Columns ----
 
-static void write_quoted(struct sql_text *s, const char *p, size_t n) {
-  neap__sql_add(s, "'");
-  for (size_t i = 0; i < n; i++) neap__sql_addf(s, p[i] == '\'' ? "''" : "%c", p[i]);
-  neap__sql_add(s, "'");
-}
-
 // A value as part of the text, for definitions that cannot have parameters. False if it has no such form.
 static bool write_literal(struct sql_text *s, const struct cell *cell) {
   char text[40];
@@ -27,9 +21,9 @@ static bool write_literal(struct sql_text *s, const struct cell *cell) {
     case CELL_NUMBER: neap__sql_addf(s, "%.17g", cell->d); return isfinite(cell->d);
     case CELL_TEXT:
     case CELL_JSON:
-    case CELL_DECIMAL: write_quoted(s, cell->p, cell->n); return !memchr(cell->p, 0, cell->n);
-    case CELL_DATETIME: write_quoted(s, text, neap__datetime_format(cell->i, text)); return true;
-    case CELL_DATE: write_quoted(s, text, neap__date_format(cell->i, text)); return true;
+    case CELL_DECIMAL: neap__sql_quoted(s, cell->p, cell->n); return !memchr(cell->p, 0, cell->n);
+    case CELL_DATETIME: neap__sql_quoted(s, text, neap__datetime_format(cell->i, text)); return true;
+    case CELL_DATE: neap__sql_quoted(s, text, neap__date_format(cell->i, text)); return true;
     case CELL_BYTES:
     case CELL_UNLOADED: break;
   }

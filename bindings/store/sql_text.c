@@ -89,6 +89,12 @@ void neap__sql_addf(struct sql_text *s, const char *format, ...) {
   va_end(args);
 }
 
+void neap__sql_quoted(struct sql_text *s, const char *p, size_t n) {
+  neap__sql_add(s, "'");
+  for (size_t i = 0; i < n && p[i]; i++) neap__sql_addf(s, p[i] == '\'' ? "''" : "%c", p[i]);
+  neap__sql_add(s, "'");
+}
+
 void neap__sql_name(struct sql_text *s, const char *name) {
   add(s, "\"", 1);
   for (const char *quote; (quote = strchr(name, '"')); name = quote + 1) {
