@@ -127,6 +127,18 @@ static void read_cells(lua_State *L, const struct condition *c, struct cell *cel
     if (asked[i] && neap__field_kept(asked[i])) neap__object_get(L, 2, asked[i]->column, &cells[asked[i]->column]);
 }
 
+int neap__condition_matches(lua_State *L, const struct condition *c, const struct cell *cells, struct neap__error *e) {
+  struct object_row row = {.source = {cell_of, some_of, neap__regexes_of(L), false}, .cells = cells};
+  bool met = neap__condition_evaluate(c, &row.source);
+  if (row.related)
+    return neap__error_set(e, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");
+  if (row.computed)
+    return neap__error_set(e, NEAP_UNSUPPORTED, "matches does not compute fields: ask the store with where");
+  if (row.unloaded) return neap__error_set(e, NEAP_UNSUPPORTED, "matches was asked for a field that was not loaded");
+  if (row.source.failed) return neap__error_set(e, NEAP_LIMIT, "a regular expression takes too many steps");
+  return met;
+}
+
 // c:matches(object) -> boolean: whether the object, as it is now in memory, meets the condition
 //   raises `unsupported` for what only the store can answer: relations, computed fields, fields that were not loaded
 static int condition_matches(lua_State *L) {
@@ -138,13 +150,9 @@ static int condition_matches(lua_State *L) {
     return neap__fail(L, NEAP_USAGE, "a condition on %s was asked of a %s", c->shape->model, shape->model);
   struct cell *cells = lua_newuserdatauv(L, (size_t)shape->ncolumns * sizeof *cells + 1, 0);
   read_cells(L, c, cells);
-  struct object_row row = {.source = {cell_of, some_of, neap__regexes_of(L), false}, .cells = cells};
-  bool met = neap__condition_evaluate(c, &row.source);
-  if (row.related)
-    return neap__fail(L, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");
-  if (row.computed) return neap__fail(L, NEAP_UNSUPPORTED, "matches does not compute fields: ask the store with where");
-  if (row.unloaded) return neap__fail(L, NEAP_UNSUPPORTED, "matches was asked for a field that was not loaded");
-  if (row.source.failed) return neap__fail(L, NEAP_LIMIT, "a regular expression takes too many steps");
+  struct neap__error e;
+  int met = neap__condition_matches(L, c, cells, &e);
+  if (met < 0) return neap__raise(L, &e);
   lua_pushboolean(L, met);
   return 1;
 }

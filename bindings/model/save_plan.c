@@ -258,6 +258,25 @@ static bool is_forced(const struct save_options *o) {
   return o->force || o->returning || o->atomic || o->overwrite || o->condition;
 }
 
+// Whether what is to be written lies outside of the view's scope, as far as that can be told without the store.
+static bool leaves_scope(struct planning *p, int idx, const struct save_entry *entry, bool insert) {
+  const struct condition *scope = neap__view_scope(p->view, p->shape);
+  struct neap__error e;
+  if (!scope) return false;
+  struct cell *cells = lua_newuserdatauv(p->L, (size_t)p->shape->ncolumns * sizeof *cells, 0);
+  for (int i = 0; i < p->shape->ncolumns; i++) {
+    neap__object_get(p->L, idx, i, &cells[i]);
+    bool made = insert && cells[i].kind == CELL_NIL && (p->shape->columns[i]->flags & FIELD_AUTO);
+    if (made) cells[i].kind = CELL_UNLOADED;  // by the store
+  }
+  for (int i = 0; i < entry->ncomputed; i++) cells[entry->computed_columns[i]] = entry->computed[i];
+  bool met = true, several = scope->op == COND_AND;
+  for (int i = 0; met && i < (several ? scope->nchildren : 1); i++)
+    met = neap__condition_matches(p->L, several ? scope->children[i] : scope, cells, &e) != 0;
+  lua_pop(p->L, 1);
+  return !met;
+}
+
 // Plans one save. True if something is to be sent.
 static bool plan_save(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
   const struct save_options *o = p->options;
@@ -278,6 +297,12 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
   if (insert && replace) add_absent(p, entry->sent);
   w->kind = o->verb == SAVE_UPSERT || replace ? WRITE_UPSERT : insert ? WRITE_INSERT : WRITE_UPDATE;
   fill_cells(p, idx, w, entry, insert);
+  if (leaves_scope(p, idx, entry, insert)) {
+    neap__error_set(&e, NEAP_CONDITION, "it would lie outside of the scope of the view that saves it");
+    snprintf(e.code, sizeof e.code, "scope");
+    p->fault(p->L, entry->object, p->shape, &e);
+    return false;
+  }
   w->condition = p->condition;
   if (w->kind == WRITE_UPSERT) {
     w->conflict = o->conflict ? o->conflict : key_bits(p);

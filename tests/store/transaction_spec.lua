@@ -274,6 +274,51 @@ contract.each("views", function(c)
     assert.same({ "mine", "b" }, c:client "SELECT text FROM Note ORDER BY id")
   end)
 
+  describe("with a scope", function()
+    local mine, MyNote
+    before_each(function()
+      mine = c.store:with { scope = { Note = { owner = "ada", text__exists = true } } }
+      MyNote = mine:model "Note"
+    end)
+
+    local function refuses(f, ...)
+      local ok, e = pcall(f, ...)
+      assert.is_false(ok)
+      assert.equal("condition", e.kind, tostring(e))
+      assert.truthy(e.message:find("outside of the scope", 1, true), e.message)
+      assert.same({ "ada|a", "bob|b" }, c:client "SELECT owner, text FROM Note ORDER BY id")
+    end
+
+    it("insert nothing that would lie outside of it", function()
+      refuses(MyNote.create, MyNote, { owner = "bob", text = "x" })
+      refuses(MyNote.create, MyNote, { owner = "ada" })
+      refuses(MyNote.upsert, MyNote, { id = 2, owner = "bob", text = "x" }, { "id" })
+      refuses(mine.save, mine, Note { owner = "bob", text = "x" })
+      assert.equal(3, MyNote:create { owner = "ada", text = "c" }.id)
+    end)
+
+    it("move nothing out of it", function()
+      local note = MyNote:get(1)
+      note.owner = "bob"
+      refuses(note.save, note)
+      note.owner, note.text = "ada", "new"
+      assert.equal("new", note:save().text)
+    end)
+
+    it("save those of a list that lie in it", function()
+      local ok, e = pcall(mine.save, mine, { MyNote { owner = "ada", text = "c" }, MyNote { owner = "bob", text = "d" } })
+      assert.is_false(ok)
+      assert.same({ 2, "condition" }, { e.errors[1].index, e.errors[1].error.kind })
+      assert.same({ "a", "b", "c" }, c:client "SELECT text FROM Note ORDER BY id")
+    end)
+
+    it("take a key that the store makes for one that may lie in it", function()
+      local Later = c.store:with { scope = { Note = { id__gt = 1, owner = "ada" } } }:model "Note"
+      assert.equal(3, Later:create { owner = "ada", text = "c" }.id)
+      assert.is_true(neap.is(select(2, pcall(Later.create, Later, { owner = "bob" })), "condition"))
+    end)
+  end)
+
   it("count for all that a function does", function()
     c.store:with({ scope = { Note = { owner = "bob" } } }, function()
       assert.equal(1, Note:count())
