@@ -188,7 +188,14 @@ static void find_labels(lua_State *L, struct query *q) {
   neap__query_keep(L, 1, QUERY_ORDERS);
 }
 
+static void check_havings(lua_State *L, const struct query *q) {
+  for (int i = 0; i < q->nhavings; i++)
+    if (!is_label(q, q->havings[i].label))
+      neap__fail(L, NEAP_USAGE, "having: '%s' is no label of aggregate", q->havings[i].label);
+}
+
 void neap__query_check_groups(lua_State *L, const struct query *q) {
+  check_havings(L, q);
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     if (o->label ? is_label(q, o->label) : is_group(q, &o->reach)) continue;
@@ -220,6 +227,8 @@ static int query_aggregate(lua_State *L) {
   sort_labels(list, n);
   if (q->ngroups == 0) q->norders = 0;
   find_labels(L, q);
+  if (q->ngroups == 0 && q->nhavings > 0)
+    return neap__fail(L, NEAP_USAGE, "having chooses among groups: call group first");
   if (q->ngroups == 0 && (q->limit >= 0 || q->skip > 0))
     return neap__fail(L, NEAP_USAGE,
                       "aggregate is of all rows that meet the condition: it does not go with limit and skip");

@@ -1,5 +1,6 @@
-// cursor.c: pages by keyset. A page goes on behind the last row of the one before it, found by the values that the order
-// compares, so that it costs the same wherever it is, and rows that come or go meanwhile do no harm.
+// cursor.c: pages by keyset. A page goes on behind the last row of the one before it, or ends before the first of the one behind
+// it, found by the values that the order compares, so that it costs the same wherever it is, and rows that come or go meanwhile
+// do no harm.
 //
 // A cursor is the JSON list [order, value ...] in base64: opaque to scripts, safe in URLs once escaped. It may come from
 // anywhere, so nothing in it is trusted: it has to fit the order of the query, and its values the types of the fields.
@@ -44,14 +45,30 @@ static void complete_select(lua_State *L, struct query *q) {
   lua_pop(L, 1);
 }
 
-// Pushes "Post -views id": what a cursor was made for.
+// The order backwards: what is absent, which comes last, comes first then.
+static void turn_around(lua_State *L, struct query *q) {
+  struct order *orders = lua_newuserdatauv(L, (size_t)q->norders * sizeof *orders, 1);
+  for (int i = 0; i < q->norders; i++) {
+    orders[i] = q->orders[i];
+    orders[i].descending = !orders[i].descending;
+    orders[i].first = true;
+  }
+  lua_getiuservalue(L, 1, QUERY_ORDERS);
+  lua_setiuservalue(L, -2, 1);
+  neap__query_keep(L, 1, QUERY_ORDERS);
+  q->orders = orders;
+}
+
+// Pushes "Post -views id": what a cursor was made for, whichever way it is read.
 static const char *push_fingerprint(lua_State *L, const struct query *q) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   luaL_addstring(&b, q->class->shape->model);
   for (int i = 0; i < q->norders; i++) {
+    struct order o = q->orders[i];
+    o.descending = o.descending != o.first;
     luaL_addchar(&b, ' ');
-    neap__order_name(L, &q->orders[i]);
+    neap__order_name(L, &o);
     luaL_addvalue(&b);
   }
   luaL_pushresult(&b);
@@ -157,10 +174,15 @@ static void or_absent(lua_State *L, const struct field *f) {
   join(L, neap__condition_or);
 }
 
-// Pushes: the field comes behind the value, which is not absent: behind absence nothing comes.
+// Pushes: the field comes behind the value, which is not absent unless that comes first.
 static void behind(lua_State *L, const struct order *o, const struct cell *cell) {
-  leaf(L, o->reach.place.field, o->descending ? COND_LT : COND_GT, cell);
-  or_absent(L, o->reach.place.field);
+  const struct field *f = o->reach.place.field;
+  if (cell->kind == CELL_NIL) {
+    leaf(L, f, COND_EXISTS, &(struct cell){.i = 1, .kind = CELL_BOOLEAN});
+    return;
+  }
+  leaf(L, f, o->descending ? COND_LT : COND_GT, cell);
+  if (!o->first) or_absent(L, f);
 }
 
 static void same(lua_State *L, const struct order *o, const struct cell *cell) {
@@ -178,7 +200,7 @@ static void push_behind(lua_State *L, const struct query *q, const struct cell *
   for (int i = last - 1; i >= 0; i--) {
     same(L, &q->orders[i], &cells[i]);
     join(L, neap__condition_and);
-    if (cells[i].kind == CELL_NIL) continue;
+    if (cells[i].kind == CELL_NIL && !q->orders[i].first) continue;  // behind absence nothing comes
     behind(L, &q->orders[i], &cells[i]);
     join(L, neap__condition_or);
   }
@@ -188,7 +210,7 @@ static void push_behind(lua_State *L, const struct query *q, const struct cell *
   join(L, neap__condition_and);
 }
 
-// Narrows the query at index 1, whose class is at index 2, to what comes behind the cursor at index 3.
+// Narrows the query at index 1, whose class is at index 2, to what comes behind the cursor at index 3 in its order.
 static void apply(lua_State *L, const struct query *q) {
   push_decoded(L, 3);
   int list = lua_gettop(L);
@@ -207,47 +229,85 @@ static void apply(lua_State *L, const struct query *q) {
 
 // ---- page ----
 
+static void reverse(lua_State *L, int list, lua_Integer n) {
+  for (lua_Integer i = 1; i < n; i++, n--) {
+    lua_rawgeti(L, list, i);
+    lua_rawgeti(L, list, n);
+    lua_rawseti(L, list, i);
+    lua_rawseti(L, list, n);
+  }
+}
+
+// Pushes the cursor of row i of the list, or nil.
+static void push_cursor_of(lua_State *L, const struct query *q, int list, lua_Integer i, bool wanted) {
+  int at = lua_gettop(L) + 1;
+  lua_pushnil(L);
+  if (!wanted || i == 0) return;
+  lua_rawgeti(L, list, i);
+  push_cursor(L, q, at + 1);
+  lua_replace(L, at);
+  lua_settop(L, at);
+}
+
+// The query is at index 1, at 2 whether a cursor was given. One row more than asked for tells whether others follow.
 static int page_read(lua_State *L, int status, lua_KContext size) {
   const struct query *q = lua_touserdata(L, 1);
+  bool given = lua_toboolean(L, 2), back = q->orders[0].first;
   int list = lua_gettop(L);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, list);
+  bool more = n > size;
   (void)status;
-  if ((lua_KContext)lua_rawlen(L, list) <= size) return 1;
-  lua_pushnil(L);
-  lua_rawseti(L, list, size + 1);
-  lua_rawgeti(L, list, size);
-  push_cursor(L, q, lua_gettop(L));
-  lua_pushvalue(L, list);
-  lua_insert(L, -2);
-  return 2;
+  if (more) {
+    lua_pushnil(L);
+    lua_rawseti(L, list, n--);
+  }
+  if (back) reverse(L, list, n);
+  push_cursor_of(L, q, list, n, back || more);
+  push_cursor_of(L, q, list, n > 0, back ? more : given);
+  return 3;
 }
 
 static int read_all(lua_State *L) {
   return neap__query_read(L, READ_OBJECTS, RESULT_LIST);
 }
 
-// Query:page{ size = 50, after = cursor } -> list of objects, next cursor
-//   The cursor is nil at the end. Its order is the query's, then the keys; absent values come last. kind `query`: a cursor
-//   that was not made by such a query, or was changed.
+// Leaves the cursor at index 3: `after`, or `before`. Returns whether it is the latter.
+static bool read_cursor(lua_State *L) {
+  lua_getfield(L, 2, "after");
+  lua_getfield(L, 2, "before");
+  bool back = !lua_isnil(L, -1);
+  if (back && !lua_isnil(L, -2)) neap__fail(L, NEAP_USAGE, "a page comes after a cursor or before one, not both");
+  if (!back) lua_pop(L, 1);
+  if (!lua_isnil(L, -1)) neap__arg_string(L, -1, back ? "before" : "after", NULL);
+  lua_replace(L, 3);
+  lua_settop(L, 3);
+  return back;
+}
+
+// Query:page{ size = 50, after = cursor, before = cursor } -> list of objects, next cursor, cursor for the page before
+//   A cursor is nil where no page is. The order is the query's, then the keys; absent values come last. kind `query`: a
+//   cursor that was not made by such a query, or was changed.
 static int query_page(lua_State *L) {
-  static const char *const known[] = {"size", "after", NULL};
+  static const char *const known[] = {"size", "after", "before", NULL};
   lua_settop(L, 2);
   check_orders(L, neap__query_self(L, 1));
   neap__arg_table(L, 2, "options");
   neap__arg_options(L, 2, known);
   lua_getfield(L, 2, "size");
   lua_Integer size = lua_isnil(L, -1) ? 50 : neap__arg_integer(L, -1, "size", 1, INT32_MAX);
-  lua_getfield(L, 2, "after");
-  if (!lua_isnil(L, -1)) neap__arg_string(L, -1, "after", NULL);
-  lua_replace(L, 3);
+  bool back = read_cursor(L);
   struct query *q = neap__query_clone(L, 1);
   lua_replace(L, 1);
   neap__query_push_class(L, 1);
   lua_replace(L, 2);
   neap__query_complete_order(L, 1);
   complete_select(L, q);
-  if (!lua_isnil(L, 3)) apply(L, q);
+  bool given = !lua_isnil(L, 3);
+  if (back) turn_around(L, q);
+  if (given) apply(L, q);
   q->limit = size + 1;
   lua_settop(L, 1);
+  lua_pushboolean(L, given);
   lua_pushcfunction(L, read_all);
   lua_pushvalue(L, 1);
   lua_callk(L, 1, 1, size, page_read);

@@ -471,8 +471,13 @@ static const luaL_Reg methods[] = {
 
 // Every method of a query is one of each class too: there it means all objects of the class.
 static void add_methods(lua_State *L) {
-  static const luaL_Reg *const lists[] = {
-      methods, neap__query_includes, neap__query_terminals, neap__query_aggregates, neap__query_pages, NULL};
+  static const luaL_Reg *const lists[] = {methods,
+                                          neap__query_includes,
+                                          neap__query_terminals,
+                                          neap__query_aggregates,
+                                          neap__query_havings,
+                                          neap__query_pages,
+                                          NULL};
   for (int i = 0; lists[i]; i++) luaL_setfuncs(L, lists[i], 0);
 }
 

@@ -14,6 +14,7 @@ struct reach {
 struct order {
   struct reach reach;
   bool descending;
+  bool first;         // what is absent comes first: an order that is read backwards
   const char *label;  // of an aggregate, which the query does not know before its aggregates; NULL = reach counts
 };
 
@@ -24,6 +25,13 @@ struct aggregate {
   enum aggregate_op op;
   struct reach reach;              // place.field NULL: rows are counted
   const struct condition *filter;  // COUNT: only rows that meet it; NULL = all
+};
+
+// Groups are given where what is computed of them compares so: EQ NE LT LTE GT GTE with a scalar.
+struct having {
+  const char *label;
+  enum condition_op op;
+  struct cell cell;
 };
 
 // One relation of include.
@@ -48,6 +56,8 @@ struct query {
   const struct reach *groups;
   int naggregates;
   const struct aggregate *aggregates;
+  int nhavings;
+  const struct having *havings;
   // Rows that a relation leads to. Those of a many_to_many come once for each row of link->through that meets `owners`. Where
   // `owner` is set each row has one cell more, the last: the key of its owner.
   const struct field *link;        // the many_to_many field, NULL = none

@@ -18,13 +18,15 @@ enum query_value {
   QUERY_INCLUDES,
   QUERY_GROUPS,
   QUERY_AGGREGATES,
+  QUERY_HAVING,
   QUERY_OWNERS,
   QUERY_FILLED,
   QUERY_VALUES = QUERY_FILLED
 };
 
 // Methods by file; query.c puts them into the metatable of queries and into every class.
-extern const luaL_Reg neap__query_includes[], neap__query_terminals[], neap__query_aggregates[], neap__query_pages[];
+extern const luaL_Reg neap__query_includes[], neap__query_terminals[], neap__query_aggregates[], neap__query_havings[],
+    neap__query_pages[];
 
 // Pops a value and anchors it in the query at q.
 void neap__query_keep(lua_State *L, int q, enum query_value value);

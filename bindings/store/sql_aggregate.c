@@ -1,7 +1,10 @@
 // sql_aggregate.c: groups and aggregates as SQL. Sums and averages of decimals are exact, by functions of ours.
+#include <stdio.h>
+
 #include "model/condition_build.h"
 #include "store/sql_query.h"
 #include "store/sql_store.h"
+#include "value/json.h"
 
 static const struct type *type_of(const struct reach *r) {
   const struct type *t = r->place.type;
@@ -67,6 +70,46 @@ static int write_groups(lua_State *L, struct sql_text *s, const struct query *q,
   return 0;
 }
 
+static const struct aggregate *labelled(const struct query *q, const char *label) {
+  const struct aggregate *a = q->aggregates;
+  while (strcmp(a->label, label) != 0) a++;
+  return a;
+}
+
+// The operand as a number of the kind that the aggregate gives.
+static void bind_operand(struct sql_text *s, const struct aggregate *a, const struct cell *cell) {
+  bool decimal = a->op != AGG_COUNT && kind_of(&a->reach) == CELL_DECIMAL;
+  bool column = a->reach.place.field && a->reach.place.nsteps == 0 && (a->op == AGG_MIN || a->op == AGG_MAX);
+  char text[32];
+  if (decimal && cell->kind == CELL_INTEGER)
+    neap__sql_bind_copy(s, CELL_DECIMAL, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)cell->i));
+  else if (decimal && cell->kind == CELL_NUMBER)
+    neap__sql_bind_copy(s, CELL_DECIMAL, text, neap__json_double(cell->d, text));
+  else if (column)
+    neap__sql_bind_field(s, a->reach.place.field, cell);
+  else
+    neap__sql_bind(s, cell);
+  if (decimal) neap__sql_add(s, s->dialect->decimal);
+}
+
+// Two-valued: NULL differs from any operand, and compares with none.
+static int write_havings(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
+  static const char *const operators[] = {
+      [COND_EQ] = " = ",  [COND_NE] = " IS DISTINCT FROM ", [COND_LT] = " < ", [COND_LTE] = " <= ", [COND_GT] = " > ",
+      [COND_GTE] = " >= "};
+  for (int i = 0; i < q->nhavings; i++) {
+    const struct having *h = &q->havings[i];
+    const struct aggregate *a = labelled(q, h->label);
+    neap__sql_add(s, i == 0 ? " HAVING " : " AND ");
+    if (write_aggregate(L, s, a, e) != 0) return -1;
+    bool collated = a->op != AGG_COUNT && kind_of(&a->reach) == CELL_DECIMAL && s->dialect->column[SQL_DECIMAL];
+    if (collated) neap__sql_add(s, s->dialect->column[SQL_DECIMAL] + 2);  // behind its $0
+    neap__sql_add(s, operators[h->op]);
+    bind_operand(s, a, &h->cell);
+  }
+  return 0;
+}
+
 // The rows are cut by the limit after they were grouped.
 int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
                         struct neap__error *e) {
@@ -83,6 +126,7 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
   neap__sql_from(s, q);
   if (neap__sql_where(L, s, view, q, e) != 0) return -1;
   if (q->ngroups > 0 && !q->every && write_groups(L, s, q, e) != 0) return -1;
+  if (q->naggregates > 0 && write_havings(L, s, q, e) != 0) return -1;
   if (neap__sql_order(L, s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
   return 0;

@@ -104,9 +104,9 @@ static int label_column(const struct query *q, const char *label) {
   return 0;
 }
 
-static void write_direction(struct sql_text *s, const struct order *o, bool last) {
+static void write_direction(struct sql_text *s, const struct order *o, bool nulls) {
   if (o->descending) neap__sql_add(s, " DESC");
-  if (last) neap__sql_add(s, " NULLS LAST");
+  if (nulls) neap__sql_add(s, o->first ? " NULLS FIRST" : " NULLS LAST");
 }
 
 // Whether the condition lets only rows pass in which the column has a value. Saying NULLS LAST of it would cost the index.

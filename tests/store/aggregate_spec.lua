@@ -61,6 +61,23 @@ contract.each("aggregates", function(c)
       m.Post:where { data__exists = true }:group "data.key":order "data.key":aggregate { n = { ["$count"] = true } })
   end)
 
+  it("are chosen by having, by what is computed of them", function()
+    local function groups(having)
+      local labels = { n = { ["$count"] = true }, low = { ["$min"] = "price" }, last = { ["$max"] = "at" } }
+      local list = {}
+      for i, row in ipairs(m.Post:group "author.name":order "author.name":having(having):aggregate(labels)) do
+        list[i] = row["author.name"] or "none"
+      end
+      return list
+    end
+    assert.same({ "Ada", "Bob" }, groups { n = { ["$gt"] = 1 } })
+    assert.same({ "none" }, groups { n = { ["$eq"] = 1 } })
+    assert.same({ "Ada", "none" }, groups { low = { ["$ne"] = neap.decimal "0.30" } })
+    assert.same({ "Ada" }, groups { low = { ["$gte"] = 1, ["$lt"] = 1.2 } })
+    assert.same({ "Ada" }, groups { last = { ["$gt"] = neap.datetime "2024-05-02T00:00:00Z" } })
+    assert.same({}, groups { n = { ["$gt"] = 1, ["$lt"] = 2 } })
+  end)
+
   it("sort by a label that a field bears too", function()
     local groups = m.Post:where { author__exists = true, id__lt = 4 }:group "author":order "-views"
     local rows = groups:aggregate { views = { ["$sum"] = "views" } }
@@ -81,6 +98,10 @@ contract.each("aggregates", function(c)
       function() return m.Post:aggregate { n = { ["$sum"] = "views", ["$max"] = "views" } } end,
       function() return m.Post:group "views":order "total":aggregate { n = { ["$count"] = true } } end,
       function() return m.Post:order "title":group "views":all() end,
+      function() return m.Post:group "views":having { n = { ["$gt"] = 1 } }:all() end,
+      function() return m.Post:having { n = { ["$gt"] = 1 } }:aggregate { n = { ["$count"] = true } } end,
+      function() return m.Post:having { n = { ["$in"] = 1 } } end,
+      function() return m.Post:having { n = { ["$gt"] = neap.null } } end,
     } do
       local ok, e = pcall(f)
       assert.is_false(ok)

@@ -156,6 +156,74 @@ contract.each("Query Objects", function(c)
     end)
   end)
 
+  describe("join with a Query Object of its own", function()
+    local function joined(object, relation, class)
+      local result = {}
+      for i, row in ipairs(run(class or m.Post, object)) do
+        result[i] = row[relation] == neap.null and "null" or row[relation].id or shop.list(row[relation], "id")
+      end
+      return result
+    end
+
+    it("filters and sorts what is joined, and takes no row away", function()
+      assert.same({ { 1 }, { 3 }, {}, {}, {} },
+        joined({ sort = "id", join = { comments = { filter = { user_id = 2 } } } }, "comments"))
+      assert.same({ { 2, 1 }, { 3 }, { 4 }, {}, {} }, joined({ sort = "id", join = { comments = { sort = "id-" } } }, "comments"))
+      assert.same({ 1, 1, "null", "null", "null" },
+        joined({ sort = "id", join = { author = { filter = { name = "Ada" }, sort = "name-", limit = 3 } } }, "author"))
+    end)
+
+    it("cuts for each row", function()
+      assert.same({ { 2 }, { 3 }, { 4 }, {}, {} },
+        joined({ sort = "id", join = { comments = { sort = "id-", limit = 1 } } }, "comments"))
+      assert.same({ { 2 }, {}, {}, {}, {} }, joined({ sort = "id", join = { comments = { sort = "id", skip = 1 } } }, "comments"))
+      assert.same({ { 2 }, { 2 }, {}, {}, {} },
+        joined({ sort = "id", join = { tags = { sort = "name-", limit = 1 } } }, "tags"))
+      local rows = run(m.Post, { sort = "id", join = "comments" }, { related = { comments = { max_items = 1 } } })
+      assert.equal(1, #rows[1].comments)
+    end)
+
+    it("keeps two lists of one row apart", function()
+      local rows = run(m.Comment, { sort = "id", join = { post = { join = { comments = { filter = { user_id = 2 } } } },
+        user = { join = { posts = { join = { comments = { filter = { user_id = 3 } } } } } } } })
+      assert.same({ 1 }, shop.list(rows[1].post.comments, "id"))
+      assert.same({ 1 }, shop.list(rows[2].post.comments, "id"))
+      assert.same({ 2 }, shop.list(rows[4].user.posts[1].comments, "id"))
+    end)
+
+    it("applies what the settings of the related model force", function()
+      local settings = { related_models = { Comment = { force_filter = { text__ne = "ah" }, force_exclude = "user_id" } } }
+      local row = run(m.Post, { filter = { id = 1 }, join = "comments" }, settings)[1]
+      assert.same({ { id = 2, post_id = 1, text = "oh" } }, row.comments)
+    end)
+  end)
+
+  describe("joinf", function()
+    it("leaves out rows without a match, and gives what matches", function()
+      assert.same({ 1, 2, 3 }, ids(m.Post, { sort = "id", joinf = { "comments" } }))
+      local rows = run(m.Post, { sort = "id", joinf = { comments = { filter = { user_id = 2 } } } })
+      assert.same({ 1, 2 }, shop.list(rows, "id"))
+      assert.same({ 1 }, shop.list(rows[1].comments, "id"))
+      assert.same({ 1, 2 }, ids(m.Post, { sort = "id", joinf = { author = { filter = { name = "Ada" } } } }))
+    end)
+
+    it("filters before pages are cut, and counts rows once", function()
+      assert.same({ 2, 3 }, ids(m.Post, { sort = "id", joinf = "comments", skip = 1, limit = 2 }))
+      assert.equal(3, run(m.Post, { joinf = "comments", count = true }))
+      assert.same({ { n = 3 } }, run(m.Post, { joinf = "comments", aggregate = { n = { ["$count"] = true } } }))
+      assert.equal(3, select(2, mongo.query(m.Post):query { joinf = "comments", limit = 1 }:total()))
+    end)
+
+    it("nests", function()
+      assert.same({ 2 }, ids(m.Author, { sort = "id",
+        joinf = { posts = { joinf = { comments = { filter = { user_id = 1 } } } } } }))
+    end)
+
+    it("takes no skip and limit", function()
+      assert.truthy(faults(m.Post, { joinf = { comments = { limit = 1 } } })["/joinf/comments/limit"])
+    end)
+  end)
+
   describe("filter", function()
     local function filter(criteria, class) return ids(class or m.Post, { filter = criteria, sort = "id" }) end
 
@@ -240,6 +308,25 @@ contract.each("Query Objects", function(c)
           { related = { author = { aggregate_labels = true, aggregate_columns = { "name" } } } }))
     end)
 
+    it("are chosen by what is computed of them", function()
+      local object = { group = "author_id", aggregate = { n = { ["$count"] = true }, low = { ["$min"] = "price" } }, sort = "author_id" }
+      local function groups(having)
+        object.having = having
+        local list = {}
+        for i, row in ipairs(run(m.Post, object, open)) do list[i] = row.author_id end
+        return list
+      end
+      assert.same({ 1, 2 }, groups { n = { ["$gte"] = 2 } })
+      assert.same({ 1, 2 }, groups { n = 2 })
+      assert.same({ neap.null }, groups { n = { ["$ne"] = 2, ["$lt"] = 9 } })
+      assert.same({ 2 }, groups { low = { ["$lt"] = 1 } })
+      assert.same({ 1 }, groups { low = { ["$gt"] = 0.35 } })
+      assert.truthy(faults(m.Post, { group = "views", having = { n = 1 } })["/having/n"])
+      assert.truthy(faults(m.Post, { aggregate = { n = { ["$count"] = 1 } }, having = { n = "x" } })["/having/n/$eq"])
+      object.having = { n = { ["$in"] = { 1 } } }
+      assert.truthy(faults(m.Post, object, open)["/having/n/$in"])
+    end)
+
     it("are counted by their number", function()
       assert.equal(3, run(m.Post, { group = "author_id", count = true }))
       assert.equal(1, run(m.Post, { aggregate = { n = { ["$count"] = true } }, count = true }))
@@ -269,6 +356,30 @@ contract.each("Query Objects", function(c)
     it("may be capped", function()
       assert.equal(3, select(2, mongo.query(m.Post):query { total = "capped:3" }:total()))
       assert.truthy(faults(m.Post, { total = "capped:x" })["/total"])
+    end)
+  end)
+
+  describe("page", function()
+    it("gives cursors for the next and the previous one", function()
+      local rows, after = mongo.query(m.Post):query { sort = "views-", limit = 2, project = "id" }:page()
+      assert.same({ { id = 2 }, { id = 3 } }, rows)
+      local next_rows, _, before = mongo.query(m.Post):query { sort = "views-", limit = 2, project = "id", after = after }:page()
+      assert.same({ { id = 4 }, { id = 1 } }, next_rows)
+      assert.same({ 2, 3 }, ids(m.Post, { sort = "views-", limit = 2, before = before }))
+      assert.same({ 4, 1, 5 }, ids(m.Post, { sort = "views-", after = after }))
+      assert.equal('[{"id":2},{"id":3}]', (mongo.query(m.Post):query { sort = "views-", limit = 2, project = "id" }:page "json"))
+    end)
+
+    it("refuses cursors that do not fit, and what has no pages", function()
+      local _, after = mongo.query(m.Post):query { limit = 2 }:page()
+      assert.truthy(faults(m.Post, { sort = "views", limit = 2, after = after })["/after"])
+      assert.truthy(faults(m.Post, { limit = 2, before = "x" })["/before"])
+      assert.truthy(faults(m.Post, { after = 5 })["/after"])
+      assert.truthy(faults(m.Post, { after = after, before = after })["/before"])
+      assert.truthy(faults(m.Post, { after = after, sort = "author.name" })["/sort"])
+      assert.truthy(faults(m.Post, { after = after, group = "views" })["/after"])
+      assert.equal("forbidden", select(2, faults(m.Post, { after = after }, { force_exclude = "id" })).kind)
+      assert.has_error(function() mongo.query(m.Post, { force_exclude = "id" }):query { limit = 2 }:page() end)
     end)
   end)
 

@@ -47,6 +47,21 @@ contract.each("pages", function(c)
       assert.same(expected, walk(q, 60))
       assert.same(expected, walk(q, 1))
     end)
+
+    it("lead back the same way, ordered by " .. (#order > 0 and table.concat(order, ", ") or "the key"), function()
+      local q = #order > 0 and Item:order(table.unpack(order)) or Item
+      local pages, cursor, before = {}, nil
+      repeat
+        pages[#pages + 1], cursor, before = q:page { size = 7, after = cursor }
+      until not cursor
+      for i = #pages - 1, 1, -1 do
+        local rows
+        rows, cursor, before = q:page { size = 7, before = before }
+        assert.same(pages[i], rows)
+        assert.truthy(cursor)
+      end
+      assert.is_nil(before)
+    end)
   end
 
   it("keep to the condition and the selection", function()

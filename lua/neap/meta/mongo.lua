@@ -61,6 +61,13 @@ function mq:objects() end
 ---@return neap.query
 function mq:build() end
 
+---A page, by `limit`, `after` and `before`.
+---@param as? "json"
+---@return table[]|string rows
+---@return string|nil next
+---@return string|nil previous
+function mq:page(as) end
+
 ---@return table[] rows
 ---@return integer total  without skip and limit
 function mq:total() end

@@ -156,6 +156,10 @@ function query:include(...) end
 ---@param ... string|userdata
 ---@return neap.query
 function query:group(...) end
+---Only groups whose aggregates compare so: { label = { ["$gte"] = 100 } }.
+---@param labels table<string, table>
+---@return neap.query
+function query:having(labels) end
 ---Locks the rows until the transaction ends, where the store can (`unsupported`).
 ---@param options? { skip_locked?: boolean }
 ---@return neap.query
@@ -202,9 +206,12 @@ function query:get(key) end
 ---@param key any
 ---@return any|nil
 function query:find(key) end
----A page of objects and the cursor of the next one, nil at the end. Raises `query` for a cursor that does not fit.
----@param options { size?: integer, after?: string }
----@return table objects, string? next_cursor
+---A page of objects, the cursor of the next one and that of the one before, nil where there is none. Raises `query` for a
+---cursor that does not fit.
+---@param options { size?: integer, after?: string, before?: string }
+---@return neap.model.object[] rows
+---@return string|nil next
+---@return string|nil previous
 function query:page(options) end
 ---Changes rows without loading them. Without a condition it raises, unless `all`.
 ---@param fields table by name or path ("data.key"); neap.null removes a value

@@ -22,7 +22,8 @@ local function operand(ctx, settings, reach, op, name, pointer)
   if (op == "$sum" or op == "$avg") and not numeric[place.kind] then
     return ctx.faults:query(pointer, "%s needs a number; %s is of type %s", op, host.show_key(name), place.kind)
   end
-  return place.path
+  local computed = op == "$count" and "integer" or op == "$avg" and place.kind ~= "decimal" and "number"
+  return place.path, computed or place.kind == "json" and "number" or place.kind
 end
 
 --- { $count = criteria }: the rows that meet them.
@@ -34,7 +35,7 @@ local function counted(ctx, settings, criteria, pointer)
   return condition and { ["$count"] = { ["$and"] = { condition } } }
 end
 
---- What { $op = value } is for the kernel, and what each count stands for.
+--- What { $op = value } is for the kernel, what each count stands for, and the kind of the result if it is no count.
 local function call(ctx, settings, reach, op, value, pointer)
   if not functions[op] then
     return ctx.faults:unknown(pointer, "function", op, "aggregate", function_names)
@@ -50,8 +51,8 @@ local function call(ctx, settings, reach, op, value, pointer)
     return ctx.faults:query(pointer, "%s takes the name of a field%s, not %s", op,
       counts and ", an integer or criteria" or "", host.show(value))
   end
-  local path = operand(ctx, settings, reach, op, value, pointer)
-  return path and { [op] = path }
+  local path, kind = operand(ctx, settings, reach, op, value, pointer)
+  return path and { [op] = path }, nil, kind
 end
 
 --- A bare name gives the group's value under another name.
@@ -90,11 +91,11 @@ local function read_label(ctx, node, reach, label, expression, pointer)
     return ctx.faults:query(pointer, "a label stands for { $function: field }, with one function, not %s",
       host.show(expression))
   end
-  local made, times = call(ctx, node.settings, reach, op, expression[op], faults.at(pointer, op))
+  local made, times, kind = call(ctx, node.settings, reach, op, expression[op], faults.at(pointer, op))
   if not made then return end
   local from = "$" .. (#node.aggregates + 1)
   node.aggregates[#node.aggregates + 1] = { from = from, expression = made }
-  node.labels[label] = { from = from, times = times }
+  node.labels[label] = { from = from, times = times, kind = kind or "integer" }
 end
 
 --- Reads group: names as sort takes them; directions sort.
@@ -121,6 +122,42 @@ function aggregate.labels(ctx, node, reach, object, pointer)
   end
 end
 
+local comparisons = { ["$eq"] = true, ["$ne"] = true, ["$lt"] = true, ["$lte"] = true, ["$gt"] = true, ["$gte"] = true }
+local comparison_names = { "$eq", "$gt", "$gte", "$lt", "$lte", "$ne" }
+
+--- The comparisons of one label; a value alone is $eq.
+local function compare(ctx, label, what, value, pointer)
+  if kernel.form(value) ~= "object" then value = { ["$eq"] = value } end
+  local made = {}
+  for _, op in ipairs(sorted_keys(value)) do
+    local at = faults.at(pointer, op)
+    if not comparisons[op] then
+      ctx.faults:unknown(at, "comparison", op, label, comparison_names)
+    elseif ctx:term(at) then
+      made[op] = filter.operand(ctx, what.kind, value[op], at, label)
+    end
+  end
+  return made
+end
+
+--- Reads having: { label = { $op = value } }.
+function aggregate.having(ctx, node, object, pointer)
+  local form = kernel.form(object)
+  if form ~= "object" and form ~= "empty" then
+    return ctx.faults:query(pointer, "having is an object of labels, not %s", host.show(object))
+  end
+  node.havings = {}
+  for _, label in ipairs(sorted_keys(object)) do
+    local what, at = node.labels[label], faults.at(pointer, label)
+    if not what or what.group or what.times then
+      ctx.faults:query(at, "%s is no label of what is computed", host.show_key(label))
+    else
+      node.havings[what.from] = compare(ctx, host.show_key(label), what, object[label], at)
+    end
+  end
+  if #node.groups == 0 then ctx.faults:query(pointer, "having chooses among groups: there is no group") end
+end
+
 --- Whether the node gives groups or numbers, and no rows.
 function aggregate.is(node) return #node.groups > 0 or #node.aggregates > 0 end
 
@@ -145,6 +182,7 @@ function aggregate.build(q, node)
   local names = {}
   for i, group in ipairs(node.groups) do names[i] = group.place.path end
   q = q:group(table.unpack(names))
+  if node.havings and next(node.havings) then q = q:having(node.havings) end
   if #node.sorted > 0 then q = q:order(table.unpack(node.sorted)) end
   if node.limit then q = q:limit(node.limit) end
   return node.skip and q:skip(node.skip) or q

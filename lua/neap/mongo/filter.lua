@@ -61,6 +61,8 @@ local function operand(ctx, kind, value, pointer, name)
   return made
 end
 
+filter.operand = operand
+
 local function operands(ctx, kind, list, pointer, name)
   local made = {}
   if kernel.form(list) ~= "list" and kernel.form(list) ~= "empty" then

@@ -78,14 +78,19 @@ end
 
 -- ---- The query of the kernel ----
 
+local function cut(q, node)
+  if node.limit then q = q:limit(node.limit) end
+  return node.skip and q:skip(node.skip) or q
+end
+
 --- Sorts, the order being completed by the keys, so that pages are what they are each time.
-local function ordered(q, node, cut)
+local function ordered(q, node, complete)
   local list, seen = {}, {}
   for i, name in ipairs(node.sorted) do
     list[i] = name
     seen[name:gsub("^%-", "")] = true
   end
-  if #list == 0 and not cut then return q end
+  if #list == 0 and not complete then return q end
   for _, key in ipairs(node.settings.info.keys) do
     if not seen[key] then list[#list + 1] = key end
   end
@@ -99,22 +104,14 @@ local function selected(q, node)
   return #columns > 0 and q:select(table.unpack(columns)) or q
 end
 
---- The paths of all that is joined, "posts.comments".
-local function paths(node, prefix, list)
+--- A query with conditions, order, fields and joins, but without skip and limit.
+local function rows_query(base, node, complete)
+  local q = selected(ordered(base:where(parse.condition(node)), node, complete), node)
+  local related = {}
   for _, join in ipairs(node.joins) do
-    list[#list + 1] = prefix .. join.name
-    paths(join.node, prefix .. join.name .. ".", list)
+    related[join.name] = cut(rows_query(join.node.class, join.node, false), join.node)
   end
-  return list
-end
-
-local function rows_query(base, node, sorted)
-  local q = base:where(parse.condition(node))
-  q = selected(ordered(q, node, not sorted and (node.limit or node.skip)), node)
-  if node.limit then q = q:limit(node.limit) end
-  if node.skip then q = q:skip(node.skip) end
-  local list = paths(node, "", {})
-  return #list > 0 and q:include(table.unpack(list)) or q
+  return next(related) and q:include(related) or q
 end
 
 --- The query that will be sent.
@@ -123,7 +120,7 @@ function methods:build()
   local base = self.base or self.class
   if aggregate.is(node) then return aggregate.build(base:where(parse.condition(node)), node) end
   if node.count then return base:where(parse.condition(node)) end
-  return rows_query(base, node, self.base)
+  return cut(rows_query(base, node, not self.base and (node.limit or node.skip)), node)
 end
 
 -- ---- Results ----
@@ -162,12 +159,39 @@ local function compute(node, objects, computed)
   return computed
 end
 
---- The objects themselves.
-function methods:objects() return self:build():all() end
+--- A page of objects, and the cursors of the next and the previous one.
+local function read_page(self)
+  local node = node_of(self)
+  local q = rows_query(self.base or self.class, node, false)
+  local options = { size = node.limit or math.maxinteger >> 32, after = node.after, before = node.before }
+  local ok, rows, behind, before = pcall(q.page, q, options)
+  if ok then return rows, behind, before end
+  if not host.is(rows, "query") then error(rows, 0) end
+  local list = faults.new()
+  list:query(node.after and "/after" or "/before", "%s", rows.message)
+  list:raise()
+end
 
-local function written(self, write)
-  local node, objects = node_of(self), self:objects()
+--- The objects themselves.
+function methods:objects()
+  local node = node_of(self)
+  if node.after or node.before then return (read_page(self)) end
+  return self:build():all()
+end
+
+local function written(self, write, objects)
+  local node = node_of(self)
   return write(objects, plan_of(node), has_properties(node) and compute(node, objects, {}) or nil)
+end
+
+--- A page: what run() gives, or as JSON text, and the cursors that `after` and `before` take for the next and the
+--- previous one, nil where there is none.
+---@param as? "json"
+function methods:page(as)
+  local fault = parse.pages_fault(node_of(self))
+  if fault then usage("page: %s", fault) end
+  local objects, behind, before = read_page(self)
+  return written(self, as == "json" and kernel.json or kernel.tables, objects), behind, before
 end
 
 --- A list of plain tables with exactly what was projected, NULL as neap.null, or of groups; a number where count was
@@ -177,14 +201,14 @@ function methods:run()
   if node.count and #node.groups == 0 and #node.aggregates > 0 then return 1 end
   if node.count then return self:build():count() end
   if aggregate.is(node) then return aggregate.run(self:build(), node) end
-  return written(self, kernel.tables)
+  return written(self, kernel.tables, self:objects())
 end
 
 --- The same as JSON text, without building tables.
 function methods:json()
   local node = node_of(self)
   if node.count or aggregate.is(node) then return json.encode(self:run()) end
-  return written(self, kernel.json)
+  return written(self, kernel.json, self:objects())
 end
 
 --- One object of objects() as a plain table with exactly what was projected.

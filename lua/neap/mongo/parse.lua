@@ -214,10 +214,6 @@ local function add_join(ctx, node, join, filtering, forced)
   if not plain and kernel.form(query) ~= "object" then
     return ctx.faults:query(join.pointer, "a nested Query Object is an object or null, not %s", host.show(query))
   end
-  for _, name in ipairs(plain and {} or { "filter", "sort", "skip", "limit", "joinf" }) do
-    local at = faults.at(join.pointer, name)
-    if given(query[name]) then ctx.faults:query(at, "%s does not go with what is joined", name) end
-  end
   if not ctx:enter(join.pointer) then return end
   local child = read_node(ctx, related, plain and {} or query, join.pointer, relation, filtering)
   ctx:leave()
@@ -352,6 +348,11 @@ local function read_aggregates(ctx, node, query, pointer)
     node.aggregate = query.aggregate
     aggregate.labels(ctx, node, reach, query.aggregate, at)
   end
+  at = faults.at(pointer, "having")
+  if check_allowed(ctx, node, "aggregate", query.having, at) then
+    node.having = query.having
+    aggregate.having(ctx, node, query.having, at)
+  end
 end
 
 function read_node(ctx, settings, query, pointer, relation, filtering)
@@ -435,6 +436,50 @@ local function read_total(ctx, node, value)
   end
 end
 
+--- Pages go by the values of whole columns that may be seen; their cursors hold these values.
+local function check_pages(ctx, node, pointer)
+  local settings = node.settings
+  if aggregate.is(node) then return ctx.faults:query(pointer, "groups come as a whole, without cursors") end
+  for _, key in ipairs(settings.info.keys) do
+    if settings.hidden[key] then
+      return ctx.faults:add(pointer, "forbidden", "pages by cursors are disabled for %s", settings.info.name)
+    end
+  end
+  for _, order in ipairs(node.orders) do
+    local column = settings:column(order.name)
+    local kind = column and column.group == "column" and column.kind
+    if not kind or kind == "json" or kind == "bytes" or kind == "list" or kind == "set" or kind == "map" then
+      local name = host.show_key(order.name)
+      ctx.faults:query(order.pointer, "pages by cursors are sorted by whole columns, not by %s", name)
+    end
+  end
+  if node.skip then ctx.faults:query("/skip", "skip does not go with a cursor") end
+end
+
+local function read_cursors(ctx, node, query)
+  for _, name in ipairs { "after", "before" } do
+    local value, at = query[name], "/" .. name
+    if given(value) and check_allowed(ctx, node, "limit", value, at) then
+      if type(value) == "string" then
+        node[name] = value
+        check_pages(ctx, node, at)
+      else
+        ctx.faults:query(at, "a cursor is text, not %s", host.show(value))
+      end
+    end
+  end
+  if node.after and node.before then
+    ctx.faults:query("/before", "a page comes after a cursor or before one, not both")
+  end
+end
+
+--- Why the node's rows do not come in pages, nil if they may.
+function parse.pages_fault(node)
+  local ctx = new_context(node.settings)
+  check_pages(ctx, node, "")
+  return ctx.faults[1] and ctx.faults[1].message
+end
+
 --- Reads a Query Object. Raises all of its faults.
 ---@param settings table  compiled
 ---@param query table
@@ -444,7 +489,9 @@ function parse.read(settings, query)
   local node = read_node(ctx, settings, count and for_count(query) or query, "")
   check_allowed(ctx, node, "count", query.count, "/count")
   node.count = count
+  if count and node.havings then ctx.faults:query("/having", "having does not go with count") end
   read_total(ctx, node, query.total)
+  if not count then read_cursors(ctx, node, query) end
   ctx.faults:raise()
   return node
 end
