@@ -185,7 +185,7 @@ static void check_needs(struct declare *d) {
     const struct field *f = &d->shape->fields[i];
     d->field = f->name;
     for (int k = 0; k < f->nneeds; k++)
-      if (!neap__shape_field(d->shape, f->needs[k], strlen(f->needs[k])))
+      if (d->shape->open < 0 && !neap__shape_field(d->shape, f->needs[k], strlen(f->needs[k])))
         neap__declare_fail(d, "it needs %s, which is no field", f->needs[k]);
     if (f->sql) check_sql(d, f->sql);
   }
@@ -319,9 +319,9 @@ const struct shape *neap__declare_shape(lua_State *L, const char *name, int fiel
   build_names(&d);
   check_wires(&d);
   find_keys(&d);
+  read_open(&d, options);
   check_needs(&d);
   read_indexes(&d, fields);
-  read_open(&d, options);
   lua_settop(L, self);
   return shape;
 }

@@ -351,6 +351,16 @@ void neap__query_mark(uint64_t *bits, int column) {
   bits[column / 64] |= UINT64_C(1) << (column % 64);
 }
 
+// Marks what a field is read from: its column, and of a field computed by code the fields that it needs. False: it has neither.
+static bool mark_field(uint64_t *bits, const struct shape *shape, const struct field *f, int depth) {
+  if (f->column >= 0) neap__query_mark(bits, f->column);
+  for (int i = 0; i < f->nneeds && depth < shape->nfields; i++) {
+    const struct field *need = neap__shape_field(shape, f->needs[i], strlen(f->needs[i]));
+    mark_field(bits, shape, need ? need : shape->columns[shape->open], depth + 1);
+  }
+  return f->column >= 0 || f->nneeds > 0;
+}
+
 // Pushes the bits of the columns that the arguments of select from index 3 to `last` name for the class at index 2.
 static uint64_t *push_columns(lua_State *L, const struct query *q, int last) {
   uint64_t *bits = neap__query_push_bits(L, q);
@@ -358,10 +368,10 @@ static uint64_t *push_columns(lua_State *L, const struct query *q, int last) {
   for (int i = 3; i <= last; i++) {
     struct reach r = neap__reach_parse(L, 2, i, lua_gettop(L), "select");
     bool undeclared = r.place.field->column == q->class->shape->open;  // comes with all that an open model keeps
-    if (r.nvia > 0 || (r.place.nsteps > 0 && !undeclared) || r.place.field->column < 0)
+    bool whole = r.nvia == 0 && (r.place.nsteps == 0 || undeclared);
+    if (!whole || !mark_field(bits, q->class->shape, r.place.field, 0))
       neap__fail(L, NEAP_USAGE, "select takes whole columns of %s; '%s' is none (related objects come with include)",
                  q->class->shape->model, luaL_tolstring(L, i, NULL));
-    neap__query_mark(bits, r.place.field->column);
   }
   lua_pop(L, 1);
   return bits;

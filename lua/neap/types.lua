@@ -155,7 +155,7 @@ function types.computed(of, compute, extra)
     end
     copy[name] = value
   end
-  if copy.path then copy.get = reader(copy.path) end
+  if copy.path then copy.get, copy.needs = reader(copy.path), { copy.path:match "^[^.]+" } end
   return spec("computed", nil, { of = of, compute = copy }, extra)
 end
 

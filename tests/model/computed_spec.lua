@@ -32,6 +32,31 @@ describe("a computed field", function()
 
   it("may be given to the constructor", function() assert.equal("Ada", Person { full = "Ada Lovelace" }.first) end)
 
+  it("is selected with what it needs", function()
+    local boss = Person { first = "Eve", last = "L" }:save()
+    Person { first = "Ada", last = "L", boss = boss }:save()
+    local ada = Person:select("full", "boss_name"):order "-id":first()
+    assert.same({ "Ada L", "Eve" }, { ada.full, ada.boss_name })
+    local _, e = pcall(function() return Person:select "full":first().boss end)
+    assert.truthy(e.message:find("boss was not selected", 1, true), e.message)
+    _, e = pcall(Person.select, Person, "short")
+    assert.truthy(e.message:find("select takes whole columns of Person; 'short' is none", 1, true), e.message)
+  end)
+
+  it("of an open model may need what nobody declared", function()
+    local Any = store:model("Any", { id = t.integer { primary = true, auto = true }, other = t.string(),
+      nick = t.computed(t.string(), { path = "name.short" }) }, { open = true })
+    store:bind()
+    Any { name = { short = "Al" } }:save()
+    assert.equal("Al", Any:select "nick":first().nick)
+  end)
+
+  it("of objects that are included, and of stubs, has what it needs", function()
+    Person { first = "Ada", last = "L", boss = Person { first = "Eve", last = "L" }:save() }:save()
+    assert.equal("Eve L", Person:include "boss":order "-id":first().boss.full)
+    assert.equal("Eve L", Person:order "-id":first().boss.full)
+  end)
+
   it("without a setter is not written", function()
     local ok, e = pcall(function() Person {}.short = "x" end)
     assert.is_false(ok)
