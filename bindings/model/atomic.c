@@ -5,6 +5,7 @@
 #include "model/condition_build.h"
 #include "model/save.h"
 #include "value/datetime.h"
+#include "value/match.h"
 
 enum { A_OBJECT = 1, A_VERB, A_PATH, A_VALUE, A_JOB, A_CLASS, A_COLUMN };  // then anchors, and on top the rows
 
@@ -15,6 +16,7 @@ struct atomic {
   struct change changes[2];
   struct cell key[4];
   bool touched;  // the transaction knows the object for the sake of this write alone
+  bool bounded;  // the write has no other condition than that the value keeps its bounds
   enum rows_state state;
   uint64_t *bits;          // sent, returning, changed by the pipeline
   int ncolumns, *columns;  // of the cells that come back
@@ -150,6 +152,29 @@ static int take_answer(lua_State *L) {
   return 0;
 }
 
+// The row holds a value that the change would bring out of its bounds.
+static void fail_bounds(lua_State *L, struct atomic *a) {
+  const struct type *type = a->changes[0].place.type;
+  struct neap__error e;
+  char min[60] = "", max[60] = "";
+  if (type->min.kind != CELL_NIL) neap__cell_print(&type->min, min, sizeof min);
+  if (type->max.kind != CELL_NIL) neap__cell_print(&type->max, max, sizeof max);
+  neap__error_set(&e, NEAP_VALIDATION, "%s would leave its bounds: %s%s%s%s", lua_tostring(L, A_PATH),
+                  *min ? "at least " : "", min,
+                  *min && *max ? ", at most "
+                  : *max       ? "at most "
+                               : "",
+                  max);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, e.message);
+  lua_setfield(L, -2, a->changes[0].place.field->name);
+  neap__save_describe(L, A_OBJECT, a->shape, &e);
+  neap__error_push(L, &e);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "errors");
+  lua_error(L);
+}
+
 static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   struct atomic *a = lua_touserdata(L, A_JOB);
   struct rows *rows = lua_touserdata(L, (int)ctx);
@@ -161,6 +186,7 @@ static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   rows->close(rows);
   if (a->state == ROWS_FAILED) {
     if (a->touched) neap__view_untouch(L, a->view, A_OBJECT);
+    if (a->bounded && e.kind == NEAP_CONDITION) fail_bounds(L, a);
     neap__save_describe(L, A_OBJECT, a->shape, &e);
     return neap__raise(L, &e);
   }
@@ -197,6 +223,88 @@ static void add_guard(lua_State *L, const struct shape *shape, const struct plac
   neap__condition_and(L, -2, -1);
   lua_replace(L, -3);
   lua_pop(L, 1);
+}
+
+// ANDs the condition on top of the stack to that (or nil) below it.
+static void add_condition(lua_State *L) {
+  neap__condition_and(L, -2, -1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+static bool in_bounds(const struct type *type, const struct cell *cell) {
+  return (type->min.kind == CELL_NIL || neap__cell_compare(cell, &type->min) >= 0) &&
+         (type->max.kind == CELL_NIL || neap__cell_compare(cell, &type->max) <= 0);
+}
+
+// ANDs that a sum will keep the bound that it moves towards: value <= max - n. What is absent counts as 0.
+static bool guard_sum(lua_State *L, const struct shape *shape, const struct change *change) {
+  const struct place *place = &change->place;
+  struct cell zero = {.kind = CELL_INTEGER}, room;
+  struct neap__error e;
+  bool up = neap__cell_compare(&change->cell, &zero) >= 0;
+  const struct cell *bound = up ? &place->type->max : &place->type->min;
+  if (bound->kind == CELL_NIL && in_bounds(place->type, &change->cell)) return false;
+  if (bound->kind == CELL_NIL) {
+    lua_pushboolean(L, true);
+    neap__condition_compare(L, A_CLASS, shape, place, COND_EXISTS, -1);
+    lua_remove(L, -2);
+    add_condition(L);
+    return true;
+  }
+  neap__cell_push(L, bound);
+  neap__cell_push(L, &change->cell);
+  lua_arith(L, LUA_OPSUB);
+  int at = lua_gettop(L);
+  bool wrapped = neap__cell_read(L, at, &room, &e) != 0 || neap__cell_compare(&room, bound) == (up ? 1 : -1);
+  lua_settop(L, at);
+  if (wrapped)
+    neap__condition_branch(L, A_CLASS, COND_OR, 0);
+  else
+    neap__condition_compare(L, A_CLASS, shape, place, up ? COND_LTE : COND_GTE, at);
+  if (in_bounds(place->type, &change->cell)) {
+    lua_pushboolean(L, false);
+    neap__condition_compare(L, A_CLASS, shape, place, COND_EXISTS, -1);
+    lua_remove(L, -2);
+    neap__condition_branch(L, A_CLASS, COND_OR, 2);
+  }
+  lua_remove(L, at);
+  add_condition(L);
+  return true;
+}
+
+// ANDs that a list has room for the elements, or has them already where they are added once.
+static bool guard_size(lua_State *L, const struct shape *shape, const struct change *change) {
+  const struct cell *max = &change->place.type->max;
+  struct step steps[PLACE_MAX_STEPS];
+  struct place last = change->place;
+  if (max->kind != CELL_INTEGER || last.nsteps == PLACE_MAX_STEPS) return false;
+  int64_t room = max->i - neap__match_size(change->cell.p, change->cell.n);
+  if (room >= 0) {
+    if (last.nsteps > 0) memcpy(steps, last.steps, (size_t)last.nsteps * sizeof *steps);
+    steps[last.nsteps++] = (struct step){.index = room};
+    last.steps = steps;
+    last.type = last.type->of;
+    lua_pushboolean(L, false);
+    neap__condition_compare(L, A_CLASS, shape, &last, COND_EXISTS, -1);
+    lua_remove(L, -2);
+  } else {
+    neap__condition_branch(L, A_CLASS, COND_OR, 0);
+  }
+  if (change->kind == CHANGE_ADD_UNIQUE) {
+    neap__condition_compare(L, A_CLASS, shape, &change->place, COND_ALL, A_VALUE);
+    neap__condition_branch(L, A_CLASS, COND_OR, 2);
+  }
+  add_condition(L);
+  return true;
+}
+
+// What the store makes of a value keeps its declared bounds. True if there is something to keep.
+static bool add_bounds(lua_State *L, const struct shape *shape, const struct change *change) {
+  if (!change->place.type) return false;
+  if (change->kind == CHANGE_INCREMENT) return guard_sum(L, shape, change);
+  bool adds = change->kind == CHANGE_APPEND || change->kind == CHANGE_ADD_UNIQUE;
+  return adds && guard_size(L, shape, change);
 }
 
 // The row may hold something else by now than what was loaded: a change that it does not fit is not to be made, in silence or
@@ -236,6 +344,8 @@ static int atomic_change(lua_State *L) {
   fill(L, a);
   neap__view_push_scope(L, a->view, shape);
   add_guards(L, shape, &a->changes[0]);
+  bool others = !lua_isnil(L, -1);
+  a->bounded = add_bounds(L, shape, &a->changes[0]) && !others;
   a->write.condition = neap__condition_test(L, -1);
   a->touched = neap__view_touch(L, a->view, A_OBJECT);
   neap__object_reserve(L, A_OBJECT, NULL, a->columns, a->ncolumns);
