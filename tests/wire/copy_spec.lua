@@ -1,0 +1,189 @@
+-- scripts/copy.lua, run as a user runs it. What it wrote is read by sqlite3, not by us.
+local bin = (os.getenv "BIN" or "bin") .. "/neap"
+
+local function capture(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read "a"
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+local MODELS = [[
+local neap = require "neap"
+local t = neap.types
+return function(store)
+  local Note = store:model("Note", {
+    id      = t.integer { primary = true, auto = true },
+    author  = t.pointer("Author", { required = true }),
+    answers = t.pointer "Note",
+    text    = t.string { default = "none" },
+    code    = t.uuid { default = function() return neap.uuid() end },
+    data    = t.json(),
+    price   = t.decimal(),
+    made    = t.datetime { auto_now_add = true },
+    changed = t.datetime { auto_now = true },
+    version = t.integer { version = true },
+    loud    = t.computed(t.string(), { sql = "upper({text})" }),
+    tags    = t.many_to_many("Tag", { through = "NoteTag" }),
+  })
+  function Note:before_save() if self.text == "hook" then error "the hook ran" end end
+  store:model("Tag", { name = t.string { primary = true } })
+  store:model("Author", { id = t.uuid { primary = true, auto = true }, name = t.string(), first = t.pointer "Note" })
+  store:model("Thing", {})
+  store:bind()
+end
+]]
+
+local FILL = [[
+local neap = require "neap"
+local store = neap.open(arg[1])
+dofile(arg[2])(store)
+local Author, Note, Tag, Thing = store:model "Author", store:model "Note", store:model "Tag", store:model "Thing"
+local ada = Author:create { name = "Ada" }
+local notes = {}
+for i = 1, 2500 do notes[i] = Note { author = ada, text = "note " .. i, price = "1.50", data = { n = { i, neap.null } } } end
+notes[2].text, notes[2].code = nil, nil
+store:save(notes)
+for i, note in ipairs(notes) do note.answers = notes[#notes - i + 1] end
+notes[3].data = neap.null
+store:save(notes)
+store:sql "UPDATE Note SET text = 'hook' WHERE id = 5"
+ada.first = notes[7]
+ada:save()
+Tag:create { name = "sea" }
+notes[1].tags:add { Tag:get "sea" }
+Thing { any = { 1, "two" }, name = "x" }:save()
+]]
+
+describe("copy.lua", function()
+  local root, from, to
+
+  before_each(function()
+    root = capture "mktemp -d":gsub("\n", "")
+    from, to = root .. "/from.db", root .. "/to.db"
+  end)
+
+  after_each(function() capture("rm -r " .. root) end)
+
+  local function write(name, text)
+    local file = assert(io.open(root .. "/" .. name, "w"))
+    file:write(text)
+    file:close()
+    return root .. "/" .. name
+  end
+
+  local function sqlite(path, statement) return (capture(("sqlite3 '%s' \"%s\""):format(path, statement)):gsub("\n$", "")) end
+
+  local function dump(path) return (capture(("sqlite3 '%s' .dump | sort"):format(path))) end
+
+  local function fill()
+    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", FILL), from, write("models.lua", MODELS)))
+    assert.equal(0, code, text)
+  end
+
+  local function copy(models) return capture(("%s scripts/copy.lua sqlite:%s sqlite:%s %s"):format(bin, from, to, models)) end
+
+  it("copies everything as it is: times, versions, nulls, links, undeclared fields, circles of pointers", function()
+    fill()
+    local text, code = copy(root .. "/models.lua")
+    assert.equal(0, code, text)
+    assert.equal(dump(from), dump(to))
+    assert.matches("\nNote +2500 rows +2500 copied\n", text)
+    assert.equal("2|hook", sqlite(to, "SELECT version, text FROM Note WHERE id = 5"))
+  end)
+
+  it("draws nothing into a pipe", function()
+    fill()
+    assert.is_nil(copy(root .. "/models.lua"):find "\r")
+  end)
+
+  it("changes nothing when it runs again", function()
+    fill()
+    copy(root .. "/models.lua")
+    sqlite(to, "UPDATE Note SET text = 'mine' WHERE id = 9")
+    local before = dump(to)
+    local text, code = copy(root .. "/models.lua")
+    assert.equal(0, code)
+    assert.equal(before, dump(to))
+    assert.matches("Note +2500 rows +0 copied", text)
+  end)
+
+  it("adds what is missing, wherever that is", function()
+    fill()
+    copy(root .. "/models.lua")
+    sqlite(to, "DELETE FROM Note WHERE id % 7 = 0 OR id > 2000; DELETE FROM NoteTag")
+    local text, code = copy(root .. "/models.lua")
+    assert.equal(0, code, text)
+    assert.equal(dump(from), dump(to))
+  end)
+
+  it("goes on where it was killed", function()
+    fill()
+    local killing = MODELS:gsub("store:bind%(%)", [[
+      local neap, save, left = require "neap", require "neap.store".save, 2
+      require "neap.store".save = function(...)
+        left = left - (#(select(2, ...)) == 1000 and 1 or 0)
+        if left == 0 then os.execute "kill -9 $PPID" end
+        return save(...)
+      end]])
+    copy(write("killing.lua", killing))
+    assert.equal("1000|ok", sqlite(to, "SELECT (SELECT count(*) FROM Note), i.* FROM pragma_integrity_check i"))
+    local text, code = copy(root .. "/models.lua")
+    assert.equal(0, code, text)
+    assert.matches("Note +2500 rows +1500 copied", text)
+    assert.equal(dump(from), dump(to))
+  end)
+
+  it("copies the models that are named", function()
+    fill()
+    local text, code = copy(root .. "/models.lua Tag Thing")
+    assert.equal(0, code, text)
+    assert.equal("1|1|0", sqlite(to, "SELECT (SELECT count(*) FROM Tag), (SELECT count(*) FROM Thing), (SELECT count(*) FROM Note)"))
+    text, code = copy(root .. "/models.lua Tga")
+    assert.equal(2, code)
+    assert.matches("Tga is no model that the file declares", text)
+  end)
+
+  it("ends with 1 and both numbers where they differ", function()
+    fill()
+    copy(root .. "/models.lua")
+    sqlite(to, "INSERT INTO Tag VALUES ('extra')")
+    local text, code = copy(root .. "/models.lua")
+    assert.equal(1, code)
+    assert.matches("copy.lua: Tag: 1 rows in the source, 2 in the target\n", text)
+  end)
+
+  it("says what to do where required pointers go in a circle, before anything is written", function()
+    local text, code = copy(write("circle.lua", [[
+      local t = require "neap".types
+      return function(store)
+        store:model("A", { id = t.integer { primary = true }, b = t.pointer("B", { required = true }) })
+        store:model("B", { id = t.integer { primary = true }, a = t.pointer("A", { required = true }) })
+      end]]))
+    assert.equal(2, code)
+    assert.matches("A, B point to each other, and each of these pointers is required.*: take `required` from one of them", text)
+    assert.equal("", sqlite(to, "SELECT name FROM sqlite_master"))
+  end)
+
+  it("copies rows whose keys are several fields", function()
+    local models = write("pairs.lua", [[
+      local t = require "neap".types
+      return function(store)
+        store:model("Pair", { a = t.integer { primary = true }, b = t.string { primary = true }, n = t.number() })
+      end]])
+    sqlite(from, [[CREATE TABLE Pair (a INTEGER NOT NULL, b TEXT NOT NULL, n REAL, PRIMARY KEY (a, b)); WITH RECURSIVE c(i) AS
+      (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 2345) INSERT INTO Pair SELECT i / 2, 'k' || i % 2, i * 0.5 FROM c]])
+    assert.equal(0, select(2, copy(models)))
+    sqlite(to, "DELETE FROM Pair WHERE a % 5 = 0")
+    assert.equal(0, select(2, copy(models)))
+    assert.equal(sqlite(from, "SELECT * FROM Pair ORDER BY a, b"), sqlite(to, "SELECT * FROM Pair ORDER BY a, b"))
+  end)
+
+  it("is used wrongly without a file of models, or with one store twice", function()
+    for _, arguments in ipairs { "", "sqlite:a sqlite:b", "sqlite:a sqlite:a scripts/chinook_models.lua" } do
+      local text, code = capture(bin .. " scripts/copy.lua " .. arguments)
+      assert.equal(2, code)
+      assert.matches("usage: copy.lua FROM_URL TO_URL models.lua", text)
+    end
+  end)
+end)
