@@ -147,7 +147,7 @@ static void sort_labels(struct aggregate *list, int n) {
 }
 
 static bool same_steps(const struct place *a, const struct place *b) {
-  if (a->field != b->field || a->nsteps != b->nsteps) return false;
+  if (a->field != b->field || a->nsteps != b->nsteps || a->counted != b->counted) return false;
   for (int i = 0; i < a->nsteps; i++) {
     const struct step *x = &a->steps[i], *y = &b->steps[i];
     if (!x->key != !y->key ||
@@ -157,14 +157,14 @@ static bool same_steps(const struct place *a, const struct place *b) {
   return true;
 }
 
-static bool is_group(const struct query *q, const struct reach *r) {
+int neap__query_group_of(const struct query *q, const struct reach *r) {
   for (int i = 0; i < q->ngroups; i++) {
     const struct reach *g = &q->groups[i];
     bool same = g->nvia == r->nvia && same_steps(&g->place, &r->place);
     for (int k = 0; same && k < r->nvia; k++) same = g->via[k] == r->via[k];
-    if (same) return true;
+    if (same) return i;
   }
-  return false;
+  return -1;
 }
 
 static bool is_label(const struct query *q, const char *label) {
@@ -179,7 +179,8 @@ static void find_labels(lua_State *L, struct query *q) {
   for (int i = 0; i < q->norders; i++) {
     struct order o = q->orders[i];
     bool plain = !o.label && o.reach.nvia == 0 && o.reach.place.nsteps == 0;
-    if (plain && !is_group(q, &o.reach) && is_label(q, o.reach.place.field->name)) o.label = o.reach.place.field->name;
+    if (plain && neap__query_group_of(q, &o.reach) < 0 && is_label(q, o.reach.place.field->name))
+      o.label = o.reach.place.field->name;
     orders[i] = o;
   }
   q->orders = orders;
@@ -198,7 +199,7 @@ void neap__query_check_groups(lua_State *L, const struct query *q) {
   check_havings(L, q);
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
-    if (o->label ? is_label(q, o->label) : is_group(q, &o->reach)) continue;
+    if (o->label ? is_label(q, o->label) : neap__query_group_of(q, &o->reach) >= 0) continue;
     neap__order_name(L, o);
     neap__fail(L, NEAP_USAGE, "order: groups of %s sort by what they are grouped by and by labels; '%s' is neither",
                q->class->shape->model, lua_tostring(L, -1));

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/class.h"
 #include "model/condition_build.h"
 #include "value/text.h"
 
@@ -127,6 +128,49 @@ void neap__key_path(lua_State *L, const struct shape *shape, const struct key *k
   }
 }
 
+// ---- Counts ----
+
+static const struct type integer = {.kind = TYPE_INTEGER};
+static char counts_key;  // registry: what is counted, by its address, as long as somebody has it
+
+bool neap__place_is_relation(const struct place *place) {
+  return neap__field_is_relation(place->field) && place->nsteps == 0 && !place->counted;
+}
+
+bool neap__field_is_to_many(const struct field *f) {
+  return f->type.kind == TYPE_HAS_MANY || f->type.kind == TYPE_MANY_TO_MANY;
+}
+
+// Pushes the table of what is counted, which holds nothing itself.
+static void push_counts(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &counts_key) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &counts_key);
+}
+
+void neap__place_push_counted(lua_State *L, const struct place *place) {
+  push_counts(L);
+  lua_rawgetp(L, -1, place->counted);
+  lua_remove(L, -2);
+}
+
+bool neap__key_counts(lua_State *L, int class_idx, const struct key *key) {
+  static const char name[] = "count";
+  const size_t n = sizeof name - 1;
+  struct neap__error e;
+  const char *p = key->rest;
+  if (!key->field || !neap__field_is_to_many(key->field) || key->nrest < n || memcmp(p, name, n) != 0) return false;
+  if (key->nrest > n && p[n] != '.' && !(key->nrest > n + 2 && p[n] == '_' && p[n + 1] == '_')) return false;
+  if (neap__shape_resolve(L, class_idx, key->field, &e) != 0) neap__raise(L, &e);
+  return !neap__shape_field(key->field->target, name, n);
+}
+
 // ---- Column expressions ----
 
 static void push_metatable(lua_State *L);
@@ -135,7 +179,7 @@ static struct column *push_column(lua_State *L, int class_idx, const struct shap
   size_t size = sizeof(struct column) + (size_t)place->nsteps * sizeof(struct step);
   for (int i = 0; i < place->nsteps; i++) size += place->steps[i].nkey + 1;
   class_idx = lua_absindex(L, class_idx);
-  struct column *c = lua_newuserdatauv(L, size, 1);
+  struct column *c = lua_newuserdatauv(L, size, 2);
   struct step *steps = (struct step *)(c + 1);
   char *text = (char *)(steps + place->nsteps);
   *c = (struct column){*place, shape};
@@ -152,7 +196,39 @@ static struct column *push_column(lua_State *L, int class_idx, const struct shap
   lua_setmetatable(L, -2);
   lua_pushvalue(L, class_idx);
   lua_setiuservalue(L, -2, 1);
+  if (!place->counted) return c;
+  neap__place_push_counted(L, place);
+  lua_setiuservalue(L, -2, 2);
   return c;
+}
+
+// Replaces a condition on the objects that the relation leads to and, above it, one on the links (or nil) by the column
+// expression of how many meet them.
+static void push_count(lua_State *L, int class_idx, const struct shape *shape, const struct field *field) {
+  struct place place = {.field = field, .type = &integer};
+  place.counted = neap__condition_related(L, class_idx, shape, field, SOME);
+  push_counts(L);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, place.counted);
+  lua_pop(L, 1);
+  push_column(L, class_idx, shape, &place);
+  lua_remove(L, -2);
+}
+
+const struct place *neap__column_count(lua_State *L, int class_idx, const struct field *field) {
+  int top = lua_gettop(L);
+  neap__class_of(L, class_idx, field->shape->model);
+  lua_getiuservalue(L, top + 1, CLASS_FIELDS);
+  if (lua_rawgetp(L, top + 2, field) == LUA_TNIL) {
+    neap__condition_branch(L, top + 1, COND_AND, 0);
+    lua_pushnil(L);
+    push_count(L, top + 1, field->shape, field);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, top + 2, field);
+  }
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+  return lua_touserdata(L, -1);
 }
 
 void neap__column_push(lua_State *L, int class_idx, const struct field *field) {
@@ -173,6 +249,8 @@ const struct place *neap__column_parse(lua_State *L, int class_idx, const char *
   struct key key;
   struct path path;
   neap__key_head(L, shape, text, n, &key);
+  if (key.nrest == sizeof "count" - 1 && neap__key_counts(L, class_idx, &key))
+    return neap__column_count(L, class_idx, key.field);
   neap__key_path(L, shape, &key, &path);
   if (path.operator)
     neap__fail(L, NEAP_USAGE, "%s: a column is asked for, not the operator %s", neap__show_text(text, n).text,
@@ -226,25 +304,48 @@ static void parse_for(lua_State *L, int class_idx, const struct shape *model, in
   lua_pop(L, 1);
 }
 
-// Stack of some and its like: the column, a condition on related objects, one on their links or nil.
-static int quantify(lua_State *L, enum quantifier q, const char *name) {
-  struct column *c = check_column(L);
+// Reads the arguments of some and its like: a condition on related objects and one on their links, which are left on top of
+// the stack; below them is the class, at index 4.
+static const struct column *read_asked(lua_State *L, const char *name) {
+  const struct column *c = check_column(L);
   const struct field *field = c->place.field;
   struct neap__error e;
-  if (!neap__field_is_relation(field) || c->place.nsteps > 0)
-    return neap__fail(L, NEAP_USAGE, "%s.%s is no relation: %s does not apply", c->shape->model, field->name, name);
+  if (!neap__place_is_relation(&c->place))
+    neap__fail(L, NEAP_USAGE, "%s.%s is no relation: %s does not apply", c->shape->model, field->name, name);
   lua_settop(L, 3);
   if (lua_isnil(L, 2))
-    return neap__fail(L, NEAP_USAGE, "%s.%s:%s takes a condition on %s", c->shape->model, field->name, name,
-                      field->target_name);
+    neap__fail(L, NEAP_USAGE, "%s.%s:%s takes a condition on %s", c->shape->model, field->name, name,
+               field->target_name);
   if (!lua_isnil(L, 3) && field->type.kind != TYPE_MANY_TO_MANY)
-    return neap__fail(L, NEAP_USAGE, "%s.%s has no link table: %s takes one condition", c->shape->model, field->name,
-                      name);
+    neap__fail(L, NEAP_USAGE, "%s.%s has no link table: %s takes one condition", c->shape->model, field->name, name);
   lua_getiuservalue(L, 1, 1);
-  if (neap__shape_resolve(L, 4, field, &e) != 0) return neap__raise(L, &e);
+  if (neap__shape_resolve(L, 4, field, &e) != 0) neap__raise(L, &e);
   parse_for(L, 4, field->target, 2);
   parse_for(L, 4, field->through, 3);
-  neap__condition_related(L, 4, c->shape, field, q);
+  return c;
+}
+
+static int quantify(lua_State *L, enum quantifier q, const char *name) {
+  const struct column *c = read_asked(L, name);
+  neap__condition_related(L, 4, c->shape, c->place.field, q);
+  return 1;
+}
+
+// col:count(condition or table, condition on the link) -> column: how many related objects there are, or meet it
+static int column_count(lua_State *L) {
+  const struct column *c = check_column(L);
+  struct neap__error e;
+  if (!neap__field_is_to_many(c->place.field) || !neap__place_is_relation(&c->place))
+    return neap__fail(L, NEAP_USAGE, "%s.%s is no relation to many: count does not apply", c->shape->model,
+                      c->place.field->name);
+  if (lua_gettop(L) > 1) {
+    c = read_asked(L, "count");
+    push_count(L, 4, c->shape, c->place.field);
+    return 1;
+  }
+  lua_getiuservalue(L, 1, 1);
+  if (neap__shape_resolve(L, 2, c->place.field, &e) != 0) return neap__raise(L, &e);
+  neap__column_count(L, 2, c->place.field);
   return 1;
 }
 
@@ -300,7 +401,8 @@ static int column_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"at", column_at}, {"some", column_some}, {"every", column_every}, {"none", column_none}, {NULL, NULL},
+    {"at", column_at},     {"some", column_some},   {"every", column_every},
+    {"none", column_none}, {"count", column_count}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -69,8 +69,25 @@ static struct node *push_node(lua_State *L, int class_idx, size_t size, int nchi
   return node;
 }
 
+static int depth_of(const struct condition *c) {
+  return ((const struct node *)c)->depth;
+}
+
+// Anchors what the places of the leaf on top of the stack count.
+static void keep_counted(lua_State *L, struct node *node) {
+  const struct condition *c = &node->condition;
+  const struct condition *counted[] = {c->place.counted, c->other ? c->other->counted : NULL};
+  for (int i = 0; i < 2; i++) {
+    if (!counted[i]) continue;
+    neap__place_push_counted(L, i ? c->other : &c->place);
+    lua_setiuservalue(L, -2, i + 2);
+    if (depth_of(counted[i]) > node->depth) node->depth = depth_of(counted[i]);
+  }
+}
+
 const struct condition *neap__condition_copy(lua_State *L, int class_idx, const struct condition *draft) {
-  struct node *node = push_node(L, class_idx, leaf_size(draft), 0);
+  bool counts = draft->place.counted || (draft->other && draft->other->counted);
+  struct node *node = push_node(L, class_idx, leaf_size(draft), counts ? 2 : 0);
   struct condition *c = &node->condition;
   int nsteps = draft->place.nsteps + (draft->other ? draft->other->nsteps : 0);
   struct step *steps = (struct step *)(node + 1);
@@ -84,6 +101,7 @@ const struct condition *neap__condition_copy(lua_State *L, int class_idx, const 
     take_steps(&node->other, steps, &text);
   }
   take_cells(c, cells, &text);
+  if (counts) keep_counted(L, node);
   return c;
 }
 
@@ -99,10 +117,6 @@ const struct condition *neap__condition_leaf(lua_State *L, int class_idx, const 
 
 static const struct condition *node_at(lua_State *L, int idx) {
   return lua_touserdata(L, idx);
-}
-
-static int depth_of(const struct condition *c) {
-  return ((const struct node *)c)->depth;
 }
 
 // AND in AND and OR in OR become one.

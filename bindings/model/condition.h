@@ -111,14 +111,17 @@ void neap__column_push(lua_State *L, int class_idx, const struct field *field);
 const struct place *neap__column_test(lua_State *L, int idx);
 // Pushes the column expression that a path in text names: "title", "author_id", "data.key.0", "data__key". Raises usage.
 const struct place *neap__column_parse(lua_State *L, int class_idx, const char *path, size_t n);
+// Pushes the column expression of how many objects a relation to many leads to, made once for the class of its model, which the
+// class at class_idx knows.
+const struct place *neap__column_count(lua_State *L, int class_idx, const struct field *field);
 
 // ---- evaluate.c: the tree over a row in memory: residual filters, and the oracle of the tests ----
 
 // Gives the cells of a row and the related rows while a condition is evaluated.
 struct row_source {
   void (*cell)(struct row_source *, const struct field *, struct cell *out);
-  // SOME: calls back for each related row until it answers true. NULL where relations cannot be followed: none is met.
-  bool (*some)(struct row_source *, const struct field *, const struct condition *child);
+  // How many related rows meet a SOME; counting may end at `most`. NULL where relations cannot be followed: there are none.
+  int64_t (*related)(struct row_source *, const struct condition *some, int64_t most);
   struct neap__regexes *regexes;  // neap__regexes_of(L)
   bool failed;                    // a match took too many steps, or memory was short: the answer counts for nothing
 };

@@ -88,7 +88,12 @@ void neap__path_step(lua_State *L, const struct shape *shape, struct path *path,
                      int64_t index);
 // The model of a column expression.
 const struct shape *neap__column_shape(const struct place *column);
-bool neap__field_is_relation(const struct field *field);
+// Whether the key asks how many objects a relation leads to: comments__count. A field of that name comes first.
+bool neap__key_counts(lua_State *L, int class_idx, const struct key *key);
+// Whether the place is a relation, and neither inside of it nor a count.
+bool neap__place_is_relation(const struct place *place);
+// Pushes what the place counts.
+void neap__place_push_counted(lua_State *L, const struct place *place);
 
 // ---- condition_parse.c ----
 

@@ -113,10 +113,11 @@ static void cell_of(struct row_source *source, const struct field *field, struct
   if (out->kind == CELL_UNLOADED) row->unloaded = true;
 }
 
-static bool some_of(struct row_source *source, const struct field *field, const struct condition *child) {
-  (void)field;
-  (void)child;
-  return !(((struct object_row *)source)->related = true);
+static int64_t related_of(struct row_source *source, const struct condition *some, int64_t most) {
+  (void)some;
+  (void)most;
+  ((struct object_row *)source)->related = true;
+  return 0;
 }
 
 // Reads the columns that the condition asks for: while it is evaluated nothing may raise.
@@ -128,7 +129,7 @@ static void read_cells(lua_State *L, const struct condition *c, struct cell *cel
 }
 
 int neap__condition_matches(lua_State *L, const struct condition *c, const struct cell *cells, struct neap__error *e) {
-  struct object_row row = {.source = {cell_of, some_of, neap__regexes_of(L), false}, .cells = cells};
+  struct object_row row = {.source = {cell_of, related_of, neap__regexes_of(L), false}, .cells = cells};
   bool met = neap__condition_evaluate(c, &row.source);
   if (row.related)
     return neap__error_set(e, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");

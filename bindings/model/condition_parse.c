@@ -99,7 +99,7 @@ static bool is_operators(lua_State *L, int idx) {
 // What can be asked of a relation, behind a $: how many of its objects are to meet a condition.
 static int quantifier_of(const struct place *place, const struct key *key) {
   static const char *const names[] = {[SOME] = "$some", [EVERY] = "$every", [NONE] = "$none"};
-  if (!neap__field_is_relation(place->field) || place->nsteps > 0) return -1;
+  if (!neap__place_is_relation(place)) return -1;
   for (int i = 0; i < 3; i++)
     if (strcmp(names[i], key->text) == 0) return i;
   return -1;
@@ -130,6 +130,12 @@ static const struct condition *parse_operators(struct parser *p, const struct sh
   for (int i = 0; i < n; i++) {
     bool negated = entries[i].key.n == 4 && memcmp(entries[i].key.text, "$not", 4) == 0;
     int quantifier = quantifier_of(place, &entries[i].key);
+    if (neap__field_is_to_many(place->field) && strcmp(entries[i].key.text, "$count") == 0) {
+      const struct place *count = neap__column_count(L, p->class_idx, place->field);
+      neap__condition_value(L, p->class_idx, shape, count, COND_EQ, entries[i].value, p->depth);
+      lua_remove(L, -2);
+      continue;
+    }
     if (quantifier >= 0) {
       parse_quantified(p, shape, place->field, (enum quantifier)quantifier, entries[i].value);
       continue;
@@ -260,7 +266,7 @@ static const struct condition *parse_relation(struct parser *p, const struct sha
 
 // Whether the value at idx asks for what a relation leads to: for a pointer a table of conditions or a condition does, too.
 static bool is_related(lua_State *L, const struct place *place, enum condition_op op, int idx) {
-  if (!neap__field_is_relation(place->field) || place->nsteps > 0) return false;
+  if (!neap__place_is_relation(place)) return false;
   if (place->field->column < 0) return true;
   return op == COND_EQ && (neap__condition_test(L, idx) || lua_istable(L, idx));
 }
@@ -269,7 +275,7 @@ static bool is_related(lua_State *L, const struct place *place, enum condition_o
 static bool is_logic(lua_State *L, const struct place *place, int idx) {
   static const char *const names[] = {"$and", "$or", "$nor", THROUGH};
   bool logic = false;
-  if (!neap__field_is_relation(place->field) || place->nsteps > 0) return false;
+  if (!neap__place_is_relation(place)) return false;
   for (int i = 0; i < 4 && !logic; i++) {
     logic = lua_getfield(L, idx, names[i]) != LUA_TNIL;
     lua_pop(L, 1);
@@ -297,9 +303,28 @@ static const struct condition *parse_leaf(struct parser *p, const struct shape *
   return neap__condition_value(p->L, p->class_idx, shape, &path.place, op, entry->value, p->depth);
 }
 
-// True for author__name, false for author and author__in.
-static bool follows_relation(const struct key *key) {
+// comments__count, comments__count__gte
+static const struct condition *parse_count(struct parser *p, const struct shape *shape, const struct entry *entry) {
+  lua_State *L = p->L;
+  struct key rest = entry->key;
+  int base = lua_gettop(L) + 1;
+  struct path path = {.place = *neap__column_count(L, p->class_idx, entry->key.field)};
+  size_t n = sizeof "count" - 1;
+  enum condition_op op = COND_EQ;
+  if (rest.nrest > n) {
+    n += rest.rest[n] == '.' ? 1 : 2;
+    const struct operator* o = neap__operator_find(rest.rest + n, rest.nrest - n);
+    if (!o) neap__path_step(L, shape, &path, rest.rest + n, rest.nrest - n, -1);  // raises: nothing is in there
+    op = (enum condition_op)o->op;
+  }
+  neap__condition_value(L, p->class_idx, shape, &path.place, op, entry->value, p->depth);
+  return keep_top(L, base);
+}
+
+// True for author__name, false for author, author__in and comments__count.
+static bool follows_relation(struct parser *p, const struct key *key) {
   if (!key->field || key->nrest == 0 || !neap__field_is_relation(key->field)) return false;
+  if (neap__key_counts(p->L, p->class_idx, key)) return false;
   return key->dot || !neap__operator_find(key->rest, key->nrest);
 }
 
@@ -370,7 +395,7 @@ static int parse_related(struct parser *p, const struct shape *shape, struct ent
   int count = 0, links = 0;
   resolve(p, field);
   for (int i = 0; i < n && entries[i].key.field == field; i++) {
-    if (!follows_relation(&entries[i].key)) continue;
+    if (!follows_relation(p, &entries[i].key)) continue;
     entries[i] = inner_entry(p, field, &entries[i]);
     swap(&entries[i], &entries[count]);  // those that ask for the column itself come behind
     if (entries[count++].link) swap(&entries[links++], &entries[count - 1]);
@@ -393,11 +418,13 @@ static const struct condition *parse_entries(struct parser *p, const struct shap
   if (n > 1) qsort(entries, (size_t)n, sizeof *entries, by_key);
   for (int i = 0; i < n; count++) {
     luaL_checkstack(p->L, LUA_MINSTACK, "conditions");
-    if (follows_relation(&entries[i].key)) {
+    if (follows_relation(p, &entries[i].key)) {
       i += parse_related(p, shape, entries + i, n - i);
       continue;
     }
-    if (entries[i].key.field)
+    if (neap__key_counts(p->L, p->class_idx, &entries[i].key))
+      parse_count(p, shape, &entries[i]);
+    else if (entries[i].key.field)
       parse_leaf(p, shape, &entries[i]);
     else
       parse_logic(p, shape, &entries[i]);

@@ -43,6 +43,11 @@ static void look_into(struct found *f, const struct place *place, struct neap__b
 
 static struct found find(struct evaluation *ev, const struct place *place, struct neap__buffer *scratch) {
   struct found f = {.there = true};
+  if (place->counted) {
+    int64_t n = ev->row->related ? ev->row->related(ev->row, place->counted, INT64_MAX) : 0;
+    f.cell = (struct cell){.i = n, .kind = CELL_INTEGER};
+    return f;
+  }
   ev->row->cell(ev->row, place->field, &f.cell);
   if (is_absent(&f.cell)) {
     f.there = false;
@@ -200,7 +205,7 @@ static bool evaluate(struct evaluation *ev, const struct condition *c) {
         if (evaluate(ev, c->children[i])) return true;
       return false;
     case COND_NOT: return !evaluate(ev, c->children[0]);
-    case COND_SOME: return ev->row->some && ev->row->some(ev->row, c->place.field, c->children[0]);
+    case COND_SOME: return ev->row->related && ev->row->related(ev->row, c, 1) > 0;
     default: return meets_leaf(ev, c);
   }
 }

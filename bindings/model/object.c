@@ -183,6 +183,21 @@ bool neap__object_get_included(lua_State *L, int idx, const struct field *field)
   return included;
 }
 
+void neap__object_set_count(lua_State *L, int idx, const struct field *field) {
+  neap__row_values(L, lua_absindex(L, idx));
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, &field->target_name);
+  lua_pop(L, 1);
+}
+
+void neap__object_get_count(lua_State *L, int idx, const struct field *field) {
+  if (lua_getiuservalue(L, idx, 1) == LUA_TTABLE)
+    lua_rawgetp(L, -1, &field->target_name);
+  else
+    lua_pushnil(L);
+  lua_remove(L, -2);
+}
+
 void neap__object_set_siblings(lua_State *L, int idx) {
   lua_setiuservalue(L, lua_absindex(L, idx), ROW_SIBLINGS);
 }

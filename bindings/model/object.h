@@ -66,6 +66,9 @@ void neap__object_get_related(lua_State *L, int idx, const struct field *field);
 // table; pushes nothing and gives false if it is none.
 void neap__object_set_included(lua_State *L, int idx, const struct field *field);
 bool neap__object_get_included(lua_State *L, int idx, const struct field *field);
+// How many objects a relation leads to, where a query has counted them: pops an integer; pushes it or nil.
+void neap__object_set_count(lua_State *L, int idx, const struct field *field);
+void neap__object_get_count(lua_State *L, int idx, const struct field *field);
 // Siblings: objects that were loaded by one query share a list, so that a pointer touched in a loop loads for all of them at
 // once. Pops the list (weak) and notes it.
 void neap__object_set_siblings(lua_State *L, int idx);

@@ -30,6 +30,7 @@ char *neap__place_print(const struct shape *shape, const struct place *place, ch
     n += s->key ? snprintf(buf + n, size - (size_t)n, ".%s", s->key)
                 : snprintf(buf + n, size - (size_t)n, ".%lld", (long long)s->index);
   }
+  if (place->counted && n > 0 && (size_t)n < size) snprintf(buf + n, size - (size_t)n, ".count");
   return buf;
 }
 

@@ -68,7 +68,7 @@ void neap__query_push_class(lua_State *L, int q) {
 
 int neap__query_width(const struct query *q) {
   if (q->ngroups + q->naggregates > 0) return q->ngroups + q->naggregates;
-  return (q->nselect ? q->nselect : q->class->shape->ncells) + (q->owner != NULL);
+  return (q->nselect ? q->nselect : q->class->shape->ncells) + q->ncounts + (q->owner != NULL);
 }
 
 enum read_form neap__query_form(const struct query *q) {
@@ -273,6 +273,7 @@ static void add_place(luaL_Buffer *b, const struct place *place) {
     else
       add_index(b, step->index);
   }
+  if (place->counted) luaL_addstring(b, ".count");
 }
 
 void neap__order_name(lua_State *L, const struct order *o) {
@@ -361,12 +362,22 @@ static bool mark_field(uint64_t *bits, const struct shape *shape, const struct f
   return f->column >= 0 || f->nneeds > 0;
 }
 
-// Pushes the bits of the columns that the arguments of select from index 3 to `last` name for the class at index 2.
-static uint64_t *push_columns(lua_State *L, const struct query *q, int last) {
+// Pushes the bits of the columns that the arguments of select from index 3 to `last` name for the class at index 2. Counts,
+// "comments.count", go to the query: by name alone, for the objects are asked for them by the relation's name.
+static uint64_t *push_columns(lua_State *L, struct query *q, int last) {
+  struct place *counts = push_block(L, last, sizeof *counts);
+  lua_insert(L, -2);
+  neap__query_keep(L, 1, QUERY_COUNTS);
+  q->counts = counts;
+  q->ncounts = 0;
   uint64_t *bits = neap__query_push_bits(L, q);
-  lua_newtable(L);
+  lua_insert(L, -2);
   for (int i = 3; i <= last; i++) {
     struct reach r = neap__reach_parse(L, 2, i, lua_gettop(L), "select");
+    if (r.nvia == 0 && r.place.counted && lua_type(L, i) == LUA_TSTRING) {
+      counts[q->ncounts++] = r.place;
+      continue;
+    }
     bool undeclared = r.place.field->column == q->class->shape->open;  // comes with all that an open model keeps
     bool whole = r.nvia == 0 && (r.place.nsteps == 0 || undeclared);
     if (!whole || !mark_field(bits, q->class->shape, r.place.field, 0))
@@ -379,6 +390,7 @@ static uint64_t *push_columns(lua_State *L, const struct query *q, int last) {
 
 // Query:select(name ...) -> Query
 //   loads only these fields, and always the keys and the version. Reading another field of such an object raises.
+//   "comments.count" loads how many objects a relation leads to: then p.comments:count() sends nothing.
 static int query_select(lua_State *L) {
   struct query *q = begin(L);
   const struct shape *shape = q->class->shape;
@@ -408,6 +420,7 @@ static int query_pluck(lua_State *L) {
     uint64_t *bits = neap__query_push_bits(L, q);
     neap__query_mark(bits, reach->place.field->column);
     neap__query_select(L, 1, bits);
+    q->ncounts = 0;
   }
   lua_settop(L, 1);
   return neap__query_read(L, READ_VALUES, RESULT_LIST);

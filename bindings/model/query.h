@@ -49,6 +49,8 @@ struct query {
   int64_t limit, skip;          // limit -1 = none
   int nselect;                  // 0 = all columns
   const struct field **select;  // in column order; a script's query always has the keys among them
+  int ncounts;                  // behind those: how many objects relations lead to
+  const struct place *counts;
   int nincludes;
   const struct include *includes;
   bool every;  // groups are not formed: each row gives their values
@@ -67,8 +69,12 @@ struct query {
   bool for_update, skip_locked, consistent;
 };
 
-// Columns in each row of the answer: groups then aggregates if there are any, else the selected columns and the owner's key.
+// Columns in each row of the answer: groups then aggregates if there are any, else the selected columns, the counts and the
+// owner's key.
 int neap__query_width(const struct query *q);
+
+// The group of the query that is this value, -1 = none.
+int neap__query_group_of(const struct query *q, const struct reach *r);
 
 const struct query *neap__query_test(lua_State *L, int idx);
 const struct query *neap__query_check(lua_State *L, int idx);

@@ -9,12 +9,14 @@
 #include "model/relation.h"
 #include "model/store.h"
 
-// User values of a query: what its pointers name. FILLED, the list that an include has loaded, is not copied by clones.
+// User values of a query: what its pointers name. FILLED is not copied by clones: the list that an include
+// has loaded, or the number of its objects if that is all that is known.
 enum query_value {
   QUERY_CLASS = 1,
   QUERY_WHERE,
   QUERY_ORDERS,
   QUERY_SELECT,
+  QUERY_COUNTS,
   QUERY_INCLUDES,
   QUERY_GROUPS,
   QUERY_AGGREGATES,

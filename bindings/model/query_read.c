@@ -16,12 +16,14 @@ struct reader {
   enum rows_state state;
   bool siblings;       // objects share a list of those that came with them
   bool owned;          // the last cell is the key of an owner
-  int ncells;          // without that one
+  int ncells;          // of columns, or of groups and aggregates
+  int ncounts;         // of relations' objects, behind those
   int open;            // the column of undeclared fields, -1 = none
   lua_Integer n, max;  // rows in the list; as many as this chunk may hold
   lua_Integer at;      // streams: rows of the chunk that were handed out
   struct object_builder builder;
   const struct field **fields;  // of the cells; NULL: groups and aggregates
+  const struct place *counts;
   int *columns;
   struct cell cells[];  // then the columns
 };
@@ -47,6 +49,10 @@ static bool has_pointers(const struct query *q) {
 
 static void make_object(lua_State *L, struct reader *r) {
   neap__object_build(L, &r->builder, r->cells);
+  for (int i = 0; i < r->ncounts; i++) {
+    lua_pushinteger(L, (lua_Integer)r->cells[r->ncells + i].i);
+    neap__object_set_count(L, -2, r->counts[i].field);
+  }
   if (!r->siblings) return;
   if (r->n % SIBLINGS == 0) {
     lua_createtable(L, 16, 0);
@@ -91,6 +97,11 @@ static void make_table(lua_State *L, struct reader *r) {
     neap__type_push(L, cell_type(r, i), &r->cells[i]);
     lua_rawset(L, -3);
   }
+  for (int i = r->ncells; i < r->ncells + r->ncounts; i++) {
+    lua_rawgeti(L, SLOT_METATABLE, i + 1);
+    neap__cell_push(L, &r->cells[i]);
+    lua_rawset(L, -3);
+  }
 }
 
 // A list has no holes: what is absent is neap.null in it.
@@ -117,7 +128,7 @@ static int fill(lua_State *L) {
     make(L, r);
     lua_rawseti(L, SLOT_LIST, ++r->n);
     if (r->owned) {
-      neap__cell_push(L, &r->cells[r->ncells]);
+      neap__cell_push(L, &r->cells[r->ncells + r->ncounts]);
       lua_rawseti(L, SLOT_OWNERS, r->n);
     }
     if (r->n == r->max || (r->n % 16 == 0 && neap__should_pause(L, 16))) break;
@@ -146,6 +157,10 @@ static void push_names(lua_State *L, const struct query *q) {
     lua_pushstring(L, f->type.kind == TYPE_POINTER ? f->wire : f->name);
     lua_rawseti(L, -2, i + 1);
   }
+  for (int i = 0; i < q->ncounts; i++) {
+    neap__order_name(L, &(struct order){.reach.place = q->counts[i]});
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
 }
 
 // Pushes what the first four slots hold, and the owners' list: reader, class, metatable or names, list, owners.
@@ -155,7 +170,9 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
   memset(r, 0, sizeof *r);
   r->form = form;
   r->owned = q->owner != NULL;
-  r->ncells = width - r->owned;
+  r->ncounts = q->ngroups + q->naggregates > 0 ? 0 : q->ncounts;
+  r->counts = q->counts;
+  r->ncells = width - r->owned - r->ncounts;
   r->open = q->class->shape->open;
   r->columns = (int *)&r->cells[width];
   r->max = LUA_MAXINTEGER;

@@ -108,6 +108,8 @@ static int push_cell(lua_State *L, const struct rows *rows, const struct cell *c
 static int query_count(lua_State *L) {
   const struct query *q = begin(L, 0);
   if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
+  if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TNUMBER) return 1;
+  lua_settop(L, 1);
   struct view *view = view_of(L, q);
   view->store->verbs->count(L, view, q);
   return neap__query_one_row(L, 1, push_cell);
@@ -128,7 +130,7 @@ static int query_exists(lua_State *L) {
   neap__query_mark(bits, shape->nkeys ? shape->keys[0]->column : 0);
   neap__query_select(L, 1, bits);
   lua_settop(L, 1);
-  q->norders = 0;
+  q->norders = q->ncounts = 0;
   struct view *view = view_of(L, q);
   view->store->verbs->select(L, view, q);
   return neap__query_one_row(L, neap__query_width(q), push_found);

@@ -11,10 +11,6 @@ static void resolve(lua_State *L, int class_idx, const struct field *field) {
   if (neap__shape_resolve(L, class_idx, field, &e) != 0) neap__raise(L, &e);
 }
 
-bool neap__field_is_to_many(const struct field *f) {
-  return f->type.kind == TYPE_HAS_MANY || f->type.kind == TYPE_MANY_TO_MANY;
-}
-
 // The column of the owner whose value the relation looks for: the pointer itself, or the key.
 static int here_column(const struct field *f) {
   return f->type.kind == TYPE_POINTER ? f->column : f->shape->keys[0]->column;
@@ -510,6 +506,10 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field) {
   if (neap__field_is_to_many(field)) {
     push_bound(L, idx, field);
     neap__object_get_related(L, idx, field);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      neap__object_get_count(L, idx, field);
+    }
     neap__query_keep(L, -2, QUERY_FILLED);
     return 1;
   }

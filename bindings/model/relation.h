@@ -24,6 +24,5 @@ int neap__relation_load(lua_State *L);
 // Pushes the query that load() sends for the objects with these keys; query: 0 = none.
 void neap__relation_push_query(lua_State *L, int class_idx, const struct field *field, int query,
                                const struct cell *keys, int n);
-bool neap__field_is_to_many(const struct field *field);
 
 #endif

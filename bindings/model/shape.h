@@ -148,6 +148,8 @@ struct shape {
 static inline bool neap__field_kept(const struct field *f) {
   return f->column >= 0 && f->column < f->shape->ncolumns;
 }
+bool neap__field_is_relation(const struct field *f);
+bool neap__field_is_to_many(const struct field *f);  // HAS_MANY, MANY_TO_MANY
 // Finds a field by name (any text of n bytes). NULL if there is none.
 const struct field *neap__shape_field(const struct shape *shape, const char *name, size_t n);
 // What a script's key names, fields and columns of pointers: by lua_topointer of any value, a few ns. NULL if nothing, and

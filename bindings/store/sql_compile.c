@@ -95,6 +95,7 @@ void neap__sql_from(struct sql_text *s, const struct query *q) {
 }
 
 static bool nullable(const struct reach *r) {
+  if (r->nvia == 0 && r->place.counted) return false;
   return r->nvia > 0 || r->place.nsteps > 0 || !(r->place.field->flags & (FIELD_PRIMARY | FIELD_REQUIRED));
 }
 
@@ -136,15 +137,22 @@ static int write_order(lua_State *L, struct sql_text *s, const struct query *q, 
   return 0;
 }
 
+// The result column of a group that sorts as it is; what lies in JSON is selected in another form than it sorts in.
+static int group_column(const struct query *q, const struct reach *r) {
+  int i = q->every ? -1 : neap__query_group_of(q, r);
+  return i >= 0 && r->place.nsteps == 0 && r->place.type ? i + 1 : 0;
+}
+
 // Absent sorts last either way. A label stands for the number of its result column.
 int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     neap__sql_add(s, i == 0 ? " ORDER BY " : ", ");
-    if (!o->label && write_order(L, s, q, o, e) != 0) return -1;
-    if (!o->label) continue;
-    neap__sql_addf(s, "%d", label_column(q, o->label));
-    write_direction(s, o, true);
+    int column = o->label ? label_column(q, o->label) : group_column(q, &o->reach);
+    if (column == 0 && write_order(L, s, q, o, e) != 0) return -1;
+    if (column == 0) continue;
+    neap__sql_addf(s, "%d", column);
+    write_direction(s, o, o->label || nullable(&o->reach));
   }
   return 0;
 }
@@ -180,6 +188,7 @@ int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
   if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate_kinds(q, kinds);
   int n = nselected(q);
   for (int i = 0; i < n; i++) kinds[i] = (uint8_t)neap__sql_kind(&selected(q, i)->type);
+  for (int i = 0; i < q->ncounts; i++) kinds[n++] = CELL_INTEGER;
   if (q->owner) kinds[n++] = (uint8_t)neap__sql_kind(&q->owner->type);
   return n;
 }
@@ -196,6 +205,10 @@ int neap__sql_columns(struct sql_text *s, const struct query *q, struct neap__er
   for (int i = 0, n = nselected(q); i < n; i++) {
     if (i > 0) neap__sql_add(s, ", ");
     if (write_selected(s, selected(q, i), e) != 0) return -1;
+  }
+  for (int i = 0; i < q->ncounts; i++) {
+    neap__sql_add(s, ", ");
+    if (neap__sql_place(s, 0, &q->counts[i], e) != 0) return -1;
   }
   return 0;
 }

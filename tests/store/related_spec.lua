@@ -146,6 +146,101 @@ contract.each("conditions over relations", function(c)
     end)
   end)
 
+  describe("as counts", function()
+    it("compare, in each spelling", function()
+      for i, spelling in ipairs {
+        { comments__count__gte = 1, comments__count__lt = 2 }, { comments = { ["$count"] = { ["$gte"] = 1, ["$lt"] = 2 } } },
+        { comments__count = 1 }, { ["comments.count"] = 1 }, m.Post.comments:count():eq(1), m.Post.fields.comments:count():between(1, 1),
+        { comments = { ["$count"] = 1 } }, { ["comments.count"] = { ["$in"] = { 1, 7 } } },
+      } do
+        assert.same({ 2, 3 }, ids(m.Post, spelling), "spelling " .. i)
+      end
+      assert.same({ 4, 5 }, ids(m.Post, { comments__count = 0 }))
+      assert.same({ 1, 4, 5 }, ids(m.Post, ~m.Post.comments:count():eq(1)))
+    end)
+
+    it("count what meets a condition, and the links that do", function()
+      assert.same({ 1, 2 }, ids(m.Post, m.Post.comments:count { user = 2 }:eq(1)))
+      assert.same({ 1, 2 }, ids(m.Post, m.Post.tags:count({}, { weight__gte = 5 }):eq(1)))
+      assert.same({ 1 }, ids(m.Post, { tags__count = 2 }))
+      assert.same({ 1, 2 }, ids(m.Author, m.Author.posts:count(m.Post.comments:count():gte(1)):gte(1)))
+    end)
+
+    it("compare with each other and with columns", function()
+      assert.same({ 3 }, ids(m.Post, m.Post.comments:count():gt(m.Post.tags:count())))
+      assert.same({ 1, 5 }, ids(m.Post, m.Post.id:eq(1) & m.Post.comments:count():gt(m.Post.id) | m.Post.views:eq(m.Post.tags:count())))
+    end)
+
+    it("are reached through relations", function()
+      assert.same({ 1 }, ids(m.Author, { posts__comments__count = 2 }))
+      assert.same({ 1, 2, 3, 4 }, ids(m.Post, { author__posts__count = 2 }))
+    end)
+
+    it("sort", function()
+      assert.same({ 1, 2, 3, 4, 5 }, m.Post:order("-comments.count", "id"):pluck "id")
+      assert.same({ 4, 5, 3, 2, 1 }, m.Post:order("comments.count", "tags.count", "id"):pluck "id")
+      assert.same({ 1, 2, 3, 4, 5 }, m.Post:order("-author.posts.count", "id"):pluck "id")
+      assert.same({ 1, 3, 4, 5, 2 }, m.Post:order(m.Post.comments:count { text = "well" }, "id"):pluck "id")
+    end)
+
+    it("are selected: the relation then knows its number", function()
+      local posts = m.Post:select("title", "comments.count", "tags.count"):order "id":all()
+      c:client "DELETE FROM Comment; DELETE FROM PostTag"
+      assert.equal(2, posts[1].comments:count())
+      assert.equal(1, posts[2].tags:count())
+      assert.equal(0, posts[5].comments:count())
+      assert.same({}, posts[1].comments:all())
+      assert.equal(0, posts[1].comments:query():count())
+    end)
+
+    it("stand in rows, and in what is included", function()
+      assert.same({ id = 1, title = "Tides", ["comments.count"] = 2 },
+        m.Post:select("title", "comments.count"):order "id":rows()[1])
+      local author = m.Author:include { posts = m.Post:select "comments.count":order "id":limit(1) }:get(1)
+      assert.equal(2, author.posts:first().comments:count())
+      assert.same({ 2, 1, 1, 0, 0 }, m.Post:order "id":pluck "comments.count")
+    end)
+
+    it("group and are aggregated", function()
+      assert.same({ { ["comments.count"] = 0, n = 2 }, { ["comments.count"] = 1, n = 2 }, { ["comments.count"] = 2, n = 1 } },
+        m.Post:group "comments.count":order "comments.count":aggregate { n = { ["$count"] = true } })
+      assert.same({ { ["author.name"] = "Ada", n = 3 }, { ["author.name"] = "Bob", n = 1 } },
+        m.Post:where { author__exists = true }:group "author.name":order "-n":aggregate { n = { ["$sum"] = "comments.count" } })
+      assert.equal(4, m.Post:sum "comments.count")
+      assert.equal(2, m.Post:max "comments.count")
+    end)
+
+    it("do not count what a scope or the declaration hides", function()
+      local view = c.store:with { scope = { Comment = { user = 2 } } }
+      assert.same({ 1, 1, 0, 0, 0 }, view:model "Post":order "id":pluck "comments.count")
+      local Writer = c.store:model("Writer", { id = t.integer { primary = true },
+        best = t.has_many("Text", "writer", { where = { views__gte = 20 } }) })
+      local Text = c.store:model("Text", { id = t.integer { primary = true }, writer = t.pointer "Writer", views = t.integer() })
+      c.store:bind()
+      Writer { id = 1 }:save()
+      for id, views in ipairs { 20, 1, 40 } do Text { id = id, writer = 1, views = views }:save() end
+      assert.same({ 2 }, Writer:pluck "best.count")
+    end)
+
+    it("give way to a field of that name", function()
+      local Box = c.store:model("Box", { id = t.integer { primary = true }, parts = t.has_many("Part", "box") })
+      local Part = c.store:model("Part", { id = t.integer { primary = true }, box = t.pointer "Box", count = t.integer() })
+      c.store:bind()
+      Box { id = 1 }:save()
+      Part { id = 1, box = 1, count = 7 }:save()
+      assert.same({ 1 }, ids(Box, { parts__count = 7 }))
+      assert.same({ 1 }, ids(Box, Box.parts:count():eq(1)))
+    end)
+
+    it("refuse what is no number of objects", function()
+      assert.truthy(message(function() return m.Post.author:count() end):find("relation to many", 1, true))
+      assert.truthy(message(function() return m.Post:where { comments__count__gt3 = 1 } end):find("gt3", 1, true))
+      assert.truthy(message(function() return m.Post:where { comments__count__prefix = "x" } end):find("text", 1, true))
+      assert.truthy(message(function() return m.Post:select(m.Post.comments:count()) end):find("select", 1, true))
+      assert.equal("usage", select(2, pcall(function() m.Post:order "comments.count":page {} end)).kind)
+    end)
+  end)
+
   it("refuse what is no relation, and links where there are none", function()
     assert.truthy(message(function() return m.Post.title:every { id = 1 } end):find("every", 1, true))
     assert.truthy(message(function() return m.Post.comments:some({ id = 1 }, { id = 1 }) end):find("link", 1, true))

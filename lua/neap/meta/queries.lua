@@ -39,6 +39,11 @@ function column:every(met, through) end
 ---@param through? neap.condition which links count
 ---@return neap.condition.value
 function column:none(met, through) end
+---Of relations to many: how many objects there are, or meet the condition.
+---@param met? neap.condition
+---@param through? neap.condition which links count
+---@return neap.column
+function column:count(met, through) end
 ---@param value any|neap.column neap.null asks for what is absent or null
 ---@return neap.condition.value
 function column:eq(value) end
@@ -133,7 +138,7 @@ function query:where(...) end
 ---@param ... neap.condition|string|any
 ---@return neap.query
 function query:exclude(...) end
----By fields, paths ("author.name", "data.key") or labels of aggregates; "-name" turns around. Absent values come last.
+---By fields, paths ("author.name", "data.key", "comments.count") or labels of aggregates; "-name" turns around. Absent values come last.
 ---@param ... string|userdata
 ---@return neap.query
 function query:order(...) end
@@ -143,7 +148,7 @@ function query:limit(n) end
 ---@param n integer
 ---@return neap.query
 function query:skip(n) end
----Loads only these fields and the keys; reading another one raises `usage`.
+---Loads only these fields and the keys; reading another one raises `usage`. "comments.count": how many objects there are.
 ---@param ... string|userdata
 ---@return neap.query
 function query:select(...) end
