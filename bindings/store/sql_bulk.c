@@ -1,14 +1,29 @@
-// sql_bulk.c: writes of many objects: one transaction, a prepared statement for each run of like ones, an answer for each.
+// sql_bulk.c: writes of many objects in one transaction, an answer for each: a prepared statement for each run of like ones,
+// one by one or, where the database takes arrays, all at once.
 //
-// A statement that fails undoes itself and nothing else, so those that succeed stand. The machine below goes through
-// BEGIN, the statements, COMMIT and the answers; where a driver has to wait it stops and goes on when next() is called again.
+// Those that succeed stand. A statement that fails undoes itself and nothing else, or, where it takes the transaction with it,
+// is undone to a savepoint; one of many objects is then tried again with half of them, until the faulty one stands alone.
+// The machine below goes through BEGIN, the statements, COMMIT and the answers; where a driver has to wait it stops and goes
+// on when next() is called again.
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/sql_store.h"
 #include "transport/spool.h"
 
-enum phase { PHASE_BEGIN, PHASE_WRITE, PHASE_SECOND, PHASE_EXISTS, PHASE_COMMIT, PHASE_ROLLBACK, PHASE_ANSWER };
+enum phase {
+  PHASE_BEGIN,
+  PHASE_SAVE,
+  PHASE_WRITE,
+  PHASE_SECOND,
+  PHASE_EXISTS,
+  PHASE_RELEASE,
+  PHASE_BACK,   // to the savepoint
+  PHASE_AGAIN,  // rolls back what was just begun, to begin again
+  PHASE_COMMIT,
+  PHASE_ROLLBACK,
+  PHASE_ANSWER
+};
 
 enum outcome { OUTCOME_NONE, OUTCOME_ABSENT, OUTCOME_DONE, OUTCOME_WAS_THERE, OUTCOME_FAILED };
 
@@ -20,8 +35,9 @@ struct failure {
 
 struct item {
   const struct sql_text *text;    // like ones share it
-  const struct sql_text *second;  // UPSERT: when the row is there. Guarded writes: whether it is there
+  const struct sql_text *second;  // UPSERT: when the row is there
   bool own;                       // the parameters are those of the text
+  bool grouped;                   // the text is one for any number
   uint8_t outcome;
 };
 
@@ -30,9 +46,14 @@ struct bulk {
   struct sql_run *run;
   const struct shape *shape;
   const struct write *writes;
-  int n, at;
+  int n, at, length;              // the statement that runs is for `length` of them, from `at` on
+  int found;                      // of which it has found so many
+  const struct sql_text *exists;  // whether the row of a guarded write is there
+  struct sql_arrays arrays;
   enum phase phase;
   bool own_transaction;
+  bool careful;               // statements run behind a savepoint
+  bool saved;                 // which is there, with nothing done since
   struct sql_transaction tx;  // it
   bool open;                  // the database is in a transaction, this one or the caller's
   struct spool answers;
@@ -61,23 +82,35 @@ static bool has_arrays(const struct sql_dialect *dialect, const struct shape *sh
   return false;
 }
 
-static bool alone(const struct bulk *b, const struct write *w) {
-  return w->condition || w->nchanges > 0 || w->kind == WRITE_UPSERT || has_arrays(b->run->store->dialect, b->shape, w);
+static const struct sql_dialect *dialect_of(const struct bulk *b) {
+  return b->run->store->dialect;
+}
+
+static bool alone(const struct write *w) {
+  return w->condition || w->nchanges > 0 || w->kind == WRITE_UPSERT;
 }
 
 // Whether the two have the same text and differ in values only.
 static bool alike(const struct bulk *bulk, const struct write *a, const struct write *b) {
   const struct shape *shape = bulk->shape;
-  return a->kind == b->kind && !alone(bulk, a) && !alone(bulk, b) &&
-         same_bits(a->columns, b->columns, shape->ncolumns) && same_bits(a->expected, b->expected, shape->ncolumns) &&
-         same_bits(a->returning, b->returning, shape->ncolumns);
+  return a->kind == b->kind && !alone(a) && !alone(b) && same_bits(a->columns, b->columns, shape->ncolumns) &&
+         same_bits(a->expected, b->expected, shape->ncolumns) && same_bits(a->returning, b->returning, shape->ncolumns);
+}
+
+// Whether the two may stand in one statement.
+static bool grouped(const struct bulk *b, int i) {
+  return i > 0 && i < b->n && alike(b, &b->writes[i - 1], &b->writes[i]) &&
+         neap__sql_groups(dialect_of(b), b->shape, &b->writes[i]);
 }
 
 static int write_text(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
                       struct neap__error *e) {
   switch (w->kind) {
-    case WRITE_INSERT:
-    case WRITE_UPSERT: neap__sql_insert(s, shape, w); return 0;
+    case WRITE_UPSERT:
+      if (s->dialect->inserted) return neap__sql_upsert(L, s, shape, w, e);
+      neap__sql_insert(s, shape, w);
+      return 0;
+    case WRITE_INSERT: neap__sql_insert(s, shape, w); return 0;
     case WRITE_UPDATE: return neap__sql_update_one(L, s, shape, w, e);
     case WRITE_DELETE: return neap__sql_delete_one(L, s, shape, w, e);
   }
@@ -99,26 +132,42 @@ static void check_text(lua_State *L, const struct sql_text *s, int status, struc
   if (status != 0 || neap__sql_failed(s, e) != 0) neap__raise(L, e);
 }
 
+static void write_second(lua_State *L, struct bulk *b, struct view *view, int texts, const struct write *w,
+                         struct item *item) {
+  struct neap__error e;
+  if (w->kind == WRITE_UPSERT && !dialect_of(b)->inserted) {
+    struct sql_text *s = new_text(L, view, texts);
+    check_text(L, s, neap__sql_update_conflict(L, s, b->shape, w, &e), &e);
+    item->second = s;
+  } else if (guarded(w) && !b->exists) {
+    struct sql_text *s = new_text(L, view, texts);
+    neap__sql_exists(s, b->shape, w->key);
+    check_text(L, s, 0, &e);
+    b->exists = s;
+  }
+}
+
 static void write_texts(lua_State *L, struct bulk *b, struct view *view, int texts) {
   struct neap__error e;
   for (int i = 0; i < b->n; i++) {
     const struct write *w = &b->writes[i];
     struct item *item = &b->items[i];
-    item->own = alone(b, w);
-    if (i > 0 && alike(b, w, w - 1)) {
+    bool like_last = grouped(b, i);
+    item->grouped = like_last || grouped(b, i + 1);
+    item->own = !item->grouped && (alone(w) || has_arrays(dialect_of(b), b->shape, w));
+    if (like_last || (i > 0 && !item->own && !item[-1].own && alike(b, w, w - 1))) {
       item->text = item[-1].text;
     } else {
       struct sql_text *s = new_text(L, view, texts);
-      check_text(L, s, write_text(L, s, b->shape, w, &e), &e);
+      int status = 0;
+      if (item->grouped)
+        neap__sql_unnest(s, b->shape, w);
+      else
+        status = write_text(L, s, b->shape, w, &e);
+      check_text(L, s, status, &e);
       item->text = s;
     }
-    if (w->kind != WRITE_UPSERT && !guarded(w)) continue;
-    struct sql_text *second = new_text(L, view, texts);
-    item->second = second;
-    if (w->kind == WRITE_UPSERT)
-      check_text(L, second, neap__sql_update_conflict(L, second, b->shape, w, &e), &e);
-    else
-      neap__sql_exists(second, b->shape, w->key), check_text(L, second, 0, &e);
+    write_second(L, b, view, texts, w, item);
   }
 }
 
@@ -130,17 +179,29 @@ static int add_cells(struct bulk *b, int n, const uint64_t *bits, const struct c
   return n;
 }
 
+static int keys_of(struct bulk *b, int n, const struct write *w) {
+  for (int i = 0; i < b->shape->nkeys; i++) b->params[n++] = neap__sql_value(b->shape->keys[i], w->key[i]);
+  return n;
+}
+
 // Values in the order in which sql_write.c binds them.
 static int gather(struct bulk *b, const struct write *w) {
   int n = w->kind == WRITE_DELETE ? 0 : add_cells(b, 0, w->columns, w->cells);
   if (w->kind == WRITE_INSERT) return n;
-  for (int i = 0; i < b->shape->nkeys; i++) b->params[n++] = neap__sql_value(b->shape->keys[i], w->key[i]);
-  return add_cells(b, n, w->expected, w->expected_cells);
+  return add_cells(b, keys_of(b, n, w), w->expected, w->expected_cells);
+}
+
+// Whether a row begins with a column of ours: the number of the object, or whether it is new.
+static bool marked(const struct bulk *b, const struct write *w) {
+  if (b->phase == PHASE_EXISTS) return false;
+  if (w->kind == WRITE_UPSERT) return dialect_of(b)->inserted != NULL;
+  return w->kind != WRITE_INSERT && b->items[b->at].grouped;
 }
 
 static int returned(const struct bulk *b, const struct write *w) {
   int n = 0;
-  if (neap__sql_serial(b->shape, w) && b->run->store->dialect->returns_key) b->kinds[n++] = CELL_INTEGER;
+  if (neap__sql_serial(b->shape, w) && dialect_of(b)->returns_key) b->kinds[n++] = CELL_INTEGER;
+  if (b->phase != PHASE_ANSWER && marked(b, w)) b->kinds[n++] = CELL_INTEGER;
   for (int i = 0; i < b->shape->ncolumns; i++)
     if (has_bit(w->returning, i)) b->kinds[n++] = (uint8_t)neap__sql_kind(&b->shape->columns[i]->type);
   return n;
@@ -162,17 +223,30 @@ static bool start_control(struct bulk *b, const char *text) {
   return run->cursor != NULL;
 }
 
+static bool start_group(struct bulk *b) {
+  int n = neap__sql_arrays_fill(&b->arrays, dialect_of(b), b->shape, &b->writes[b->at], b->length, b->params);
+  if (n >= 0) return start_text(b, b->items[b->at].text, b->params, n);
+  neap__error_set(&b->run->rows.error, NEAP_LIMIT, "memory is short");
+  return false;
+}
+
 static bool start(struct bulk *b) {
   const struct item *item = &b->items[b->at];
+  b->found = 0;
   switch (b->phase) {
-    case PHASE_BEGIN: return start_control(b, b->run->store->dialect->begin);
+    case PHASE_BEGIN: return start_control(b, dialect_of(b)->begin);
+    case PHASE_SAVE: return start_control(b, "SAVEPOINT items");
+    case PHASE_RELEASE: return start_control(b, "RELEASE SAVEPOINT items");
+    case PHASE_BACK: return start_control(b, "ROLLBACK TO SAVEPOINT items");
     case PHASE_COMMIT: return start_control(b, "COMMIT");
+    case PHASE_AGAIN:
     case PHASE_ROLLBACK: return start_control(b, "ROLLBACK");
     case PHASE_WRITE:
+      if (item->grouped) return start_group(b);
       if (item->own) return start_text(b, item->text, item->text->params, item->text->nparams);
       return start_text(b, item->text, b->params, gather(b, &b->writes[b->at]));
-    case PHASE_SECOND:
-    case PHASE_EXISTS: return start_text(b, item->second, item->second->params, item->second->nparams);
+    case PHASE_SECOND: return start_text(b, item->second, item->second->params, item->second->nparams);
+    case PHASE_EXISTS: return start_text(b, b->exists, b->params, keys_of(b, 0, &b->writes[b->at]));
     case PHASE_ANSWER: return false;
   }
   return false;
@@ -180,9 +254,45 @@ static bool start(struct bulk *b) {
 
 // ---- Outcomes ----
 
-static void next_item(struct bulk *b) {
-  b->phase = ++b->at < b->n ? PHASE_WRITE : b->own_transaction ? PHASE_COMMIT : PHASE_ANSWER;
-  if (b->phase != PHASE_WRITE) b->at = 0;
+// How many of those from `at` on the next statement is for.
+static int length_of(const struct bulk *b) {
+  const struct item *item = &b->items[b->at];
+  int n = 1;
+  if (!item->grouped) return 1;
+  while (b->at + n < b->n && b->items[b->at + n].text == item->text) n++;
+  return neap__sql_group(b->shape, &b->writes[b->at], n);
+}
+
+// Goes on with `length` of those from `at` on, 0 = as many as one statement takes.
+static void go_on(struct bulk *b, int at, int length) {
+  b->at = at;
+  b->length = length;
+  if (at >= b->n && b->saved) {
+    b->phase = PHASE_RELEASE;
+  } else if (at >= b->n) {
+    b->phase = b->own_transaction ? PHASE_COMMIT : PHASE_ANSWER;
+    b->at = 0;
+  } else {
+    if (length == 0) b->length = length_of(b);
+    b->phase = b->careful && !b->saved ? PHASE_SAVE : PHASE_WRITE;
+  }
+}
+
+static void succeed(struct bulk *b) {
+  if (b->saved) {
+    b->phase = PHASE_RELEASE;
+    return;
+  }
+  b->careful |= b->own_transaction && dialect_of(b)->dooms;  // from now on there is something to lose
+  go_on(b, b->at + b->length, 0);
+}
+
+// Undoes what the statement did and goes on. Nothing has been done yet where there is no savepoint.
+static void undo(struct bulk *b, int at, int length) {
+  b->at = at;
+  b->length = length;
+  b->phase = b->saved ? PHASE_BACK : PHASE_AGAIN;
+  b->careful = true;
 }
 
 static void fail_whole(struct bulk *b) {
@@ -191,10 +301,14 @@ static void fail_whole(struct bulk *b) {
   b->phase = open ? PHASE_ROLLBACK : PHASE_ANSWER;
 }
 
+static bool of_items(enum phase phase) {
+  return phase == PHASE_WRITE || phase == PHASE_SECOND || phase == PHASE_EXISTS;
+}
+
 // Faults that are not of one object: what the database has given up altogether, what was stopped, what has no room.
 static bool fatal(const struct bulk *b) {
   const struct neap__error *e = &b->run->rows.error;
-  if (b->phase == PHASE_BEGIN || b->phase == PHASE_COMMIT) return true;
+  if (!of_items(b->phase)) return true;
   if (b->run->transaction && !b->open) {
     b->run->transaction->lost = true;
     return true;
@@ -203,73 +317,144 @@ static bool fatal(const struct bulk *b) {
          e->retryable;
 }
 
-static void fail_item(struct bulk *b) {
-  struct failure *f = b->phase == PHASE_ROLLBACK || fatal(b) ? NULL : malloc(sizeof *f);
-  if (b->phase == PHASE_ROLLBACK) {
-    b->run->connection->transport->rollback(b->run->connection);
-    b->phase = PHASE_ANSWER;
-    return;
-  }
-  if (!f) {
-    fail_whole(b);
-    return;
-  }
+// Keeps the error as the answer of the one object. False if memory is short.
+static bool keep_failure(struct bulk *b) {
+  struct failure *f = malloc(sizeof *f);
+  if (!f) return false;
   *f = (struct failure){.at = b->at, .error = b->run->rows.error};
   *b->last_failure = f;
   b->last_failure = &f->next;
   b->items[b->at].outcome = OUTCOME_FAILED;
-  next_item(b);
+  return true;
 }
 
-static void keep_answer(struct bulk *b, int ncells) {
-  if (ncells > 0 && !neap__spool_add(&b->answers, b->cells, ncells)) {
+static void fail(struct bulk *b) {
+  bool doomed = dialect_of(b)->dooms && b->n > 1;
+  if (b->phase == PHASE_ROLLBACK) {
+    b->run->connection->transport->rollback(b->run->connection);
+    b->phase = PHASE_ANSWER;
+  } else if (fatal(b)) {
+    fail_whole(b);
+  } else if (b->length > 1) {
+    undo(b, b->at, b->length / 2);
+  } else if (!keep_failure(b)) {
+    fail_whole(b);
+  } else if (doomed) {
+    undo(b, b->at + 1, 0);
+  } else {
+    go_on(b, b->at + 1, 0);
+  }
+}
+
+static void keep_answer(struct bulk *b, const struct cell *cells, int ncells) {
+  if (ncells > 0 && !neap__spool_add(&b->answers, cells, ncells)) {
     neap__error_set(&b->run->rows.error, NEAP_LIMIT, "memory is short");
     b->run->rows.error.unknown = !neap__sql_in_transaction(b->run);  // by itself it may have been committed
     fail_whole(b);
   }
 }
 
+// A row that a statement has given: its columns are the answer of an object, behind what tells of which.
+static void take_row(struct bulk *b, int ncells) {
+  const struct write *w = &b->writes[b->at];
+  bool mark = marked(b, w);
+  int64_t n = mark ? b->cells[0].i : 0;
+  b->found++;
+  if (b->phase == PHASE_EXISTS) return;
+  if (mark && w->kind == WRITE_UPSERT) b->items[b->at].outcome = n ? OUTCOME_DONE : OUTCOME_WAS_THERE;
+  if (mark && w->kind != WRITE_UPSERT && n > 0 && n <= b->length) b->items[b->at + n - 1].outcome = OUTCOME_DONE;
+  keep_answer(b, b->cells + mark, ncells - mark);
+}
+
+static bool deletes(const struct write *w) {
+  return w->kind == WRITE_DELETE && !w->condition && !w->expected;
+}
+
 // A write that changed nothing: gone, or its conditions are not met.
 static void unmet(struct bulk *b, enum neap__kind kind) {
-  const struct write *w = &b->writes[b->at];
-  if (w->kind == WRITE_DELETE && !w->condition && !w->expected) {
+  if (deletes(&b->writes[b->at])) {
     b->items[b->at].outcome = OUTCOME_ABSENT;
-    next_item(b);
+    succeed(b);
     return;
   }
   neap__error_set(&b->run->rows.error, kind, kind == NEAP_CONDITION ? "the condition is not met" : "it is not there");
-  fail_item(b);
+  fail(b);
 }
 
-static void written(struct bulk *b, bool row, int64_t changed) {
+static void unchanged(struct bulk *b) {
+  const struct write *w = &b->writes[b->at];
+  if (w->kind == WRITE_UPSERT && b->phase == PHASE_WRITE && b->items[b->at].second)
+    b->phase = PHASE_SECOND;
+  else if (w->kind == WRITE_UPSERT)
+    unmet(b, NEAP_CONDITION);
+  else if (guarded(w))
+    b->phase = PHASE_EXISTS;
+  else
+    unmet(b, NEAP_NOT_FOUND);
+}
+
+static void set_outcomes(struct bulk *b, enum outcome outcome) {
+  for (int i = 0; i < b->length; i++) {
+    struct item *item = &b->items[b->at + i];
+    if (item->outcome != OUTCOME_DONE || outcome == OUTCOME_NONE) item->outcome = (uint8_t)outcome;
+  }
+}
+
+// A statement for several: if some of them were not there, who is told by halves.
+static void written_group(struct bulk *b, int64_t changed) {
+  const struct write *w = &b->writes[b->at];
+  if (w->kind == WRITE_INSERT && changed != b->length) {
+    neap__error_set(&b->run->rows.error, NEAP_PROTOCOL, "%d rows were inserted, %lld are there", b->length,
+                    (long long)changed);
+    fail_whole(b);
+  } else if (w->kind == WRITE_INSERT || b->found == b->length) {
+    set_outcomes(b, OUTCOME_DONE);
+    succeed(b);
+  } else if (deletes(w)) {
+    set_outcomes(b, OUTCOME_ABSENT);
+    succeed(b);
+  } else {
+    set_outcomes(b, OUTCOME_NONE);
+    undo(b, b->at, b->length / 2);
+  }
+}
+
+static void written(struct bulk *b, int64_t changed) {
   const struct write *w = &b->writes[b->at];
   struct item *item = &b->items[b->at];
-  if (!row && changed == 0) {
-    if (w->kind == WRITE_UPSERT && b->phase == PHASE_WRITE)
-      b->phase = PHASE_SECOND;
-    else if (w->kind == WRITE_UPSERT)
-      unmet(b, NEAP_CONDITION);
-    else if (item->second)
-      b->phase = PHASE_EXISTS;
-    else
-      unmet(b, NEAP_NOT_FOUND);
+  if (b->length > 1) {
+    written_group(b, changed);
     return;
   }
-  item->outcome = b->phase == PHASE_SECOND ? OUTCOME_WAS_THERE : OUTCOME_DONE;
-  if (neap__sql_serial(b->shape, w) && !b->run->store->dialect->returns_key) {
+  if (b->found == 0 && changed == 0) {
+    unchanged(b);
+    return;
+  }
+  if (item->outcome == OUTCOME_NONE) item->outcome = b->phase == PHASE_SECOND ? OUTCOME_WAS_THERE : OUTCOME_DONE;
+  if (neap__sql_serial(b->shape, w) && !dialect_of(b)->returns_key) {
     struct sql_connection *c = b->run->connection;
     b->cells[0] = (struct cell){.i = c->transport->last_id(c), .kind = CELL_INTEGER};
-    keep_answer(b, 1);
+    keep_answer(b, b->cells, 1);
   }
-  if (b->phase != PHASE_ROLLBACK && b->phase != PHASE_ANSWER) next_item(b);
+  if (b->phase != PHASE_ROLLBACK && b->phase != PHASE_ANSWER) succeed(b);
 }
 
-static void step_done(struct bulk *b, bool row, int64_t changed) {
+static void step_done(struct bulk *b, int64_t changed) {
   switch (b->phase) {
-    case PHASE_BEGIN: b->phase = PHASE_WRITE; break;
+    case PHASE_BEGIN:
+    case PHASE_BACK: go_on(b, b->at, b->length); break;
+    case PHASE_AGAIN: b->phase = PHASE_BEGIN; break;
+    case PHASE_SAVE:
+      b->saved = true;
+      b->phase = PHASE_WRITE;
+      break;
+    case PHASE_RELEASE:
+      b->saved = false;
+      go_on(b, b->at < b->n ? b->at + b->length : b->at, 0);
+      break;
     case PHASE_WRITE:
-    case PHASE_SECOND: written(b, row, changed); break;
-    case PHASE_EXISTS: unmet(b, row ? NEAP_CONDITION : NEAP_NOT_FOUND); break;
+    case PHASE_SECOND: written(b, changed); break;
+    case PHASE_EXISTS: unmet(b, b->found > 0 ? NEAP_CONDITION : NEAP_NOT_FOUND); break;
     case PHASE_COMMIT:
     case PHASE_ROLLBACK: b->phase = PHASE_ANSWER; break;
     case PHASE_ANSWER: break;
@@ -277,14 +462,13 @@ static void step_done(struct bulk *b, bool row, int64_t changed) {
 }
 
 // Runs the statement of the present phase to its end and decides what comes next. ROWS_ROW: go on.
-static enum rows_state step(struct bulk *b, bool *row) {
+static enum rows_state step(struct bulk *b) {
   struct sql_run *run = b->run;
   const struct sql_transport *t = run->connection->transport;
   enum rows_state state = ROWS_FAILED;
   if (run->cursor || start(b)) {
     while ((state = t->next(run->cursor, b->cells, &run->rows.error)) == ROWS_ROW) {
-      *row = true;
-      if (b->phase != PHASE_EXISTS) keep_answer(b, run->cursor->ncells);
+      take_row(b, run->cursor->ncells);
       if (run->rows.whole) break;
     }
     if (state == ROWS_WAIT) return state;
@@ -293,12 +477,10 @@ static enum rows_state step(struct bulk *b, bool *row) {
   b->open = neap__sql_in_transaction(run);
   if (run->cursor) t->finish(run->cursor);
   run->cursor = NULL;
-  bool had = *row;
-  *row = false;
   if (state == ROWS_FAILED)
-    fail_item(b);
+    fail(b);
   else if (state == ROWS_END)
-    step_done(b, had, changed);
+    step_done(b, changed);
   return ROWS_ROW;
 }
 
@@ -335,7 +517,7 @@ static enum rows_state bulk_next(struct rows *rows, struct cell *cells) {
     }
   }
   while (b->phase != PHASE_ANSWER) {
-    if ((state = step(b, &run->row)) != ROWS_ROW) return state;
+    if ((state = step(b)) != ROWS_ROW) return state;
     if (b->phase != PHASE_ANSWER) continue;
     neap__spool_rewind(&b->answers);
     neap__sql_transaction_end(&b->tx);
@@ -350,6 +532,7 @@ static void bulk_close(struct rows *rows) {
   bool open = b->own_transaction && b->phase != PHASE_ANSWER && run->connection;
   struct sql_connection *c = run->connection;
   neap__spool_free(&b->answers);
+  neap__sql_arrays_free(&b->arrays);
   for (struct failure *f; (f = b->failures) != NULL; free(f)) b->failures = f->next;
   if (run->cursor) c->transport->finish(run->cursor);
   run->cursor = NULL;
@@ -359,7 +542,7 @@ static void bulk_close(struct rows *rows) {
 
 static struct bulk *bulk_new(lua_State *L, struct sql_run *run, const struct shape *shape, int n) {
   size_t cells = (size_t)shape->ncolumns * 3 + 8, items = sizeof(struct bulk) + (size_t)n * sizeof(struct item);
-  struct bulk *b = lua_newuserdatauv(L, items + cells * sizeof(struct cell) + (size_t)shape->ncolumns + 1, 0);
+  struct bulk *b = lua_newuserdatauv(L, items + cells * sizeof(struct cell) + (size_t)shape->ncolumns + 2, 0);
   memset(b, 0, items);
   b->run = run;
   b->shape = shape;
@@ -381,9 +564,11 @@ struct rows *neap__sql_write(lua_State *L, struct view *view, const struct class
   lua_newtable(L);
   write_texts(L, b, view, lua_gettop(L));
   lua_setiuservalue(L, -2, 2);
-  for (int i = 0; i < n; i++) b->own_transaction |= writes[i].kind == WRITE_UPSERT;
+  for (int i = 0; i < n; i++) b->own_transaction |= writes[i].kind == WRITE_UPSERT && !dialect_of(b)->inserted;
   b->own_transaction = !view->transaction && (n > 1 || b->own_transaction);
-  b->phase = n == 0 ? PHASE_ANSWER : b->own_transaction ? PHASE_BEGIN : PHASE_WRITE;
+  b->careful = view->transaction && n > 1 && dialect_of(b)->dooms;
+  go_on(b, 0, 0);
+  if (n > 0 && b->own_transaction) b->phase = PHASE_BEGIN;
   if (b->own_transaction) {
     b->tx.store = run->store;
     run->transaction = &b->tx;

@@ -211,6 +211,8 @@ const struct sql_dialect neap__sql_postgres = {
     .arrays = true,
     .decimal = "::numeric",
     .column_type = column_type,
+    .dooms = true,
+    .inserted = "(t0.xmax = 0)::integer",
     .schemas = true,
     .later = true,
     .nulls_first = true,

@@ -55,7 +55,6 @@ struct sql_run {
   int ncasts;                       // room in `kinds` for them
   bool known;                       // the columns of the cursor are known
   void *more;                       // sql_bulk.c: the writes
-  bool row;                         // its statement has given a row
   int (*at_end)(struct sql_run *);  // 0, or -1 with rows.error filled
   struct sql_run *next, **prev;     // among those that wait or run
   char control[2][32];              // text of BEGIN and its like
@@ -142,6 +141,8 @@ int neap__sql_update_one(lua_State *L, struct sql_text *s, const struct shape *s
                          struct neap__error *e);
 int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
                               struct neap__error *e);
+int neap__sql_upsert(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
+                     struct neap__error *e);
 int neap__sql_delete_one(lua_State *L, struct sql_text *s, const struct shape *shape, const struct write *w,
                          struct neap__error *e);
 void neap__sql_exists(struct sql_text *s, const struct shape *shape, const struct cell *key);
@@ -149,6 +150,29 @@ int neap__sql_change_sqlite(struct sql_text *s, const struct change *c, int n, s
 int neap__sql_change_postgres(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
 // "column" = expression: one change of the column, or n of places inside it.
 int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
+
+// RETURNING: the key that the database chooses, then what is wanted back. Nothing if that is nothing.
+void neap__sql_returning(struct sql_text *s, const struct shape *shape, const struct write *w);
+
+// ---- sql_unnest.c: writes of like objects in one statement ----
+
+// The columns of the objects, as the texts of arrays. Zero is an empty one.
+struct sql_arrays {
+  struct neap__buffer *columns, scratch;
+  int ncolumns;
+};
+
+// Whether the write may stand in one statement with others that are like it.
+bool neap__sql_groups(const struct sql_dialect *dialect, const struct shape *shape, const struct write *w);
+// The statement, for any number of objects like w. An INSERT returns what each of them would, in order; others return the
+// numbers, from 1, of those that were there.
+void neap__sql_unnest(struct sql_text *s, const struct shape *shape, const struct write *w);
+// How many of the n writes one statement takes.
+int neap__sql_group(const struct shape *shape, const struct write *writes, int n);
+// Makes its parameters. Returns their number, -1 when memory is short. They live until the next call.
+int neap__sql_arrays_fill(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
+                          const struct write *writes, int n, struct cell *params);
+void neap__sql_arrays_free(struct sql_arrays *a);
 
 // ---- sql_bulk.c ----
 

@@ -1,0 +1,204 @@
+// sql_unnest.c: writes of many like objects as one statement over arrays, one a column: unnest() makes rows of them again. Its
+// text and its plan are the same for any number of objects.
+#include <stdlib.h>
+
+#include "store/sql_store.h"
+
+#define GROUP_ROWS 10000
+#define GROUP_BYTES (8u << 20)  // of texts in one statement
+
+static bool has_bit(const uint64_t *bits, int i) {
+  return bits && (bits[i / 64] >> (i % 64) & 1);
+}
+
+static bool is_empty(const struct shape *shape, const uint64_t *bits) {
+  for (int i = 0; i < shape->ncolumns; i++)
+    if (has_bit(bits, i)) return false;
+  return true;
+}
+
+// What comes back in another order than it was sent has no more than its number.
+bool neap__sql_groups(const struct sql_dialect *dialect, const struct shape *shape, const struct write *w) {
+  if (!dialect->arrays || w->condition || w->nchanges > 0 || w->kind == WRITE_UPSERT) return false;
+  if (w->kind != WRITE_DELETE && is_empty(shape, w->columns)) return false;
+  return w->kind == WRITE_INSERT || !w->returning;
+}
+
+// ---- Text ----
+
+// Goes through the columns of a write in the order of its parameters: those that are set, the key, what is expected.
+struct column {
+  const struct field *field;
+  const struct cell *cell;
+  char role;  // 'c', 'k' or 'e'
+  int at, bit;
+};
+
+static bool next_set(const struct shape *shape, struct column *c, const uint64_t *bits, const struct cell *cells) {
+  for (; c->bit < shape->ncolumns; c->bit++) {
+    if (!has_bit(bits, c->bit)) continue;
+    c->field = shape->columns[c->bit++];
+    c->cell = cells + c->at++;
+    return true;
+  }
+  c->bit = c->at = 0;
+  return false;
+}
+
+static bool next_column(const struct shape *shape, const struct write *w, struct column *c) {
+  if (c->role == 'c') {
+    if (w->kind != WRITE_DELETE && next_set(shape, c, w->columns, w->cells)) return true;
+    if (w->kind == WRITE_INSERT) return false;
+    c->role = 'k';
+  }
+  if (c->role == 'k' && c->at < shape->nkeys) {
+    c->field = shape->keys[c->at];
+    c->cell = &w->key[c->at++];
+    return true;
+  }
+  if (c->role == 'k') c->role = 'e', c->at = 0;
+  return next_set(shape, c, w->expected, w->expected_cells);
+}
+
+// v.c1, as the column has it: arrays of arrays travel as arrays of their texts.
+static void write_value(struct sql_text *s, const struct field *f, int n) {
+  neap__sql_addf(s, "v.c%d", n);
+  if (neap__sql_is_array(s->dialect, &f->type)) neap__sql_addf(s, "::%s", s->dialect->column_type(&f->type));
+}
+
+// unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS v (c1, c2, n)
+static void write_source(struct sql_text *s, const struct shape *shape, const struct write *w) {
+  struct column c = {.role = 'c'};
+  int n = 0;
+  neap__sql_add(s, "unnest(");
+  while (next_column(shape, w, &c)) {
+    bool array = neap__sql_is_array(s->dialect, &c.field->type);
+    neap__sql_add(s, n++ > 0 ? ", " : "");
+    neap__sql_bind(s, &(struct cell){.kind = CELL_NIL});
+    neap__sql_addf(s, "::%s[]", array ? "text" : s->dialect->column_type(&c.field->type));
+  }
+  neap__sql_add(s, ") WITH ORDINALITY AS v (");
+  for (int i = 1; i <= n; i++) neap__sql_addf(s, "c%d, ", i);
+  neap__sql_add(s, "n)");
+}
+
+static void write_insert(struct sql_text *s, const struct shape *shape, const struct write *w) {
+  struct column c = {.role = 'c'};
+  int n = 0;
+  neap__sql_add(s, "INSERT INTO ");
+  neap__sql_table(s, shape);
+  while (next_column(shape, w, &c)) {
+    neap__sql_add(s, n++ > 0 ? ", " : " (");
+    neap__sql_name(s, c.field->wire);
+  }
+  neap__sql_add(s, ") SELECT ");
+  c = (struct column){.role = 'c'};
+  for (n = 1; next_column(shape, w, &c); n++) {
+    neap__sql_add(s, n > 1 ? ", " : "");
+    write_value(s, c.field, n);
+  }
+  neap__sql_add(s, " FROM ");
+  write_source(s, shape, w);
+  neap__sql_add(s, " ORDER BY v.n");
+  neap__sql_returning(s, shape, w);
+}
+
+static void write_change(struct sql_text *s, const struct shape *shape, const struct write *w) {
+  struct column c = {.role = 'c'};
+  bool update = w->kind == WRITE_UPDATE;
+  const char *word = update ? " SET " : " WHERE ";
+  neap__sql_add(s, update ? "UPDATE " : "DELETE FROM ");
+  neap__sql_table(s, shape);
+  neap__sql_add(s, " AS t0");
+  if (!update) {
+    neap__sql_add(s, " USING ");
+    write_source(s, shape, w);
+  }
+  for (int n = 1; next_column(shape, w, &c); n++) {
+    if (c.role == 'k' && update && c.at == 1) {
+      neap__sql_add(s, " FROM ");
+      write_source(s, shape, w);
+      word = " WHERE ";
+    }
+    neap__sql_add(s, word);
+    if (c.role == 'c')
+      neap__sql_name(s, c.field->wire);
+    else
+      neap__sql_column(s, 0, c.field);
+    neap__sql_add(s, c.role == 'e' ? " IS NOT DISTINCT FROM " : " = ");
+    write_value(s, c.field, n);
+    word = c.role == 'c' ? ", " : " AND ";
+  }
+  neap__sql_add(s, " RETURNING v.n");
+}
+
+void neap__sql_unnest(struct sql_text *s, const struct shape *shape, const struct write *w) {
+  if (w->kind == WRITE_INSERT)
+    write_insert(s, shape, w);
+  else
+    write_change(s, shape, w);
+}
+
+// ---- Parameters ----
+
+static size_t size_of(const struct shape *shape, const struct write *w) {
+  struct column c = {.role = 'c'};
+  size_t size = 0;
+  while (next_column(shape, w, &c)) size += neap__cell_has_text(c.cell) ? c.cell->n : 8;
+  return size;
+}
+
+int neap__sql_group(const struct shape *shape, const struct write *writes, int n) {
+  size_t size = 0;
+  int i = 0;
+  while (i < n && i < GROUP_ROWS && (i == 0 || size < GROUP_BYTES)) size += size_of(shape, &writes[i++]);
+  return i;
+}
+
+// An element is a value as the column keeps it; a list in an array is that array's text.
+static int add_value(const struct sql_dialect *dialect, struct neap__buffer *out, struct neap__buffer *scratch,
+                     const struct field *f, const struct cell *cell) {
+  struct cell value = neap__sql_value(f, *cell);
+  if (!neap__sql_is_array(dialect, &f->type)) return neap__sql_array_add(out, &value);
+  if (cell->kind != CELL_JSON) return neap__sql_array_add(out, &(struct cell){.kind = CELL_NIL});
+  scratch->n = 0;
+  if (neap__sql_array(scratch, f->type.of, cell) != 0) return -1;
+  return neap__sql_array_add(out, &(struct cell){.p = scratch->p, .n = (uint32_t)scratch->n, .kind = CELL_TEXT});
+}
+
+static int add_row(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
+                   const struct write *w) {
+  struct column c = {.role = 'c'};
+  for (int i = 0; next_column(shape, w, &c); i++)
+    if (add_value(dialect, &a->columns[i], &a->scratch, c.field, c.cell) != 0) return -1;
+  return 0;
+}
+
+int neap__sql_arrays_fill(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
+                          const struct write *writes, int n, struct cell *params) {
+  struct column c = {.role = 'c'};
+  int ncolumns = 0;
+  if (!a->columns) {
+    a->ncolumns = 2 * shape->ncolumns + shape->nkeys;
+    a->columns = calloc((size_t)a->ncolumns, sizeof *a->columns);
+    if (!a->columns) return -1;
+    for (int i = 0; i < a->ncolumns; i++) neap__buffer_plain(&a->columns[i]);
+    neap__buffer_plain(&a->scratch);
+  }
+  while (next_column(shape, writes, &c)) a->columns[ncolumns++].n = 0;
+  for (int i = 0; i < n; i++)
+    if (add_row(a, dialect, shape, &writes[i]) != 0) return -1;
+  for (int i = 0; i < ncolumns; i++) {
+    struct neap__buffer *b = &a->columns[i];
+    if (neap__buffer_byte(b, '}') != 0 || b->n > UINT32_MAX) return -1;
+    params[i] = (struct cell){.p = b->p, .n = (uint32_t)b->n, .kind = CELL_TEXT};
+  }
+  return ncolumns;
+}
+
+void neap__sql_arrays_free(struct sql_arrays *a) {
+  for (int i = 0; i < a->ncolumns && a->columns; i++) neap__buffer_free(&a->columns[i]);
+  if (a->columns) neap__buffer_free(&a->scratch);
+  free(a->columns);
+  *a = (struct sql_arrays){0};
+}
