@@ -110,10 +110,21 @@ static void push_condition(lua_State *L, const char *method) {
   neap__condition_parse(L, 2, 3);
 }
 
+static int where_all(lua_State *L) {
+  push_condition(L, "where");
+  neap__query_and(L, 1);
+  return finish(L);
+}
+
 // Query:where(condition ...) -> Query
 //   conditions in any spelling, or a name and a value; those of several calls are ANDed
 static int query_where(lua_State *L) {
-  push_condition(L, "where");
+  return neap__query_faults(L, where_all, true);
+}
+
+static int exclude_all(lua_State *L) {
+  push_condition(L, "exclude");
+  neap__condition_not(L, -1);
   neap__query_and(L, 1);
   return finish(L);
 }
@@ -121,10 +132,7 @@ static int query_where(lua_State *L) {
 // Query:exclude(condition ...) -> Query
 //   the rows that where() with the same arguments would not give
 static int query_exclude(lua_State *L) {
-  push_condition(L, "exclude");
-  neap__condition_not(L, -1);
-  neap__query_and(L, 1);
-  return finish(L);
+  return neap__query_faults(L, exclude_all, true);
 }
 
 // ---- Places ----
@@ -240,10 +248,7 @@ static struct order parse_order(lua_State *L, const struct query *q, int idx, in
   return o;
 }
 
-// Query:order(name ...) -> Query
-//   name  a field, a path ("author.name", "data.key"), a column, or where groups are the label of an aggregate; "-name"
-//         turns the direction around. Absent values come last either way. The last call counts.
-static int query_order(lua_State *L) {
+static int order_all(lua_State *L) {
   struct query *q = begin(L);
   int n = lua_gettop(L) - 2;
   struct order *orders = push_block(L, n, sizeof *orders);
@@ -253,6 +258,13 @@ static int query_order(lua_State *L) {
   q->orders = orders;
   q->norders = n;
   return finish(L);
+}
+
+// Query:order(name ...) -> Query
+//   name  a field, a path ("author.name", "data.key"), a column, or where groups are the label of an aggregate; "-name"
+//         turns the direction around. Absent values come last either way. The last call counts.
+static int query_order(lua_State *L) {
+  return neap__query_faults(L, order_all, false);
 }
 
 static void add_index(luaL_Buffer *b, int64_t index) {
@@ -388,10 +400,7 @@ static uint64_t *push_columns(lua_State *L, struct query *q, int last) {
   return bits;
 }
 
-// Query:select(name ...) -> Query
-//   loads only these fields, and always the keys and the version. Reading another field of such an object raises.
-//   "comments.count" loads how many objects a relation leads to: then p.comments:count() sends nothing.
-static int query_select(lua_State *L) {
+static int select_all(lua_State *L) {
   struct query *q = begin(L);
   const struct shape *shape = q->class->shape;
   int last = lua_gettop(L);
@@ -402,6 +411,13 @@ static int query_select(lua_State *L) {
   neap__query_select(L, 1, bits);
   neap__include_select(L, 1);
   return finish(L);
+}
+
+// Query:select(name ...) -> Query
+//   loads only these fields, and always the keys and the version. Reading another field of such an object raises.
+//   "comments.count" loads how many objects a relation leads to: then p.comments:count() sends nothing.
+static int query_select(lua_State *L) {
+  return neap__query_faults(L, select_all, false);
 }
 
 // Query:pluck(name) -> list of the values of one field, path or place that pointers lead to; neap.null where there is none

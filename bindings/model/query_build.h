@@ -30,6 +30,11 @@ enum query_value {
 extern const luaL_Reg neap__query_includes[], neap__query_terminals[], neap__query_aggregates[], neap__query_havings[],
     neap__query_pages[];
 
+// query_faults.c: calls a method that changes nothing with the arguments of the call. Raises all that is wrong with them together.
+// pair: the first argument, where it is a name, goes with the second.
+int neap__query_faults(lua_State *L, lua_CFunction method, bool pair);
+// Pops the error that a protected call has given, to be reported with others; raises what is not about its arguments.
+void neap__query_fault(lua_State *L, int status, struct neap__error *e);
 // Pops a value and anchors it in the query at q.
 void neap__query_keep(lua_State *L, int q, enum query_value value);
 // Pushes the class of the query at q.

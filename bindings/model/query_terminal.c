@@ -1,4 +1,5 @@
 // query_terminal.c: the methods that send something: reads, counts, single objects by key, set-based writes, explain.
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -263,22 +264,38 @@ static int query_delete(lua_State *L) {
   return neap__query_one_row(L, 1, push_changed);
 }
 
+// (class, name) -> the column expression of what update may set
+static int set_place(lua_State *L) {
+  size_t n;
+  const char *name = lua_tolstring(L, 2, &n);
+  const struct field *f = neap__column_parse(L, 1, name, n)->field;
+  const char *model = f->shape->model;
+  if (!neap__field_kept(f))
+    neap__fail(L, NEAP_USAGE, "update sets columns and places in them; '%s' is none of %s", name, model);
+  if (f->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s: keys do not change", model, f->name);
+  return 1;
+}
+
 // Reads one entry of the table, the name below the value on top of the stack. What the change borrows goes into `anchors`.
 static struct change read_set(lua_State *L, const struct shape *shape, int class_idx, int anchors,
                               struct neap__faults *faults) {
   struct neap__error e;
   char where[200];
-  size_t n;
   int value = lua_gettop(L), status;
   if (lua_type(L, value - 1) != LUA_TSTRING)
     neap__fail(L, NEAP_USAGE, "update takes { field = value, … } of %s", shape->model);
-  const char *name = lua_tolstring(L, value - 1, &n);
-  struct change c = {CHANGE_SET, *neap__column_parse(L, class_idx, name, n), {.kind = CELL_NIL}};
+  struct change c = {.kind = CHANGE_SET, .cell = {.kind = CELL_NIL}};
+  lua_pushcfunction(L, set_place);
+  lua_pushvalue(L, class_idx);
+  lua_pushvalue(L, value - 1);
+  if ((status = lua_pcall(L, 2, 1, 0)) != LUA_OK) {
+    neap__query_fault(L, status, &e);
+    neap__faults_note(L, faults, value - 1, INT_MAX, &e);
+    return c;
+  }
+  c.place = *neap__column_test(L, -1);
   const struct field *f = c.place.field;
   lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
-  if (!neap__field_kept(f))
-    neap__fail(L, NEAP_USAGE, "update sets columns and places in them; '%s' is none of %s", name, shape->model);
-  if (f->flags & FIELD_PRIMARY) neap__fail(L, NEAP_USAGE, "%s.%s: keys do not change", shape->model, f->name);
   neap__place_print(shape, &c.place, where, sizeof where);
   if (c.place.nsteps == 0)
     status = neap__check_value(L, f, value, &c.cell, &e);

@@ -283,6 +283,15 @@ contract.each("queries", function(c)
       fails("usage", "views", function() return p.views end)
     end)
 
+    it("names all unknown fields at once, as order does", function()
+      for _, method in ipairs { "select", "order" } do
+        local _, e = pcall(Post[method], Post, "titel", "views", "idd")
+        assert.equal("usage", e.kind)
+        assert.truthy(e.message:find("Post has no field titel; did you mean title?; 1 more in e.errors", 1, true), e.message)
+        assert.truthy(e.errors.titel and e.errors.idd and not e.errors.views)
+      end
+    end)
+
     it("takes whole columns only", function()
       fails("usage", "comments", function() return Post:select "comments" end)
       fails("usage", "title", function() return Post:select "titel" end)

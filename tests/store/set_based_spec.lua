@@ -64,6 +64,13 @@ contract.each("set-based writes", function(c)
     assert.equal(1, m.Post:get(1).author_id)
   end)
 
+  it("name all that is wrong at once, unknown fields among it", function()
+    local ok, e = pcall(function() m.Post:where { id = 1 }:update { titel = "x", views = "many", id = 2, title = "ok" } end)
+    assert.is_false(ok)
+    assert.equal("validation", e.kind)
+    assert.truthy(e.errors.titel and e.errors.views and e.errors.id and not e.errors.title, tostring(e))
+  end)
+
   it("refuse to set a place twice", function()
     for _, sets in ipairs { { data = {}, ["data.key"] = 1 }, { author = 1, author_id = 2 } } do
       local ok, e = pcall(function() m.Post:where { id = 1 }:update(sets) end)
