@@ -3,18 +3,8 @@
 # told to stop inside a transaction. The file stays whole, holds exactly the committed rows, and a second run completes.
 # 5 sizes, 50 with NEAP_SOAK=1. NEAP_SEED repeats a run.
 cd "$(dirname "$0")/../.." || exit 2
-NEAP=${NEAP:-bin/neap} seed=${NEAP_SEED:-$RANDOM} runs=$([ -n "${NEAP_SOAK:-}" ] && echo 50 || echo 5)
-echo "faults: NEAP_SEED=$seed"
-RANDOM=$seed
-rows=4000 batch=50 passed=0 failed=0
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-
-expect() {  # WHAT EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  echo "$run: $1: expected '$2', got '$3'"
-}
+. tests/seeded.sh faults
+rows=4000 batch=50
 
 has() {  # WHAT PART TEXT
   case $3 in *"$2"*) passed=$((passed + 1)) ;; *) failed=$((failed + 1)); echo "$run: $1: no '$2' in '$3'" ;; esac

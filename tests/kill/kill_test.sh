@@ -3,18 +3,8 @@
 # opens and holds exactly the committed rows, and a second run reports the exact missing count and completes.
 # 5 runs, 50 with NEAP_SOAK=1. NEAP_SEED repeats a run.
 cd "$(dirname "$0")/../.." || exit 2
-NEAP=${NEAP:-bin/neap} seed=${NEAP_SEED:-$RANDOM} runs=$([ -n "${NEAP_SOAK:-}" ] && echo 50 || echo 5)
-echo "kill: NEAP_SEED=$seed"
-RANDOM=$seed
-rows=2000 batch=50 passed=0 failed=0
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-
-expect() {  # WHAT EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  echo "run $run (stop $stop $mode): $1: expected '$2', got '$3'"
-}
+. tests/seeded.sh kill
+rows=2000 batch=50
 
 # The number of rows, their ids added up, and rows that are not whole.
 state() {
@@ -32,9 +22,10 @@ kill_import() {
   wait "$pid" 2> /dev/null
 }
 
-for ((run = 1; run <= runs; run++)); do
-  db=$folder/$run.db said=''
-  stop=$((RANDOM % (rows / batch - 1) + 1)) mode=$([ $((run % 2)) -eq 0 ] && echo open || echo closed)
+for ((i = 1; i <= runs; i++)); do
+  db=$folder/$i.db said=''
+  stop=$((RANDOM % (rows / batch - 1) + 1)) mode=$([ $((i % 2)) -eq 0 ] && echo open || echo closed)
+  run="run $i (stop $stop $mode)"
   kept=$((stop * batch))
   kill_import "$db"
   expect "the last commit announced" $'commit\t'$stop "$said"

@@ -1,14 +1,8 @@
 -- Saving: what is written, what is checked, and what the object holds afterwards.
 local contract = require "tests.store.contract"
+local fails = require "tests.fails"
 local neap = require "neap"
 local t = neap.types
-
-local function fails(kind, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok, "an error was expected")
-  assert.is_true(neap.is(e, kind), tostring(e))
-  return e
-end
 
 contract.each("saving", function(c)
   local User, Post

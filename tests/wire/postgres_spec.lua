@@ -1,14 +1,8 @@
 -- What is PostgreSQL's alone: values on the wire, its URLs, the pool, pipelining, streams, transactions that fail.
+local fails = require "tests.fails"
 local neap = require "neap"
 
 local URL = os.getenv "NEAP_TEST_POSTGRES"
-
-local function fails(kind, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok, "an error was expected")
-  assert.is_true(neap.is(e, kind), tostring(e))
-  return e
-end
 
 describe("postgres", function()
   local store, name

@@ -1,13 +1,7 @@
 -- SQLite itself: files, locks, options, and what its failures say.
+local fails = require "tests.fails"
 local neap = require "neap"
 local t = neap.types
-
-local function fails(kind, f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok, "an error was expected")
-  assert.is_true(neap.is(e, kind), tostring(e))
-  return e
-end
 
 describe("sqlite", function()
   local path, store
