@@ -36,7 +36,7 @@ if found then
     for i = 1, WRITES do Person:get(i * 7919 % ROWS + 1) end
   end
 
-  local objects
+  local objects, round = nil, 0
   function jobs.before_insert()
     store:sql "DELETE FROM people"
     objects = {}
@@ -48,7 +48,8 @@ if found then
 
   function jobs.before_update()
     objects = Person:limit(WRITES):all()
-    for i, p in ipairs(objects) do p.age = p.age + 1 + i end
+    for i, p in ipairs(objects) do p.age = i + round end  -- as in sqlite_peer.c
+    round = round + 1
     collectgarbage()
   end
 

@@ -38,7 +38,9 @@ class Plain:
         self.db.commit()
 
     def update(self):
-        self.db.executemany("UPDATE people SET age = ? WHERE id = ?", [(i, i) for i in range(1, WRITES + 1)])
+        self.round = getattr(self, "round", -1) + 1
+        rows = [(i + self.round, i) for i in range(1, WRITES + 1)]
+        self.db.executemany("UPDATE people SET age = ? WHERE id = ?", rows)
         self.db.commit()
 
 
