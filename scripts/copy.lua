@@ -274,6 +274,14 @@ local function point(model)
   batches(model.from:select(table.unpack(columns)), function(rows) point_batch(model, rows) end)
 end
 
+--- PostgreSQL counts its own keys up from where it stopped, not from what was copied.
+local function count_on(model)
+  local described = require "neap.sql.schema".describe(model.to)
+  local name, key = '"' .. described.table:gsub('"', '""') .. '"', described.keys[1]
+  model.store:sql(("SELECT setval(pg_get_serial_sequence(?, ?), max(%s)) FROM %s")
+    :format('"' .. key:gsub('"', '""') .. '"', name), { name, key })
+end
+
 --- Whether both stores have as many rows.
 local function verify(model)
   local there, here = model.from:count(), model.to:count()
@@ -292,6 +300,7 @@ to:bind()
 for _, model in ipairs(models) do
   model.store, model.rows = to, model.from:count()
   local copied = copy(model)
+  if model.counted and copied > 0 and to_url:find "^postgres" then count_on(model) end
   print(("%-20s %8d rows %8d copied"):format(model.name, model.rows, copied))
   io.stdout:flush()
 end

@@ -153,40 +153,53 @@ end
 
 -- ---- One at a time ----
 
-local function busy()
-  error(host.error {
-    kind = "conflict", code = "locked", retryable = true,
-    message = "another run of migrations is at work on this database: try again when it has ended",
-  }, 0)
-end
+local ADVISORY = 0x6e6561706d696772  -- "neapmigr": what other programs will hardly ask PostgreSQL to lock
 
---- How a run keeps others out: lock[kind](store, f) runs f, or raises if another run is at work. What a run holds is
---- gone with its process, however that ends.
+--- How a run keeps others out, by a transaction in a store beside the one that it works on: what that locks is free
+--- when its process ends, however it ends, and what runs outside of transactions is not in its way.
 local lock = {}
 
---- The write lock of a file beside the database, which has to stay free itself for what runs outside of transactions.
-function lock.sqlite(store, f)
+--- SQLite locks whole files, so it is another file.
+function lock.sqlite(store)
   local file = store:sql "PRAGMA database_list"[1].file
-  if file == "" then return f() end
-  local held, results
-  local path = (file .. "-migrate"):gsub("[%%?]", function(c) return ("%%%02x"):format(c:byte()) end)
-  local ok, e = pcall(function()
-    local beside <close> = setmetatable({ store = stores.open("sqlite:" .. path .. "?timeout=0") },
-      { __close = function(self) self.store:close() end })
-    beside.store:transaction(function()
-      held = true
-      results = f()
-    end)
-  end)
-  if ok then return results end
-  if not held and host.is(e, "conflict") and e.retryable then busy() end
-  error(e, 0)
+  if file == "" then return end  -- nobody else sees what is in memory
+  local path = (file .. "-migrate"):gsub("[%%?]", { ["%"] = "%25", ["?"] = "%3F" })
+  return "sqlite:" .. path .. "?timeout=0"
 end
 
+--- Whoever waited for the lock would keep CREATE INDEX CONCURRENTLY waiting: it is tried, not waited for.
+function lock.postgres(store)
+  return view.shared(store).given, function(tx)
+    tx:sql "SET LOCAL idle_in_transaction_session_timeout = 0"
+    return tx:sql("SELECT pg_try_advisory_xact_lock(?) AS held", { ADVISORY })[1].held
+  end
+end
+
+local closing = { __close = function(self) self.store:close() end }
+
+--- Runs f and gives what it returned, or raises if another run is at work.
 local function locked(store, f)
-  local hold = lock[view.kind(store)]
-  if not hold then fail("unsupported", "%s has no migrations: they are SQL", view.kind(store)) end
-  return hold(store, f)
+  local find = lock[view.kind(store)]
+  if not find then fail("unsupported", "%s has no migrations: they are SQL", view.kind(store)) end
+  local given, take = find(store)
+  if not given then return f() end
+  local held, result = false, nil
+  local ok, e = pcall(function()
+    local beside <close> = setmetatable({ store = stores.open(given) }, closing)
+    beside.store:transaction(function(tx)
+      held = not take or take(tx)
+      if held then result = f() end
+    end)
+  end)
+  if not held and (ok or host.is(e, "conflict") and e.retryable) then
+    error(host.error {
+      kind = "conflict", code = "locked", retryable = true,
+      message = "another run of migrations is at work on this database: try again when it has ended",
+    }, 0)
+  elseif not ok then
+    error(e, 0)
+  end
+  return result
 end
 
 -- ---- What a migration sends ----

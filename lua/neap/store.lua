@@ -140,7 +140,9 @@ function store.open(spec)
   if not scheme then usage('"%s" is no URL of a store; write sqlite:%s for a file', redact(url), redact(url)) end
   local open = schemes[scheme]
   if not open then usage('"%s" is no kind of store; known: sqlite, postgres', scheme) end
-  return open(rest, given, redact(url))
+  local opened = open(rest, given, redact(url))
+  view.shared(opened).given = type(spec) == "table" and spec or url  -- opens it once more
+  return opened
 end
 
 -- ---- What only other stores have ----

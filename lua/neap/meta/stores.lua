@@ -91,18 +91,18 @@ local migrate = {}
 
 ---Runs the migrations in a folder that the database has not seen, or undoes the last ones. Raises `mismatch` for files that were
 ---changed since, `conflict` with the code "locked" while another run is at work.
----@param store neap.store
+---@param target neap.store
 ---@param dir string
 ---@param options? { to?: integer, down?: integer, each?: fun(step: { name: string, direction: string, seconds: number }) }
 ---@return string[] names, integer version
-function migrate.run(store, dir, options) end
+function migrate.run(target, dir, options) end
 
 ---What `run` would send, without sending it: { name =, direction =, transaction =, statements = { { sql =, params = } }, unknown = }.
----@param store neap.store
+---@param target neap.store
 ---@param dir string
 ---@param options? { to?: integer, down?: integer }
 ---@return table[] steps
-function migrate.plan(store, dir, options) end
+function migrate.plan(target, dir, options) end
 
 ---Runs f(objects, tx) over the rows of a query, so many at a time, each batch a transaction.
 ---@param query neap.query|neap.model

@@ -1,0 +1,60 @@
+-- scripts/copy.lua from SQLite to PostgreSQL and back.
+local base = os.getenv "NEAP_TEST_POSTGRES"
+local bin = (os.getenv "BIN" or "bin") .. "/neap"
+
+local function capture(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local text = pipe:read "a"
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+describe("copy.lua with PostgreSQL", function()
+  local root, url, name
+
+  setup(function()
+    root = capture "mktemp -d":gsub("\n", "")
+    name = "copy_" .. root:match "(%w+)$":lower()
+    assert.equal("", (capture(("psql -q '%s' -c 'CREATE DATABASE %s'"):format(base, name))))
+    url = base:gsub("/%w+$", "/" .. name)
+  end)
+
+  teardown(function()
+    capture(("psql -q '%s' -c 'DROP DATABASE %s'"):format(base, name))
+    capture("rm -r " .. root)
+  end)
+
+  local function copy(from, to, models)
+    local text, code = capture(("%s scripts/copy.lua '%s' '%s' %s"):format(bin, from, to, models))
+    assert.equal(0, code, text)
+    return text
+  end
+
+  local function psql(statement) return (capture(("psql -qAt '%s' -c '%s'"):format(url, statement)):gsub("\n$", "")) end
+
+  it("brings a shop there and back unchanged", function()
+    local shop, again = root .. "/shop.db", root .. "/again.db"
+    capture(bin .. " scripts/chinook.lua sqlite:" .. shop)
+    copy("sqlite:" .. shop, url, "scripts/chinook_models.lua")
+    assert.equal("3503|7|0.99", psql "SELECT count(*), (SELECT count(reports_to_id) FROM employees), min(price) FROM tracks")
+    assert.matches("Track +3503 rows +0 copied", copy("sqlite:" .. shop, url, "scripts/chinook_models.lua"))
+    copy(url, "sqlite:" .. again, "scripts/chinook_models.lua")
+    assert.equal(capture(("sqlite3 %s .dump | sort"):format(shop)), (capture(("sqlite3 %s .dump | sort"):format(again))))
+  end)
+
+  it("goes on counting behind the keys that were copied", function()
+    local models, notes = root .. "/notes.lua", "sqlite:" .. root .. "/notes.db"
+    local file = assert(io.open(models, "w"))
+    file:write [[
+      local t = require "neap".types
+      return function(store)
+        return store:model("Note", { id = t.integer { primary = true, auto = true }, text = t.string() }, { table = "notes" })
+      end]]
+    file:close()
+    local add = [[local store = require "neap".open(arg[2]) local Note = dofile(arg[1])(store) store:bind() Note:create { text = "x" }]]
+    for _ = 1, 3 do capture(("%s -e '%s' %s %s"):format(bin, add, models, notes)) end
+    copy(notes, url, models)
+    capture(("%s -e '%s' %s '%s'"):format(bin, add, models, url))
+    assert.equal("1,2,3,4", psql "SELECT string_agg(id::text, $$,$$ ORDER BY id) FROM notes")
+  end)
+end)
