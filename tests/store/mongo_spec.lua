@@ -383,6 +383,30 @@ contract.each("Query Objects", function(c)
     end)
   end)
 
+  describe("in many tasks", function()
+    it("never mix, whatever each of them asks of the same relation", function()
+      for _ = 1, 20 do
+        local works = {}
+        for i = 1, 50 do
+          local user = i % 3 + 1
+          works[i] = function()
+            local wrong = i % 7 == 0 and { foo = 1 } or nil
+            local ok, rows = neap.try(run, m.Post, { sort = "id", filter = wrong,
+              join = { comments = { filter = { user_id = user }, sort = i % 2 == 0 and "id-" or "id" } } })
+            if wrong then return ok == nil end
+            for _, post in ipairs(ok or rows) do
+              for _, comment in ipairs(post.comments) do
+                if comment.user_id ~= user or comment.post_id ~= post.id then return false end
+              end
+            end
+            return #ok == 5
+          end
+        end
+        for i, right in ipairs(neap.all(works)) do assert.is_true(right, tostring(i)) end
+      end
+    end)
+  end)
+
   describe("introspection", function()
     it("tells what will come", function()
       assert.is_true(mongo.query(m.Post):query {}:result_contains_entities())

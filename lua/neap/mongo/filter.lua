@@ -35,6 +35,15 @@ local function boolean(value)
   if type(value) == "boolean" then return value end
 end
 
+--- No store finds text with a NUL in it, and some refuse to look.
+local function has_nul(value)
+  if type(value) == "string" then return value:find("\0", 1, true) ~= nil end
+  for key, inner in pairs(kernel.form(value) and value or {}) do
+    if has_nul(key) or has_nul(inner) then return true end
+  end
+  return false
+end
+
 local function text(value) return type(value) == "string" and value or nil end
 local function time(value) return (type(value) == "string" or type(value) == "userdata") and value or nil end
 
@@ -45,6 +54,7 @@ local readers = {
 }
 
 local function read_operand(kind, value)
+  if has_nul(value) then return nil end
   if kind == "json" or value == null then return value end
   if kernel.form(value) then return nil end
   local reader = readers[kind]
@@ -261,7 +271,7 @@ function filter.place(ctx, settings, name, pointer)
   if field and field.group == "property" then
     return ctx.faults:query(pointer, "%s is computed by code: it can only be projected", host.show_key(head))
   end
-  if not field or (dotted and ("." .. path .. "."):find("..", 1, true)) then
+  if not field or has_nul(name) or (dotted and ("." .. path .. "."):find("..", 1, true)) then
     return ctx.faults:unknown(pointer, "field", name, settings.info.name, settings:names "ce")
   end
   local col = settings.class.fields[field.field]

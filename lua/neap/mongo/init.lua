@@ -166,7 +166,10 @@ local function read_page(self)
   local options = { size = node.limit or math.maxinteger >> 32, after = node.after, before = node.before }
   local ok, rows, behind, before = pcall(q.page, q, options)
   if ok then return rows, behind, before end
-  if not host.is(rows, "query") then error(rows, 0) end
+  local forged = node.after or node.before
+  if not (forged and (host.is(rows, "query") or host.is(rows, "usage") or host.is(rows, "validation"))) then
+    error(rows, 0)
+  end
   local list = faults.new()
   list:query(node.after and "/after" or "/before", "%s", rows.message)
   list:raise()
