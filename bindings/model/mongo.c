@@ -107,6 +107,12 @@ static int mongo_class(lua_State *L) {
   return 1;
 }
 
+// kernel.view(class) -> the store as the class sees it
+static int mongo_view(lua_State *L) {
+  neap__view_push(L, neap__class_check(L, 1)->view);
+  return 1;
+}
+
 // kernel.kind(column) -> kind of the values there, kind of their elements
 static int mongo_kind(lua_State *L) {
   const struct place *place = neap__column_test(L, 1);
@@ -204,6 +210,7 @@ int luaopen_neap_mongo_kernel(lua_State *L) {
   static const luaL_Reg functions[] = {{"fields", mongo_fields},
                                        {"model", mongo_model},
                                        {"class", mongo_class},
+                                       {"view", mongo_view},
                                        {"kind", mongo_kind},
                                        {"condition", mongo_condition},
                                        {"form", mongo_form},

@@ -23,7 +23,7 @@ try "make V=1 shows the commands" shown 1 '^mkdir.* -c -o build/none/host/log.o 
 make_it() { make --no-print-directory -s PREFIX=/usr DESTDIR="$dir" BIN=bin BUILD=build "$1"; }
 try "make install" make_it install
 listed() { diff <(cd "$dir/usr" && find . -type f | sort) <(printf './%s\n' bin/neap include/neap.h lib/libneap.{a,so} \
-  lib/lua/5.4/neap.so share/man/man1/neap.1 share/neap/meta/{models,mongo,queries,stores,tasks,values}.lua); }
+  lib/lua/5.4/neap.so share/man/man1/neap.1 share/neap/meta/{crud,models,mongo,queries,stores,tasks,values}.lua); }
 try "PREFIX and DESTDIR hold these files and no others" listed
 try "the command" "$dir/usr/bin/neap" -e 'assert(require("neap").all)'
 try "the manual page" test -s "$dir/usr/share/man/man1/neap.1"

@@ -2,7 +2,7 @@ local neap = require "neap"
 
 describe("lua/neap/meta", function()
   local text = ""
-  for _, room in ipairs { "models", "mongo", "queries", "stores", "tasks", "values" } do
+  for _, room in ipairs { "crud", "models", "mongo", "queries", "stores", "tasks", "values" } do
     text = text .. assert(io.open("lua/neap/meta/" .. room .. ".lua")):read "a"
   end
 

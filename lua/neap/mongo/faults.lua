@@ -24,7 +24,8 @@ function faults:unknown(pointer, what, name, model, names)
 end
 
 --- Raises if there are any: of the kind that all have, else `query`.
-function faults:raise()
+---@param what? string  what they are of, "Query Object"
+function faults:raise(what)
   local first = self[1]
   if not first then return end
   table.sort(self, function(a, b)
@@ -38,7 +39,7 @@ function faults:raise()
   end
   local more = #list > 1 and ("; %d more in e.errors"):format(#list - 1) or ""
   local where = first.pointer ~= "" and " at " .. first.pointer or ""
-  local message = ("Query Object%s: %s%s"):format(where, first.message, more)
+  local message = ("%s%s: %s%s"):format(what or "Query Object", where, first.message, more)
   error(host.error { kind = kind, message = message, errors = list }, 0)
 end
 

@@ -73,6 +73,20 @@ end
 
 filter.operand = operand
 
+--- A value from outside as one of a field's type; nil if it is none. What is not converted here the model checks.
+function filter.convert(field, value)
+  if (field.kind == "list" or field.kind == "set") and kernel.form(value) then
+    local list = {}
+    for i, element in ipairs(value) do
+      list[i] = read_operand(field.of, element)
+      if list[i] == nil then return nil end
+    end
+    return marks.array(list)
+  end
+  if kernel.form(value) then return field.kind ~= "string" and value or nil end
+  return read_operand(field.kind, value)
+end
+
 local function operands(ctx, kind, list, pointer, name)
   local made = {}
   if kernel.form(list) ~= "list" and kernel.form(list) ~= "empty" then

@@ -35,6 +35,8 @@ function methods:from(query)
   return self
 end
 
+local function given(value) return value ~= nil and value ~= marks.null end
+
 local function decode(text)
   local ok, value = pcall(json.decode, text)
   if ok then return value end
@@ -43,9 +45,20 @@ local function decode(text)
   list:raise()
 end
 
+--- A key that is given, null too, replaces the default one. Sums have no use for a default order.
+local function with_defaults(object, defaults)
+  local whole = {}
+  for name, value in pairs(defaults) do whole[name] = value end
+  local sums = given(object.aggregate) or given(object.group)
+  if sums then whole.sort = nil end
+  for name, value in pairs(object) do whole[name] = value end
+  return whole
+end
+
 --- Takes the Query Object: a table, JSON text, or nil for everything. Raises `query` or `forbidden` with all faults.
 ---@param object? table|string
-function methods:query(object)
+---@param defaults? table  a Query Object: what holds for keys that are not given
+function methods:query(object, defaults)
   if self.node then usage "a Query Object was given already: make another query for the next one" end
   if type(object) == "string" then object = decode(object) end
   if object == nil or object == marks.null then object = {} end
@@ -55,7 +68,7 @@ function methods:query(object)
     list:query("", "a Query Object is an object or null, not %s", host.show(object))
     list:raise()
   end
-  self.node = parse.read(self.settings, object)
+  self.node = parse.read(self.settings, defaults and with_defaults(object, defaults) or object)
   return self
 end
 
