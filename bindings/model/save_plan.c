@@ -359,10 +359,11 @@ struct run {
 static void find_run(lua_State *L, struct run *run, int n, const struct save_options *options) {
   const void *metatable = NULL;
   bool all = options->verb != SAVE_SAVE || is_forced(options);
+  run->class = neap__object_class(neap__save_item(L, run->first, &metatable));
+  lua_pop(L, 1);
   for (; run->first + run->n <= n && run->n < SAVE_CHUNK; run->n++) {
     const struct object *o = neap__save_item(L, run->first + run->n, &metatable);
     lua_pop(L, 1);
-    if (run->n == 0) run->class = neap__object_class(o);
     if (neap__object_class(o) != run->class) break;
     if (!all && neap__object_idle(o)) continue;
     set_bit(run->planned, run->n);
