@@ -131,6 +131,10 @@ static void add_path(lua_State *L, int idx, const char *path, size_t len, int gi
     neap__query_clone(L, top + 2);
   else
     neap__query_new(L, top + 3);
+  if (f->type.kind == TYPE_HAS_ONE && (!known || (part == len && given))) {
+    neap__relation_declared(L, top + 1, f);
+    neap__query_complete_order(L, lua_gettop(L));
+  }
   if (part < len) add_path(L, lua_gettop(L), path + part + separator, len - part - separator, given, depth + 1);
   put(L, idx, f);
   lua_settop(L, top);
@@ -177,8 +181,8 @@ static void add_table(lua_State *L, int idx) {
 }
 
 // Query:include(path or { relation = query or true } ...) -> Query
-//   path  a pointer or relation, "author", or one behind another, "comments.user": loaded with the rows, by one statement a
-//         relation and level. A query says which related objects come, in what order and, for each row, how many. Several
+//   path  a pointer or relation, "author", or one behind another, "comments.user". What is one object comes by the statement of
+//         the rows, each relation to many by one more a level. A query says which related objects come, in what order and, for each row, how many. Several
 //         calls add up.
 static int query_include(lua_State *L) {
   neap__query_self(L, 1);
@@ -202,59 +206,112 @@ const luaL_Reg neap__query_includes[] = {{"include", query_include}, {NULL, NULL
 
 // ---- Loading ----
 
-// What a load keeps while it waits; its index is the context.
+// What comes by statements of its own, in a table with four values each: the list of parents, their class, field, query.
+enum { WORK_LIST = 1, WORK_CLASS, WORK_FIELD, WORK_QUERY, WORK = WORK_QUERY };
+
+// Adds the includes of the query at idx to the work. Its objects are the list above it, their class above that. joined: 0, or
+// the index of what made the objects of joins, of which *join is the next.
+static void gather(lua_State *L, int work, int idx, int joined, int *join) {
+  const struct query *q = lua_touserdata(L, idx);
+  luaL_checkstack(L, LUA_MINSTACK, "include");
+  for (int i = 0; i < q->nincludes; i++) {
+    const struct field *f = q->includes[i].field;
+    push_include(L, idx, i);
+    if (joined && neap__include_joins(&q->includes[i])) {
+      int part = (*join)++;
+      neap__join_push_value(L, joined, part, false);
+      neap__join_push_value(L, joined, part, true);
+      gather(L, work, lua_gettop(L) - 2, joined, join);
+      lua_pop(L, 3);
+      continue;
+    }
+    lua_Integer n = (lua_Integer)lua_rawlen(L, work);
+    lua_rawseti(L, work, n + WORK_QUERY);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)f);
+    lua_rawseti(L, work, n + WORK_FIELD);
+    lua_pushvalue(L, idx + 2);
+    lua_rawseti(L, work, n + WORK_CLASS);
+    lua_pushvalue(L, idx + 1);
+    lua_rawseti(L, work, n + WORK_LIST);
+  }
+}
+
+// What a load keeps while it waits; its index is the context. The work lies behind it.
 struct including {
-  int q, list, at;
+  lua_Integer at;
   lua_KContext ctx;
   lua_KFunction k;
 };
 
 static int go_on(lua_State *L, int status, lua_KContext index) {
   struct including *in = lua_touserdata(L, (int)index);
-  const struct query *q = lua_touserdata(L, in->q);
+  int work = (int)index + 1;
   (void)status;
-  lua_settop(L, (int)index);
-  if (in->at == q->nincludes) {
+  lua_settop(L, work);
+  if (in->at == (lua_Integer)lua_rawlen(L, work)) {
     lua_KFunction k = in->k;
     lua_KContext ctx = in->ctx;
     lua_settop(L, (int)index - 1);
     return k(L, LUA_OK, ctx);
   }
-  int at = in->at++;
   lua_pushcfunction(L, neap__relation_load);
-  lua_pushvalue(L, in->list);
-  neap__query_push_class(L, in->q);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)q->includes[at].field);
-  push_include(L, in->q, at);
-  lua_callk(L, 4, 0, index, go_on);
+  for (int i = WORK_LIST; i <= WORK; i++) lua_rawgeti(L, work, in->at + i);
+  in->at += WORK;
+  lua_callk(L, WORK, 0, index, go_on);
   return go_on(L, LUA_OK, index);
 }
 
-int neap__include_load(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k) {
+int neap__include_load(lua_State *L, int q, int list, int joined, lua_KContext ctx, lua_KFunction k) {
+  int join = 0, index = lua_gettop(L) + 1;
   struct including *in = lua_newuserdatauv(L, sizeof *in, 0);
-  *in = (struct including){q, list, 0, ctx, k};
-  return go_on(L, LUA_OK, lua_gettop(L));
+  *in = (struct including){0, ctx, k};
+  lua_newtable(L);
+  lua_pushvalue(L, q);
+  lua_pushvalue(L, list);
+  neap__query_push_class(L, q);
+  gather(L, index + 1, index + 2, lua_isnil(L, joined) ? 0 : joined, &join);
+  return go_on(L, LUA_OK, index);
 }
 
 // ---- explain ----
 
-void neap__include_explain(lua_State *L, int idx) {
+// Adds what the query at idx, seen by the class at class_idx, includes by statements of its own to the table at `out`.
+static void explain(lua_State *L, int idx, int class_idx, int out, bool joined) {
   const struct query *q = lua_touserdata(L, idx);
   const struct cell unknown = {.kind = CELL_NULL};
   int top = lua_gettop(L);
-  if (q->nincludes == 0 || q->ngroups + q->naggregates > 0) return;
+  bool some = false;
   luaL_checkstack(L, LUA_MINSTACK, "include");
-  lua_createtable(L, 0, q->nincludes);
-  for (int i = 0; i < q->nincludes; i++) {
+  lua_newtable(L);
+  for (int i = 0; i < q->nincludes; i++, lua_settop(L, top + 1)) {
     const struct field *f = q->includes[i].field;
-    neap__query_push_class(L, idx);
     push_include(L, idx, i);
-    neap__relation_push_query(L, top + 2, f, top + 3, &unknown, 1);
-    struct view *view = neap__view_effective(L, q->class->view);
-    view->store->verbs->explain(L, view, lua_touserdata(L, -1));
-    neap__include_explain(L, top + 4);
+    if (joined && neap__include_joins(&q->includes[i])) {
+      neap__class_of(L, class_idx, f->target_name);
+      lua_newtable(L);
+      explain(L, top + 2, top + 3, top + 4, true);
+      if (lua_getfield(L, top + 4, "include") == LUA_TNIL) continue;
+      lua_pop(L, 1);
+    } else {
+      neap__relation_push_query(L, class_idx, f, top + 2, &unknown, 1);
+      const struct query *sent = lua_touserdata(L, -1);
+      struct view *view = neap__view_effective(L, sent->class->view);
+      view->store->verbs->explain(L, view, sent);
+      neap__include_explain(L, top + 3);
+    }
+    some = true;
     lua_setfield(L, top + 1, f->name);
-    lua_settop(L, top + 1);
   }
-  lua_setfield(L, top, "include");
+  if (some) lua_setfield(L, out, "include");
+  lua_settop(L, top);
+}
+
+void neap__include_explain(lua_State *L, int idx) {
+  const struct query *q = lua_touserdata(L, idx);
+  struct join joins[QUERY_JOINS];
+  int width, out = lua_gettop(L);
+  if (q->ngroups + q->naggregates > 0) return;
+  neap__query_push_class(L, idx);
+  explain(L, idx, out + 1, out, neap__query_joins(q, joins, &width) > 0);
+  lua_settop(L, out);
 }

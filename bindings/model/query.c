@@ -68,7 +68,10 @@ void neap__query_push_class(lua_State *L, int q) {
 
 int neap__query_width(const struct query *q) {
   if (q->ngroups + q->naggregates > 0) return q->ngroups + q->naggregates;
-  return (q->nselect ? q->nselect : q->class->shape->ncells) + q->ncounts + (q->owner != NULL);
+  struct join joins[QUERY_JOINS];
+  int width;
+  neap__query_joins(q, joins, &width);
+  return width;
 }
 
 enum read_form neap__query_form(const struct query *q) {

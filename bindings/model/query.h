@@ -66,11 +66,24 @@ struct query {
   const struct field *owner;       // the pointer to the owner, in link->through or in the model itself; NULL = none
   bool each;                       // limit and skip count for each owner; `owners` then begins with an IN of their keys
   const struct condition *owners;  // which they are, or an AND of that and what else is asked of links
+  bool apart;                      // what is included comes by statements of its own alone
   bool for_update, skip_locked, consistent;
 };
 
-// Columns in each row of the answer: groups then aggregates if there are any, else the selected columns, the counts and the
-// owner's key.
+// A pointer or has_one that is included and comes with the rows: its cells are the columns that its query selects and the
+// counts, all NIL where there is no object.
+struct join {
+  const struct field *field;
+  const struct query *query;
+  int parent;  // the join that it hangs on, -1 = the rows
+  int at;      // its first cell
+};
+#define QUERY_JOINS 30  // of one statement; where there would be more, there is none
+// The joins of a select, each behind the one that it hangs on. *width: cells of all. Returns their number.
+int neap__query_joins(const struct query *q, struct join *joins, int *width);
+
+// Columns in each row of the answer: groups then aggregates if there are any, else the selected columns, the counts, the
+// owner's key and what is joined.
 int neap__query_width(const struct query *q);
 
 // The group of the query that is this value, -1 = none.

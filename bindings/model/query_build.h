@@ -67,9 +67,27 @@ void neap__query_check_groups(lua_State *L, const struct query *q);
 // Makes the query at idx, which nobody has seen yet, select the pointers that it includes, too.
 void neap__include_select(lua_State *L, int idx);
 // Loads the includes of the query at index q for the objects in the list at index list. May wait; then k goes on.
-int neap__include_load(lua_State *L, int q, int list, lua_KContext ctx, lua_KFunction k);
+// joined: index of what made the objects of joins, or nil.
+int neap__include_load(lua_State *L, int q, int list, int joined, lua_KContext ctx, lua_KFunction k);
 // Adds what the includes of the query at idx would send to the table on top of the stack, as `include`.
 void neap__include_explain(lua_State *L, int idx);
+
+// ---- query_join.c: the objects of joins ----
+
+#define QUERY_SIBLINGS 256  // objects that load their pointers together
+
+// Whether the include is a join in statements that have room for it.
+bool neap__include_joins(const struct include *in);
+// Pushes what makes the objects that the query at idx joins, nil if it joins none.
+void neap__join_push(lua_State *L, int idx);
+// Forgets the objects that were made: the next rows get others.
+void neap__join_clear(lua_State *L, int idx);
+// Pushes what rows need, and returns where it lies.
+int neap__join_begin(lua_State *L, int idx);
+// Gives the object on top of the stack, made of a row, what the row is joined with.
+void neap__join_row(lua_State *L, int idx, int base, const struct cell *cells);
+// Pushes the class of a join's objects, or the list of those that were made.
+void neap__join_push_value(lua_State *L, int idx, int join, bool class);
 
 // ---- query_read.c: the answer to a select becomes a list, or a stream ----
 
@@ -88,6 +106,11 @@ int neap__query_each(lua_State *L, lua_Integer batch);
 // of the row (NULL: there was none).
 typedef int (*neap__one_row)(lua_State *L, const struct rows *rows, const struct cell *cells);
 int neap__query_one_row(lua_State *L, int width, neap__one_row finish);
+// Pushes a list that siblings share.
+void neap__query_push_siblings(lua_State *L);
+bool neap__query_has_pointers(const struct query *q);
+// Makes the object on top of the stack remember the counts in the cells.
+void neap__query_keep_counts(lua_State *L, const struct query *q, const struct cell *cells);
 // Post:sql(text, params) -> list of objects
 int neap__query_sql(lua_State *L);
 void neap__query_read_open(lua_State *L);

@@ -6,8 +6,7 @@
 #include "value/marks.h"
 
 #define WEAK_TYPE "neap.query.weak"
-#define SIBLINGS 256  // objects that load their pointers together
-#define BATCH 128     // rows that a stream reads ahead
+#define BATCH 128  // rows that a stream reads ahead
 
 // Rows on their way into a list. What `slots` name lies at the same places wherever rows are made: see fill().
 struct reader {
@@ -23,13 +22,14 @@ struct reader {
   lua_Integer at;      // streams: rows of the chunk that were handed out
   struct object_builder builder;
   const struct field **fields;  // of the cells; NULL: groups and aggregates
-  const struct place *counts;
+  const struct query *query;
+  int joined;  // where what joins need lies, 0 = none
   int *columns;
   struct cell cells[];  // then the columns
 };
 
 // The stack of whoever makes rows. CLASS and METATABLE: of objects, or in METATABLE the names of plain tables' fields.
-enum { SLOT_READER = 1, SLOT_CLASS, SLOT_METATABLE, SLOT_LIST, SLOT_OWNERS, SLOT_SIBLINGS };
+enum { SLOT_READER = 1, SLOT_CLASS, SLOT_METATABLE, SLOT_LIST, SLOT_OWNERS, SLOT_JOINED, SLOT_SIBLINGS };
 
 void neap__query_read_open(lua_State *L) {
   luaL_newmetatable(L, WEAK_TYPE);
@@ -38,7 +38,7 @@ void neap__query_read_open(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static bool has_pointers(const struct query *q) {
+bool neap__query_has_pointers(const struct query *q) {
   const struct shape *shape = q->class->shape;
   for (int i = 0; i < shape->nfields; i++)
     if (shape->fields[i].type.kind == TYPE_POINTER || shape->fields[i].type.kind == TYPE_HAS_ONE) return true;
@@ -47,21 +47,30 @@ static bool has_pointers(const struct query *q) {
 
 // ---- One row ----
 
+void neap__query_push_siblings(lua_State *L) {
+  lua_createtable(L, 16, 0);
+  luaL_getmetatable(L, WEAK_TYPE);
+  lua_setmetatable(L, -2);
+}
+
+void neap__query_keep_counts(lua_State *L, const struct query *q, const struct cell *cells) {
+  for (int i = 0; i < q->ncounts; i++) {
+    lua_pushinteger(L, (lua_Integer)cells[i].i);
+    neap__object_set_count(L, -2, q->counts[i].field);
+  }
+}
+
 static void make_object(lua_State *L, struct reader *r) {
   neap__object_build(L, &r->builder, r->cells);
-  for (int i = 0; i < r->ncounts; i++) {
-    lua_pushinteger(L, (lua_Integer)r->cells[r->ncells + i].i);
-    neap__object_set_count(L, -2, r->counts[i].field);
-  }
+  neap__query_keep_counts(L, r->query, r->cells + r->ncells);
+  if (r->joined) neap__join_row(L, SLOT_JOINED, r->joined, r->cells);
   if (!r->siblings) return;
-  if (r->n % SIBLINGS == 0) {
-    lua_createtable(L, 16, 0);
-    luaL_getmetatable(L, WEAK_TYPE);
-    lua_setmetatable(L, -2);
+  if (r->n % QUERY_SIBLINGS == 0) {
+    neap__query_push_siblings(L);
     lua_replace(L, SLOT_SIBLINGS);
   }
   lua_pushvalue(L, -1);
-  lua_rawseti(L, SLOT_SIBLINGS, r->n % SIBLINGS + 1);
+  lua_rawseti(L, SLOT_SIBLINGS, r->n % QUERY_SIBLINGS + 1);
   lua_pushvalue(L, SLOT_SIBLINGS);
   neap__object_set_siblings(L, -2);
 }
@@ -124,6 +133,7 @@ static void make(lua_State *L, struct reader *r) {
 static int fill(lua_State *L) {
   struct reader *r = lua_touserdata(L, SLOT_READER);
   lua_settop(L, SLOT_SIBLINGS);
+  r->joined = lua_isnil(L, SLOT_JOINED) ? 0 : neap__join_begin(L, SLOT_JOINED);
   while ((r->state = r->rows->next(r->rows, r->cells)) == ROWS_ROW) {
     make(L, r);
     lua_rawseti(L, SLOT_LIST, ++r->n);
@@ -163,16 +173,17 @@ static void push_names(lua_State *L, const struct query *q) {
   }
 }
 
-// Pushes what the first four slots hold, and the owners' list: reader, class, metatable or names, list, owners.
+// Pushes what the slots up to JOINED hold.
 static struct reader *push_reader(lua_State *L, const struct query *q, int query, enum read_form form) {
   int width = neap__query_width(q), base = lua_gettop(L);
   struct reader *r = lua_newuserdatauv(L, sizeof *r + (size_t)width * (sizeof(struct cell) + sizeof(int)), 0);
   memset(r, 0, sizeof *r);
   r->form = form;
-  r->owned = q->owner != NULL;
-  r->ncounts = q->ngroups + q->naggregates > 0 ? 0 : q->ncounts;
-  r->counts = q->counts;
-  r->ncells = width - r->owned - r->ncounts;
+  bool tables = q->ngroups + q->naggregates > 0;
+  r->owned = !tables && q->owner;
+  r->ncounts = tables ? 0 : q->ncounts;
+  r->ncells = tables ? width : q->nselect ? q->nselect : q->class->shape->ncells;
+  r->query = q;
   r->open = q->class->shape->open;
   r->columns = (int *)&r->cells[width];
   r->max = LUA_MAXINTEGER;
@@ -180,7 +191,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
   for (int i = 0; i < q->nselect; i++) r->columns[i] = q->select[i]->column;
   neap__query_push_class(L, query);
   if (form == READ_OBJECTS) {
-    r->siblings = has_pointers(q);
+    r->siblings = neap__query_has_pointers(q);
     neap__object_builder(L, &r->builder, base + 2, r->ncells, q->nselect ? r->columns : NULL);
     r->builder.class_idx = SLOT_CLASS;
     r->builder.metatable_idx = SLOT_METATABLE;
@@ -192,7 +203,20 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
     lua_newtable(L);
   else
     lua_pushnil(L);
+  if (form == READ_OBJECTS)
+    neap__join_push(L, query);
+  else
+    lua_pushnil(L);
   return r;
+}
+
+// Rows that do not become objects come without what is included. The query at index 1 is then replaced.
+static const struct query *drop_includes(lua_State *L, const struct query *q, enum read_form form) {
+  if (q->nincludes == 0 || form == READ_OBJECTS) return q;
+  struct query *flat = neap__query_clone(L, 1);
+  flat->nincludes = 0;
+  lua_replace(L, 1);
+  return flat;
 }
 
 static struct rows *send_select(lua_State *L, const struct query *q) {
@@ -236,7 +260,17 @@ int neap__query_one_row(lua_State *L, int width, neap__one_row finish) {
 
 // ---- Lists ----
 
-enum { LIST_QUERY = 1, LIST_ROWS, LIST_READER, LIST_CLASS, LIST_METATABLE, LIST_LIST, LIST_OWNERS, LIST_SIBLINGS };
+enum {
+  LIST_QUERY = 1,
+  LIST_ROWS,
+  LIST_READER,
+  LIST_CLASS,
+  LIST_METATABLE,
+  LIST_LIST,
+  LIST_OWNERS,
+  LIST_JOINED,
+  LIST_SIBLINGS
+};
 
 // Fills the list with the collector stopped: all that is made stays, so that looking for garbage would be in vain. Protected,
 // so that the collector always goes on.
@@ -280,12 +314,13 @@ static int list_go_on(lua_State *L, int status, lua_KContext ctx) {
     case ROWS_END: break;
   }
   r->rows->close(r->rows);
-  if (q->nincludes > 0 && r->form == READ_OBJECTS) return neap__include_load(L, LIST_QUERY, LIST_LIST, ctx, list_done);
+  if (q->nincludes > 0 && r->form == READ_OBJECTS)
+    return neap__include_load(L, LIST_QUERY, LIST_LIST, LIST_JOINED, ctx, list_done);
   return list_done(L, LUA_OK, ctx);
 }
 
 int neap__query_read(lua_State *L, enum read_form form, enum read_result result) {
-  const struct query *q = neap__query_check(L, 1);
+  const struct query *q = drop_includes(L, neap__query_check(L, 1), form);
   lua_settop(L, 1);
   struct rows *rows = send_select(L, q);
   push_reader(L, q, LIST_QUERY, form)->rows = rows;
@@ -311,6 +346,8 @@ static void select_named(lua_State *L, struct query *q, struct rows *rows) {
   }
   q->select = select;
   q->nselect = rows->ncells;
+  q->ncounts = 0;
+  q->apart = true;
   neap__query_keep(L, 1, QUERY_SELECT);
 }
 
@@ -349,7 +386,17 @@ int neap__query_sql(lua_State *L) {
 
 // ---- Streams ----
 
-enum { EACH_QUERY = 1, EACH_ROWS, EACH_READER, EACH_CLASS, EACH_METATABLE, EACH_LIST, EACH_OWNERS, EACH_SIBLINGS };
+enum {
+  EACH_QUERY = 1,
+  EACH_ROWS,
+  EACH_READER,
+  EACH_CLASS,
+  EACH_METATABLE,
+  EACH_LIST,
+  EACH_OWNERS,
+  EACH_JOINED,
+  EACH_SIBLINGS
+};
 
 static int each_give(lua_State *L, int status, lua_KContext ctx) {
   struct reader *r = lua_touserdata(L, lua_upvalueindex(EACH_READER));
@@ -375,7 +422,8 @@ static int each_filled(lua_State *L) {
   if (q->nincludes == 0 || r->form != READ_OBJECTS || r->n == 0) return each_give(L, LUA_OK, 0);
   lua_pushvalue(L, lua_upvalueindex(EACH_QUERY));
   lua_pushvalue(L, lua_upvalueindex(EACH_LIST));
-  return neap__include_load(L, 1, 2, 0, each_give);
+  lua_pushvalue(L, lua_upvalueindex(EACH_JOINED));
+  return neap__include_load(L, 1, 2, 3, 0, each_give);
 }
 
 static int each_go_on(lua_State *L, int status, lua_KContext ctx) {
@@ -400,6 +448,7 @@ static int each_next(lua_State *L) {
   struct reader *r = lua_touserdata(L, lua_upvalueindex(EACH_READER));
   if (r->at < r->n || r->state != ROWS_ROW) return each_give(L, LUA_OK, 0);
   r->n = r->at = 0;
+  neap__join_clear(L, lua_upvalueindex(EACH_JOINED));
   return each_go_on(L, LUA_OK, 0);
 }
 

@@ -131,7 +131,7 @@ static int query_exists(lua_State *L) {
   neap__query_mark(bits, shape->nkeys ? shape->keys[0]->column : 0);
   neap__query_select(L, 1, bits);
   lua_settop(L, 1);
-  q->norders = q->ncounts = 0;
+  q->norders = q->ncounts = q->nincludes = 0;
   struct view *view = view_of(L, q);
   view->store->verbs->select(L, view, q);
   return neap__query_one_row(L, neap__query_width(q), push_found);

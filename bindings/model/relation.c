@@ -215,8 +215,8 @@ static void narrow_to(lua_State *L, const struct field *field, enum condition_op
   lua_settop(L, query);
 }
 
-// What the declaration says of the relation whose query is on top of the stack. An order that was asked for stays.
-static void declared(lua_State *L, int class_idx, const struct field *field) {
+// An order that was asked for stays.
+void neap__relation_declared(lua_State *L, int class_idx, const struct field *field) {
   const struct class *class = neap__class_test(L, class_idx);
   narrow(L, class, field);
   if (((const struct query *)lua_touserdata(L, -1))->norders == 0) order(L, class, field);
@@ -230,7 +230,7 @@ void neap__relation_push_query(lua_State *L, int class_idx, const struct field *
     return;
   }
   tie(L, class_idx, field, COND_IN, keys, n);
-  declared(L, class_idx, field);
+  if (!query || field->type.kind != TYPE_HAS_ONE) neap__relation_declared(L, class_idx, field);
   q = lua_touserdata(L, -1);
   q->each = q->limit >= 0 || q->skip > 0;
   if (q->each || field->type.kind == TYPE_HAS_ONE) neap__query_complete_order(L, lua_gettop(L));
@@ -278,10 +278,9 @@ static void map_found(lua_State *L, const struct field *field, lua_Integer i) {
   }
 }
 
-// Whether the query of an include leaves objects out.
-static bool rejects(lua_State *L) {
-  const struct query *q = lua_touserdata(L, LOAD_QUERY);
-  return q && q->where && !neap__condition_is_true(q->where);
+bool neap__relation_hides(const struct field *field, const struct query *asked) {
+  if (field->type.kind != TYPE_POINTER) return true;
+  return asked && asked->where && !neap__condition_is_true(asked->where);
 }
 
 // Gives the parent at index `parent` what was found for it, which is on top of the stack (nil: nothing), and pops it.
@@ -289,7 +288,8 @@ static void give(lua_State *L, const struct field *field, int parent) {
   int found = lua_gettop(L);
   if (lua_isnil(L, found)) {
     lua_pop(L, 1);
-    if (field->type.kind == TYPE_POINTER && !rejects(L)) return;  // dangling, or hidden: the stub will say so
+    if (!neap__relation_hides(field, lua_touserdata(L, LOAD_QUERY)))
+      return;  // dangling, or hidden: the stub will say so
     if (neap__field_is_to_many(field))
       lua_newtable(L);
     else
@@ -485,7 +485,7 @@ static void push_bound(lua_State *L, int idx, const struct field *field) {
     tie(L, class_idx, field, COND_EQ, &key, 1);
   else
     narrow_to(L, field->inverse, COND_EQ, &key, 1);
-  declared(L, class_idx, field);
+  neap__relation_declared(L, class_idx, field);
 }
 
 static int has_one_read(lua_State *L, int status, lua_KContext ctx) {

@@ -21,6 +21,11 @@ void neap__relation_push_lookup(lua_State *L, const struct cell *cell);
 // load(list of objects, their class, field, query or nil) -> list of all that was found
 //   Loads what the relation leads to and deals it out. The query is what an include asks of the related rows.
 int neap__relation_load(lua_State *L);
+// Whether an object that is not found reads as nil: there is none, or the query of the include leaves it out. Else a pointer
+// stays a stub, which says so when it is touched.
+bool neap__relation_hides(const struct field *field, const struct query *asked);
+// Narrows and orders the query on top of the stack as the declaration of the relation says.
+void neap__relation_declared(lua_State *L, int class_idx, const struct field *field);
 // Pushes the query that load() sends for the objects with these keys; query: 0 = none.
 void neap__relation_push_query(lua_State *L, int class_idx, const struct field *field, int query,
                                const struct cell *keys, int n);

@@ -126,12 +126,12 @@ static bool nulls_matter(const struct query *q, const struct reach *r) {
 }
 
 // Values in JSON by their number, then by their text; the other way round where they descend.
-static int write_order(lua_State *L, struct sql_text *s, const struct query *q, const struct order *o,
+static int write_order(lua_State *L, struct sql_text *s, int alias, const struct query *q, const struct order *o,
                        struct neap__error *e) {
   bool two = neap__place_in_json(&o->reach.place) && s->dialect->sort[0];
   for (int i = 0; i < (two ? 2 : 1); i++) {
     neap__sql_add(s, i > 0 ? ", " : "");
-    if (neap__sql_reach_sort(L, s, 0, &o->reach, two && o->descending ? 1 - i : i, e) != 0) return -1;
+    if (neap__sql_reach_sort(L, s, alias, &o->reach, two && o->descending ? 1 - i : i, e) != 0) return -1;
     write_direction(s, o, two || nulls_matter(q, &o->reach));
   }
   return 0;
@@ -145,11 +145,15 @@ static int group_column(const struct query *q, const struct reach *r) {
 
 // Absent sorts last either way. A label stands for the number of its result column.
 int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
+  return neap__sql_order_of(L, s, 0, q, e);
+}
+
+int neap__sql_order_of(lua_State *L, struct sql_text *s, int alias, const struct query *q, struct neap__error *e) {
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     neap__sql_add(s, i == 0 ? " ORDER BY " : ", ");
     int column = o->label ? label_column(q, o->label) : group_column(q, &o->reach);
-    if (column == 0 && write_order(L, s, q, o, e) != 0) return -1;
+    if (column == 0 && write_order(L, s, alias, q, o, e) != 0) return -1;
     if (column == 0) continue;
     neap__sql_addf(s, "%d", column);
     write_direction(s, o, o->label || nullable(&o->reach));
@@ -184,31 +188,38 @@ static int nselected(const struct query *q) {
   return q->nselect ? q->nselect : q->class->shape->ncells;
 }
 
-int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
-  if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate_kinds(q, kinds);
+static int own_kinds(const struct query *q, uint8_t *kinds) {
   int n = nselected(q);
   for (int i = 0; i < n; i++) kinds[i] = (uint8_t)neap__sql_kind(&selected(q, i)->type);
   for (int i = 0; i < q->ncounts; i++) kinds[n++] = CELL_INTEGER;
-  if (q->owner) kinds[n++] = (uint8_t)neap__sql_kind(&q->owner->type);
   return n;
 }
 
-static int write_selected(struct sql_text *s, const struct field *f, struct neap__error *e) {
+int neap__sql_kinds(const struct query *q, uint8_t *kinds) {
+  if (q->ngroups + q->naggregates > 0) return neap__sql_aggregate_kinds(q, kinds);
+  int n = own_kinds(q, kinds);
+  if (q->owner) kinds[n++] = (uint8_t)neap__sql_kind(&q->owner->type);
+  struct join joins[QUERY_JOINS];
+  int width, njoins = neap__query_joins(q, joins, &width);
+  for (int i = 0; i < njoins; i++) n += own_kinds(joins[i].query, kinds + n);
+  return n;
+}
+
+static int write_selected(struct sql_text *s, int alias, const struct field *f, struct neap__error *e) {
   if (f->type.kind == TYPE_COMPUTED)
-    return neap__sql_place_whole(s, 0, &(struct place){.field = f, .type = f->type.of}, e);
-  neap__sql_column(s, 0, f);
+    return neap__sql_place(s, alias, &(struct place){.field = f, .type = f->type.of}, e);
+  neap__sql_column(s, alias, f);
   return 0;
 }
 
-int neap__sql_columns(struct sql_text *s, const struct query *q, struct neap__error *e) {
-  neap__sql_add(s, "SELECT ");
+int neap__sql_columns(struct sql_text *s, int alias, const struct query *q, struct neap__error *e) {
   for (int i = 0, n = nselected(q); i < n; i++) {
     if (i > 0) neap__sql_add(s, ", ");
-    if (write_selected(s, selected(q, i), e) != 0) return -1;
+    if (write_selected(s, alias, selected(q, i), e) != 0) return -1;
   }
   for (int i = 0; i < q->ncounts; i++) {
     neap__sql_add(s, ", ");
-    if (neap__sql_place(s, 0, &q->counts[i], e) != 0) return -1;
+    if (neap__sql_place(s, alias, &q->counts[i], e) != 0) return -1;
   }
   return 0;
 }
@@ -220,13 +231,21 @@ int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const 
   if (q->for_update && !(view->store->verbs->capabilities & CAN_FOR_UPDATE))
     return neap__error_set(e, NEAP_UNSUPPORTED, "%s cannot lock rows; a transaction there already has all for itself",
                            view->store->verbs->name);
-  if (neap__sql_columns(s, q, e) != 0) return -1;
+  struct join joins[QUERY_JOINS];
+  int width, n = neap__query_joins(q, joins, &width);
+  neap__sql_add(s, "SELECT ");
+  if (neap__sql_columns(s, 0, q, e) != 0) return -1;
   if (q->owner) {
     neap__sql_add(s, ", ");
     neap__sql_column(s, q->link ? 1 : 0, q->owner);
   }
-  if (neap__sql_rest(L, s, view, q, e) != 0) return -1;
-  if (q->for_update) neap__sql_add(s, q->skip_locked ? " FOR UPDATE SKIP LOCKED" : " FOR UPDATE");
+  if (neap__sql_joined(s, joins, n, e) != 0) return -1;
+  neap__sql_from(s, q);
+  if (neap__sql_joins(L, s, joins, n, e) != 0 || neap__sql_where(L, s, view, q, e) != 0) return -1;
+  if (neap__sql_order(L, s, q, e) != 0) return -1;
+  neap__sql_limit(s, q);
+  if (q->for_update) neap__sql_add(s, n > 0 ? " FOR UPDATE OF t0" : " FOR UPDATE");
+  if (q->for_update && q->skip_locked) neap__sql_add(s, " SKIP LOCKED");
   return 0;
 }
 

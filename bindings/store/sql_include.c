@@ -73,9 +73,75 @@ static int write_correlated(lua_State *L, struct sql_text *s, struct view *view,
 }
 
 int neap__sql_each(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e) {
-  if (neap__sql_columns(s, q, e) != 0) return -1;
-  neap__sql_add(s, ", k.value FROM ");
+  struct join joins[QUERY_JOINS];
+  int width, n = neap__query_joins(q, joins, &width);
+  neap__sql_add(s, "SELECT ");
+  if (neap__sql_columns(s, 0, q, e) != 0) return -1;
+  neap__sql_add(s, ", k.value");
+  if (neap__sql_joined(s, joins, n, e) != 0) return -1;
+  neap__sql_add(s, " FROM ");
   if (neap__sql_keys(s, in_of(q->owners), e) != 0) return -1;
   int status = s->dialect->lateral ? write_lateral(L, s, view, q, e) : write_correlated(L, s, view, q, e);
-  return status == 0 ? neap__sql_order(L, s, q, e) : -1;
+  if (status != 0 || neap__sql_joins(L, s, joins, n, e) != 0) return -1;
+  return neap__sql_order(L, s, q, e);
+}
+
+// ---- Joins ----
+
+#define FIRST_JOIN 2  // t0 are the rows, t1 may be a link table
+
+int neap__sql_joined(struct sql_text *s, const struct join *joins, int n, struct neap__error *e) {
+  for (int i = 0; i < n; i++) {
+    neap__sql_add(s, ", ");
+    if (neap__sql_columns(s, FIRST_JOIN + i, joins[i].query, e) != 0) return -1;
+  }
+  return 0;
+}
+
+static int write_and(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e) {
+  if (!c || neap__condition_is_true(c)) return 0;
+  neap__sql_add(s, " AND ");
+  return neap__sql_condition(L, s, alias, c, e);
+}
+
+// What ties t<alias> to the row that it hangs on, and what is asked of it. What a scope hides is not there.
+static int write_tie(lua_State *L, struct sql_text *s, const struct join *j, int alias, int parent,
+                     struct neap__error *e) {
+  const struct field *f = j->field;
+  bool pointer = f->type.kind == TYPE_POINTER;
+  neap__sql_column(s, alias, pointer ? f->target->keys[0] : f->inverse);
+  neap__sql_add(s, " = ");
+  neap__sql_column(s, parent, pointer ? f : f->shape->keys[0]);
+  if (write_and(L, s, alias, j->query->where, e) != 0) return -1;
+  return write_and(L, s, alias, s->view ? neap__view_scope(s->view, f->target) : NULL, e);
+}
+
+// Of several rows that point back the first one: its key is asked for.
+static int write_first(lua_State *L, struct sql_text *s, const struct join *j, int alias, int parent,
+                       struct neap__error *e) {
+  const struct field *key = j->field->target->keys[0];
+  int one = s->naliases++;
+  neap__sql_column(s, alias, key);
+  neap__sql_add(s, " = (SELECT ");
+  neap__sql_column(s, one, key);
+  neap__sql_add(s, " FROM ");
+  neap__sql_table(s, j->field->target);
+  neap__sql_addf(s, " t%d WHERE ", one);
+  if (write_tie(L, s, j, one, parent, e) != 0 || neap__sql_order_of(L, s, one, j->query, e) != 0) return -1;
+  neap__sql_add(s, " LIMIT 1)");
+  return 0;
+}
+
+int neap__sql_joins(lua_State *L, struct sql_text *s, const struct join *joins, int n, struct neap__error *e) {
+  if (n > 0) s->naliases = FIRST_JOIN + n;
+  for (int i = 0; i < n; i++) {
+    const struct field *f = joins[i].field;
+    int alias = FIRST_JOIN + i, parent = joins[i].parent < 0 ? 0 : FIRST_JOIN + joins[i].parent;
+    bool one = f->type.kind == TYPE_POINTER || (f->inverse->flags & (FIELD_UNIQUE | FIELD_PRIMARY));
+    neap__sql_add(s, " LEFT JOIN ");
+    neap__sql_table(s, f->target);
+    neap__sql_addf(s, " t%d ON ", alias);
+    if ((one ? write_tie : write_first)(L, s, &joins[i], alias, parent, e) != 0) return -1;
+  }
+  return 0;
 }

@@ -24,10 +24,16 @@ int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const s
 // The same behind another word than WHERE.
 int neap__sql_where_behind(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const char *word,
                            struct neap__error *e);
+// The order of the query whose rows are t0; of another table in the same statement.
+int neap__sql_order_of(lua_State *L, struct sql_text *s, int alias, const struct query *q, struct neap__error *e);
 int neap__sql_order(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e);
 void neap__sql_limit(struct sql_text *s, const struct query *q);
-// "SELECT ..." of t0's columns that the query selects.
-int neap__sql_columns(struct sql_text *s, const struct query *q, struct neap__error *e);
+// The columns of t<alias> that the query selects, and the counts.
+int neap__sql_columns(struct sql_text *s, int alias, const struct query *q, struct neap__error *e);
+// The same of all joins, each behind ", ". The tables of joins are t2, t3, ...
+int neap__sql_joined(struct sql_text *s, const struct join *joins, int n, struct neap__error *e);
+// " LEFT JOIN ..." of them.
+int neap__sql_joins(lua_State *L, struct sql_text *s, const struct join *joins, int n, struct neap__error *e);
 // From, where, order and limit of whatever was selected from t0.
 int neap__sql_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 // sql_include.c: the whole select of a query that is cut for each owner.
