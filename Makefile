@@ -121,7 +121,7 @@ check: deps  ## run every test; installs and builds what that needs
 test-fast: all tests  ## run the tests that need no server and little time
 	@BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
 
-tests: $(C_TESTS) $(REPLAYS)
+tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy
 
 san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap tests

@@ -229,7 +229,14 @@ static void on_cancel(struct neap__op *op) {
     run->connection->transport->interrupt(run->cursor);
     return;
   }
-  unlink_run(run);
+  if (run->use != USE_BEGIN && run->leased) {  // others may have the connection before the run is collected
+    release(run);
+    run->connection = NULL;
+    run->failed = true;
+    neap__error_set(&run->rows.error, NEAP_CANCELLED, "the statement was stopped");
+  } else if (!run->connection) {
+    unlink_run(run);  // it was waiting
+  }
   neap__op_done(op);
 }
 

@@ -76,6 +76,7 @@ static bool is_name(const char *host) {
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
   struct postgres *c = poll->data;
+  if (c && status != 0) c->watched = 0;  // libuv has stopped it: what has come before the failure is read nevertheless
   if (c && c->state == POSTGRES_READY)
     neap__postgres_ready(c, status == 0 ? events : UV_READABLE);
   else if (c)
