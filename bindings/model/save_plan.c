@@ -117,7 +117,7 @@ struct planning {
   int copies;  // stack index of a list of copied texts, 0 = texts are borrowed from the objects
 };
 
-// Where statements run on a thread, scripts go on meanwhile and may change what a cell borrows.
+// Where statements run on a thread or a server, scripts go on meanwhile and may change what a cell borrows.
 static void keep(struct planning *p, struct cell *c) {
   bool text = c->kind == CELL_TEXT || c->kind == CELL_BYTES || c->kind == CELL_DECIMAL || c->kind == CELL_JSON;
   if (!p->copies || !text) return;
@@ -420,7 +420,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   p.condition = push_condition(L, view, class, options->condition);
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);
-  if (neap__stepped(neap__host(L))) p.copies = lua_gettop(L);
+  if (neap__stepped(neap__host(L)) || view->store->verbs->waits) p.copies = lua_gettop(L);
   for (int i = 0; i < run.n; i++) {
     if (!has_bit(run.planned, i)) continue;
     struct save_entry *entry = &chunk->entries[chunk->n];

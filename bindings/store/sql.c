@@ -462,7 +462,7 @@ static const char *sql_column_name(struct rows *rows, int i) {
   .explain = sql_explain, .raw = sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
 
 const struct store_verbs neap__postgres_verbs = {
-    .name = "postgres", .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE, SQL_VERBS};
+    .name = "postgres", .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE, .waits = true, SQL_VERBS};
 
 const struct store_verbs neap__sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
 

@@ -544,4 +544,22 @@ contract.each("saving", function(c)
     for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
     assert.same({ "2|1" }, c:client "SELECT n, at1 = at20 FROM Log")
   end)
+
+  it("writes what the objects held when it began, whatever other tasks do to them meanwhile", function()
+    local list, begun = {}, false
+    for i = 1, 200 do list[i] = Post { title = ("before "):rep(20) .. i } end
+    neap.all {
+      function()
+        begun = true
+        c.store:save(list)
+      end,
+      function()
+        while not begun do neap.sleep(0) end
+        for _, p in ipairs(list) do p.title = ("after "):rep(20) end
+        collectgarbage()
+        for _ = 1, 1000 do local _ = ("rest "):rep(30) .. math.random() end
+      end,
+    }
+    assert.same({ "200" }, c:client "SELECT count(*) FROM posts WHERE title LIKE 'before before%'")
+  end)
 end)
