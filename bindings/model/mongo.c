@@ -6,6 +6,7 @@
 #include "model/condition_build.h"
 #include "model/mongo.h"
 #include "modules.h"
+#include "value/json.h"
 #include "value/marks.h"
 
 // ---- What a model has ----
@@ -164,6 +165,15 @@ static const struct field *named_field(lua_State *L, const struct shape *shape, 
   return found->field;
 }
 
+// Pushes the name as JSON has it, with its colon.
+static void push_json_name(lua_State *L, struct plan_part *part) {
+  struct neap__error e;
+  if (neap__json_encode(L, lua_gettop(L), &e) != 0) neap__raise(L, &e);
+  lua_pushliteral(L, ":");
+  lua_concat(L, 2);
+  part->json = lua_tolstring(L, -1, &part->njson);
+}
+
 // kernel.plan(class, { name, … }, { { name, plan }, … }) -> plan
 //   what of an object is written: fields, then relations, in this order
 static int mongo_plan(lua_State *L) {
@@ -175,7 +185,7 @@ static int mongo_plan(lua_State *L) {
   plan->nfields = nfields;
   plan->nparts = n;
   luaL_setmetatable(L, plan_type);
-  lua_createtable(L, 2 * n, 0);
+  lua_createtable(L, 3 * n + 1, 0);
   for (int i = 0; i < n; i++) {
     struct plan_part *part = &plan->parts[i];
     if (i < nfields) {
@@ -191,10 +201,12 @@ static int mongo_plan(lua_State *L) {
     }
     part->field = named_field(L, shape, lua_gettop(L));
     part->name = lua_tostring(L, -1);
+    push_json_name(L, part);
+    lua_rawseti(L, 5, 2 * n + i + 1);
     lua_rawseti(L, 5, i + 1);  // anchors the name
   }
   lua_pushvalue(L, 1);
-  lua_rawseti(L, 5, 2 * n + 1);
+  lua_rawseti(L, 5, 3 * n + 1);
   lua_setiuservalue(L, 4, 1);
   return 1;
 }

@@ -8,6 +8,8 @@
 // plans are anchored by its user value.
 struct plan_part {
   const char *name;
+  const char *json;  // "name": as text
+  size_t njson;
   const struct field *field;
   const struct plan *plan;  // of what the relation leads to; NULL: a field
 };

@@ -6,6 +6,7 @@
 #include "value/datetime.h"
 #include "value/json.h"
 #include "value/marks.h"
+#include "value/text.h"
 
 // A list that is being walked, or the one object that a relation leads to.
 struct level {
@@ -50,10 +51,20 @@ static void put_value(lua_State *L, struct walk *w) {
 }
 
 static void put_name(lua_State *L, struct walk *w, const struct level *level) {
+  const struct plan_part *part = &level->plan->parts[level->part];
   if (level->part > 0) put_char(L, w, ',');
-  lua_pushstring(L, level->plan->parts[level->part].name);
-  put_value(L, w);
-  put_char(L, w, ':');
+  put(L, w, part->json, part->njson);
+}
+
+// Text without anything to escape goes over as it is; false for other text.
+static bool put_plain(lua_State *L, struct walk *w, const char *p, size_t n) {
+  bool high = false;
+  size_t bad;
+  if (neap__json_plain(p, p + n, &high) != p + n || (high && !neap__text_utf8(p, n, &bad))) return false;
+  put_char(L, w, '"');
+  put(L, w, p, n);
+  put_char(L, w, '"');
+  return true;
 }
 
 // Writes what needs no Lua value. False: it does.
@@ -65,12 +76,12 @@ static bool put_cell(lua_State *L, struct walk *w, const struct cell *cell) {
     case CELL_NULL: put(L, w, "null", 4); return true;
     case CELL_BOOLEAN: put(L, w, cell->i ? "true" : "false", cell->i ? 4 : 5); return true;
     case CELL_INTEGER: put(L, w, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)cell->i)); return true;
-    case CELL_NUMBER:
-    case CELL_TEXT:
+    case CELL_NUMBER: put(L, w, text, neap__json_double(cell->d, text)); return true;
+    case CELL_TEXT: return put_plain(L, w, cell->p, cell->n);
+    case CELL_DATETIME: return put_plain(L, w, text, neap__datetime_format(cell->i, text));
+    case CELL_DATE: return put_plain(L, w, text, neap__date_format(cell->i, text));
     case CELL_BYTES:
     case CELL_DECIMAL:
-    case CELL_DATETIME:
-    case CELL_DATE:
     case CELL_JSON: return false;
   }
   return false;
