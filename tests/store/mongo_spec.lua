@@ -276,6 +276,20 @@ contract.each("Query Objects", function(c)
       assert.same({ 1 }, filter { ["tags.name"] = "sea" })
     end)
 
+    it("counts related rows", function()
+      assert.same({ 1 }, filter { ["comments.count"] = { ["$gte"] = 2 } })
+      assert.same({ 2, 3 }, filter { comments = { ["$count"] = 1 } })
+      assert.same({ 4, 5 }, filter { comments = { ["$count"] = { ["$lt"] = 1 } } })
+      assert.same({ 1, 2, 3, 4, 5 }, ids(m.Post, { sort = "comments.count- id" }))
+      assert.same({ { ["comments.count"] = 2 }, { ["comments.count"] = 1 }, { ["comments.count"] = 0 } },
+        run(m.Post, { group = "comments.count", sort = "comments.count-" }))
+      local hidden = { related = { comments = { force_filter = { text__ne = "ah" } } } }
+      assert.same({ 1, 2, 3 }, ids(m.Post, { filter = { ["comments.count"] = 1 }, sort = "id" }, hidden))
+      assert.equal("forbidden", select(2, faults(m.Post, { sort = "comments.count" }, hidden)).kind)
+      assert.equal("forbidden", select(2, faults(m.Post, { sort = "comments.count" }, { banned_relations = "comments" })).kind)
+      assert.truthy(faults(m.Post, { filter = { author = { ["$count"] = 1 } } })["/filter/author/$count"])
+    end)
+
     it("quantifies", function()
       assert.same({ 3 }, filter({ posts = { ["$exists"] = false } }, m.Author))
       assert.same({ 3 }, filter({ posts = neap.null }, m.Author))

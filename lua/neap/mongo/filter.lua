@@ -322,6 +322,22 @@ function filter.related(ctx, settings, relation, pointer)
   return related or nil
 end
 
+--- Whether a name asks how many objects a relation to many leads to: "comments.count".
+function filter.counts(ctx, settings, relation, rest, pointer)
+  if rest ~= "count" or not relation.many then return false end
+  local related = filter.related(ctx, settings, relation, pointer)
+  return related and not related:column "count" and related
+end
+
+--- The place of that number; only rows that may be seen count.
+local function count_place(settings, relation, related)
+  local counted = related.condition or kernel.condition(related.class, {})
+  return {
+    col = settings.class.fields[relation.field]:count(counted), kind = "integer", settings = settings,
+    name = relation.name .. ".count", model = settings.info.name, field = relation,
+  }
+end
+
 local criteria, entries_condition
 
 --- Some related row meets the condition; only rows that may be seen count.
@@ -353,7 +369,16 @@ local quantifiers = {
     return inner and ~some(settings, relation, related, ~inner)
   end,
 }
+local quantifier_names = "$some, $every, $none, $count or $exists"
 quantifiers["$elemMatch"] = quantifiers["$some"]
+quantifiers["$count"] = function(ctx, settings, relation, related, value, pointer)
+  if not relation.many then
+    return ctx.faults:query(pointer, "%s leads to one object: ask for $exists", relation.name)
+  end
+  local place = count_place(settings, relation, related)
+  if is_operators(value) then return operators_of(ctx, place, value, pointer) end
+  return apply(ctx, place, "$eq", value, pointer)
+end
 
 --- { posts = { ["$none"] = { … } } }, { posts = null }
 local function relation_itself(ctx, settings, relation, value, pointer)
@@ -361,7 +386,7 @@ local function relation_itself(ctx, settings, relation, value, pointer)
   if not related or not ctx:term(pointer) then return end
   if value == null then value = { ["$exists"] = false } end
   if not is_operators(value) then
-    return ctx.faults:query(pointer, "%s is a relation: it takes $some, $every, $none or $exists", relation.name)
+    return ctx.faults:query(pointer, "%s is a relation: it takes %s", relation.name, quantifier_names)
   end
   local list = {}
   for _, op in ipairs(sorted_keys(value)) do
@@ -369,8 +394,7 @@ local function relation_itself(ctx, settings, relation, value, pointer)
     if quantifiers[op] then
       list[#list + 1] = quantifiers[op](ctx, settings, relation, related, value[op], at)
     else
-      ctx.faults:query(at, "%s is a relation: it takes $some, $every, $none or $exists, not %s", relation.name,
-        host.show_key(op))
+      ctx.faults:query(at, "%s is a relation: it takes %s, not %s", relation.name, quantifier_names, host.show_key(op))
     end
   end
   return all_of(settings, list)
@@ -434,6 +458,8 @@ local function entry_condition(ctx, settings, entry, list, groups)
     list[#list + 1] = leaf(ctx, settings, name, value, pointer)
   elseif not rest then
     list[#list + 1] = relation_itself(ctx, settings, relation, value, pointer)
+  elseif relation.many and rest == "count" and filter.counts(ctx, settings, relation, rest, pointer) then
+    list[#list + 1] = relation_itself(ctx, settings, relation, { ["$count"] = value }, pointer)
   else
     local group = groups[head]
     if not group then

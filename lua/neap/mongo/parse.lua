@@ -123,6 +123,18 @@ local function through(ctx, settings, relation, pointer)
   return related
 end
 
+--- How many objects a relation leads to; rows that are filtered out would be counted.
+local function number_of(ctx, settings, relation, name, pointer)
+  local related = filter.counts(ctx, settings, relation, "count", pointer)
+  if related and related.condition then
+    return ctx.faults:add(pointer, "forbidden", "%s is filtered: only filter counts it", relation.name)
+  elseif related then
+    return { path = relation.field .. ".count", kind = "integer", settings = settings, field = relation }
+  elseif settings:related(relation) then
+    ctx.faults:query(pointer, "%s means a field of many rows", host.show_key(name))
+  end
+end
+
 --- Checks a name that rows are sorted, grouped or summed up by: "views", "data.key", "author.name".
 ---@return table|nil place  of the kernel's column, whose name for the kernel is `path`
 local function reach(ctx, settings, name, pointer)
@@ -132,6 +144,7 @@ local function reach(ctx, settings, name, pointer)
   local head, rest = name:match "^([^.]*)%.(.*)$"
   local relation = rest and settings:relation(head)
   if not relation then return filter.place(ctx, settings, name, pointer) end
+  if relation.many and rest == "count" then return number_of(ctx, settings, relation, name, pointer) end
   local related = through(ctx, settings, relation, pointer)
   local place = related and reach(ctx, related, rest, pointer)
   if place then place.path = relation.field .. "." .. place.path end
