@@ -243,11 +243,6 @@ static int begin_ended(struct sql_run *run) {
   return 0;
 }
 
-static int savepoint_ended(struct sql_run *run) {
-  run->transaction->level = run->level + 1;
-  return 0;
-}
-
 static int level_ended(struct sql_run *run) {
   run->transaction->level = run->level - 1;
   if (run->level == 1)
@@ -285,7 +280,7 @@ static struct rows *sql_begin(lua_State *L, struct view *view) {
   if (view->level > 1) {
     run = neap__sql_run_new(L, view, USE_WRITE, 0);
     run->level--;
-    run->at_end = savepoint_ended;
+    run->opens = true;
     set_control(run, "SAVEPOINT", view->level);
     return &run->rows;
   }

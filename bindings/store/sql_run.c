@@ -54,8 +54,18 @@ static enum rows_state lease_in_transaction(struct sql_run *run) {
     return ROWS_FAILED;
   }
   if (tx->level != run->level) return neap__sql_run_wait(run);
+  if (run->opens) tx->level = run->level + 1;  // at once: what is sent behind a savepoint runs inside it
   run->connection = tx->connection;
   return ROWS_ROW;
+}
+
+// A savepoint that was not made leaves its place to others.
+static void settle_savepoint(struct sql_run *run) {
+  struct sql_transaction *tx = run->transaction;
+  if (!run->opens || !run->connection || (run->ended && !run->failed)) return;
+  run->opens = false;
+  if (tx->store && tx->level == run->level + 1) tx->level = run->level;
+  if (tx->store) neap__sql_wake(run->store);
 }
 
 enum rows_state neap__sql_run_lease(struct sql_run *run) {
@@ -88,6 +98,7 @@ void neap__sql_transaction_end(struct sql_transaction *tx) {
 // The statement has ended: others may have what it used.
 static void release(struct sql_run *run) {
   unlink_run(run);
+  settle_savepoint(run);
   if (run->cursor) run->connection->transport->finish(run->cursor);
   run->cursor = NULL;
   if (run->leased) run->store->leasing->release(run);

@@ -44,7 +44,8 @@ struct sql_run {
   struct {
     int64_t deadline;
     double seconds;
-  } limit;  // its own, while it waits for a connection
+  } limit;     // its own, while it waits for a connection
+  bool opens;  // the next level of its transaction: a savepoint
   bool ended;
   bool failed;
   bool lenient;  // a failure counts as the end: there is nothing to roll back

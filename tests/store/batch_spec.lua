@@ -138,7 +138,7 @@ contract.each("lists", function(c)
     list[#list + 1] = Word:get "w7"
     list[#list + 1], list[#list + 2] = list[7], Seat { row = 1, nr = "n2" }
     c.store:sql 'UPDATE "Word" SET n = 5'
-    c.store:sql 'UPDATE "Seat" SET taken = 1'
+    c.store:sql('UPDATE "Seat" SET taken = ?', { true })
     assert.equal(list, c.store:load(list))
     for _, object in ipairs(list) do assert.is_true((object.n or object.taken) == (object.n and 5 or true)) end
   end)

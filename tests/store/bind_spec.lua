@@ -35,14 +35,17 @@ local function declare_blog(store)
 end
 
 contract.each("bind", function(c)
+  -- What is said of the database in its own words.
+  local in_sqlite = c.name == "sqlite" and it or function() end
+
   describe("on an empty database", function()
     it("creates tables with their columns in declared order", function()
       declare_blog(c.store)
       c.store:bind()
-      assert.same({ "id", "author_id", "title", "views", "slug" }, c:client "SELECT name FROM pragma_table_info('posts')")
+      assert.same({ "id", "author_id", "title", "views", "slug" }, c:columns "posts")
     end)
 
-    it("gives every type a column that other programs read", function()
+    in_sqlite("gives every type a column that other programs read", function()
       c.store:model("Everything", {
         id = t.uuid { primary = true, auto = true }, s = t.string(), i = t.integer(), n = t.number(), d = t.decimal(),
         b = t.boolean(), at = t.datetime(), day = t.date(), blob = t.bytes(), j = t.json(), l = t.list(t.string()),
@@ -55,7 +58,7 @@ contract.each("bind", function(c)
       }, c:client "SELECT name, type FROM pragma_table_info('Everything')")
     end)
 
-    it("makes required columns NOT NULL and writes defaults into the table", function()
+    in_sqlite("makes required columns NOT NULL and writes defaults into the table", function()
       declare_blog(c.store)
       c.store:bind()
       assert.same({ "title|1|", "views|0|0" },
@@ -71,31 +74,28 @@ contract.each("bind", function(c)
     it("lets no other program write broken JSON", function()
       c.store:model("Note", { id = id(), data = t.json(), tags = t.list(t.string()) })
       c.store:bind()
-      assert.truthy(c:client("INSERT INTO Note (data) VALUES ('{')")[1]:find "CHECK")
-      assert.truthy(c:client("INSERT INTO Note (tags) VALUES ('a, b')")[1]:find "CHECK")
+      assert.truthy(c:client("INSERT INTO Note (data) VALUES ('{')")[1])
+      assert.truthy(c:client("INSERT INTO Note (tags) VALUES ('a, b')")[1])
       assert.same({}, c:client "INSERT INTO Note (data, tags) VALUES ('null', NULL)")
     end)
 
     it("makes keys of several columns, none of which may be NULL", function()
       c.store:model("Reply", { forum = t.string { primary = true }, id = t.integer { primary = true }, body = t.string() })
       c.store:bind()
-      assert.same({ "forum|1|1", "id|1|2" },
-        c:client [[SELECT name, "notnull", pk FROM pragma_table_info('Reply') WHERE pk > 0 ORDER BY pk]])
+      assert.same({ "forum", "id" }, c:keys "Reply")
+      assert.truthy(c:client("INSERT INTO Reply (forum) VALUES ('a')")[1])
     end)
 
     it("makes references that act on deletion", function()
       declare_blog(c.store)
       c.store:bind()
-      assert.same({ "author_id|User|id|CASCADE" },
-        c:client [[SELECT "from", "table", "to", on_delete FROM pragma_foreign_key_list('posts')]])
+      assert.same({ "author_id|User|id|CASCADE" }, c:references "posts")
     end)
 
     it("makes indexes: of one column, of several, descending, unique", function()
       declare_blog(c.store)
       c.store:bind()
-      assert.same({ "0|author_id", "0|author_id, title desc", "1|slug" }, c:client [[
-        SELECT i."unique", group_concat(x.name || iif(x."desc", ' desc', ''), ', ') FROM pragma_index_list('posts') i,
-        pragma_index_xinfo(i.name) x WHERE x.key = 1 GROUP BY i.name ORDER BY 1, 2]])
+      assert.same({ "0|author_id", "0|author_id, title desc", "1|slug" }, c:indexes "posts")
     end)
 
     it("makes partial indexes that other programs can keep", function()
@@ -104,7 +104,7 @@ contract.each("bind", function(c)
       })
       c.store:bind()
       assert.same({}, c:client "INSERT INTO Job (state, at) VALUES ('waiting', 1), ('done', 2), ('done', 2)")
-      assert.truthy(c:client("INSERT INTO Job (state, at) VALUES ('waiting', 1)")[1]:find "UNIQUE")
+      assert.truthy(c:client("INSERT INTO Job (state, at) VALUES ('waiting', 1)")[1]:upper():find "UNIQUE")
       assert.same({}, c.store:bind())
     end)
 
@@ -112,7 +112,7 @@ contract.each("bind", function(c)
       c.store:model("Person", { id = id(), name = t.string(), by_lower_name = t.unique { "lower({name})" } })
       c.store:bind()
       assert.same({}, c:client "INSERT INTO Person (name) VALUES ('Ada')")
-      assert.truthy(c:client("INSERT INTO Person (name) VALUES ('ADA')")[1]:find "UNIQUE")
+      assert.truthy(c:client("INSERT INTO Person (name) VALUES ('ADA')")[1]:upper():find "UNIQUE")
       assert.same({}, c.store:bind())
     end)
 
@@ -120,28 +120,29 @@ contract.each("bind", function(c)
       c.store:model("A", { id = id(), b = t.pointer "B" })
       c.store:model("B", { id = id(), a = t.pointer "A" })
       c.store:bind()
-      assert.same({ "A|B", "B|A" }, c:client [[SELECT m.name, f."table" FROM sqlite_master m, pragma_foreign_key_list(m.name) f
-        WHERE m.type = 'table' ORDER BY 1]])
+      assert.same({ "b_id|B|id|NO ACTION" }, c:references "A")
+      assert.same({ "a_id|A|id|NO ACTION" }, c:references "B")
     end)
 
     it("uses the names that column= and table= give", function()
       c.store:model("Post", { id = t.integer { primary = true, auto = true, column = "post_id" }, title = t.string { column = "Title" } },
         { table = "blog posts" })
       c.store:bind()
-      assert.same({ "post_id", "Title" }, c:client "SELECT name FROM pragma_table_info('blog posts')")
+      assert.same({ "post_id", "Title" }, c:columns "blog posts")
     end)
 
     it("quotes every name", function()
       c.store:model("Odd", { id = id(), select = t.string { column = 'a "b"', index = true, default = "x" } }, { table = 'the "table"' })
       c.store:bind()
-      assert.same({ 'a "b"' }, c:client [[SELECT name FROM pragma_table_info('the "table"') WHERE name <> 'id']])
+      assert.same({ "id", 'a "b"' }, c:columns 'the "table"')
       assert.same({}, c.store:bind())
     end)
 
     it("gives open models one column for what is not declared", function()
       c.store:model("Note", {})
       c.store:bind()
-      assert.same({ "id|TEXT|1", "extra|TEXT|0" }, c:client "SELECT name, type, pk FROM pragma_table_info('Note')")
+      assert.same({ "id", "extra" }, c:columns "Note")
+      assert.same({ "id" }, c:keys "Note")
     end)
 
     it("puts all names into the template of the store", function()
@@ -149,18 +150,16 @@ contract.each("bind", function(c)
       declare_blog(store)
       store:bind()
       store:close()
-      assert.same({ "test_User", "test_posts" }, c:client "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
-      assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'test%'")
-      assert.same({ "test_User" }, c:client [[SELECT "table" FROM pragma_foreign_key_list('test_posts')]])
+      assert.same({ "test_User", "test_posts" }, c:tables())
+      assert.same({ "author_id|test_User|id|CASCADE" }, c:references "test_posts")
     end)
 
     it("creates the link table of a many_to_many that no model declares", function()
       c.store:model("Track", { id = id(), lists = t.many_to_many("Playlist", { through = "playlist_track" }) })
       c.store:model("Playlist", { id = id(), tracks = t.many_to_many("Track", { through = "playlist_track" }) })
       c.store:bind()
-      assert.same({ "2" }, c:client [[SELECT count(*) FROM pragma_foreign_key_list('playlist_track')]])
-      assert.same({ "playlist_id" },
-        c:client [[SELECT x.name FROM pragma_index_list('playlist_track') i, pragma_index_info(i.name) x WHERE i.origin = 'c']])
+      assert.equal(2, #c:references "playlist_track")
+      assert.same({ "0|playlist_id" }, c:indexes "playlist_track")
     end)
 
     it("creates it in one way, whichever side is asked first", function()
@@ -181,7 +180,7 @@ contract.each("bind", function(c)
     assert.same({}, c.store:bind())
   end)
 
-  it("changes nothing the second time, as another client sees it", function()
+  in_sqlite("changes nothing the second time, as another client sees it", function()
     declare_blog(c.store)
     c.store:bind()
     local before = c:client "PRAGMA schema_version"
@@ -195,7 +194,7 @@ contract.each("bind", function(c)
       tx:bind()
       error "no"
     end)
-    assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master")
+    assert.same({}, c:tables())
     assert.is_true(#c.store:bind() > 0)
   end)
 
@@ -217,10 +216,10 @@ contract.each("bind", function(c)
       declare_blog(c.store)
       c.store:bind()
       assert.same({ "1||Tides|0|" }, c:client "SELECT id, author_id, title, views, slug FROM posts")
-      assert.same({ "3" }, c:client "SELECT count(*) FROM pragma_index_list('posts')")
+      assert.equal(3, #c:indexes "posts")
     end)
 
-    it("lists every difference, and then changes nothing", function()
+    in_sqlite("lists every difference, and then changes nothing", function()
       c:client [[CREATE TABLE User (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
         CREATE TABLE posts (id TEXT PRIMARY KEY, author_id INTEGER, views BLOB, secret TEXT NOT NULL)]]
       declare_blog(c.store)
@@ -240,7 +239,7 @@ contract.each("bind", function(c)
       assert.same({ "User | column name | NOT NULL | may be NULL", "User | key | id | id, org" }, lines(mismatch_of(c.store)))
     end)
 
-    it("takes what other programs call their types", function()
+    in_sqlite("takes what other programs call their types", function()
       c:client [[CREATE TABLE Track (TrackId INTEGER PRIMARY KEY, Name NVARCHAR(200) NOT NULL, Seen DATETIME, Live BOOLEAN,
         Length DOUBLE, Bytes BIGINT)]]
       c.store:model("Track", {
@@ -250,7 +249,7 @@ contract.each("bind", function(c)
       assert.same({}, c.store:bind())
     end)
 
-    it("does not take a column that would make floats of decimals", function()
+    in_sqlite("does not take a column that would make floats of decimals", function()
       c:client "CREATE TABLE Item (id INTEGER PRIMARY KEY, price NUMERIC(10,2))"
       c.store:model("Item", { id = id(), price = t.decimal() })
       assert.same({ "Item | column price: type | TEXT | NUMERIC(10,2)" }, lines(mismatch_of(c.store)))
@@ -258,7 +257,7 @@ contract.each("bind", function(c)
 
     it("finds an index under any name, and tells when its name means another", function()
       c:client [[CREATE TABLE Item (id INTEGER PRIMARY KEY, a TEXT, b TEXT UNIQUE); CREATE INDEX mine ON Item (a);
-        CREATE INDEX Item_pair ON Item (b)]]
+        CREATE INDEX "Item_pair" ON Item (b)]]
       c.store:model("Item", {
         id = id(), a = t.string { index = true }, b = t.string { unique = true }, pair = t.index { "a", "b" },
       })
@@ -276,7 +275,7 @@ contract.each("bind", function(c)
     it("says where a reference leads elsewhere or does something else", function()
       c:client [[CREATE TABLE User (id INTEGER PRIMARY KEY); CREATE TABLE Robot (id INTEGER PRIMARY KEY);
         CREATE TABLE Post (id INTEGER PRIMARY KEY, author_id INTEGER REFERENCES Robot (id),
-          editor_id INTEGER REFERENCES User ON DELETE CASCADE, reader_id INTEGER)]]
+          editor_id INTEGER REFERENCES User (id) ON DELETE CASCADE, reader_id INTEGER)]]
       c.store:model("User", { id = id() })
       c.store:model("Post", {
         id = id(), author = t.pointer "User", editor = t.pointer("User", { on_delete = "set_null" }), reader = t.pointer "User",
@@ -288,12 +287,12 @@ contract.each("bind", function(c)
     end)
 
     it("raises conflict when rows break a unique index that is to be made", function()
-      c:client [[CREATE TABLE Item (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO Item (a) VALUES ('x'), ('x')]]
+      c:client [[CREATE TABLE Item (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO Item VALUES (1, 'x'), (2, 'x')]]
       c.store:model("Item", { id = id(), a = t.string { unique = true }, b = t.string() })
       local ok, e = pcall(c.store.bind, c.store)
       assert.is_false(ok)
       assert.is_true(neap.is(e, "conflict"), tostring(e))
-      assert.same({ "2" }, c:client "SELECT count(*) FROM pragma_table_info('Item')")
+      assert.same({ "id", "a" }, c:columns "Item")
     end)
   end)
 
@@ -301,7 +300,7 @@ contract.each("bind", function(c)
     c.store:model("Post", { id = id(), title = t.string() }, { table = "posts" })
     c.store:model("Summary", { id = id(), summary = t.string() }, { table = "posts" })
     c.store:bind()
-    assert.same({ "id", "title", "summary" }, c:client "SELECT name FROM pragma_table_info('posts')")
+    assert.same({ "id", "title", "summary" }, c:columns "posts")
   end)
 
   it("refuses a unique decimal without a scale", function()
@@ -348,6 +347,6 @@ contract.each("bind", function(c)
     c.store:bind()
     c.store:drop(User)
     c.store:drop(User)
-    assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name = 'User'")
+    assert.same({}, c:tables())
   end)
 end)

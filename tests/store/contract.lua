@@ -14,13 +14,13 @@ local neap = require "neap"
 
 local contract = { stores = {} }
 
---- What the sqlite3 command prints, line by line.
-local function sqlite_client(self, sql)
+--- What a command prints when it reads the text, line by line.
+local function lines_of(command, text)
   local input = os.tmpname()
   local file = assert(io.open(input, "w"))
-  file:write(sql, ";\n")
+  file:write(text, ";\n")
   file:close()
-  local pipe = assert(io.popen(("sqlite3 -batch %s < %s 2>&1"):format(self.path, input)))
+  local pipe = assert(io.popen(("%s < %s 2>&1"):format(command, input)))
   local lines = {}
   for line in pipe:lines() do lines[#lines + 1] = line end
   pipe:close()
@@ -37,7 +37,30 @@ contract.stores.sqlite = {
   drop = function(self)
     for _, suffix in ipairs { "", "-wal", "-shm", "-journal" } do os.remove(self.path .. suffix) end
   end,
-  client = sqlite_client,
+  one_writer = true,  -- who writes has the database for himself
+  client = function(self, sql) return lines_of("sqlite3 -batch " .. self.path, sql) end,
+  --- A list of texts as the client shows it.
+  list = function(_, text) return text end,
+  --- The same where rows may be left that point to nothing.
+  unchecked = function(self, sql) return self:client("PRAGMA foreign_keys = OFF; " .. sql) end,
+  --- The columns of a table, in order.
+  columns = function(self, name) return self:client(("SELECT name FROM pragma_table_info('%s')"):format(name)) end,
+  --- All tables.
+  tables = function(self) return self:client "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1" end,
+  --- The columns of its key, in order.
+  keys = function(self, name)
+    return self:client(("SELECT name FROM pragma_table_info('%s') WHERE pk > 0 ORDER BY pk"):format(name))
+  end,
+  --- The references of a table: column|table|column|what deleting does.
+  references = function(self, name)
+    return self:client(([[SELECT "from", "table", "to", on_delete FROM pragma_foreign_key_list('%s') ORDER BY 1]]):format(name))
+  end,
+  --- Its indexes, but for that of its key: unique|columns.
+  indexes = function(self, name)
+    return self:client(([[SELECT i."unique", group_concat(x.name || iif(x."desc", ' desc', ''), ', ')
+      FROM pragma_index_list('%s') i, pragma_index_xinfo(i.name) x WHERE x.key = 1 AND i.origin = 'c'
+      GROUP BY i.name ORDER BY 1, 2]]):format(name))
+  end,
   -- Design, section 4: what store:supports must say.
   capabilities = {
     transactions = true, savepoints = true, joins = true, aggregates = true, conditions = true, sql = true, unique = true,
@@ -45,6 +68,73 @@ contract.stores.sqlite = {
     functions = false, push = false, channels = false,
   },
 }
+
+-- ---- PostgreSQL: a database for each set of specs, emptied before every spec, in the server of NEAP_TEST_POSTGRES ----
+
+local server = os.getenv "NEAP_TEST_POSTGRES"
+
+local function psql(url, sql)
+  return lines_of("psql -qAtX -v VERBOSITY=terse " .. url, sql)
+end
+
+--- Runs what must not say anything.
+local function quietly(url, sql)
+  local said = psql(url, "SET client_min_messages = error; " .. sql)
+  assert(#said == 0, said[1])
+end
+
+--- Names of models stand in the statements of specs without quotes.
+local function quote_models(sql)
+  return (sql:gsub("%f[%w_'\"]%u[%w_]*%l[%w_]*%f[^%w_]", '"%0"'))
+end
+
+contract.stores.postgres = server and {
+  setup = function(self)
+    self.database = "spec_" .. os.tmpname():gsub("%W", "")
+    self.path = server:gsub("[^/]*$", self.database)
+    quietly(server, ('CREATE DATABASE "%s"'):format(self.database))
+  end,
+  fresh = function(self)
+    quietly(self.path, "DROP SCHEMA IF EXISTS public, shop CASCADE; CREATE SCHEMA public")
+    return self.path
+  end,
+  drop = function() end,
+  teardown = function(self) quietly(server, ('DROP DATABASE "%s" WITH (FORCE)'):format(self.database)) end,
+  client = function(self, sql) return psql(self.path, quote_models(sql)) end,
+  list = function(_, text) return (text:gsub("%[(.-)%]", "{%1}"):gsub('"', "")) end,
+  unchecked = function(self, sql) return self:client("SET session_replication_role = replica; " .. sql) end,
+  columns = function(self, name)
+    return psql(self.path, ([[SELECT attname FROM pg_attribute WHERE attrelid = '"%s"'::regclass AND attnum > 0
+      ORDER BY attnum]]):format(name:gsub('"', '""')))
+  end,
+  keys = function(self, name)
+    return psql(self.path, ([[SELECT attname FROM pg_constraint k, unnest(conkey) WITH ORDINALITY c (n, place), pg_attribute
+      WHERE contype = 'p' AND conrelid = '"%s"'::regclass AND attrelid = conrelid AND attnum = c.n ORDER BY place]]):format(name))
+  end,
+  references = function(self, name)
+    return psql(self.path, ([[SELECT a.attname, f.relname, b.attname, CASE confdeltype WHEN 'c' THEN 'CASCADE'
+        WHEN 'r' THEN 'RESTRICT' WHEN 'n' THEN 'SET NULL' ELSE 'NO ACTION' END
+      FROM pg_constraint JOIN pg_class f ON f.oid = confrelid JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]
+        JOIN pg_attribute b ON b.attrelid = confrelid AND b.attnum = confkey[1]
+      WHERE contype = 'f' AND conrelid = '"%s"'::regclass ORDER BY 1]]):format(name))
+  end,
+  indexes = function(self, name)
+    return psql(self.path, ([[SELECT indisunique::int, string_agg(attname || CASE WHEN indoption[n] & 1 = 1 THEN ' desc' ELSE '' END,
+        ', ' ORDER BY n)
+      FROM pg_index, generate_series(0, indnkeyatts - 1) n, pg_attribute
+      WHERE indrelid = '"%s"'::regclass AND NOT indisprimary AND attrelid = indrelid AND attnum = indkey[n]
+      GROUP BY indexrelid, indisunique ORDER BY 1, 2]]):format(name))
+  end,
+  tables = function(self)
+    return psql(self.path, "SELECT tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information)' ORDER BY 1")
+  end,
+  capabilities = {
+    transactions = true, savepoints = true, joins = true, aggregates = true, conditions = true, sql = true, unique = true,
+    returning = true, streams = false, for_update = true, null = false, checks = false, commands = false, requests = false,
+    functions = false, push = false, channels = false,
+  },
+}
+if not server then print "postgres: left out, NEAP_TEST_POSTGRES names no server" end
 
 --- Runs the specs in body(c) over each store. c.store and c.url are new in every spec; c:client(text) asks another program.
 ---@param name string
@@ -56,6 +146,8 @@ function contract.each(name, body)
   for _, store in ipairs(names) do
     local c = setmetatable({ name = store }, { __index = contract.stores[store] })
     busted.describe(name .. " on " .. store, function()
+      if c.setup then busted.setup(function() c:setup() end) end
+      if c.teardown then busted.teardown(function() c:teardown() end) end
       busted.before_each(function()
         c.url = c:fresh()
         c.store = neap.open(c.url)

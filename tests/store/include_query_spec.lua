@@ -11,7 +11,7 @@ contract.each("an include with a query", function(c)
 
   --- Makes every later statement see other data, so that what was loaded before shows.
   local function spoil()
-    c:client "PRAGMA foreign_keys = OFF; UPDATE Author SET name = 'later'; DELETE FROM Comment; DELETE FROM PostTag"
+    c:unchecked "UPDATE Author SET name = 'later'; DELETE FROM Comment; DELETE FROM PostTag"
   end
 
   local function message(f)
@@ -172,7 +172,7 @@ contract.each("an include with a query", function(c)
       return m.Post:include { comments = m.Comment:where { text = name }:order "-id":limit(n) }:explain().include.comments.sql
     end
     assert.equal(text(1, "a"), text(2, "b"))
-    assert.truthy(text(1, "a"):find("json_each(?1) k", 1, true))
+    assert.truthy(text(1, "a"):find(c.name == "sqlite" and "json_each(?1) k" or "unnest($1::bigint[])", 1, true))
   end)
 
   it("refuses what is no query over the related model", function()

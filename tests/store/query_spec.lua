@@ -312,7 +312,7 @@ contract.each("queries", function(c)
 
   describe("sql", function()
     it("gives objects from a statement of one's own", function()
-      local list = Post:sql("SELECT id, title FROM Post WHERE views > ? ORDER BY id", { 15 })
+      local list = Post:sql('SELECT id, title FROM "Post" WHERE views > ? ORDER BY id', { 15 })
       assert.same({ "Moon", "Sea", "Sand" }, shop.list(list, "title"))
       list[1].title = "Full moon"
       list[1]:save()
@@ -320,7 +320,7 @@ contract.each("queries", function(c)
     end)
 
     it("names a column that the model has not", function()
-      fails("usage", "n", function() return Post:sql "SELECT id, 1 AS n FROM Post" end)
+      fails("usage", "n", function() return Post:sql 'SELECT id, 1 AS n FROM "Post"' end)
     end)
   end)
 end)

@@ -116,7 +116,7 @@ contract.each("saving", function(c)
     it("loses a field that is set to nil", function()
       p.views = nil
       p:save()
-      assert.same({ "1" }, c:client "SELECT views IS NULL FROM posts")
+      assert.same({ "1" }, c:client "SELECT count(*) FROM posts WHERE views IS NULL")
     end)
 
     it("writes a list that was changed in place", function()
@@ -125,7 +125,7 @@ contract.each("saving", function(c)
       p = Post:get(1)
       p.tags[2] = "b"
       p:save()
-      assert.same({ '["a","b"]' }, c:client "SELECT tags FROM posts")
+      assert.same({ c:list '["a","b"]' }, c:client "SELECT tags FROM posts")
     end)
 
     it("is written if it has changed, wherever it stands in a list", function()
@@ -138,9 +138,14 @@ contract.each("saving", function(c)
       list[5].tags[1] = "b"
       c.store:save(list)
       local rows = "SELECT title, tags, version FROM posts WHERE title <> 'Tides' ORDER BY id"
-      assert.same({ 'Post 1|["a"]|1', 'Changed|["a"]|2', 'Post 3|["a"]|1', 'Post 4|["b"]|2', 'Post 5|["a"]|1' }, c:client(rows))
+      local function is(...)
+        local expected = { ... }
+        for i, line in ipairs(expected) do expected[i] = c:list(line) end
+        assert.same(expected, c:client(rows))
+      end
+      is('Post 1|["a"]|1', 'Changed|["a"]|2', 'Post 3|["a"]|1', 'Post 4|["b"]|2', 'Post 5|["a"]|1')
       c.store:save(list, { force = true })
-      assert.same({ 'Post 1|["a"]|2', 'Changed|["a"]|3', 'Post 3|["a"]|2', 'Post 4|["b"]|3', 'Post 5|["a"]|2' }, c:client(rows))
+      is('Post 1|["a"]|2', 'Changed|["a"]|3', 'Post 3|["a"]|2', 'Post 4|["b"]|3', 'Post 5|["a"]|2')
     end)
 
     it("that is gone raises not_found and is not made again", function()
@@ -358,23 +363,24 @@ contract.each("saving", function(c)
       p:append("tags", "x")
       p:add_unique("tags", "y")
       p:add_unique("tags", "z")
-      assert.same({ '["x","y","x","z"]' }, c:client "SELECT tags FROM posts")
+      assert.same({ c:list '["x","y","x","z"]' }, c:client "SELECT tags FROM posts")
       p:pull("tags", "x")
       assert.equal("y", p.tags[1])
-      assert.same({ '["y","z"]' }, c:client "SELECT tags FROM posts")
+      assert.same({ c:list '["y","z"]' }, c:client "SELECT tags FROM posts")
     end)
 
     it("append starts the list that is not there", function()
       local q = Post { title = "b" }:save()
       q:append("tags", "first")
-      assert.same({ '["first"]' }, c:client("SELECT tags FROM posts WHERE id = " .. q.id))
+      assert.same({ c:list '["first"]' }, c:client("SELECT tags FROM posts WHERE id = " .. q.id))
     end)
 
     it("set and unset change a place inside a field", function()
       p:set("data.a", "text")
       p:set("data.list.0", 9)
       p:unset "data.hits"
-      assert.same({ '{"list":[9],"a":"text"}' }, c:client("SELECT data FROM posts WHERE id = " .. p.id))
+      local data = c:client("SELECT data FROM posts WHERE id = " .. p.id)[1]
+      assert.same({ list = { 9 }, a = "text" }, neap.json.decode(data))
       assert.is_nil(p.data.hits)
     end)
 
@@ -387,11 +393,12 @@ contract.each("saving", function(c)
 
     it("set and unset change whole fields too; nil removes", function()
       p:set("ok", true):set("at", "2024-05-01T10:00:00Z"):set("title", "b"):unset("views"):set("price", nil)
-      assert.same({ "1|2024-05-01T10:00:00.000000+00:00|b||" }, c:client "SELECT ok, at, title, views, price FROM posts")
+      assert.same({ "b||" }, c:client "SELECT title, views, price FROM posts WHERE ok")
+      assert.same(1, Post:where { at = "2024-05-01T10:00:00Z" }:count())
       assert.is_true(p.ok)
       assert.same({}, p:changes())
       p:set("data.hits", nil):set("data.list.1", "end")
-      assert.same({ '{"list":[1,"end"]}' }, c:client "SELECT data FROM posts")
+      assert.same({ list = { 1, "end" } }, neap.json.decode(c:client "SELECT data FROM posts"[1]))
     end)
 
     it("refuse to remove what is required, and what is no value of the object", function()
@@ -421,9 +428,9 @@ contract.each("saving", function(c)
       fails("condition", p.increment, p, "data.hits")
       fails("condition", p.append, p, "data.list", 2)
       fails("condition", p.set, p, "data.list.0", 2)
-      assert.same({ '{"hits":"text","list":5}' }, c:client "SELECT data FROM posts")
+      assert.same({ hits = "text", list = 5 }, neap.json.decode(c:client "SELECT data FROM posts"[1]))
       p:set("data.list", { 5 }):reload():append("data.list", 6)
-      assert.same({ '{"hits":"text","list":[5,6]}' }, c:client "SELECT data FROM posts")
+      assert.same({ hits = "text", list = { 5, 6 } }, neap.json.decode(c:client "SELECT data FROM posts"[1]))
     end)
 
     for _, state in ipairs { "loaded", "new" } do
@@ -542,7 +549,7 @@ contract.each("saving", function(c)
     for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
     log:increment("n", 1)
     for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
-    assert.same({ "2|1" }, c:client "SELECT n, at1 = at20 FROM Log")
+    assert.same({ "2" }, c:client "SELECT n FROM Log WHERE at1 = at20")
   end)
 
   it("writes what the objects held when it began, whatever other tasks do to them meanwhile", function()
