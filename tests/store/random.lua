@@ -120,9 +120,14 @@ local function declare(store, name)
     { "b", t.boolean() }, { "at", t.datetime() }, { "ts", t.timestamp() }, { "day", t.date() }, { "u", t.uuid() },
     { "by", t.bytes() }, { "peer", t.pointer(name, { index = true }) }, { "l", t.list(t.string()) },
     { "st", t.set(t.string()) }, { "m", t.map() }, { "g", t.geopoint() }, { "j", t.json() }, { "peers", t.has_many(name, "peer") },
+    { "friends", t.many_to_many(name, { through = name .. "Friend" }) },
+  })
+  local Friend = store:model(name .. "Friend", {
+    { "id", t.integer { primary = true, auto = true } }, { "here", t.pointer(name) }, { "there", t.pointer(name) },
+    { "weight", t.integer() },
   })
   store:bind()
-  return Thing
+  return Thing, Friend
 end
 
 --- Saves rows, some without a value and some with a null in a column. Gives them as they come back, and in how many of them
@@ -255,25 +260,58 @@ local function leaf(Thing, given)
   return { condition = condition, meets = remember(function(row) return condition:matches(row) end) }
 end
 
-local function tree(Thing, rows, given, depth)
-  local kind = depth == 0 and 1 or random(10)
-  if kind <= 3 then return leaf(Thing, given) end
-  local a = tree(Thing, rows, given, depth - 1)
-  if kind == 4 then
-    return { condition = ~a.condition, meets = function(row) return not a.meets(row) end }
-  elseif kind == 5 then
-    return { condition = Thing.peer:some(a.condition), meets = remember(function(row)
-      return row.peer_id ~= nil and a.meets(rows[row.peer_id])
-    end) }
-  elseif kind == 6 then
-    return { condition = Thing.fields.peers:some(a.condition), meets = remember(function(row)
-      for _, other in ipairs(rows) do
-        if other.peer_id == row.id and a.meets(other) then return true end
-      end
-      return false
-    end) }
+--- Ties rows to others at random. Gives { { row =, weight = }, … } of what each relation leads to, by its name and a row's key.
+local function tie(store, Friend, rows)
+  local related, links = { peer = {}, peers = {}, friends = {} }, {}
+  for id in ipairs(rows) do related.peer[id], related.peers[id], related.friends[id] = {}, {}, {} end
+  for id, row in ipairs(rows) do
+    if row.peer_id then
+      related.peer[id][1] = { row = rows[row.peer_id] }
+      table.insert(related.peers[row.peer_id], { row = row })
+    end
+    for _ = 1, random(0, 2) do
+      local there, weight = key(), random(0, 3)
+      links[#links + 1] = Friend { here = id, there = there, weight = weight }
+      table.insert(related.friends[id], { row = rows[there], weight = weight })
+    end
   end
-  local b = tree(Thing, rows, given, depth - 1)
+  store:save(links)
+  return related
+end
+
+local compare = {
+  eq = function(a, b) return a == b end, ne = function(a, b) return a ~= b end, lt = function(a, b) return a < b end,
+  gte = function(a, b) return a >= b end,
+}
+
+--- A condition on how many objects of a relation meet another one.
+local function quantified(world, a)
+  local relation, quantifier = pick { "peer", "peers", "friends" }, pick { "some", "some", "every", "none", "count" }
+  if relation == "peer" and quantifier == "count" then relation = "peers" end
+  local least = relation == "friends" and one_in(2) and random(0, 3) or nil
+  local column, through = world.Thing.fields[relation], least and { weight__gte = least }
+  local condition, operator, n = column[quantifier](column, a.condition, through), pick { "eq", "ne", "lt", "gte" }, random(0, 2)
+  if quantifier == "count" then condition = condition[operator](condition, n) end
+  return { condition = condition, meets = remember(function(row)
+    local all, met = 0, 0
+    for _, one in ipairs(world.related[relation][row.id]) do
+      if not least or one.weight >= least then
+        all = all + 1
+        if a.meets(one.row) then met = met + 1 end
+      end
+    end
+    if quantifier == "count" then return compare[operator](met, n) end
+    return quantifier == "some" and met > 0 or quantifier == "every" and met == all or quantifier == "none" and met == 0
+  end) }
+end
+
+local function tree(world, depth)
+  local kind = depth == 0 and 1 or random(10)
+  if kind <= 3 then return leaf(world.Thing, world.given) end
+  local a = tree(world, depth - 1)
+  if kind == 4 then return { condition = ~a.condition, meets = function(row) return not a.meets(row) end } end
+  if kind <= 6 then return quantified(world, a) end
+  local b = tree(world, depth - 1)
   if kind <= 8 then
     return { condition = a.condition & b.condition, meets = function(row) return a.meets(row) and b.meets(row) end }
   end
@@ -282,9 +320,11 @@ end
 
 --- A model of its own, filled: { Thing =, rows =, tree = function(depth) -> { condition =, meets = function(row) } }.
 local function world(store, name)
-  local Thing = declare(store, name)
+  local Thing, Friend = declare(store, name)
   local rows, given = fill(store, Thing)
-  return { Thing = Thing, rows = rows, tree = function() return tree(Thing, rows, given, random(0, 4)) end }
+  local made = { Thing = Thing, rows = rows, given = given, related = tie(store, Friend, rows) }
+  made.tree = function() return tree(made, random(0, 4)) end
+  return made
 end
 
 return { world = world, seen = seen }
