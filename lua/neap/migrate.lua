@@ -167,11 +167,14 @@ function lock.sqlite(store)
   return "sqlite:" .. path .. "?timeout=0"
 end
 
---- Whoever waited for the lock would keep CREATE INDEX CONCURRENTLY waiting: it is tried, not waited for.
+--- CREATE INDEX CONCURRENTLY waits for every snapshot that is held: so the lock is tried, not waited for, and a statement
+--- without a snapshot comes behind it.
 function lock.postgres(store)
   return view.shared(store).given, function(tx)
+    tx:sql "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    local held = tx:sql("SELECT pg_try_advisory_xact_lock(?) AS held", { ADVISORY })[1].held
     tx:sql "SET LOCAL idle_in_transaction_session_timeout = 0"
-    return tx:sql("SELECT pg_try_advisory_xact_lock(?) AS held", { ADVISORY })[1].held
+    return held
   end
 end
 
