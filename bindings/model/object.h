@@ -49,6 +49,8 @@ bool neap__object_idle(const struct object *o);
 // Before a write is sent: makes room for what will be confirmed, so that this needs no memory then. `cells` are those that are
 // known already (their short texts, too, are there then); NULL = the texts alone will need some.
 void neap__object_reserve(lua_State *L, int idx, const struct cell *cells, const int *columns, int n);
+// Asks for the memory of an object that is looked at soon. Objects of a long list are not in the processor's caches.
+void neap__object_prefetch(const struct object *o);
 // After the store confirmed a write: changed columns move to base; `returned` (nreturned cells for `columns`) overwrite base
 // without dirtying. State becomes LOADED.
 void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const struct cell *returned, const int *columns,

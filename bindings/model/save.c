@@ -13,12 +13,12 @@ enum { S_TARGET = 1, S_OPTIONS, S_ERRORS, S_JOB, S_CHUNK, S_ROWS };
 struct job {
   struct save_options options;
   struct view *view;
-  bool single;
-  int next, n;            // next object to be planned, and their number
-  int at;                 // entry whose answer comes next
-  enum rows_state state;  // of the rows, when no answer came
-  lua_Integer changed;    // rows written
-  bool created;           // the last upsert made a new row
+  struct save_item *items;  // what may have to be written, user value 3
+  int next, n;              // next of them to be planned, and their number
+  int at;                   // entry whose answer comes next
+  enum rows_state state;    // of the rows, when no answer came
+  lua_Integer changed;      // rows written
+  bool created;             // the last upsert made a new row
   int ncells;
   struct cell *cells;
 };
@@ -39,7 +39,7 @@ static void add_fault(lua_State *L, int object, const struct shape *shape, struc
   lua_insert(L, -3);
   lua_setfield(L, -3, "error");
   lua_setfield(L, -2, "object");
-  lua_pushinteger(L, object);
+  lua_pushinteger(L, ((const struct job *)lua_touserdata(L, S_JOB))->items[object - 1].index);
   lua_setfield(L, -2, "index");
   lua_rawseti(L, S_ERRORS, (lua_Integer)lua_rawlen(L, S_ERRORS) + 1);
 }
@@ -74,6 +74,7 @@ static void deleted(lua_State *L, struct job *job, const struct save_entry *entr
 static void take_answer(lua_State *L, struct job *job, const struct save_chunk *chunk, struct rows *rows,
                         enum rows_state state) {
   const struct save_entry *entry = &chunk->entries[job->at++];
+  if (job->at + SAVE_AHEAD < chunk->n) neap__object_prefetch(entry[SAVE_AHEAD].item->object);
   if (state == ROWS_FAILED) {
     struct neap__error e = rows->error;
     if (entry->touched) {
@@ -111,9 +112,9 @@ static void reserve_cells(lua_State *L, struct job *job, int n) {
 static struct save_chunk *next_chunk(lua_State *L, struct job *job) {
   struct save_chunk *chunk = NULL;
   if (lua_gettop(L) >= S_ROWS) lua_closeslot(L, S_ROWS);
-  while (job->next <= job->n) {
+  while (job->next < job->n) {
     lua_settop(L, S_JOB);
-    chunk = neap__save_plan(L, job->view, &job->options, &job->next, job->n, add_fault);
+    chunk = neap__save_plan(L, job->view, &job->options, job->items, &job->next, job->n, add_fault);
     if (chunk->n > 0) break;
     chunk = NULL;
   }
@@ -289,66 +290,53 @@ static void check_found_by(lua_State *L, const struct shape *shape, const uint64
   }
 }
 
-static int start_write(lua_State *L, enum save_verb verb) {
-  lua_settop(L, verb == SAVE_UPSERT ? 2 : 4);
-  bool single = check_target(L);
+static int start_write(lua_State *L, enum save_verb verb, bool only_plain) {
+  lua_settop(L, verb == SAVE_UPSERT ? 2 : 3);
   struct view *given = verb != SAVE_UPSERT && !lua_isnil(L, 3) ? neap__view_check(L, 3) : NULL;
-  int n = single ? 1 : (int)lua_rawlen(L, S_TARGET);
   const void *metatable = NULL;
-  if (!single) neap__save_keep_list(L, n);
-  const struct object *first = n > 0 ? neap__save_item(L, 1, &metatable) : NULL;
+  bool plain = true;
+  int n = check_target(L) ? 1 : (int)lua_rawlen(L, S_TARGET);
   lua_settop(L, 2);
   lua_pushnil(L);
-  struct job *job = memset(lua_newuserdatauv(L, sizeof *job, 2), 0, sizeof *job);
-  job->single = single;
-  job->next = 1;
-  job->n = n;
+  struct job *job = memset(lua_newuserdatauv(L, sizeof *job, 3), 0, sizeof *job);
   if (n == 0) return finish(L, job);
-  job->view = neap__view_effective(L, given ? given : neap__object_class(first)->view);
+  const struct class *class = neap__object_class(neap__save_item(L, 1, &metatable));
+  job->view = neap__view_effective(L, given ? given : class->view);
   if (verb == SAVE_UPSERT) {
     neap__arg_table(L, S_OPTIONS, "the list of unique fields");
-    job->options.conflict = read_columns(L, neap__object_class(first)->shape, S_OPTIONS);
-    check_found_by(L, neap__object_class(first)->shape, job->options.conflict);
+    job->options.conflict = read_columns(L, class->shape, S_OPTIONS);
+    check_found_by(L, class->shape, job->options.conflict);
     lua_setiuservalue(L, S_JOB, 2);
     lua_pushnil(L);
     lua_replace(L, S_OPTIONS);
   }
   read_options(L, job, verb);
+  job->n = neap__save_items(L, n, neap__save_is_forced(&job->options), &plain, &job->items);
+  lua_setiuservalue(L, S_JOB, 3);
+  if (only_plain && !plain) return 0;
   if (!next_chunk(L, job)) return finish(L, job);
   return write_go_on(L, LUA_OK, 0);
 }
 
-// save.save(object or list, options, view) -> errors or nil, rows written
-//   options  atomic, overwrite, force, returning: booleans; condition
+// save.save(object or list, options, view, only_plain) -> errors or nil, rows written
+//   options     atomic, overwrite, force, returning: booleans; condition
+//   only_plain  true: does nothing and gives nothing where save.plain is false
 // A single object raises its error; of a list the errors come back as { { index =, object =, error = }, ... }.
 static int save_save(lua_State *L) {
-  return start_write(L, SAVE_SAVE);
+  return start_write(L, SAVE_SAVE, lua_toboolean(L, 4));
 }
 
 // save.delete(object or list, options, view) -> errors or nil, rows deleted
 static int save_delete(lua_State *L) {
-  return start_write(L, SAVE_DELETE);
+  return start_write(L, SAVE_DELETE, false);
 }
 
 // save.upsert(object, { "email" }) -> nil, rows written, created
 static int save_upsert(lua_State *L) {
-  return start_write(L, SAVE_UPSERT);
+  return start_write(L, SAVE_UPSERT, false);
 }
 
 // ---- Before: what needs more than the fast path ----
-
-// Whether a pointer of the object at idx holds a new object.
-static bool has_new_pointer(lua_State *L, int idx, const struct shape *shape) {
-  bool found = false;
-  for (int i = 0; i < shape->ncolumns && !found; i++) {
-    if (shape->columns[i]->type.kind != TYPE_POINTER) continue;
-    neap__object_get_related(L, idx, shape->columns[i]);
-    const struct object *o = neap__object_test(L, -1);
-    found = o && neap__object_state(o) == OBJECT_NEW;
-    lua_pop(L, 1);
-  }
-  return found;
-}
 
 // save.plain(object or list) -> boolean
 //   True if no model of the objects has hooks and no pointer leads to an object that has to be saved first.
@@ -358,8 +346,7 @@ static int save_plain(lua_State *L) {
   int n = check_target(L) ? 1 : (int)lua_rawlen(L, 1);
   for (int i = 1; i <= n; i++) {
     const struct object *o = neap__save_item(L, i, &metatable);
-    const struct shape *shape = neap__object_class(o)->shape;
-    plain = plain && !shape->hooks && (neap__object_idle(o) || !has_new_pointer(L, lua_gettop(L), shape));
+    plain = plain && neap__save_is_plain(L, lua_gettop(L), o);
     lua_pop(L, 1);
   }
   lua_pushboolean(L, plain);

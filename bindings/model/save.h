@@ -5,6 +5,7 @@
 #include "model/store.h"
 
 #define SAVE_CHUNK 10000  // objects that are written in one go
+#define SAVE_AHEAD 6      // objects that are asked for before they are looked at
 
 enum save_verb { SAVE_SAVE, SAVE_DELETE, SAVE_UPSERT };
 
@@ -15,9 +16,17 @@ struct save_options {
   const uint64_t *conflict;  // SAVE_UPSERT
 };
 
+// An object that may have to be written.
+struct save_item {
+  const struct object *object;
+  const struct class *class;
+  int index;  // in the list that was given, from 1
+};
+
 // One object in a chunk. What the pipeline computes itself (times, version, uuid) is confirmed like what the store returns.
 struct save_entry {
-  int object;  // index in the list, from 1
+  const struct save_item *item;
+  int object;  // its index in the list of those that are written, from 1
   int ncomputed;
   struct cell *computed;  // with room for one more: the key that the store gives
   int *computed_columns;
@@ -34,20 +43,31 @@ struct save_chunk {
   int *columns;           // 0, 1, 2, ...: what returned cells are for
 };
 
-// Pushes a chunk with as many objects of one class as follow each other from *next on in the list (or the single object) at
-// index 1, advancing *next. Objects that need nothing are left out; faults are handed to `fault`, which is called with the
-// object's index and `e` filled, and may raise.
-struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next,
-                                   int n,
+// Whether `options` write loaded objects even if nothing in them has changed.
+bool neap__save_is_forced(const struct save_options *options);
+// Pushes a chunk with as many objects of one class as follow each other among the n items from *next (from 0) on, advancing
+// *next. Objects that need nothing are left out; faults are handed to `fault`, which is called with the index that neap__save_push
+// knows the object by and `e` filled, and may raise.
+struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options,
+                                   const struct save_item *items, int *next, int n,
                                    void (*fault)(lua_State *L, int object, const struct shape *shape,
                                                  struct neap__error *e));
-// Puts a copy in the place of the list of n at stack index 1: other tasks and finalizers may change theirs meanwhile.
+
+// save_list.c. The list, or the single object, is at stack index 1.
+
+// Puts a copy in the place of the list of n: other tasks and finalizers may change theirs meanwhile.
 void neap__save_keep_list(lua_State *L, int n);
-// Pushes the object at `index` of the list at stack index 1, or the single object that is there.
+// Pushes the object at `index` of the list, or the single object.
 void neap__save_push(lua_State *L, int index);
 // The same where it may be something else, which raises usage naming its place. *metatable is at first NULL: see
 // neap__object_test_next.
 struct object *neap__save_item(lua_State *L, int index, const void **metatable);
+// Whether saving the object at idx takes no more than writing it: its model has no hooks, and no pointer leads to an object that
+// has to be saved first.
+bool neap__save_is_plain(lua_State *L, int idx, const struct object *o);
+// Walks the list of n and puts one in its place that has only what may have to be written; with `all` that is everything.
+// Pushes the memory of *items, which are the same objects, or nil if there are none. Gives their number.
+int neap__save_items(lua_State *L, int n, bool all, bool *plain, struct save_item **items);
 
 // A time in microseconds since 1970 as the value of a field that is set with every save.
 struct cell neap__save_time(const struct field *f, int64_t us);

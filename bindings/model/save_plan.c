@@ -30,31 +30,6 @@ static bool has_bit(const uint64_t *bits, int i) {
   return bits[i / 64] >> (i % 64) & 1;
 }
 
-void neap__save_push(lua_State *L, int index) {
-  if (lua_istable(L, 1))
-    lua_rawgeti(L, 1, index);
-  else
-    lua_pushvalue(L, 1);
-}
-
-void neap__save_keep_list(lua_State *L, int n) {
-  lua_createtable(L, n, 0);
-  for (int i = 1; i <= n; i++) {
-    lua_rawgeti(L, 1, i);
-    lua_rawseti(L, -2, i);
-  }
-  lua_replace(L, 1);
-}
-
-struct object *neap__save_item(lua_State *L, int index, const void **metatable) {
-  neap__save_push(L, index);
-  struct object *o = neap__object_test_next(L, -1, metatable);
-  if (!o)
-    neap__fail(L, NEAP_USAGE, "item %d of the list: an object of a model was expected, not %s", index,
-               neap__show_value(L, -1).text);
-  return o;
-}
-
 // ---- Columns that the pipeline fills ----
 
 // Fields whose value is made here: versions, times of saving, uuid keys.
@@ -253,9 +228,8 @@ static bool refuse_deleted(struct planning *p, const struct save_entry *entry) {
   return false;
 }
 
-// Whether loaded objects are written even if nothing in them has changed.
-static bool is_forced(const struct save_options *o) {
-  return o->force || o->returning || o->atomic || o->overwrite || o->condition;
+bool neap__save_is_forced(const struct save_options *o) {
+  return o->verb != SAVE_SAVE || o->force || o->returning || o->atomic || o->overwrite || o->condition;
 }
 
 // Whether what is to be written lies outside of the view's scope, as far as that can be told without the store.
@@ -286,7 +260,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
   if (state == OBJECT_DELETED && !o->overwrite) return refuse_deleted(p, entry);
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   int changed = neap__object_changes(p->L, idx, entry->sent);
-  if (!insert && changed == 0 && !is_forced(o)) return false;
+  if (!insert && changed == 0 && !neap__save_is_forced(o)) return false;
   if (p->required && check_required(p, idx, entry->sent, &e) != 0) {
     p->fault(p->L, entry->object, p->shape, &e);
     return false;
@@ -348,29 +322,6 @@ static size_t bytes_each(const struct shape *shape, const struct save_options *o
   return round_up(cells) + 5 * w + round_up((computed + 1) * sizeof(int)) + computed * 40;
 }
 
-// The objects of one class that follow each other in the list: how many they are, and which of them have to be planned.
-struct run {
-  const struct class *class;
-  int first, n, nplanned;
-  uint64_t planned[(SAVE_CHUNK + 63) / 64];
-};
-
-// Pushes nothing.
-static void find_run(lua_State *L, struct run *run, int n, const struct save_options *options) {
-  const void *metatable = NULL;
-  bool all = options->verb != SAVE_SAVE || is_forced(options);
-  run->class = neap__object_class(neap__save_item(L, run->first, &metatable));
-  lua_pop(L, 1);
-  for (; run->first + run->n <= n && run->n < SAVE_CHUNK; run->n++) {
-    const struct object *o = neap__save_item(L, run->first + run->n, &metatable);
-    lua_pop(L, 1);
-    if (neap__object_class(o) != run->class) break;
-    if (!all && neap__object_idle(o)) continue;
-    set_bit(run->planned, run->n);
-    run->nplanned++;
-  }
-}
-
 // Pushes the condition of the write: the caller's and the scope's, or nil.
 static const struct condition *push_condition(lua_State *L, struct view *view, const struct class *class, int given) {
   neap__view_push_scope(L, view, class->shape);
@@ -388,13 +339,19 @@ static const struct condition *push_condition(lua_State *L, struct view *view, c
   return c && neap__condition_is_true(c) ? NULL : c;
 }
 
-struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options, int *next,
-                                   int n, fault_function *fault) {
-  struct run run = {.first = *next};
-  find_run(L, &run, n, options);
-  const struct class *class = run.class;
+// How many of one class follow each other, as far as one chunk takes them.
+static int run_length(const struct save_item *items, int n) {
+  int count = 1;
+  while (count < n && count < SAVE_CHUNK && items[count].class == items->class) count++;
+  return count;
+}
+
+struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct save_options *options,
+                                   const struct save_item *items, int *next, int n, fault_function *fault) {
+  items += *next;
+  int count = run_length(items, n - *next);
+  const struct class *class = items->class;
   const struct shape *shape = class->shape;
-  int count = run.nplanned;
   size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
   size_t head =
       round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
@@ -421,17 +378,18 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);
   if (neap__stepped(neap__host(L)) || view->store->verbs->waits) p.copies = lua_gettop(L);
-  for (int i = 0; i < run.n; i++) {
-    if (!has_bit(run.planned, i)) continue;
+  for (int i = 0; i < count; i++) {
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];
-    w->object = entry->object = *next + i;
-    neap__save_push(L, *next + i);
+    entry->item = &items[i];
+    entry->object = *next + i + 1;
+    if (i + SAVE_AHEAD < count) neap__object_prefetch(items[i + SAVE_AHEAD].object);
+    neap__save_push(L, entry->object);
     chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry)
                                              : plan_save(&p, lua_gettop(L), w, entry);
     lua_pop(L, 1);
   }
   lua_setiuservalue(L, -2, 2);
-  *next += run.n;
+  *next += count;
   return chunk;
 }

@@ -46,7 +46,6 @@ struct change {
 // One object's write.
 struct write {
   enum write_kind kind;
-  int object;                // index in the list of objects, from 1
   const uint64_t *columns;   // bit set of the columns sent
   const struct cell *cells;  // one a set bit, in column order
   int nchanges;              // UPDATE: beside the columns

@@ -67,11 +67,10 @@ local function hooked(action, object, options, write)
 end
 
 local function write_one(object, options, view)
-  if not kernel.plain(object) then
-    save_pending_of(object)
-    return hooked("save", object, options, function() return kernel.save(object, options, view) end)
-  end
-  return kernel.save(object, options, view)
+  local _, written = kernel.save(object, options, view, true)
+  if written then return end
+  save_pending_of(object)
+  hooked("save", object, options, function() return kernel.save(object, options, view) end)
 end
 
 --- Saves the object: a new one is inserted, of a loaded one the changes are written.
@@ -327,7 +326,8 @@ end
 
 --- Saves a list of objects, each for itself.
 function save_each(list, options, view, seen, depth)
-  if kernel.plain(list) then return (kernel.save(list, options, view)) end
+  local errors, written = kernel.save(list, options, view, true)
+  if written then return errors end
   local faults = save_pending(list, seen or { n = 0 }, depth or 0)
   if depth then list = still_new(list) end
   return between_hooks("save", list, options, faults, function(ready) return (kernel.save(ready, options, view)) end)
