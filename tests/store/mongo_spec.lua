@@ -465,6 +465,33 @@ contract.each("Query Objects", function(c)
       assert.has_error(function() mq:ensure_loaded "foo" end)
     end)
 
+    it("adds what it needs itself", function()
+      local mq = mongo.query(m.Post):query { project = "title", filter = { views = { ["$gte"] = 20 } }, sort = "views" }
+      mq:merge { filter = { author_id = 2 }, project = { "id" }, sort = "views- id-", join = "author" }
+      local rows = mq:run()
+      assert.same({ 4, 3 }, shop.list(rows, "id"))
+      assert.equal("Bob", rows[1].author.name)
+      assert.is_nil(rows[1].views)
+      assert.same({ ["$and"] = { { views = { ["$gte"] = 20 } }, { author_id = 2 } } }, mq:final_query_object().filter)
+    end)
+
+    it("adds quietly, or openly what was quiet; drops and overlays", function()
+      local function tree(first, second, quietly)
+        return mongo.query(m.Author):query { project = first }:merge({ project = second }, quietly):projection_tree()
+      end
+      assert.same({ id = 1, name = 1 }, tree({ id = 1 }, { name = 1 }))
+      assert.same({ id = 0, name = 0 }, tree({ id = 0 }, { name = 0 }))
+      assert.same({ id = 1 }, tree({ id = 1, name = 1 }, { name = 0 }))
+      assert.same({ id = 0, name = 1, age = 1 }, tree({ id = 0, age = 0 }, { age = 1 }))
+      assert.same({ id = 1 }, tree({ id = 1 }, { name = 1 }, true))
+      local mq = mongo.query(m.Author):query { project = "id", filter = { id = 1 } }
+      mq:merge({ project = "name" }, true)
+      assert.is_true(mq:includes "name")
+      assert.same({ { id = 1 } }, mq:run())
+      assert.same({ { id = 1, name = "Ada" } }, mq:merge { project = "name" }:run())
+      assert.has_error(function() mq:merge { limit = 1 } end)
+    end)
+
     it("is used once, or copied by mongo.reusable", function()
       local mq = mongo.query(m.Post):from(m.Post:where { id__lt = 3 })
       local many = mongo.reusable(mq)

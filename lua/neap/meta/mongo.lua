@@ -72,6 +72,12 @@ function mq:page(as) end
 ---@return integer total  without skip and limit
 function mq:total() end
 
+---Adds your own filter, sort, project, join, joinf.
+---@param object table
+---@param quietly? boolean
+---@return neap.mongo.query
+function mq:merge(object, quietly) end
+
 ---Loads fields, relations and fields of relations for your code.
 ---@param ... string
 ---@return neap.mongo.query

@@ -103,7 +103,8 @@ end
 function aggregate.groups(ctx, node, reach, names)
   node.groups, node.labels, node.aggregates = {}, {}, {}
   for _, group in ipairs(names) do
-    local place = not node.settings.legacy[group.name] and reach(ctx, node.settings, group.name, group.pointer)
+    local known = not node.settings.legacy[group.name] and ctx:term(group.pointer)
+    local place = known and reach(ctx, node.settings, group.name, group.pointer)
     if place then
       node.groups[#node.groups + 1] = { name = group.name, place = place }
       node.labels[group.name] = { from = place.path, group = true }

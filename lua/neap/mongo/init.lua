@@ -77,11 +77,24 @@ local function node_of(self)
   return self.node
 end
 
+local function rows_of(self, what)
+  local node = node_of(self)
+  if node.count or aggregate.is(node) then usage("%s is for rows, not for numbers", what) end
+  return node
+end
+
+--- Adds what your own code asks for to the Query Object: project, filter, sort, join, joinf.
+---@param object table
+---@param quietly? boolean  what is projected is loaded and not given out
+function methods:merge(object, quietly)
+  parse.merge(rows_of(self, "merge"), object, quietly)
+  return self
+end
+
 --- Loads fields, relations and fields of relations for your code, whatever is projected.
 ---@param ... string
 function methods:ensure_loaded(...)
-  local node = node_of(self)
-  if node.count or aggregate.is(node) then usage "ensure_loaded is for rows, not for numbers" end
+  local node = rows_of(self, "ensure_loaded")
   for _, name in ipairs { ... } do
     local fault = parse.ensure(node, name)
     if fault then usage("ensure_loaded: %s", fault) end
@@ -190,7 +203,7 @@ end
 
 --- The objects themselves.
 function methods:objects()
-  local node = node_of(self)
+  local node = rows_of(self, "objects")
   if node.after or node.before then return (read_page(self)) end
   return self:build():all()
 end
@@ -204,7 +217,7 @@ end
 --- previous one, nil where there is none.
 ---@param as? "json"
 function methods:page(as)
-  local fault = parse.pages_fault(node_of(self))
+  local fault = parse.pages_fault(rows_of(self, "page"))
   if fault then usage("page: %s", fault) end
   local objects, behind, before = read_page(self)
   return written(self, as == "json" and kernel.json or kernel.tables, objects), behind, before
@@ -236,8 +249,7 @@ end
 
 --- The rows, and how many there were without skip and limit; { total = "capped:N" } counts no further than N.
 function methods:total()
-  local node, base = node_of(self), self.base or self.class
-  if node.count or aggregate.is(node) then usage "total is for rows, not for numbers" end
+  local node, base = rows_of(self, "total"), self.base or self.class
   local all = base:where(parse.condition(node))
   return self:run(), (node.cap and all:limit(node.cap) or all):count()
 end

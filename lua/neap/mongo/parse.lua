@@ -76,9 +76,14 @@ end
 
 -- ---- sort and group ----
 
---- The names of a list or a text with + or - behind them: { { name, descending, pointer }, … }, each name once.
-local function read_names(ctx, input, pointer, what)
+--- The names of a list or a text with + or - behind them: { { name, descending, pointer }, … }, each name once. They go
+--- behind those of `before`.
+local function read_names(ctx, input, pointer, what, before)
   local list, at, form = {}, {}, kernel.form(input)
+  for i, known in ipairs(before or {}) do
+    list[i] = { name = known.name, descending = known.descending, pointer = known.pointer }
+    at[known.name] = list[i]
+  end
   local function add(name, pointer_here)
     if type(name) ~= "string" then
       return ctx.faults:query(pointer_here, "%s takes names, not %s", what, host.show(name))
@@ -155,7 +160,8 @@ end
 local function read_orders(ctx, settings, orders)
   local list = {}
   for _, order in ipairs(orders) do
-    local place = not settings.legacy[order.name:match "^[^.]*"] and reach(ctx, settings, order.name, order.pointer)
+    local known = not settings.legacy[order.name:match "^[^.]*"] and ctx:term(order.pointer)
+    local place = known and reach(ctx, settings, order.name, order.pointer)
     if place then list[#list + 1] = (order.descending and "-" or "") .. place.path end
   end
   return list
@@ -208,7 +214,7 @@ end
 local read_node
 
 --- Adds a join to the node, once; forced ones go without saying.
-local function add_join(ctx, node, join, filtering, forced)
+local function add_join(ctx, node, join, filtering, forced, quiet)
   local settings, relation = node.settings, node.settings:relation(join.name)
   if settings.legacy[join.name] then return end
   if not relation then
@@ -218,6 +224,10 @@ local function add_join(ctx, node, join, filtering, forced)
   if not related or not ctx:node(join.pointer) then return end
   local plain, query = is_plain(join.query), join.query
   local known = node.joins[join.name]
+  if known and known.quiet and plain and not filtering then
+    known.quiet = quiet
+    return
+  end
   if known then
     if not (plain and not filtering) and not (known.plain and not known.filtering) then
       ctx.faults:query(join.pointer, "%s is joined already", join.name)
@@ -230,7 +240,9 @@ local function add_join(ctx, node, join, filtering, forced)
   if not ctx:enter(join.pointer) then return end
   local child = read_node(ctx, related, plain and {} or query, join.pointer, relation, filtering)
   ctx:leave()
-  local made = { name = join.name, relation = relation, node = child, filtering = filtering, plain = plain }
+  local made = {
+    name = join.name, relation = relation, node = child, filtering = filtering, plain = plain, quiet = quiet,
+  }
   if known then
     for i, other in ipairs(node.joins) do
       if other == known then node.joins[i] = made end
@@ -282,13 +294,15 @@ local function add_forced(ctx, node)
   for _, setting in ipairs { "force_include", "ensure_loaded" } do
     for _, name in ipairs(node.settings:names "r") do
       local wanted = (node.settings[setting] or {})[name]
-      if wanted and not node.joins[name] then add_join(ctx, node, { name = name, pointer = "" }, false, true) end
+      if wanted and not node.joins[name] then
+        add_join(ctx, node, { name = name, pointer = "" }, false, true, setting == "ensure_loaded")
+      end
     end
   end
   for name, needs in pairs(node.settings.bundles) do
     for _, need in ipairs(node.projection:gives(name) and needs or {}) do
       local joined = node.settings:relation(need) and not node.joins[need]
-      if joined then add_join(ctx, node, { name = need, pointer = "" }, false, true) end
+      if joined then add_join(ctx, node, { name = need, pointer = "" }, false, true, true) end
     end
   end
 end
@@ -418,10 +432,37 @@ function parse.ensure(node, name)
   return rest and parse.ensure(join.node, rest) or nil
 end
 
+local mergeable = { project = true, filter = true, sort = true, join = true, joinf = true }
+local mergeable_names = { "filter", "join", "joinf", "project", "sort" }
+
+--- Adds what your own code asks for: filters are ANDed, projections and orders overlaid, relations joined.
+---@param quietly? boolean  what is projected is loaded and not given out
+function parse.merge(node, query, quietly)
+  local ctx = new_context(node.settings)
+  for name in pairs(query) do
+    if not mergeable[name] then
+      ctx.faults:unknown(faults.at("", name), "operation to merge", name, "a Query Object", mergeable_names)
+    end
+  end
+  if given(query.filter) then
+    node.own[#node.own + 1] = filter.criteria(ctx, node.settings, query.filter, "/filter")
+    node.filter = node.filter and { ["$and"] = marks.array { node.filter, query.filter } } or query.filter
+  end
+  if given(query.sort) then
+    node.orders = read_names(ctx, query.sort, "/sort", "sort", node.orders)
+    node.sorted = read_orders(ctx, node.settings, node.orders)
+  end
+  add_joins(ctx, node, query, "")
+  if given(query.project) then
+    add_projected(ctx, node, node.projection:merge(ctx, query.project, "/project", quietly))
+  end
+  ctx.faults:raise()
+end
+
 --- The condition that a row of the node meets: what was asked for, what the settings force, and what joinf asks for.
 function parse.condition(node)
-  local list = { node.own[1], node.settings.condition }
-  if not node.own[1] then list = { node.settings.condition } end
+  local list = { node.settings.condition }
+  table.move(node.own, 1, #node.own, #list + 1, list)
   for _, join in ipairs(node.joins) do
     if join.filtering then
       list[#list + 1] = node.class.fields[join.relation.field]:some(parse.condition(join.node))

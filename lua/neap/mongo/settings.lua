@@ -1,8 +1,10 @@
 -- settings.lua: what a Query Object may ask of a model. Checked when they are given, those of related models when first
 -- needed.
 local class = require "neap.class"
+local faults = require "neap.mongo.faults"
 local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
+local projection = require "neap.mongo.project"
 
 local settings = {}
 settings.__index = settings
@@ -197,6 +199,12 @@ local function default_exclude(self, given)
   return set
 end
 
+local function check_projection(self)
+  local ctx = { faults = faults.new() }
+  projection.new(ctx, self, nil, "")
+  if #ctx.faults > 0 then usage("%s: %s", show(self.info.name, "default_projection"), ctx.faults[1].message) end
+end
+
 --- Compiles the settings of a class. Raises `usage` for what is unknown or makes no sense.
 ---@param of table  a class
 ---@param given? table
@@ -218,6 +226,7 @@ function settings.compile(of, given)
   self.hidden = hidden(self, self.force_exclude or {})
   self.condition = force_filter(self, given.force_filter)
   self.max_items = given.max_items
+  check_projection(self)
   self.given_limits = setmetatable({}, { __index = function(_, name) return given[name] or settings.limits[name] end })
   return self
 end
