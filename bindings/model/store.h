@@ -96,6 +96,8 @@ struct store_verbs {
   struct rows *(*raw)(lua_State *L, struct view *view, const struct class *class, const char *text, size_t n,
                       int params);
   const char *(*column_name)(struct rows *rows, int i);
+  // Rows of what is sent to a channel from now on, without end: channel, payload, process. NULL = none (CAN_CHANNELS).
+  struct rows *(*listen)(lua_State *L, struct view *view, const char *channel);
   // Closes all connections; open transactions are rolled back. Does not wait.
   void (*close)(struct store *store);
 };
@@ -163,5 +165,7 @@ int neap__view_commit(lua_State *L);
 int neap__view_rollback(lua_State *L);
 int neap__view_sql(lua_State *L);
 int neap__view_close(lua_State *L);
+int neap__view_listen(lua_State *L);
+int neap__view_hear(lua_State *L);
 
 #endif

@@ -139,3 +139,57 @@ int neap__view_sql(lua_State *L) {
   lua_toclose(L, RAW_ROWS);
   return raw_go_on(L, LUA_OK, 0);
 }
+
+// ---- Channels ----
+
+static int listens(lua_State *L, int status, lua_KContext ctx) {
+  struct rows *rows = lua_touserdata(L, 3);
+  (void)status;
+  switch (rows->next(rows, NULL)) {
+    case ROWS_WAIT: return neap__await(L, 3, ctx, listens);
+    case ROWS_FAILED: return neap__raise(L, &rows->error);
+    case ROWS_END:
+    case ROWS_ROW: break;
+  }
+  return 1;
+}
+
+// view.listen(view, channel) -> rows, when the server listens
+int neap__view_listen(lua_State *L) {
+  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
+  const char *channel = neap__arg_string(L, 2, "channel", NULL);
+  if (v->transaction)
+    return neap__fail(L, NEAP_USAGE, "notifications come when a transaction has ended; listen outside of it");
+  lua_settop(L, 2);
+  v->store->verbs->listen(L, v, channel);
+  return listens(L, LUA_OK, 0);
+}
+
+static int heard(lua_State *L, int status, lua_KContext ctx) {
+  struct rows *rows = lua_touserdata(L, 1);
+  struct cell cells[3];
+  static const char *const names[] = {"channel", "payload", "process"};
+  (void)status;
+  switch (rows->next(rows, cells)) {
+    case ROWS_WAIT: return neap__await(L, 1, ctx, heard);
+    case ROWS_FAILED: return neap__raise(L, &rows->error);
+    case ROWS_END: return 0;
+    case ROWS_ROW: break;
+  }
+  lua_createtable(L, 0, 3);
+  for (int i = 0; i < 3; i++) {
+    neap__cell_push(L, &cells[i]);
+    lua_setfield(L, -2, names[i]);
+  }
+  return 1;
+}
+
+// view.hear(rows, wait) -> { channel =, payload =, process = }
+//   Waits for the next one, `wait` seconds at most (nil: without end), then raises `timeout`.
+int neap__view_hear(lua_State *L) {
+  struct rows *rows = lua_touserdata(L, 1);
+  rows->op.deadline = 0;
+  if (!lua_isnoneornil(L, 2)) neap__op_limit(&rows->op, neap__arg_seconds(L, 2, "wait"));
+  lua_settop(L, 1);
+  return heard(L, LUA_OK, 0);
+}

@@ -445,6 +445,19 @@ static const char *sql_column_name(struct rows *rows, int i) {
   return run->cursor ? run->connection->transport->column_name(run->cursor, i) : NULL;
 }
 
+// ---- Channels ----
+
+static struct rows *sql_listen(lua_State *L, struct view *view, const char *channel) {
+  struct neap__error e;
+  struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, 0);
+  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  neap__sql_add(text, "LISTEN ");
+  neap__sql_name(text, channel);
+  take_text(L, run, text, 0, &e);
+  run->statement.control = run->statement.listens = true;
+  return &run->rows;
+}
+
 // ---- Opening ----
 
 // What both databases can do. PostgreSQL's verbs are the same functions: the store's dialect and driver differ.
@@ -456,8 +469,11 @@ static const char *sql_column_name(struct rows *rows, int i) {
   .write = neap__sql_write, .begin = sql_begin, .commit = sql_commit, .rollback = sql_rollback,         \
   .explain = sql_explain, .raw = sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
 
-const struct store_verbs neap__postgres_verbs = {
-    .name = "postgres", .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE, .waits = true, SQL_VERBS};
+const struct store_verbs neap__postgres_verbs = {.name = "postgres",
+                                                 .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS,
+                                                 .waits = true,
+                                                 SQL_VERBS,
+                                                 .listen = sql_listen};
 
 const struct store_verbs neap__sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
 

@@ -125,6 +125,10 @@ void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
     give_up(c, x, e);
   }
   while (c->unsent) lose(c, c->unsent, *e);
+  if (c->listener) {
+    fail(c->listener, e);
+    wake(c->listener);
+  }
 }
 
 static void lost(struct postgres *c) {
@@ -432,6 +436,35 @@ static struct postgres_cursor *reading(struct postgres *c) {
   return x->cursor;
 }
 
+// ---- Notifications ----
+
+static void hear(struct postgres *c) {
+  if (!c->listener || c->heard) return;
+  c->heard = PQnotifies(c->pq);
+  if (c->heard) wake(c->listener);
+}
+
+static enum rows_state give_heard(struct postgres *c, struct cell *cells) {
+  if (!c->heard) c->heard = PQnotifies(c->pq);
+  if (!c->heard) return ROWS_WAIT;
+  PQfreemem(c->given);
+  const PGnotify *n = c->given = c->heard;
+  c->heard = NULL;
+  cells[0] = (struct cell){.p = n->relname, .n = (uint32_t)strlen(n->relname), .kind = CELL_TEXT};
+  cells[1] = (struct cell){.p = n->extra, .n = (uint32_t)strlen(n->extra), .kind = CELL_TEXT};
+  cells[2] = (struct cell){.i = n->be_pid, .kind = CELL_INTEGER};
+  return ROWS_ROW;
+}
+
+static void stop_listening(struct postgres *c) {
+  PQfreemem(c->heard);
+  PQfreemem(c->given);
+  c->heard = c->given = NULL;
+  c->listener = NULL;
+}
+
+// ---- What the socket says ----
+
 void neap__postgres_pump(struct postgres *c) {
   if (c->state == POSTGRES_READY) send_all(c);
   while (c->state == POSTGRES_READY && c->nexpected > 0) {
@@ -443,7 +476,9 @@ void neap__postgres_pump(struct postgres *c) {
     }
     take(c, PQgetResult(c->pq));
   }
-  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
+  if (c->state != POSTGRES_READY) return;
+  hear(c);
+  neap__postgres_watch(c);
 }
 
 void neap__postgres_ready(struct postgres *c, int events) {
@@ -466,7 +501,7 @@ void neap__postgres_watch(struct postgres *c) {
       uv_poll_stop(c->poll);
     c->watched = events;
   }
-  if (c->nexpected > 0 || c->unsent)
+  if (c->nexpected > 0 || c->unsent || c->listener)
     uv_ref((uv_handle_t *)c->poll);
   else
     uv_unref((uv_handle_t *)c->poll);
@@ -507,6 +542,7 @@ static struct sql_cursor *postgres_start(struct sql_connection *connection, cons
     *e = out_of_memory;
     return NULL;
   }
+  if (s->listens) c->listener = cursor;
   submit(c, cursor);
   cursor->op = op;
   if (op) op->done = cursor->state == CURSOR_DONE;
@@ -564,6 +600,8 @@ static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells
     bool rest = cursor->result && cursor->row < PQntuples(cursor->result);
     if (rest && (cursor->rows || cursor->state == CURSOR_DONE) && !(cursor->failed && !cursor->rows))
       return read_row(cursor, cells, e);
+    if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->from.listens)
+      return give_heard(c, cells) == ROWS_ROW ? ROWS_ROW : wait(c, cursor);
     if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->fetched == PORTION && cursor->from.paged) {
       transmit(c, cursor);
       continue;
@@ -586,6 +624,10 @@ static void postgres_finish(struct sql_cursor *head) {
   struct postgres *c = (struct postgres *)head->connection;
   cursor->op = NULL;
   close_portal(c, cursor);
+  if (c->listener == cursor) {
+    stop_listening(c);
+    neap__postgres_post(c, "UNLISTEN *", true);
+  }
   if (cursor->state == CURSOR_DONE || cursor->state == CURSOR_UNSENT) {
     cursor_free(cursor);
     return;
@@ -625,6 +667,7 @@ static void postgres_close(struct sql_connection *connection) {
   struct neap__error e;
   neap__error_set(&e, NEAP_CONNECTION, "the store was closed");
   neap__postgres_cancel_forget(c);
+  stop_listening(c);
   neap__postgres_lost(c, &e);
   while (c->oldest) neap__postgres_statement_drop(c, c->oldest);
   if (c->tick) {

@@ -97,6 +97,8 @@ struct postgres {
   unsigned first, nexpected, ring_size;
   struct postgres_cursor *unsent;
   struct neap__error fault;  // LOST: why
+  struct postgres_cursor *listener;
+  PGnotify *heard, *given;  // the next notification, and the one that the listener has got
   unsigned last_portal;
   int64_t used_at;  // loop time when something was last sent
   struct postgres_statement *buckets[POSTGRES_CACHED], *newest, *oldest;

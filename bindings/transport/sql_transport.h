@@ -20,7 +20,8 @@ struct sql_statement {
   bool
       shared;  // harmless, over a connection that carries others' statements too: may share their fate and be sent again
   bool rows;   // may give many rows: they are read one by one
-  bool paged;  // the script uses the connection between the rows: they are fetched in portions, inside a transaction
+  bool listens;  // LISTEN: never ends, and gives a row for each notification: channel, payload, process
+  bool paged;    // the script uses the connection between the rows: they are fetched in portions, inside a transaction
 };
 
 // How to reach a database, read from a URL.

@@ -160,15 +160,48 @@ local elsewhere = {
   stream = { "streams", "give the model a t.datetime{ auto_now = true } and ask for what is newer" },
 }
 
+local function refuse(self, verb)
+  local what = elsewhere[verb]
+  local message = ("%s has no %s (store:%s): %s"):format(view.kind(self), what[1], verb, what[2])
+  error(host.error { kind = "unsupported", message = message }, 0)
+end
+
 setmetatable(store, {
   __index = function(_, verb)
-    local what = elsewhere[verb]
-    return what and function(self)
-      local message = ("%s has no %s (store:%s): %s"):format(view.kind(self), what[1], verb, what[2])
-      error(host.error { kind = "unsupported", message = message }, 0)
-    end
+    return elsewhere[verb] and function(self) refuse(self, verb) end
   end,
 })
+
+-- ---- Channels ----
+
+local listener = {}
+listener.__index = listener
+
+--- Listens to a channel: what is sent to it from now on comes out of each(). Has a connection until it is closed.
+---@param channel string
+---@return table listener
+function store.listen(self, channel)
+  if not self:supports "channels" then refuse(self, "listen") end
+  return setmetatable({ rows = view.listen(self, channel) }, listener)
+end
+
+--- An iterator over notifications: { channel =, payload =, process = }. Ends after `wait` seconds without one (default:
+--- never), and closes the listener when the loop is left.
+---@param options? { wait: number }
+function listener.each(self, options)
+  local wait = options and options.wait
+  return function()
+    local ok, n = pcall(view.hear, self.rows, wait)
+    if ok then return n end
+    if wait and host.is(n, "timeout") then return nil end
+    error(n, 0)
+  end, nil, nil, self.rows
+end
+
+--- Gives the connection back.
+function listener.close(self)
+  local _ <close> = self.rows
+end
 
 -- ---- Views ----
 

@@ -232,4 +232,81 @@ describe("postgres", function()
       assert.equal(3, runs)
     end)
   end)
+
+  describe("channels", function()
+    local function notify(payload) store:sql("SELECT pg_notify('jobs', ?)", { payload }) end
+
+    it("give what is sent to them, from the moment on that one listens", function()
+      notify "too early"
+      local listener = store:listen "jobs"
+      for _, payload in ipairs { "a", "b", "" } do notify(payload) end
+      local heard = {}
+      for n in listener:each { wait = 0.2 } do
+        assert.equal("jobs", n.channel)
+        heard[#heard + 1] = n.payload
+      end
+      assert.same({ "a", "b", "" }, heard)
+    end)
+
+    it("are waited for beside other tasks", function()
+      neap.spawn(function()
+        neap.sleep(0.05)
+        notify "late"
+      end)
+      assert.equal("late", store:listen "jobs":each()().payload)
+    end)
+
+    it("take a connection only as long as one listens", function()
+      for i = 1, 20 do store:listen("c" .. i):close() end
+      assert.equal(0, value "(SELECT count(*) FROM pg_listening_channels())")
+    end)
+
+    it("are no part of transactions", function()
+      fails("usage", store.transaction, store, function(tx) tx:listen "jobs" end)
+    end)
+  end)
+
+  describe("streams", function()
+    local t = neap.types
+    local Item
+
+    before_each(function()
+      Item = store:model("Item", { id = t.integer { primary = true }, n = t.integer() })
+      store:bind()
+      store:sql [[INSERT INTO "Item" SELECT i, i FROM generate_series(1, 1000) i]]
+    end)
+
+    it("whose rows are saved back see each row once, and do not wait for themselves", function()
+      local seen = 0
+      for item in Item:order "id":each() do
+        seen = seen + 1
+        item.n = item.n + 1
+        item:save()
+      end
+      assert.equal(1000, seen)
+      assert.equal(501500, Item:sum "n")
+    end)
+
+    it("do the same inside a transaction, nested too", function()
+      store:transaction(function()
+        for item in Item:order "id":limit(300):each() do
+          item.n = 0
+          item:save()
+          if item.id % 100 == 0 then
+            local inner = 0
+            for _ in Item:where { id__lte = 250 }:each() do inner = inner + 1 end
+            assert.equal(250, inner)
+          end
+        end
+      end)
+      assert.equal(500500 - 45150, Item:sum "n")
+    end)
+
+    it("end with the transaction that they were begun in", function()
+      local each
+      store:transaction(function() each = Item:each() each() end)
+      fails("usage", function() while each() do end end)
+      assert.equal(1000, Item:count())
+    end)
+  end)
 end)

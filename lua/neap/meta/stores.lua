@@ -52,6 +52,22 @@ function store:drop(class) end
 ---@return any
 function store:transaction(f, options) end
 
+---Listens to a channel, on stores that have them (PostgreSQL): what is sent from now on comes out of each().
+---@param channel string
+---@return neap.listener
+function store:listen(channel) end
+
+---@class neap.listener
+local listener = {}
+
+---Notifications: { channel =, payload =, process = }. Ends after `wait` seconds without one; by default never.
+---@param options? { wait?: number }
+---@return fun(): table?
+function listener:each(options) end
+
+---Gives the connection back.
+function listener:close() end
+
 ---A view with options, or f(view) with these options for all that it does on the store.
 ---@param options { atomic?: boolean, consistent?: boolean, persist?: "overwrite", timeout?: number, scope?: table }
 ---@param f? fun(view: neap.store): any
