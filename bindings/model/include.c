@@ -88,6 +88,9 @@ static void check_query(lua_State *L, const struct field *f, int idx) {
     neap__fail(L, NEAP_USAGE,
                "include: the query for %s.%s says which objects come: no groups, locks or relations of an object",
                f->shape->model, f->name);
+  if (q->owners && q->owners->shape != f->through)
+    neap__fail(L, NEAP_USAGE, "include: %s.%s is not tied through %s", f->shape->model, f->name,
+               q->owners->shape->model);
   if (!neap__field_is_to_many(f) && (q->limit >= 0 || q->skip > 0))
     neap__fail(L, NEAP_USAGE, "include: %s.%s is one object: limit and skip are for relations to many", f->shape->model,
                f->name);
@@ -202,7 +205,33 @@ static int query_include(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg neap__query_includes[] = {{"include", query_include}, {NULL, NULL}};
+// Query:through(condition) -> Query
+//   what is asked of the row of the link table that ties an object: of a many_to_many relation, p.tags:through{ weight__gte = 2 },
+//   or of what is included, { tags = Tag:through(PostTag.weight:gte(2)) }
+static int query_through(lua_State *L) {
+  const struct query *q = neap__query_self(L, 1);
+  const struct condition *c = neap__condition_test(L, 2);
+  lua_settop(L, 2);
+  neap__query_clone(L, 1);
+  lua_replace(L, 1);
+  neap__query_push_class(L, 1);
+  if (q->link) {
+    neap__class_of(L, 3, q->link->through->model);
+    lua_pushvalue(L, 2);
+    neap__condition_parse(L, 4, 5);
+  } else {
+    if (!c || !c->shape)
+      return neap__fail(L, NEAP_USAGE,
+                        "through of a query that is not yet tied to a link table takes a condition made of its "
+                        "columns: Tag:through(PostTag.weight:gte(2))");
+    lua_pushvalue(L, 2);
+  }
+  neap__query_and_owners(L, 1);
+  lua_settop(L, 1);
+  return 1;
+}
+
+const luaL_Reg neap__query_includes[] = {{"include", query_include}, {"through", query_through}, {NULL, NULL}};
 
 // ---- Loading ----
 

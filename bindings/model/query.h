@@ -62,11 +62,13 @@ struct query {
   const struct having *havings;
   // Rows that a relation leads to. Those of a many_to_many come once for each row of link->through that meets `owners`. Where
   // `owner` is set each row has one cell more, the last: the key of its owner.
-  const struct field *link;        // the many_to_many field, NULL = none
-  const struct field *owner;       // the pointer to the owner, in link->through or in the model itself; NULL = none
-  bool each;                       // limit and skip count for each owner; `owners` then begins with an IN of their keys
-  const struct condition *owners;  // which they are, or an AND of that and what else is asked of links
-  bool apart;                      // what is included comes by statements of its own alone
+  const struct field *link;   // the many_to_many field, NULL = none
+  const struct field *owner;  // the pointer to the owner, in link->through or in the model itself; NULL = none
+  bool each;                  // limit and skip count for each owner; `owners` then begins with an IN of their keys
+  const struct condition
+      *owners;  // which they are, or an AND of that and what else is asked of links; without `owner` what
+                // an include will ask of them
+  bool apart;   // what is included comes by statements of its own alone
   bool for_update, skip_locked, consistent;
 };
 

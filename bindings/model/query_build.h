@@ -41,6 +41,8 @@ void neap__query_keep(lua_State *L, int q, enum query_value value);
 void neap__query_push_class(lua_State *L, int q);
 // ANDs the condition on top of the stack (popped) into the query at q.
 void neap__query_and(lua_State *L, int q);
+// The same into what it asks of owners and links.
+void neap__query_and_owners(lua_State *L, int q);
 // Selecting by a bit set of columns: pushes an empty one; marks a column; makes it the selection of the query at idx, without
 // adding the keys.
 uint64_t *neap__query_push_bits(lua_State *L, const struct query *q);

@@ -128,8 +128,7 @@ static void gather_key(lua_State *L, const struct field *field, struct keys *key
   keys->n++;
 }
 
-// ANDs the condition on top of the stack (popped) into what the query at idx asks of links.
-static void and_owners(lua_State *L, int idx) {
+void neap__query_and_owners(lua_State *L, int idx) {
   struct query *q = lua_touserdata(L, idx);
   lua_getiuservalue(L, idx, QUERY_OWNERS);
   q->owners = neap__condition_and(L, -1, -2);
@@ -146,7 +145,7 @@ static void narrow(lua_State *L, const struct class *class, const struct field *
     neap__condition_target(L, lua_gettop(L), field, query + 1);
     if (!lua_isnil(L, -1)) {
       lua_pushvalue(L, -1);
-      and_owners(L, query);
+      neap__query_and_owners(L, query);
     }
     lua_pop(L, 1);
     neap__query_and(L, query);
@@ -202,6 +201,8 @@ static void tie(lua_State *L, int class_idx, const struct field *field, enum con
     q->owner = field->inverse;
   }
   q->owners = neap__condition_leaf(L, query + 1, q->owner, op, keys, n);
+  lua_getiuservalue(L, query, QUERY_OWNERS);  // what `through` asks of links
+  q->owners = neap__condition_and(L, -2, -1);
   neap__query_keep(L, query, QUERY_OWNERS);
   lua_settop(L, query);
 }

@@ -63,8 +63,7 @@ contract.each("an included object", function(c)
   end)
 
   it("raises when touched where a pointer leads nowhere", function()
-    local unchecked = c.unchecked or c.client
-    unchecked(c, "UPDATE Post SET author_id = 77 WHERE id = 1")
+    c:unchecked "UPDATE Post SET author_id = 77 WHERE id = 1"
     local post = m.Post:include "author":get(1)
     local ok, e = pcall(function() return post.author.name end)
     assert.is_false(ok)

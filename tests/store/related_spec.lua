@@ -116,6 +116,23 @@ contract.each("conditions over relations", function(c)
       assert.same({ 1, 3, 4, 5 }, ids(m.Post, { tags = { ["$none"] = { name = "sky", ["$through"] = { weight__gte = 5 } } } }))
     end)
 
+    it("narrow what a relation gives, also where it is included", function()
+      local post = m.Post:get(1)
+      assert.same({ "sea" }, post.tags:through { weight__gte = 5 }:pluck "name")
+      assert.equal(1, post.tags:through(m.PostTag.weight:lt(5)):where { name__prefix = "s" }:count())
+      local function names(query)
+        local list = {}
+        for i, each in ipairs(m.Post:include { tags = query }:order "id":all()) do list[i] = shop.list(each.tags:all(), "name") end
+        return list
+      end
+      assert.same({ { "sea" }, { "sky" }, {}, {}, {} }, names(m.Tag:through(m.PostTag.weight:gte(5))))
+      assert.same({ { "sky" }, { "sky" }, {}, {}, {} }, names(m.Tag:through(m.PostTag.weight:ne(5)):order "name":limit(1)))
+      assert.truthy(message(function() return m.Tag:through { weight = 5 } end):find("PostTag.weight", 1, true))
+      assert.truthy(message(function() return m.Tag:through(m.PostTag.weight:gte(5)):all() end):find("PostTag", 1, true))
+      assert.truthy(message(function() return m.Post:include { comments = m.Comment:through(m.PostTag.weight:gte(5)) } end)
+        :find("PostTag", 1, true))
+    end)
+
     it("may stand in the declaration", function()
       local Page = c.store:model("Page", { id = t.integer { primary = true },
         words = t.many_to_many("Word", { through = "PageWord", where = { hidden = false, ["$through"] = { n__gte = 2 } } }) })
