@@ -62,12 +62,10 @@ local function say(...)
   io.stdout:flush()
 end
 
---- Renews the lease until it is cancelled.
+--- Renews the lease until it is cancelled, or raises once the job is another worker's.
 local function renew(Job, job, lease)
-  while true do
-    neap.sleep(lease / 3)
-    mine(Job, job):update { due = neap.now() + lease }
-  end
+  repeat neap.sleep(lease / 3) until mine(Job, job):update { due = neap.now() + lease } == 0
+  error("it took longer than the lease, which was not renewed in time: another worker has it", 0)
 end
 
 local function fail(Job, job, why)
@@ -82,8 +80,7 @@ local function run(Job, job, handlers, lease)
     neap.race { function() handler(job.payload, job) end, function() renew(Job, job, lease) end }
   end)
   if neap.is(e, "cancelled") then
-    mine(Job, job):update { due = neap.now() }  -- we are told to end: others may have it at once
-    error(e, 0)
+    error(e, 0)  -- we are told to end, and the job is left to its lease
   elseif e then
     fail(Job, job, tostring(e))
   else

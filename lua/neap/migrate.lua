@@ -167,8 +167,8 @@ function lock.sqlite(store)
   return "sqlite:" .. path .. "?timeout=0"
 end
 
---- CREATE INDEX CONCURRENTLY waits for every snapshot that is held: so the lock is tried, not waited for, and a statement
---- without a snapshot comes behind it.
+--- CREATE INDEX CONCURRENTLY waits for every snapshot that is held: so the lock is tried, not waited for, and a
+--- statement without a snapshot comes behind it.
 function lock.postgres(store)
   return view.shared(store).given, function(tx)
     tx:sql "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
