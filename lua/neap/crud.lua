@@ -260,16 +260,13 @@ function helper:apply(input, object)
   local values, given = read_input(self, list, input, object)
   drop_key(self, list, values, object)
   raise(list)
-  local before = object:to_table()
-  assign(list, object, values)
-  if #list > 0 then
-    local back = {}
-    for field in pairs(values) do
-      local old = before[field.name]
-      if field.group == "column" then back[field.name] = old == nil and null or old end
-    end
-    object:assign(back)
+  local columns = {}
+  for field, value in pairs(values) do
+    if field.group == "column" then columns[field] = value end
   end
+  assign(list, object:copy(), columns)  -- so that the object stays as it is where there are faults
+  raise(list)
+  assign(list, object, values)
   raise(list)
   return object, given
 end

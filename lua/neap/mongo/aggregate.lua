@@ -162,17 +162,21 @@ end
 --- Whether the node gives groups or numbers, and no rows.
 function aggregate.is(node) return #node.groups > 0 or #node.aggregates > 0 end
 
---- What the kernel sorts by: groups and labels, and nothing else.
+--- What the kernel sorts by: groups and labels, and nothing else. The groups complete the order, so that it is one.
 function aggregate.orders(ctx, node, orders)
-  local list = {}
+  local list, seen = {}, {}
   for _, order in ipairs(orders) do
     local label = node.labels[order.name]
+    seen[order.name] = true
     if label then
       list[#list + 1] = (order.descending and "-" or "") .. (label.from or "")
     else
       ctx.faults:query(order.pointer, "groups sort by what they are grouped by and by labels; %s is neither",
         host.show_key(order.name))
     end
+  end
+  for _, group in ipairs(node.groups) do
+    if not seen[group.name] then list[#list + 1] = group.place.path end
   end
   return list
 end
