@@ -311,7 +311,7 @@ static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGre
     case PGRES_SINGLE_TUPLE:
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
-      cursor->head.changed += changed_by(r);
+      if (PQresultStatus(r) != PGRES_SINGLE_TUPLE) cursor->head.changed += changed_by(r);
       if (cursor->head.ncells < 0 && PQnfields(r) > 0) cursor->head.ncells = PQnfields(r);
       PQclear(cursor->result);
       cursor->result = r;

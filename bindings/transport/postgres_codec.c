@@ -416,12 +416,12 @@ int neap__postgres_read(struct postgres_cursor *cursor, int i, struct cell *cell
   struct neap__buffer *out = &cursor->scratch;
   struct cell *cell = &cells[i];
   enum cell_kind want = cursor->from.kinds && i < cursor->from.nkinds ? cursor->from.kinds[i] : CELL_UNLOADED;
-  if (PQgetisnull(cursor->result, cursor->row, i)) {
+  int n = PQgetlength(cursor->result, cursor->row, i);
+  if (n == 0 && PQgetisnull(cursor->result, cursor->row, i)) {
     *cell = (struct cell){.kind = CELL_NIL};
     return 0;
   }
   const char *p = PQgetvalue(cursor->result, cursor->row, i), *old = out->p;
-  int n = PQgetlength(cursor->result, cursor->row, i);
   size_t used = out->n;
   bool own = false;
   bool ok = s->binary ? neap__postgres_decode(s->decoders[i], p, n, cell, out, &own)
