@@ -57,6 +57,15 @@ int neap__sql_array_add(struct neap__buffer *out, const struct cell *cell);
 // Appends the array of a JSON list, elements of type `of`. 1: an element is of another type. NIL and JSON's null are no list.
 int neap__sql_array(struct neap__buffer *out, const struct type *of, const struct cell *list);
 
+// ---- sql_operand.c ----
+
+// Makes the operand one that the database compares exactly and by the column's index. `op` becomes the comparison that then
+// means the same, or COND_NOT: nothing meets it.
+void neap__sql_fit(const struct sql_dialect *dialect, const struct place *place, enum condition_op *op,
+                   struct cell *cell);
+// Whether it is a text or JSON with a NUL in it, of a database that keeps none.
+bool neap__sql_has_nul(const struct sql_dialect *dialect, const struct cell *cell);
+
 // ---- sql_condition.c ----
 
 // Writes the condition for the table known as t<alias>, in parentheses where that matters. It is made so that an index on a

@@ -128,6 +128,21 @@ static bool nulls_matter(const struct query *q, const struct reach *r) {
   return nullable(r) && !(r->nvia == 0 && r->place.nsteps == 0 && q->where && bounds(q->where, r->place.field));
 }
 
+// Whether the model has an index in which the column descends, and what is absent comes behind all else.
+static bool descends(const struct reach *r) {
+  const struct shape *shape = r->place.field->shape;
+  for (int i = 0; i < shape->nindexes; i++)
+    for (int k = 0; k < shape->indexes[i].nparts; k++)
+      if (shape->indexes[i].parts[k].field == r->place.field && shape->indexes[i].parts[k].descending) return true;
+  return false;
+}
+
+// Where nothing is absent, what is said of it is what the index says that has the order.
+static void write_place_of_nulls(struct sql_text *s, const struct order *o) {
+  if (s->dialect->nulls_first && nullable(&o->reach) && descends(&o->reach))
+    neap__sql_add(s, o->descending ? " NULLS LAST" : " NULLS FIRST");
+}
+
 // Values in JSON by their number, then by their text; the other way round where they descend.
 static int write_order(lua_State *L, struct sql_text *s, int alias, const struct query *q, const struct order *o,
                        struct neap__error *e) {
@@ -135,7 +150,9 @@ static int write_order(lua_State *L, struct sql_text *s, int alias, const struct
   for (int i = 0; i < (two ? 2 : 1); i++) {
     neap__sql_add(s, i > 0 ? ", " : "");
     if (neap__sql_reach_sort(L, s, alias, &o->reach, two && o->descending ? 1 - i : i, e) != 0) return -1;
-    write_direction(s, o, two || nulls_matter(q, &o->reach));
+    bool nulls = two || nulls_matter(q, &o->reach);
+    write_direction(s, o, nulls);
+    if (!nulls) write_place_of_nulls(s, o);
   }
   return 0;
 }

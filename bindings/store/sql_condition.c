@@ -267,41 +267,6 @@ static void bind(struct writer *w, const struct place *place, const struct cell 
   if (number || kept.kind == CELL_DECIMAL) neap__sql_add(w->s, w->s->dialect->decimal);
 }
 
-// The largest integer that is not above d, and the largest double that is not above i.
-static int64_t floor_of(double d) {
-  return d >= 0x1p63 ? INT64_MAX : d < -0x1p63 ? INT64_MIN : (int64_t)floor(d);
-}
-
-static double below(int64_t i) {
-  double d = (double)i;
-  return d == 0x1p63 || (int64_t)d > i ? nextafter(d, -INFINITY) : d;
-}
-
-// Makes the operand a number of the column's own kind, beside which others would be compared inexactly and without an index.
-// Where there is no such number `op` becomes a comparison with the one below, or COND_NOT: none is equal.
-static void make_own(struct writer *w, const struct place *place, enum condition_op *op, struct cell *cell) {
-  const struct type *type = neap__operand_type(place);
-  enum cell_kind kind = neap__place_in_json(place) || !w->s->dialect->arrays ? CELL_NIL : neap__sql_kind(type);
-  if (type && type->kind == TYPE_TIMESTAMP) kind = CELL_INTEGER;
-  bool exact = true, lowest = false;
-  if (kind == CELL_INTEGER && cell->kind == CELL_NUMBER) {
-    exact = cell->d >= -0x1p63 && cell->d < 0x1p63 && cell->d == floor(cell->d);
-    lowest = cell->d < -0x1p63;
-    *cell = (struct cell){.i = floor_of(cell->d), .kind = CELL_INTEGER};
-  } else if (kind == CELL_NUMBER && cell->kind == CELL_INTEGER) {
-    double d = below(cell->i);
-    exact = d >= -0x1p63 && (int64_t)d == cell->i;
-    *cell = (struct cell){.d = d, .kind = CELL_NUMBER};
-  }
-  if (exact) return;
-  if (*op == COND_LT || *op == COND_LTE)
-    *op = lowest ? COND_LT : COND_LTE;
-  else if (*op == COND_GT || *op == COND_GTE)
-    *op = lowest ? COND_GTE : COND_GT;
-  else
-    *op = COND_NOT;
-}
-
 // An operator's template over a value: $1 ... are the operands, each bound once however often it is named.
 struct use {
   const struct condition *condition;
@@ -339,14 +304,16 @@ static const char *sign_of(enum condition_op op) {
   }
 }
 
+static int write_never(struct writer *w) {
+  neap__sql_add(w->s, w->s->dialect->no);
+  return 0;
+}
+
 static int write_compare(struct writer *w, const struct place *place, enum condition_op op, const struct cell *cell) {
   struct cell own = as_kept(place, *cell);
   enum sql_class class = class_of(&own);
-  make_own(w, place, &op, &own);
-  if (op == COND_NOT) {
-    neap__sql_add(w->s, w->s->dialect->no);
-    return 0;
-  }
+  neap__sql_fit(w->s->dialect, place, &op, &own);
+  if (op == COND_NOT) return write_never(w);
   if (write_guard(w, place, class) != 0 || write_value(w, place, class) != 0) return -1;
   neap__sql_add(w->s, sign_of(op));
   bind(w, place, &own);
@@ -361,6 +328,7 @@ static int write_columns(struct writer *w, const struct condition *c) {
 
 static int write_order(struct writer *w, const struct condition *c) {
   if (c->other) return write_columns(w, c);
+  if (c->cells->kind == CELL_JSON && neap__sql_has_nul(w->s->dialect, c->cells)) return write_never(w);
   if (c->cells->kind == CELL_JSON) return write_operator(w, w->s->dialect->equal, c, true);
   return write_compare(w, &c->place, c->op, c->cells);
 }
@@ -395,7 +363,7 @@ static int bind_list(struct writer *w, const struct condition *c, enum sql_class
     struct cell cell = as_kept(&c->place, c->cells[i]);
     enum condition_op op = COND_EQ;
     if (goes_alone(w, &c->cells[i]) || class_of(&c->cells[i]) != class) continue;
-    make_own(w, &c->place, &op, &cell);
+    neap__sql_fit(w->s->dialect, &c->place, &op, &cell);
     if (op == COND_EQ) status = add_operand(w, b, &cell);
   }
   if (b->n == 0) status |= neap__buffer_byte(b, array ? '{' : '[');
@@ -555,6 +523,7 @@ static int write_regex(struct writer *w, const struct condition *c) {
 }
 
 static int write_text(struct writer *w, const struct condition *c) {
+  if (neap__sql_has_nul(w->s->dialect, c->cells)) return write_never(w);
   if (write_guard(w, &c->place, SQL_TEXT) != 0) return -1;
   if (c->op == COND_REGEX && w->s->dialect->regex) return write_regex(w, c);
   return write_operator(w, w->s->dialect->text[c->op], c, false);
@@ -570,11 +539,35 @@ static int fill_array(struct writer *w, int i, const void *arg) {
   return 0;
 }
 
+static int write_elements(struct writer *w, const struct condition *c);
+
+// Any of the elements that have no NUL in them.
+static int write_any_of_others(struct writer *w, const struct condition *c) {
+  struct neap__json_each it = neap__json_each(c->cells->p, c->cells->n);
+  struct condition others = *c;
+  struct cell cell = {.kind = CELL_JSON};
+  struct neap__buffer *b = &w->s->scratch;
+  int status = 0;
+  b->n = 0;
+  while (status == 0 && neap__json_next(&it)) {
+    struct cell element = {.p = it.value.p, .n = (uint32_t)it.value.n, .kind = CELL_JSON};
+    if (neap__sql_has_nul(w->s->dialect, &element)) continue;
+    status = neap__buffer_byte(b, b->n ? ',' : '[') | neap__buffer_append(b, element.p, element.n);
+  }
+  if (b->n == 0) return write_never(w);
+  if ((status | neap__buffer_byte(b, ']')) != 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
+  neap__sql_copy(w->s, b->p, b->n, &cell);
+  others.cells = &cell;
+  return write_elements(w, &others);
+}
+
 // Elements of an array: all operands as another one; as JSON where they are of other types than the array's.
 static int write_elements(struct writer *w, const struct condition *c) {
   const struct sql_dialect *d = w->s->dialect;
   const struct type *type = &c->place.field->type;
   bool all = c->op != COND_ANY;
+  if (neap__sql_has_nul(w->s->dialect, c->cells) && all) return write_never(w);
+  if (neap__sql_has_nul(w->s->dialect, c->cells)) return write_any_of_others(w, c);
   if (c->place.nsteps == 0 && neap__sql_is_array(d, type)) {
     w->s->scratch.n = 0;
     int status = neap__sql_array(&w->s->scratch, type->of, c->cells);

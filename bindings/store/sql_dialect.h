@@ -28,6 +28,7 @@ struct sql_dialect {
   const char *(*column_type)(const struct type *);
   bool dooms;                 // a statement that fails takes its transaction with it, as far back as the last savepoint
   const char *inserted;       // whether an upsert has made the row, as a result column; NULL: it takes two statements
+  bool no_nul;                // no text holds a NUL
   bool schemas;               // tables lie in schemas: "shop.orders"
   bool later;                 // references are added when all tables are there
   bool nulls_first;           // descending indexes begin with what is absent unless they say otherwise

@@ -106,6 +106,7 @@ static void translate_bracket(struct translation *t) {
   put(t, start, (size_t)(t->p - start));
   for (; t->p < t->end && *t->p != ']'; t->p++) {
     if (*t->p == '[') {
+      if (t->p + 1 < t->end && strchr(":.=", t->p[1])) t->failed = true;
       puts_(t, "\\[");
     } else if (*t->p == '\\') {
       char c = t->p + 1 < t->end ? t->p[1] : 0;
@@ -212,6 +213,7 @@ const struct sql_dialect neap__sql_postgres = {
     .decimal = "::numeric",
     .column_type = column_type,
     .dooms = true,
+    .no_nul = true,
     .inserted = "(t0.xmax = 0)::integer",
     .schemas = true,
     .later = true,

@@ -136,6 +136,23 @@ contract.stores.postgres = server and {
 }
 if not server then print "postgres: left out, NEAP_TEST_POSTGRES names no server" end
 
+local function describe(store, name, body)
+  local c = setmetatable({ name = store }, { __index = contract.stores[store] })
+  busted.describe(name .. " on " .. store, function()
+    if c.setup then busted.setup(function() c:setup() end) end
+    if c.teardown then busted.teardown(function() c:teardown() end) end
+    busted.before_each(function()
+      c.url = c:fresh()
+      c.store = neap.open(c.url)
+    end)
+    busted.after_each(function()
+      c.store:close()
+      c:drop()
+    end)
+    body(c)
+  end)
+end
+
 --- Runs the specs in body(c) over each store. c.store and c.url are new in every spec; c:client(text) asks another program.
 ---@param name string
 ---@param body fun(c: table)
@@ -143,22 +160,12 @@ function contract.each(name, body)
   local names = {}
   for store in pairs(contract.stores) do names[#names + 1] = store end
   table.sort(names)
-  for _, store in ipairs(names) do
-    local c = setmetatable({ name = store }, { __index = contract.stores[store] })
-    busted.describe(name .. " on " .. store, function()
-      if c.setup then busted.setup(function() c:setup() end) end
-      if c.teardown then busted.teardown(function() c:teardown() end) end
-      busted.before_each(function()
-        c.url = c:fresh()
-        c.store = neap.open(c.url)
-      end)
-      busted.after_each(function()
-        c.store:close()
-        c:drop()
-      end)
-      body(c)
-    end)
-  end
+  for _, store in ipairs(names) do describe(store, name, body) end
+end
+
+--- Runs them over one store, if it is there.
+function contract.only(store, name, body)
+  if contract.stores[store] then describe(store, name, body) end
 end
 
 return contract

@@ -23,7 +23,8 @@ SELECT 'column', r."table", a.attname, format_type(a.atttypid, a.atttypmod), a.a
     LEFT JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype = 'p'
   WHERE r.kind = 'table'
 UNION ALL
-SELECT 'reference', r."table", a.attname, CASE WHEN f.visible THEN f.name ELSE f."table" END, p.place, NULL, NULL, NULL, b.attname,
+SELECT 'reference', r."table", a.attname, CASE WHEN f.visible THEN f.name ELSE f."table" END, p.place, NULL, NULL, NULL,
+    b.attname,
     CASE k.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL'
       WHEN 'd' THEN 'SET DEFAULT' ELSE 'NO ACTION' END, NULL, NULL, NULL
   FROM r JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype = 'f' JOIN r f ON f.oid = k.confrelid
