@@ -39,8 +39,9 @@ function store:model(name, fields, options) end
 
 ---Creates the tables, columns and indexes that are declared and missing, and compares the rest. Raises `mismatch`, with every
 ---difference { model =, what =, expected =, actual = } in e.errors, and then changes nothing.
+---@param options? { concurrently?: boolean } make indexes behind the transaction, while others write (PostgreSQL)
 ---@return string[] statements what was run; empty when all was there
-function store:bind() end
+function store:bind(options) end
 
 ---Drops the table of a model with all that is in it, if it is there.
 ---@param class neap.model
