@@ -138,7 +138,7 @@ contract.each("transactions", function(c)
     end
   end)
 
-  it("keep other tasks outside: they read what is committed and write when their turn comes", function()
+  it("keep other tasks outside: they read what is committed and, with one writer, wait for their turn", function()
     local order = {}
     local other = neap.spawn(function()
       neap.sleep(0)
@@ -152,8 +152,10 @@ contract.each("transactions", function(c)
       order[#order + 1] = "commits"
     end)
     other:await()
-    assert.equal("wrote", order[#order])
-    assert.same({ "ada|0", "bob|0" }, rows())
+    if c.one_writer then assert.equal("wrote", order[#order]) end
+    local found = rows()
+    table.sort(found)
+    assert.same({ "ada|0", "bob|0" }, found)
   end)
 
   it("give savepoints to the task that opened them; its siblings wait", function()
