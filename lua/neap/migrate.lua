@@ -227,14 +227,15 @@ local function observe(real, seen)
     return real:transaction(function(tx) return f(observe(tx, seen)) end, options)
   end
   function observed.supports(_, capability) return real:supports(capability) end
-  return setmetatable(observed, { __index = function(_, verb)
+  local function other(_, verb)
     local method = real[verb]
     if type(method) ~= "function" then return method end
     return function(_, ...)
       if seen.statements then fail("unsupported", "store:%s is not sent in a plan", verb) end
       return method(real, ...)
     end
-  end })
+  end
+  return setmetatable(observed, { __index = other, __tostring = function() return tostring(real) end })
 end
 
 --- "db/0001_first.lua:3": where the file has the statement, if it stands there as it is.

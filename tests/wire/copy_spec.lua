@@ -1,4 +1,5 @@
 -- scripts/copy.lua, run as a user runs it. What it wrote is read by sqlite3, not by us.
+local copied = require "tests.wire.copied"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 
 local function capture(command)
@@ -8,52 +9,6 @@ local function capture(command)
   return text, code
 end
 
-local MODELS = [[
-local neap = require "neap"
-local t = neap.types
-return function(store)
-  local Note = store:model("Note", {
-    id      = t.integer { primary = true, auto = true },
-    author  = t.pointer("Author", { required = true }),
-    answers = t.pointer "Note",
-    text    = t.string { default = "none" },
-    code    = t.uuid { default = function() return neap.uuid() end },
-    data    = t.json(),
-    price   = t.decimal(),
-    made    = t.datetime { auto_now_add = true },
-    changed = t.datetime { auto_now = true },
-    version = t.integer { version = true },
-    loud    = t.computed(t.string(), { sql = "upper({text})" }),
-    tags    = t.many_to_many("Tag", { through = "NoteTag" }),
-  })
-  function Note:before_save() if self.text == "hook" then error "the hook ran" end end
-  store:model("Tag", { name = t.string { primary = true } })
-  store:model("Author", { id = t.uuid { primary = true, auto = true }, name = t.string(), first = t.pointer "Note" })
-  store:model("Thing", {})
-  store:bind()
-end
-]]
-
-local FILL = [[
-local neap = require "neap"
-local store = neap.open(arg[1])
-dofile(arg[2])(store)
-local Author, Note, Tag, Thing = store:model "Author", store:model "Note", store:model "Tag", store:model "Thing"
-local ada = Author:create { name = "Ada" }
-local notes = {}
-for i = 1, 2500 do notes[i] = Note { author = ada, text = "note " .. i, price = "1.50", data = { n = { i, neap.null } } } end
-notes[2].text, notes[2].code = nil, nil
-store:save(notes)
-for i, note in ipairs(notes) do note.answers = notes[#notes - i + 1] end
-notes[3].data = neap.null
-store:save(notes)
-store:sql "UPDATE Note SET text = 'hook' WHERE id = 5"
-ada.first = notes[7]
-ada:save()
-Tag:create { name = "sea" }
-notes[1].tags:add { Tag:get "sea" }
-Thing { any = { 1, "two" }, name = "x" }:save()
-]]
 
 describe("copy.lua", function()
   local root, from, to
@@ -77,13 +32,13 @@ describe("copy.lua", function()
   local function dump(path) return (capture(("sqlite3 '%s' .dump | sort"):format(path))) end
 
   local function fill()
-    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", FILL), from, write("models.lua", MODELS)))
+    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", copied.FILL), from, write("models.lua", copied.MODELS)))
     assert.equal(0, code, text)
   end
 
   local function copy(models) return capture(("%s scripts/copy.lua sqlite:%s sqlite:%s %s"):format(bin, from, to, models)) end
 
-  it("copies everything as it is: times, versions, nulls, links, undeclared fields, circles of pointers", function()
+  it("copies everything as it is: all types, times, versions, nulls, links, undeclared fields, circles of pointers", function()
     fill()
     local text, code = copy(root .. "/models.lua")
     assert.equal(0, code, text)
@@ -119,7 +74,7 @@ describe("copy.lua", function()
 
   it("goes on where it was killed", function()
     fill()
-    local killing = MODELS:gsub("store:bind%(%)", [[
+    local killing = copied.MODELS:gsub("store:bind%(%)", [[
       local neap, save, left = require "neap", require "neap.store".save, 2
       require "neap.store".save = function(...)
         left = left - (#(select(2, ...)) == 1000 and 1 or 0)

@@ -1,5 +1,6 @@
 -- scripts/copy.lua from SQLite to PostgreSQL and back.
 local base = os.getenv "NEAP_TEST_POSTGRES"
+local copied = require "tests.wire.copied"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 
 local function capture(command)
@@ -32,6 +33,24 @@ describe("copy.lua with PostgreSQL", function()
 
   local function psql(statement) return (capture(("psql -qAt '%s' -c '%s'"):format(url, statement)):gsub("\n$", "")) end
 
+  local function write(file_name, text)
+    local file = assert(io.open(root .. "/" .. file_name, "w"))
+    file:write(text)
+    file:close()
+    return root .. "/" .. file_name
+  end
+
+  local function dump(path) return (capture(("sqlite3 '%s' .dump | sort"):format(path))) end
+
+  it("brings every type there and back unchanged", function()
+    local models, from, to = write("models.lua", copied.MODELS), root .. "/from.db", root .. "/to.db"
+    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", copied.FILL), from, models))
+    assert.equal(0, code, text)
+    copy("sqlite:" .. from, url, models)
+    copy(url, "sqlite:" .. to, models)
+    assert.equal(dump(from), dump(to))
+  end)
+
   it("brings a shop there and back unchanged", function()
     local shop, again = root .. "/shop.db", root .. "/again.db"
     capture(bin .. " scripts/chinook.lua sqlite:" .. shop)
@@ -39,22 +58,20 @@ describe("copy.lua with PostgreSQL", function()
     assert.equal("3503|7|0.99", psql "SELECT count(*), (SELECT count(reports_to_id) FROM employees), min(price) FROM tracks")
     assert.matches("Track +3503 rows +0 copied", copy("sqlite:" .. shop, url, "scripts/chinook_models.lua"))
     copy(url, "sqlite:" .. again, "scripts/chinook_models.lua")
-    assert.equal(capture(("sqlite3 %s .dump | sort"):format(shop)), (capture(("sqlite3 %s .dump | sort"):format(again))))
+    assert.equal(dump(shop), dump(again))
   end)
 
   it("goes on counting behind the keys that were copied", function()
-    local models, notes = root .. "/notes.lua", "sqlite:" .. root .. "/notes.db"
-    local file = assert(io.open(models, "w"))
-    file:write [[
+    local notes = "sqlite:" .. root .. "/notes.db"
+    local models = write("notes.lua", [[
       local t = require "neap".types
       return function(store)
-        return store:model("Note", { id = t.integer { primary = true, auto = true }, text = t.string() }, { table = "notes" })
-      end]]
-    file:close()
-    local add = [[local store = require "neap".open(arg[2]) local Note = dofile(arg[1])(store) store:bind() Note:create { text = "x" }]]
+        return store:model("Count", { id = t.integer { primary = true, auto = true }, text = t.string() }, { table = "counts" })
+      end]])
+    local add = [[local store = require "neap".open(arg[2]) local Count = dofile(arg[1])(store) store:bind() Count:create { text = "x" }]]
     for _ = 1, 3 do capture(("%s -e '%s' %s %s"):format(bin, add, models, notes)) end
     copy(notes, url, models)
     capture(("%s -e '%s' %s '%s'"):format(bin, add, models, url))
-    assert.equal("1,2,3,4", psql "SELECT string_agg(id::text, $$,$$ ORDER BY id) FROM notes")
+    assert.equal("1,2,3,4", psql "SELECT string_agg(id::text, $$,$$ ORDER BY id) FROM counts")
   end)
 end)
