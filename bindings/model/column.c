@@ -110,8 +110,8 @@ static bool is_index(const struct place *place, const char *p, size_t n, int64_t
 void neap__key_path(lua_State *L, const struct shape *shape, const struct key *key, struct path *out) {
   const char *p = key->rest ? key->rest : "", *end = p + key->nrest;
   bool dot = key->dot;
-  out->place = (struct place){.field = key->field, .type = &key->field->type};
-  if (out->place.type->kind == TYPE_JSON) out->place.type = NULL;
+  const struct type *type = &key->field->type;
+  out->place = (struct place){.field = key->field, .type = type->kind == TYPE_JSON ? NULL : type};
   out->operator= NULL;
   while (p && p < end) {
     const char *sep = separator(p, end);

@@ -314,7 +314,8 @@ static const struct condition *parse_count(struct parser *p, const struct shape 
   if (rest.nrest > n) {
     n += rest.rest[n] == '.' ? 1 : 2;
     const struct operator* o = neap__operator_find(rest.rest + n, rest.nrest - n);
-    if (!o) neap__path_step(L, shape, &path, rest.rest + n, rest.nrest - n, -1);  // raises: nothing is in there
+    if (!o)
+      return neap__path_step(L, shape, &path, rest.rest + n, rest.nrest - n, -1), NULL;  // raises: it has no parts
     op = (enum condition_op)o->op;
   }
   neap__condition_value(L, p->class_idx, shape, &path.place, op, entry->value, p->depth);

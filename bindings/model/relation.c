@@ -1,7 +1,5 @@
 // relation.c: loading related objects. One statement a relation, for all the objects that came in one answer; the rows are
 // dealt out here. What reading a pointer or a relation gives stands at the end.
-#include <string.h>
-
 #include "model/class.h"
 #include "model/condition_build.h"
 #include "model/query_build.h"
@@ -172,18 +170,17 @@ static void order(lua_State *L, const struct class *class, const struct field *f
 }
 
 // Pushes the query that the relation starts with: what is asked of it (a query; 0: nothing), seen as the class sees the model.
-static struct query *push_asked(lua_State *L, int class_idx, const struct field *field, int asked) {
+static void push_asked(lua_State *L, int class_idx, const struct field *field, int asked) {
   neap__class_of(L, class_idx, field->target_name);
   if (!asked) {
-    struct query *q = neap__query_new(L, -1);
+    neap__query_new(L, -1);
     lua_replace(L, -2);
-    return q;
+    return;
   }
   struct query *q = neap__query_clone(L, asked);
   q->class = neap__class_test(L, -2);
   lua_insert(L, -2);
   neap__query_keep(L, -2, QUERY_CLASS);
-  return q;
 }
 
 // Makes the query on top of the stack give the rows that belong to owners with these keys.
@@ -225,14 +222,14 @@ void neap__relation_declared(lua_State *L, int class_idx, const struct field *fi
 
 void neap__relation_push_query(lua_State *L, int class_idx, const struct field *field, int query,
                                const struct cell *keys, int n) {
-  struct query *q = push_asked(L, class_idx, field, query);
+  push_asked(L, class_idx, field, query);
   if (field->type.kind == TYPE_POINTER) {
     narrow_to(L, field->target->keys[0], COND_IN, keys, n);
     return;
   }
   tie(L, class_idx, field, COND_IN, keys, n);
   if (!query || field->type.kind != TYPE_HAS_ONE) neap__relation_declared(L, class_idx, field);
-  q = lua_touserdata(L, -1);
+  struct query *q = lua_touserdata(L, -1);
   q->each = q->limit >= 0 || q->skip > 0;
   if (q->each || field->type.kind == TYPE_HAS_ONE) neap__query_complete_order(L, lua_gettop(L));
 }

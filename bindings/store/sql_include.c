@@ -1,5 +1,6 @@
-// sql_include.c: related rows of many owners in one statement, cut for each of them by limit and skip: their keys are a table k,
-// and what belongs to one of them is a subquery. Where FROM cannot be lateral the subquery gives the keys of the rows alone.
+// sql_include.c: what is included, as SQL. Single objects are joins. Related rows of many owners that limit and skip cut for each
+// of them come by one statement: the owners' keys are a table k, and what belongs to one of them is a subquery. Where FROM
+// cannot be lateral the subquery gives the keys of the rows alone.
 #include "store/sql_dialect.h"
 #include "store/sql_query.h"
 
@@ -8,14 +9,11 @@ static const struct condition *in_of(const struct condition *owners) {
   return owners->op == COND_AND ? owners->children[0] : owners;
 }
 
-// ", " between columns, in parentheses where there are several.
 static void write_keys(struct sql_text *s, int alias, const struct shape *shape) {
-  if (shape->nkeys > 1) neap__sql_add(s, "(");
   for (int i = 0; i < shape->nkeys; i++) {
     if (i > 0) neap__sql_add(s, ", ");
     neap__sql_column(s, alias, shape->keys[i]);
   }
-  if (shape->nkeys > 1) neap__sql_add(s, ")");
 }
 
 static int write_one_owner(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
@@ -53,13 +51,10 @@ static int write_correlated(lua_State *L, struct sql_text *s, struct view *view,
                            cut->model);
   neap__sql_add(s, " CROSS JOIN ");
   neap__sql_table(s, cut);
-  neap__sql_addf(s, " t%d ON ", alias);
+  neap__sql_addf(s, " t%d ON (", alias);
   write_keys(s, alias, cut);
-  neap__sql_add(s, " IN (SELECT ");
-  for (int i = 0; i < cut->nkeys; i++) {
-    if (i > 0) neap__sql_add(s, ", ");
-    neap__sql_column(s, alias, cut->keys[i]);
-  }
+  neap__sql_add(s, ") IN (SELECT ");
+  write_keys(s, alias, cut);
   if (write_one_owner(L, s, view, q, e) != 0) return -1;
   neap__sql_add(s, ")");
   if (!q->link) return 0;
