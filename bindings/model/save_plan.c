@@ -84,10 +84,11 @@ struct planning {
   const struct condition *condition;
   struct arena arena;
   const uint64_t *all;
-  const int *columns;  // the same as numbers
-  int ncomputed;       // columns that the pipeline fills
-  int64_t now;         // the same for all objects and fields of one write
-  bool required;       // some column is required
+  const int *columns;              // the same as numbers
+  int ncomputed;                   // columns that the pipeline fills
+  int64_t now;                     // the same for all objects and fields of one write
+  bool required;                   // some column is required
+  const uint64_t *columns_before;  // of the object before: like ones share them
   fault_function *fault;
   int copies;  // stack index of a list of copied texts, 0 = texts are borrowed from the objects
 };
@@ -125,13 +126,14 @@ static int check_required(struct planning *p, int idx, const uint64_t *sent, str
 
 // Cells of the sent columns in column order, computed ones among them.
 static void fill_cells(struct planning *p, int idx, struct write *w, struct save_entry *entry, bool insert) {
-  struct cell *cells = deal(&p->arena, (size_t)p->shape->ncolumns, sizeof *cells);
   uint64_t *columns = deal(&p->arena, words(p->shape), sizeof *columns);
+  size_t size = words(p->shape) * sizeof *columns;
   int computed = p->ncomputed, n = 0;
   entry->computed = deal(&p->arena, (size_t)computed + 1, sizeof(struct cell));
   entry->computed_columns = deal(&p->arena, (size_t)computed + 1, sizeof(int));
   char *text = deal(&p->arena, (size_t)computed, 40);
-  memcpy(columns, entry->sent, words(p->shape) * sizeof *columns);
+  struct cell *cells = deal(&p->arena, (size_t)p->shape->ncolumns, sizeof *cells);
+  memcpy(columns, entry->sent, size);
   for (int i = 0; i < p->shape->ncolumns; i++) {
     const struct field *f = p->shape->columns[i];
     bool set = has_bit(entry->sent, i);
@@ -144,7 +146,9 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
       keep(p, &cells[n++]);
     }
   }
-  w->columns = columns;
+  p->arena.at = (char *)(cells + n);  // the rest of them is free again
+  if (!p->columns_before || memcmp(p->columns_before, columns, size) != 0) p->columns_before = columns;
+  w->columns = p->columns_before;
   w->cells = cells;
 }
 
@@ -360,9 +364,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
       .L = L, .view = view, .options = options, .shape = shape, .arena = {(char *)chunk}, .fault = fault};
   memset(deal(&p.arena, 1, sizeof *chunk), 0, sizeof *chunk);
   chunk->class = class;
-  chunk->writes = memset(deal(&p.arena, (size_t)count, sizeof(struct write)), 0, (size_t)count * sizeof(struct write));
-  chunk->entries =
-      memset(deal(&p.arena, (size_t)count, sizeof(struct save_entry)), 0, (size_t)count * sizeof(struct save_entry));
+  chunk->writes = deal(&p.arena, (size_t)count, sizeof(struct write));
+  chunk->entries = deal(&p.arena, (size_t)count, sizeof(struct save_entry));
   chunk->columns = deal(&p.arena, (size_t)shape->ncolumns, sizeof(int));
   p.ncomputed = count_computed(shape);
   p.now = neap__datetime_now();
@@ -381,8 +384,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   for (int i = 0; i < count; i++) {
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];
-    entry->item = &items[i];
-    entry->object = *next + i + 1;
+    *w = (struct write){0};
+    *entry = (struct save_entry){.item = &items[i], .object = *next + i + 1};
     if (i + SAVE_AHEAD < count) neap__object_prefetch(items[i + SAVE_AHEAD].object);
     neap__save_push(L, entry->object);
     chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry)

@@ -214,7 +214,7 @@ static int returned(const struct bulk *b, const struct write *w) {
   int n = 0;
   if (neap__sql_serial(b->shape, w) && dialect_of(b)->returns_key) b->kinds[n++] = CELL_INTEGER;
   if (b->phase != PHASE_ANSWER && marked(b, w)) b->kinds[n++] = CELL_INTEGER;
-  for (int i = 0; i < b->shape->ncolumns; i++)
+  for (int i = 0; w->returning && i < b->shape->ncolumns; i++)
     if (has_bit(w->returning, i)) b->kinds[n++] = (uint8_t)neap__sql_kind(&b->shape->columns[i]->type);
   return n;
 }

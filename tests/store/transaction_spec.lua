@@ -316,6 +316,22 @@ contract.each("views", function(c)
       assert.same({ "a", "b", "c" }, c:client "SELECT text FROM Note ORDER BY id")
     end)
 
+    it("save those of a list behind many that do not lie in it, with what a save makes", function()
+      local Stamped = c.store:model("Stamped", { id = t.uuid { primary = true, auto = true }, owner = t.string(),
+        made = t.datetime { auto_now_add = true }, at = t.datetime { auto_now = true } })
+      c.store:bind()
+      local theirs = c.store:with { scope = { Stamped = { owner = "ada" } } }
+      local list = {}
+      for i = 1, 20 do list[i] = Stamped { owner = "bob" } end
+      local inside = Stamped { owner = "ada" }
+      list[21] = inside
+      local ok, e = pcall(theirs.save, theirs, list)
+      assert.same({ false, 20 }, { ok, #e.errors })
+      assert.equal(36, #inside.id)
+      local row = Stamped:one()
+      assert.same({ inside.id, tostring(inside.made), tostring(inside.at) }, { row.id, tostring(row.made), tostring(row.at) })
+    end)
+
     it("take a key that the store makes for one that may lie in it", function()
       local Later = c.store:with { scope = { Note = { id__gt = 1, owner = "ada" } } }:model "Note"
       assert.equal(3, Later:create { owner = "ada", text = "c" }.id)
