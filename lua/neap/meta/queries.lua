@@ -158,9 +158,9 @@ function query:select(...) end
 ---@return neap.query
 function query:include(...) end
 ---Of many_to_many: what is asked of the row of the link table that ties an object.
----@param condition neap.condition made of the link's columns where the query is one for an include
+---@param where neap.condition made of the link's columns where the query is one for an include
 ---@return neap.query
-function query:through(condition) end
+function query:through(where) end
 ---Rows become plain tables, one for each combination of the values.
 ---@param ... string|userdata
 ---@return neap.query
