@@ -173,6 +173,8 @@ contract.each("settings of Query Objects", function(c)
       assert.is_false(ok, setting)
       assert.equal("limit", e.kind)
     end
+    assert.is_false((pcall(run, { filter = { ["boss.name"] = "Ada" } }, { max_terms = 10 })))
+    assert.equal(1, #run({ filter = { ["boss.name"] = "Ada" } }, { max_terms = 11 }))
     assert.equal(1, #run({ filter = { name = { ["$regex"] = "^A" } } }, { regex_enabled = true }))
   end)
 end)

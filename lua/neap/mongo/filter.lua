@@ -383,7 +383,7 @@ end
 --- { posts = { ["$none"] = { … } } }, { posts = null }
 local function relation_itself(ctx, settings, relation, value, pointer)
   local related = filter.related(ctx, settings, relation, pointer)
-  if not related or not ctx:term(pointer) then return end
+  if not related or not ctx:term(pointer, true) then return end
   if value == null then value = { ["$exists"] = false } end
   if not is_operators(value) then
     return ctx.faults:query(pointer, "%s is a relation: it takes %s", relation.name, quantifier_names)
@@ -404,7 +404,7 @@ end
 local function related_entries(ctx, settings, relation, entries)
   local related = filter.related(ctx, settings, relation, entries[1].pointer)
   if not related then return end
-  if not ctx:enter(entries[1].pointer) then return end
+  if not ctx:term(entries[1].pointer, true) or not ctx:enter(entries[1].pointer) then return end
   local inner = entries_condition(ctx, related, entries)
   ctx:leave()
   return inner and some(settings, relation, related, inner)

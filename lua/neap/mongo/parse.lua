@@ -31,9 +31,10 @@ local function over(self, pointer, limit, what)
   return false
 end
 
---- Counts a comparison. False: there are too many.
-function context:term(pointer)
-  self.terms = self.terms + 1
+--- Counts a comparison, or a look at related rows, which costs as much as ten. False: there are too many.
+---@param related? boolean
+function context:term(pointer, related)
+  self.terms = self.terms + (related and 10 or 1)
   return self.terms <= self.limits.max_terms or over(self, pointer, "max_terms", "comparisons")
 end
 
