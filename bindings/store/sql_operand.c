@@ -5,16 +5,18 @@
 #include "model/condition_build.h"
 #include "store/sql_dialect.h"
 
+#define TWO_TO_63 9223372036854775808.0
+
 // ---- Numbers ----
 
 // The largest integer that is not above d, and the largest double that is not above i.
 static int64_t floor_of(double d) {
-  return d >= 0x1p63 ? INT64_MAX : d < -0x1p63 ? INT64_MIN : (int64_t)floor(d);
+  return d >= TWO_TO_63 ? INT64_MAX : d < -TWO_TO_63 ? INT64_MIN : (int64_t)floor(d);
 }
 
 static double below(int64_t i) {
   double d = (double)i;
-  return d == 0x1p63 || (int64_t)d > i ? nextafter(d, -INFINITY) : d;
+  return d == TWO_TO_63 || (int64_t)d > i ? nextafter(d, -INFINITY) : d;
 }
 
 // Makes the operand a number of the column's own kind, beside which others would be compared inexactly and without an index.
@@ -22,16 +24,17 @@ static double below(int64_t i) {
 static void make_own(const struct sql_dialect *dialect, const struct place *place, enum condition_op *op,
                      struct cell *cell) {
   const struct type *type = neap__operand_type(place);
-  enum cell_kind kind = neap__place_in_json(place) || !dialect->arrays ? CELL_NIL : neap__sql_kind(type);
+  bool own = type && dialect->arrays && !neap__place_in_json(place);
+  enum cell_kind kind = own ? neap__sql_kind(type) : CELL_NIL;
   if (type && type->kind == TYPE_TIMESTAMP) kind = CELL_INTEGER;
   bool exact = true, lowest = false;
   if (kind == CELL_INTEGER && cell->kind == CELL_NUMBER) {
-    exact = cell->d >= -0x1p63 && cell->d < 0x1p63 && cell->d == floor(cell->d);
-    lowest = cell->d < -0x1p63;
+    exact = cell->d >= -TWO_TO_63 && cell->d < TWO_TO_63 && cell->d == floor(cell->d);
+    lowest = cell->d < -TWO_TO_63;
     *cell = (struct cell){.i = floor_of(cell->d), .kind = CELL_INTEGER};
   } else if (kind == CELL_NUMBER && cell->kind == CELL_INTEGER) {
     double d = below(cell->i);
-    exact = d >= -0x1p63 && (int64_t)d == cell->i;
+    exact = d >= -TWO_TO_63 && (int64_t)d == cell->i;
     *cell = (struct cell){.d = d, .kind = CELL_NUMBER};
   }
   if (exact) return;
