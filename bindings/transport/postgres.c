@@ -13,7 +13,7 @@ bool neap__postgres_reserve(struct postgres *c, unsigned n) {
   unsigned size = c->ring_size ? c->ring_size * 2 : 32;
   struct expected *ring = malloc(size * sizeof *ring);
   if (!ring) return false;
-  for (unsigned i = 0; i < c->nexpected; i++) ring[i] = c->ring[(c->first + i) % c->ring_size];
+  for (unsigned i = 0; c->ring_size > 0 && i < c->nexpected; i++) ring[i] = c->ring[(c->first + i) % c->ring_size];
   free(c->ring);
   c->ring = ring;
   c->ring_size = size;
@@ -124,7 +124,7 @@ void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
     shift(c);
     give_up(c, x, e);
   }
-  while (c->unsent) lose(c, c->unsent, *e);
+  while (c->unsent) lose(c, c->unsent, *e);  // NOLINT: what it frees it has unlinked
   if (c->listener) {
     fail(c->listener, e);
     wake(c->listener);
@@ -183,7 +183,7 @@ static bool send_fetch(struct postgres *c, struct postgres_cursor *cursor) {
   char text[64];
   snprintf(text, sizeof text, "FETCH %d FROM neap%u", PORTION, cursor->portal);
   cursor->fetched = 0;
-  return PQsendQueryParams(c->pq, text, 0, NULL, NULL, NULL, NULL, cursor->statement->binary);
+  return PQsendQueryParams(c->pq, text, 0, NULL, NULL, NULL, NULL, cursor->statement && cursor->statement->binary);
 }
 
 // Declares an SQL cursor, and fetches the first portion.
@@ -544,7 +544,7 @@ static struct sql_cursor *postgres_start(struct sql_connection *connection, cons
   }
   if (s->listens) c->listener = cursor;
   submit(c, cursor);
-  cursor->op = op;
+  cursor->op = op;  // NOLINT: only what is abandoned has been freed
   if (op) op->done = cursor->state == CURSOR_DONE;
   return &cursor->head;
 }

@@ -61,7 +61,7 @@ static bool add_number(struct neap__buffer *out, double d) {
     char shorter[40];
     double back = 0;
     snprintf(shorter, sizeof shorter, "%.*g", digits, d);
-    if (sscanf(shorter, "%lf", &back) == 1 && memcmp(&back, &d, sizeof d) == 0) {
+    if (sscanf(shorter, "%lf", &back) == 1 && back == d) {
       n = snprintf(text, sizeof text, "%s", shorter);
       break;
     }
