@@ -5,6 +5,8 @@
 #include "model/query_build.h"
 #include "value/marks.h"
 
+#define MANY_ROWS 1000  // made without a look for garbage in between
+
 #define WEAK_TYPE "neap.query.weak"
 #define BATCH 128  // rows that a stream reads ahead
 
@@ -134,6 +136,7 @@ static int fill(lua_State *L) {
   struct reader *r = lua_touserdata(L, SLOT_READER);
   lua_settop(L, SLOT_SIBLINGS);
   r->joined = lua_isnil(L, SLOT_JOINED) ? 0 : neap__join_begin(L, SLOT_JOINED);
+  lua_Integer many = r->n + MANY_ROWS;
   while ((r->state = r->rows->next(r->rows, r->cells)) == ROWS_ROW) {
     make(L, r);
     lua_rawseti(L, SLOT_LIST, ++r->n);
@@ -141,6 +144,7 @@ static int fill(lua_State *L) {
       neap__cell_push(L, &r->cells[r->ncells + r->ncounts]);
       lua_rawseti(L, SLOT_OWNERS, r->n);
     }
+    if (r->n == many) lua_gc(L, LUA_GCSTOP);
     if (r->n == r->max || (r->n % 16 == 0 && neap__should_pause(L, 16))) break;
   }
   lua_pushvalue(L, SLOT_SIBLINGS);
@@ -272,16 +276,15 @@ enum {
   LIST_SIBLINGS
 };
 
-// Fills the list with the collector stopped: all that is made stays, so that looking for garbage would be in vain. Protected,
-// so that the collector always goes on.
+// Fills the list, with the collector stopped once it is long: all that is made stays, so that looking for garbage would be in
+// vain. Protected, so that the collector always goes on. It then starts a step at once, which short lists are not to pay for.
 static void fill_list(lua_State *L) {
   bool running = lua_gc(L, LUA_GCISRUNNING);
   lua_settop(L, LIST_SIBLINGS);
   lua_pushcfunction(L, fill);
   for (int i = LIST_READER; i <= LIST_SIBLINGS; i++) lua_pushvalue(L, i);
-  if (running) lua_gc(L, LUA_GCSTOP);
   int status = lua_pcall(L, SLOT_SIBLINGS, 1, 0);
-  if (running) lua_gc(L, LUA_GCRESTART);
+  if (running && !lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCRESTART);
   if (status != LUA_OK) lua_error(L);
   lua_replace(L, LIST_SIBLINGS);
 }
