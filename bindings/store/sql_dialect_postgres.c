@@ -13,7 +13,6 @@
   "(CASE WHEN jsonb_typeof($0 -> '" name "') = 'number' THEN ($0 ->> '" name "')::double precision END)"
 #define LATITUDE COORDINATE("latitude")
 #define LONGITUDE COORDINATE("longitude")
-#define FOLDED "lower($0 COLLATE \"C\")"
 #define OF_LIST(expression) "(CASE WHEN jsonb_typeof($0) = 'array' THEN " expression " END)"
 
 static const char *array_type(const struct type *of) {
@@ -226,10 +225,10 @@ const struct sql_dialect neap__sql_postgres = {
     .regex = translate_regex,
     .text = {[COND_SUFFIX] = "right($0, length($1::text)) = $1",
              [COND_CONTAINS] = "strpos($0, $1::text) > 0",
-             [COND_ICONTAINS] = "strpos(" FOLDED ", $1::text) > 0",
-             [COND_IPREFIX] = "left(" FOLDED ", length($1::text)) = $1",
-             [COND_ISUFFIX] = "right(" FOLDED ", length($1::text)) = $1",
-             [COND_IEXACT] = FOLDED " = $1",
+             [COND_ICONTAINS] = "strpos(lower($0 COLLATE \"C\"), $1::text) > 0",
+             [COND_IPREFIX] = "left(lower($0 COLLATE \"C\"), length($1::text)) = $1",
+             [COND_ISUFFIX] = "right(lower($0 COLLATE \"C\"), length($1::text)) = $1",
+             [COND_IEXACT] = "lower($0 COLLATE \"C\") = $1",
              [COND_REGEX] = "$0 COLLATE \"C\" ~ $1"},
     .value = {[SQL_TEXT] = SCALAR("string", "") " COLLATE \"C\"",
               [SQL_NUMBER] = NUMBER,
