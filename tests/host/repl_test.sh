@@ -5,7 +5,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0 failed=0 seen=''
 
-coproc REPL { HOME=$dir TERM=dumb script -qefc "$NEAP" /dev/null; }
+coproc REPL { HOME=$dir TERM=dumb script -qefc "exec $NEAP" /dev/null; }
 terminal=$REPL_PID
 
 # expect WHAT TEXT: reads until the text comes; a session that ends or hangs has failed.
