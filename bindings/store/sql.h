@@ -72,6 +72,11 @@ bool neap__sql_has_nul(const struct sql_dialect *dialect, const struct cell *cel
 // column serves every comparison that is not negated. Returns 0, or -1 with `e` filled (unsupported: names the operator and
 // what would work). The condition stays alive until the statement has been bound.
 int neap__sql_condition(lua_State *L, struct sql_text *s, int alias, const struct condition *c, struct neap__error *e);
+// Writes the operands of an IN as a table k with the column `value`: one parameter.
+int neap__sql_keys(struct sql_text *s, const struct condition *in, struct neap__error *e);
+
+// ---- sql_place.c ----
+
 // Writes the value of a place as an SQL expression that compares and sorts as the place's type does.
 int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 // What the place sorts by: its first key or, in JSON where there are several, its second one (1).
@@ -80,9 +85,6 @@ int neap__sql_place_sort(struct sql_text *s, int alias, const struct place *plac
 int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
-
-// Writes the operands of an IN as a table k with the column `value`: one parameter.
-int neap__sql_keys(struct sql_text *s, const struct condition *in, struct neap__error *e);
 
 // ---- sql_relation.c: conditions and counts over related rows, for a row of `shape` that is known as t<alias> ----
 

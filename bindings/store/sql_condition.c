@@ -1,232 +1,16 @@
 // sql_condition.c: conditions as SQL. NOT is carried down as a flag, so that only a negated leaf says IS NOT TRUE (what is
 // absent meets it) and a plain one stays as an index wants it. Where the dialects differ, sql_dialect.h has the text.
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "model/condition_build.h"
-#include "store/sql.h"
-#include "store/sql_dialect.h"
+#include "store/sql_writer.h"
 #include "value/json.h"
 #include "value/match.h"
 
 #define CHUNK 100  // operands of one AND or OR; more are put in groups, for SQLite limits how deep an expression is
 #define MAX_CONTAINERS 500  // lists and maps in one IN: each is a comparison
 
-struct writer {
-  struct sql_text *s;
-  struct neap__error *e;
-  int alias;
-  const struct shape *shape;
-};
-
 static int write(struct writer *w, const struct condition *c, bool negated);
-
-// ---- Places ----
-
-// A computed field: { and } surround the names of fields.
-static int write_computed(struct writer *w, const struct field *f) {
-  if (!f->sql)
-    return neap__error_set(w->e, NEAP_UNSUPPORTED,
-                           "%s.%s is computed by code: only computed fields with sql= can be asked for",
-                           w->shape->model, f->name);
-  neap__sql_add(w->s, "(");
-  for (const char *p = f->sql, *open; *p; p = strchr(open, '}') + 1) {
-    open = strchr(p, '{');
-    if (!open || !strchr(open, '}')) {
-      neap__sql_add(w->s, p);
-      break;
-    }
-    neap__sql_addf(w->s, "%.*s", (int)(open - p), p);
-    neap__sql_column(w->s, w->alias, neap__shape_field(w->shape, open + 1, strcspn(open + 1, "}")));
-  }
-  neap__sql_add(w->s, ")");
-  return 0;
-}
-
-static int write_column(struct writer *w, const struct field *f) {
-  if (f->type.kind == TYPE_COMPUTED) return write_computed(w, f);
-  neap__sql_column(w->s, w->alias, f);
-  return 0;
-}
-
-static bool is_word(const char *p, size_t n) {
-  static const char letters[] = "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  return n > 0 && strspn(p, letters) == n && !(*p >= '0' && *p <= '9');
-}
-
-// A path of indexes and words stands in the text, so that an index on the same expression is found; others are bound.
-static bool is_plain(const struct place *place) {
-  for (int i = 0; i < place->nsteps; i++)
-    if (place->steps[i].key && !is_word(place->steps[i].key, place->steps[i].nkey)) return false;
-  return true;
-}
-
-static void write_plain_path(struct sql_text *s, const char *path) {
-  neap__sql_add(s, "'");
-  for (char one[2] = {0}; (one[0] = *path); path++)
-    if (one[0] != '"') neap__sql_add(s, one);
-  neap__sql_add(s, "'");
-}
-
-static bool has_path(struct writer *w, const struct place *place) {
-  char path[512];
-  return !w->s->dialect->path || w->s->dialect->path(path, sizeof path, place);
-}
-
-// Where paths are steps: t0."data" -> 'a' -> 0
-static int write_steps(struct writer *w, const struct place *place) {
-  const struct field *f = place->field;
-  bool array = neap__sql_is_array(w->s->dialect, &f->type);
-  neap__sql_add(w->s, array ? "(to_jsonb(" : "(");
-  if (write_column(w, f) != 0) return -1;
-  neap__sql_add(w->s, array ? ")" : "");
-  for (int i = 0; i < place->nsteps; i++) {
-    const struct step *step = &place->steps[i];
-    neap__sql_add(w->s, " -> ");
-    if (!step->key) {
-      neap__sql_addf(w->s, "%d", step->index > INT32_MAX ? INT32_MAX : (int)step->index);
-    } else {
-      neap__sql_quoted(w->s, step->key, step->nkey);
-    }
-  }
-  neap__sql_add(w->s, ")");
-  return 0;
-}
-
-static void write_path(struct writer *w, const struct place *place) {
-  char path[512];
-  if (place->nsteps == 0 || !w->s->dialect->path(path, sizeof path, place))
-    neap__sql_add(w->s, w->s->dialect->root);
-  else if (is_plain(place))
-    write_plain_path(w->s, path);
-  else
-    neap__sql_bind_copy(w->s, CELL_TEXT, path, strlen(path));
-}
-
-// ---- Templates: slot writes what stands for $0 ... $9 ----
-
-typedef int slot(struct writer *w, int i, const void *arg);
-
-static int expand(struct writer *w, const char *text, slot *fill, const void *arg) {
-  char plain[64];
-  while (*text) {
-    size_t n = strcspn(text, "$");
-    if (n >= sizeof plain) n = sizeof plain - 1;
-    memcpy(plain, text, n);
-    plain[n] = 0;
-    neap__sql_add(w->s, plain);
-    text += n;
-    if (*text != '$') continue;
-    if (fill(w, text[1] - '0', arg) != 0) return -1;
-    text += 2;
-  }
-  return 0;
-}
-
-// Binds what is in scratch. `status` says whether it could be written.
-static int bind_scratch(struct writer *w, int status) {
-  struct neap__buffer *b = &w->s->scratch;
-  if (status != 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
-  neap__sql_bind_copy(w->s, CELL_JSON, b->p, b->n);
-  return 0;
-}
-
-// The steps as a JSON list.
-static int bind_steps(struct writer *w, const struct place *place) {
-  struct neap__buffer *b = &w->s->scratch;
-  int status = 0;
-  b->n = 0;
-  for (int i = 0; i < place->nsteps && status == 0; i++) {
-    const struct step *step = &place->steps[i];
-    struct cell cell = {.i = step->index, .kind = CELL_INTEGER};
-    if (step->key) cell = (struct cell){.p = step->key, .n = step->nkey, .kind = CELL_TEXT};
-    status = neap__buffer_byte(b, i ? ',' : '[') | neap__match_write(b, &cell);
-  }
-  return bind_scratch(w, status | neap__buffer_byte(b, ']'));
-}
-
-static int fill_unnamed(struct writer *w, int i, const void *place) {
-  return i == 0 ? write_column(w, ((const struct place *)place)->field) : bind_steps(w, place);
-}
-
-// $0: the column, or the JSON text of a place that the dialect's paths cannot name; $1: the path.
-static int fill_place(struct writer *w, int i, const void *arg) {
-  const struct place *place = arg;
-  if (!w->s->dialect->path) return write_steps(w, place);
-  if (i == 1) {
-    write_path(w, place);
-    return 0;
-  }
-  return has_path(w, place) ? write_column(w, place->field) : expand(w, w->s->dialect->unnamed, fill_unnamed, place);
-}
-
-static int write_template(struct writer *w, const char *text, const struct place *place) {
-  return expand(w, text, fill_place, place);
-}
-
-static enum sql_class class_of_type(const struct type *type) {
-  while (type && (type->kind == TYPE_POINTER || type->kind == TYPE_COMPUTED) && type->of) type = type->of;
-  return type && type->kind == TYPE_DECIMAL ? SQL_DECIMAL : SQL_TEXT;
-}
-
-// The value of a place as something that compares: a column by its type, a place in JSON as a value of the class.
-static int write_value(struct writer *w, const struct place *place, enum sql_class class) {
-  if (neap__place_in_json(place)) return write_template(w, w->s->dialect->value[class], place);
-  if (place->counted) return neap__sql_related_count(w->s, w->alias, w->shape, place->counted, w->e);
-  const char *text = w->s->dialect->column[class_of_type(place->type)];
-  return text ? write_template(w, text, place) : write_column(w, place->field);
-}
-
-// "guard AND " where the value lies in JSON.
-static int write_guard(struct writer *w, const struct place *place, enum sql_class class) {
-  if (!neap__place_in_json(place) || !w->s->dialect->guard[class]) return 0;
-  int status = write_template(w, w->s->dialect->guard[class], place);
-  neap__sql_add(w->s, " AND ");
-  return status;
-}
-
-static int write_json(struct writer *w, const struct place *place) {
-  bool array = place->nsteps == 0 && neap__sql_is_array(w->s->dialect, &place->field->type);
-  return place->nsteps || array ? write_template(w, w->s->dialect->json, place) : write_column(w, place->field);
-}
-
-int neap__sql_place(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
-  return write_value(&w, place, SQL_NUMBER);
-}
-
-int neap__sql_place_sort(struct sql_text *s, int alias, const struct place *place, int key, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
-  const char *sort = neap__place_in_json(place) ? s->dialect->sort[key] : NULL;
-  return sort ? write_template(&w, sort, place) : write_value(&w, place, SQL_NUMBER);
-}
-
-int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
-  return write_value(&w, place, SQL_TEXT);
-}
-
-int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
-  if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
-  neap__sql_add(s, "nullif(");
-  int status = write_json(&w, place);
-  neap__sql_add(s, ", 'null')");
-  return status;
-}
-
-int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
-  if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
-  if (!s->dialect->guard[SQL_NUMBER]) return write_value(&w, place, SQL_NUMBER);
-  neap__sql_add(s, "CASE WHEN ");
-  if (write_template(&w, s->dialect->guard[SQL_NUMBER], place) != 0) return -1;
-  neap__sql_add(s, " THEN ");
-  int status = write_value(&w, place, SQL_NUMBER);
-  neap__sql_add(s, " END");
-  return status;
-}
 
 // ---- Operands ----
 
@@ -277,7 +61,7 @@ struct use {
 static int fill_operator(struct writer *w, int i, const void *arg) {
   const struct use *use = arg;
   const struct condition *c = use->condition;
-  if (i == 0) return use->json ? write_json(w, &c->place) : write_value(w, &c->place, SQL_TEXT);
+  if (i == 0) return use->json ? neap__sql_write_json(w, &c->place) : neap__sql_write_value(w, &c->place, SQL_TEXT);
   if (use->params[i]) {
     neap__sql_param(w->s, use->params[i]);
   } else {
@@ -289,7 +73,7 @@ static int fill_operator(struct writer *w, int i, const void *arg) {
 
 static int write_operator(struct writer *w, const char *text, const struct condition *c, bool json) {
   int params[10] = {0};
-  return expand(w, text, fill_operator, &(struct use){c, json, params});
+  return neap__sql_expand(w, text, fill_operator, &(struct use){c, json, params});
 }
 
 // ---- Leaves ----
@@ -314,16 +98,16 @@ static int write_compare(struct writer *w, const struct place *place, enum condi
   enum sql_class class = class_of(&own);
   neap__sql_fit(w->s->dialect, place, &op, &own);
   if (op == COND_NOT) return write_never(w);
-  if (write_guard(w, place, class) != 0 || write_value(w, place, class) != 0) return -1;
+  if (neap__sql_write_guard(w, place, class) != 0 || neap__sql_write_value(w, place, class) != 0) return -1;
   neap__sql_add(w->s, sign_of(op));
   bind(w, place, &own);
   return 0;
 }
 
 static int write_columns(struct writer *w, const struct condition *c) {
-  if (write_value(w, &c->place, SQL_TEXT) != 0) return -1;
+  if (neap__sql_write_value(w, &c->place, SQL_TEXT) != 0) return -1;
   neap__sql_add(w->s, sign_of(c->op));
-  return write_value(w, c->other, SQL_TEXT);
+  return neap__sql_write_value(w, c->other, SQL_TEXT);
 }
 
 static int write_order(struct writer *w, const struct condition *c) {
@@ -367,7 +151,7 @@ static int bind_list(struct writer *w, const struct condition *c, enum sql_class
     if (op == COND_EQ) status = add_operand(w, b, &cell);
   }
   if (b->n == 0) status |= neap__buffer_byte(b, array ? '{' : '[');
-  return bind_scratch(w, status | neap__buffer_byte(b, array ? '}' : ']'));
+  return neap__sql_bind_scratch(w, status | neap__buffer_byte(b, array ? '}' : ']'));
 }
 
 // What the operands of a list are, in SQL.
@@ -387,7 +171,7 @@ struct list {
 static int fill_in(struct writer *w, int i, const void *arg) {
   const struct list *list = arg;
   const struct place *place = &list->condition->place;
-  if (i == 0) return write_value(w, place, list->class);
+  if (i == 0) return neap__sql_write_value(w, place, list->class);
   if (i == 1) return bind_list(w, list->condition, list->class);
   neap__sql_add(w->s, type_of_operands(w, place, list->class));
   return 0;
@@ -398,18 +182,18 @@ int neap__sql_keys(struct sql_text *s, const struct condition *in, struct neap__
   if (goes_alone(&w, in->cells))
     return neap__error_set(e, NEAP_UNSUPPORTED, "%s: limit for each object that includes %s asks for other keys",
                            s->dialect->name, in->shape->model);
-  return expand(&w, s->dialect->keys, fill_in, &(struct list){in, class_of(in->cells)});
+  return neap__sql_expand(&w, s->dialect->keys, fill_in, &(struct list){in, class_of(in->cells)});
 }
 
 static int write_in_list(struct writer *w, const struct condition *c, enum sql_class class) {
-  if (write_guard(w, &c->place, class) != 0) return -1;
-  return expand(w, w->s->dialect->in, fill_in, &(struct list){c, class});
+  if (neap__sql_write_guard(w, &c->place, class) != 0) return -1;
+  return neap__sql_expand(w, w->s->dialect->in, fill_in, &(struct list){c, class});
 }
 
 // Operands of a class that go alone, bound one by one.
 static int write_bound(struct writer *w, const struct condition *c, enum sql_class class) {
   int n = 0;
-  if (write_guard(w, &c->place, class) != 0 || write_value(w, &c->place, class) != 0) return -1;
+  if (neap__sql_write_guard(w, &c->place, class) != 0 || neap__sql_write_value(w, &c->place, class) != 0) return -1;
   for (int i = 0; i < c->ncells; i++) {
     if (!goes_alone(w, &c->cells[i]) || class_of(&c->cells[i]) != class) continue;
     neap__sql_add(w->s, n++ ? ", " : " IN (");
@@ -499,7 +283,7 @@ static int write_prefix(struct writer *w, const struct condition *c) {
   if (write_compare(w, &c->place, COND_GTE, c->cells) != 0 || make_successor(w, c->cells) != 0) return -1;
   if (w->s->scratch.n == 0) return 0;
   neap__sql_add(w->s, " AND ");
-  if (write_value(w, &c->place, SQL_TEXT) != 0 || make_successor(w, c->cells) != 0) return -1;
+  if (neap__sql_write_value(w, &c->place, SQL_TEXT) != 0 || make_successor(w, c->cells) != 0) return -1;
   neap__sql_add(w->s, " < ");
   neap__sql_bind_copy(w->s, CELL_TEXT, w->s->scratch.p, w->s->scratch.n);
   return 0;
@@ -524,7 +308,7 @@ static int write_regex(struct writer *w, const struct condition *c) {
 
 static int write_text(struct writer *w, const struct condition *c) {
   if (neap__sql_has_nul(w->s->dialect, c->cells)) return write_never(w);
-  if (write_guard(w, &c->place, SQL_TEXT) != 0) return -1;
+  if (neap__sql_write_guard(w, &c->place, SQL_TEXT) != 0) return -1;
   if (c->op == COND_REGEX && w->s->dialect->regex) return write_regex(w, c);
   return write_operator(w, w->s->dialect->text[c->op], c, false);
 }
@@ -533,8 +317,8 @@ static int write_text(struct writer *w, const struct condition *c) {
 
 static int fill_array(struct writer *w, int i, const void *arg) {
   const struct condition *c = arg;
-  if (i == 0) return write_column(w, c->place.field);
-  if (i == 1) return bind_scratch(w, 0);
+  if (i == 0) return neap__sql_write_column(w, c->place.field);
+  if (i == 1) return neap__sql_bind_scratch(w, 0);
   neap__sql_add(w->s, w->s->dialect->column_type(&c->place.field->type));
   return 0;
 }
@@ -572,7 +356,7 @@ static int write_elements(struct writer *w, const struct condition *c) {
     w->s->scratch.n = 0;
     int status = neap__sql_array(&w->s->scratch, type->of, c->cells);
     if (status < 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
-    if (status == 0) return expand(w, all ? d->array_all : d->array_any, fill_array, c);
+    if (status == 0) return neap__sql_expand(w, all ? d->array_all : d->array_any, fill_array, c);
   }
   return write_operator(w, all ? d->all : d->any, c, true);
 }
@@ -592,8 +376,8 @@ static bool keeps_json(const struct place *place) {
 
 static int write_exists(struct writer *w, const struct condition *c) {
   bool array = c->place.nsteps == 0 && neap__sql_is_array(w->s->dialect, &c->place.field->type);
-  if (keeps_json(&c->place) && !array) return write_template(w, w->s->dialect->exists, &c->place);
-  int status = write_value(w, &c->place, SQL_TEXT);
+  if (keeps_json(&c->place) && !array) return neap__sql_write_template(w, w->s->dialect->exists, &c->place);
+  int status = neap__sql_write_value(w, &c->place, SQL_TEXT);
   neap__sql_add(w->s, " IS NOT NULL");
   return status;
 }
@@ -601,7 +385,7 @@ static int write_exists(struct writer *w, const struct condition *c) {
 static int write_type(struct writer *w, const struct condition *c) {
   const char *const(*types)[2] = w->s->dialect->types;
   for (int i = 0; types[i][0]; i++)
-    if (strcmp(types[i][0], c->cells->p) == 0) return write_template(w, types[i][1], &c->place);
+    if (strcmp(types[i][0], c->cells->p) == 0) return neap__sql_write_template(w, types[i][1], &c->place);
   neap__sql_add(w->s, w->s->dialect->no);
   return 0;
 }
