@@ -19,10 +19,11 @@ TEST_DEPS  := lua5.4 lua-busted sqlite3 postgresql
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy lua-sql-sqlite3 lua-cjson
 
-PACKAGES := lua5.4 libuv sqlite3 libpq libpcre2-8 libcjson libsodium libedit
+PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libcjson libsodium
+LOADED   := libpq libedit  # when they are first used: every start is three times as fast
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef
-override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) -Ihost -Ibindings \
-                   $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+INCLUDES := -Ihost -Ibindings $(shell pkg-config --cflags $(PACKAGES) $(LOADED) 2>/dev/null)
+override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(INCLUDES)
 LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lgmp -lcsv -lm -ldl -lpthread
 
 COMMAND  := host/main.c host/edit.c
@@ -93,6 +94,8 @@ $(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tes
 $(BUILD)/tests/host/statements_test: LDFLAGS += -Wl,--wrap=sqlite3_prepare_v3
 # Links every library, used or not: what starting costs at least.
 $(BUILD)/tests/bench/linked: LDFLAGS += -Wl,--no-as-needed
+# Calls libpq itself, which neap loads when it is first needed.
+$(BUILD)/tests/bench/postgres_peer: LIBS += -lpq
 
 $(BUILD)/tests/%_replay: tests/%_fuzz.c tests/fuzz/replay.c $(BIN)/libneap.a
 	$(call say,LINK,$@)
@@ -154,8 +157,7 @@ lint:  ## luacheck, clang-format, clang-tidy and cppcheck
 	cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppress=missingIncludeSystem --suppress=internalAstError --suppress=ctuuninitvar \
 	  --suppress=nullPointerRedundantCheck --suppress=wrongPrintfScanfArgNum -Ihost -Ibindings host bindings
-	clang-tidy --quiet $(SOURCES) $(COMMAND) -- -std=c11 -D_GNU_SOURCE -Ihost -Ibindings \
-	  $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+	clang-tidy --quiet $(SOURCES) $(COMMAND) -- -std=c11 -D_GNU_SOURCE $(INCLUDES)
 
 format:  ## lay out the C files
 	clang-format -i $(SOURCES) $(COMMAND) $(HEADERS)

@@ -1,6 +1,8 @@
-// edit.c: line editing for the REPL, over libedit. Part of the command only; main.c makes it known to `require`.
+// edit.c: line editing for the REPL, over libedit, which is loaded when a REPL begins: linked, it and what it needs would make
+// up a sixth of every start. Part of the command only; main.c makes it known to `require`.
 #include "edit.h"
 
+#include <dlfcn.h>
 #include <editline/readline.h>
 #include <lauxlib.h>
 #include <locale.h>
@@ -10,6 +12,21 @@
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
+
+#define LIBRARY "libedit.so.2"
+// clang-format off
+#define LIBEDIT(X) \
+  X(add_history) X(read_history) X(readline) X(rl_attempted_completion_function) X(rl_attempted_completion_over) \
+  X(rl_basic_word_break_characters) X(rl_completion_append_character) X(rl_completion_matches) X(rl_getc_function) \
+  X(rl_initialize) X(rl_prep_terminal) X(stifle_history) X(write_history)
+// clang-format on
+
+// Where libedit's functions and variables are.
+static struct {
+#define MEMBER(name) __typeof__(name) *name;
+  LIBEDIT(MEMBER)
+#undef MEMBER
+} edit;
 
 static lua_State *completing;  // the state that reads a line: libedit has one terminal and passes no argument through
 
@@ -28,9 +45,9 @@ static char *complete(const char *word, int n) {
 static char **attempt(const char *word, int start, int end) {
   (void)start;
   (void)end;
-  rl_attempted_completion_over = 1;
-  rl_completion_append_character = '\0';
-  return rl_completion_matches(word, complete);
+  *edit.rl_attempted_completion_over = 1;
+  *edit.rl_completion_append_character = '\0';
+  return edit.rl_completion_matches(word, complete);
 }
 
 // Waits until there is something to read. False when a signal came, were it just before.
@@ -68,26 +85,39 @@ static int edit_readline(lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   luaL_checkstack(L, 8, NULL);
   completing = L;
-  rl_prep_terminal(1);  // by itself it does that once the prompt is seen: a Ctrl-D that comes between is lost
-  char *line = readline(prompt);
+  edit.rl_prep_terminal(1);  // by itself it does that once the prompt is seen: a Ctrl-D that comes between is lost
+  char *line = edit.readline(prompt);
   completing = NULL;
   if (!line) return luaL_pushfail(L), 1;
   lua_pushstring(L, line);
-  if (*line) add_history(line);
+  if (*line) edit.add_history(line);
   free(line);
   return 1;
 }
 
 // edit.read_history(path), edit.write_history(path)
 static int edit_read_history(lua_State *L) {
-  lua_pushboolean(L, read_history(luaL_checkstring(L, 1)) == 0);
+  lua_pushboolean(L, edit.read_history(luaL_checkstring(L, 1)) == 0);
   return 1;
 }
 
 static int edit_write_history(lua_State *L) {
-  stifle_history(1000);
-  lua_pushboolean(L, write_history(luaL_checkstring(L, 1)) == 0);
+  edit.stifle_history(1000);
+  lua_pushboolean(L, edit.write_history(luaL_checkstring(L, 1)) == 0);
   return 1;
+}
+
+// What is missing, NULL = nothing.
+static const char *load(void) {
+  void *library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL), *found;
+  if (!library) return LIBRARY;
+#define FIND(name)                          \
+  found = dlsym(library, #name);            \
+  memcpy(&edit.name, &found, sizeof found); \
+  if (!found) return #name;
+  LIBEDIT(FIND)
+#undef FIND
+  return NULL;
 }
 
 int luaopen_neap_edit(lua_State *L) {
@@ -96,11 +126,14 @@ int luaopen_neap_edit(lua_State *L) {
                                        {"write_history", edit_write_history},
                                        {NULL, NULL}};
   static char separators[] = " \t\n\"\\'`@$><=;|&{}()[]#+-*/%^~,";
+  const char *missing = load();
+  if (missing)
+    return luaL_error(L, "lines are edited by %s, which is missing; on Debian the package libedit2 has it", missing);
   setlocale(LC_CTYPE, "");
-  rl_getc_function = read_character;
-  rl_initialize();
-  rl_attempted_completion_function = attempt;
-  rl_basic_word_break_characters = separators;
+  *edit.rl_getc_function = read_character;
+  edit.rl_initialize();
+  *edit.rl_attempted_completion_function = attempt;
+  *edit.rl_basic_word_break_characters = separators;
   luaL_newlib(L, functions);
   return 1;
 }

@@ -682,8 +682,9 @@ static void postgres_close(struct sql_connection *connection) {
 
 static struct sql_connection *postgres_open(neap *host, const struct sql_address *address, bool reader,
                                             struct neap__error *e) {
-  struct postgres *c = calloc(1, sizeof *c);
   (void)reader;
+  if (neap__libpq_load(e) != 0) return NULL;
+  struct postgres *c = calloc(1, sizeof *c);
   neap__error_set(e, NEAP_LIMIT, "memory is short");
   if (!c) return NULL;
   c->head.transport = &neap__postgres;

@@ -5,9 +5,9 @@
 #ifndef NEAP_POSTGRES_H
 #define NEAP_POSTGRES_H
 
-#include <libpq-fe.h>
 #include <uv.h>
 
+#include "transport/postgres_libpq.h"
 #include "transport/sql_transport.h"
 #include "value/buffer.h"
 

@@ -100,6 +100,11 @@ model='local neap = require "neap" local store = neap.open "sqlite:'$dir'/s.db" 
 signal INT 130 "$model P{}:save() store:transaction(function() P{}:save() $ready while true do end end)"
 is "what was not committed is rolled back" "1" "$($NEAP -e "$model print(P:count())")"
 
+mkdir "$dir/lib" && echo "no library" > "$dir/lib/libpq.so.5"
+is "libpq is loaded when it is needed, and its package named when it is not there" "unsupported true" \
+  "$(LD_LIBRARY_PATH="$dir/lib" $NEAP -e 'local neap = require "neap" local store = neap.open "postgres://h/x"
+    local _, e = pcall(store.sql, store, "SELECT 1") print(e.kind .. " " .. tostring(e.message:find "package libpq5" ~= nil))')"
+
 is "secrets of URLs are not logged" "neap: warn: redis://u:***@h/0?token=***" \
   "$($NEAP -e 'require("neap").log.warn("redis://u:hunter2@h/0?token=abcd")' 2>&1)"
 is "a log entry is one line, whatever it holds" 'neap: error: a\nb k="x\ny\x1b"' \
