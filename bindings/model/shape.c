@@ -73,9 +73,10 @@ static const struct field *find_pointer(const struct shape *from, const struct s
   return NULL;
 }
 
-static int resolve_inverse(const struct shape *shape, struct field *f, struct neap__error *e) {
+static int resolve_inverse(lua_State *L, int class_idx, const struct shape *shape, struct field *f,
+                           struct neap__error *e) {
   f->inverse = find_pointer(f->target, shape, f->inverse_name);
-  if (f->inverse) return 0;
+  if (f->inverse) return neap__shape_resolve(L, class_idx, f->inverse, e);
   return neap__error_set(e, NEAP_USAGE, "%s.%s needs a pointer to %s in %s%s%s", shape->model, f->name, shape->model,
                          f->target->model, f->inverse_name ? " named " : "", f->inverse_name ? f->inverse_name : "");
 }
@@ -109,7 +110,8 @@ static int resolve_through(lua_State *L, int class_idx, const struct shape *shap
     return neap__error_set(e, NEAP_USAGE, "%s.%s: %s needs pointers to %s and to %s", shape->model, f->name,
                            link->model, shape->model, f->target->model);
   f->through = link;
-  return 0;
+  if (neap__shape_resolve(L, class_idx, f->through_here, e) != 0) return -1;
+  return neap__shape_resolve(L, class_idx, f->through_there, e);
 }
 
 // A pointer's column holds the key of what it points to.
@@ -133,7 +135,7 @@ int neap__shape_resolve(lua_State *L, int class_idx, const struct field *field, 
   f->target = target;
   int status = 0;
   if (f->type.kind == TYPE_POINTER) status = resolve_key(shape, f, e);
-  if (f->type.kind == TYPE_HAS_ONE || f->type.kind == TYPE_HAS_MANY) status = resolve_inverse(shape, f, e);
+  if (f->type.kind == TYPE_HAS_ONE || f->type.kind == TYPE_HAS_MANY) status = resolve_inverse(L, class_idx, shape, f, e);
   if (f->type.kind == TYPE_MANY_TO_MANY) status = resolve_through(L, class_idx, shape, f, e);
   if (status != 0) f->target = NULL;
   return status;

@@ -1,4 +1,5 @@
 -- Includes: related objects that come with the rows, one statement a relation and level.
+local neap = require "neap"
 local contract = require "tests.store.contract"
 local shop = require "tests.store.shop"
 
@@ -45,6 +46,20 @@ contract.each("includes", function(c)
     assert.same({ "sea", "sky" }, shop.list(posts[1].tags:all(), "name"))
     assert.same({ "sky" }, shop.list(posts[2].tags:all(), "name"))
     assert.same({}, posts[3].tags:all())
+  end)
+
+  it("need no bind", function()
+    local t, store = neap.types, neap.open(c.url)
+    local Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string() })
+    local Author = store:model("Author", { id = t.integer { primary = true }, posts = t.has_many("Post", "author") })
+    store:model("Post", {
+      id = t.integer { primary = true }, author = t.pointer "Author",
+      tags = t.many_to_many("Tag", { through = "PostTag" }),
+    })
+    store:model("PostTag", { id = t.integer { primary = true }, post = t.pointer "Post", tag = t.pointer "Tag" })
+    local author = Author:include("posts", { ["posts.tags"] = Tag:order "id" }):get(1)
+    assert.same({ "sea", "sky" }, shop.list(author.posts:all()[1].tags:all(), "name"))
+    store:close()
   end)
 
   it("nest", function()
@@ -106,8 +121,8 @@ contract.each("includes", function(c)
     it("are there in JSON too", function()
       local comment = m.Comment:select "text":include "post.tags":get(3)
       assert.equal('{"id":3,"post":{"at":"2024-05-02T10:00:00.000000+00:00","author_id":1,"id":2,"price":2.20,'
-        .. '"tags":[{"id":2,"name":"sky"}],"title":"Moon","views":30},"text":"well"}', require "neap".json.encode(comment))
-      assert.equal('{"comments":[],"id":5}', require "neap".json.encode(m.Post:include "comments":get(5)
+        .. '"tags":[{"id":2,"name":"sky"}],"title":"Moon","views":30},"text":"well"}', neap.json.encode(comment))
+      assert.equal('{"comments":[],"id":5}', neap.json.encode(m.Post:include "comments":get(5)
         :to_table { only = { "id", "comments" } }))
     end)
 
