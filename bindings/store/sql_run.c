@@ -62,7 +62,7 @@ static enum rows_state lease_in_transaction(struct sql_run *run) {
 // A savepoint that was not made leaves its place to others.
 static void settle_savepoint(struct sql_run *run) {
   struct sql_transaction *tx = run->transaction;
-  if (!run->opens || !run->connection || (run->ended && !run->failed)) return;
+  if (!tx || !run->opens || !run->connection || (run->ended && !run->failed)) return;
   run->opens = false;
   if (tx->store && tx->level == run->level + 1) tx->level = run->level;
   if (tx->store) neap__sql_wake(run->store);
@@ -189,11 +189,9 @@ static enum rows_state cast(struct sql_run *run, struct cell *cells, enum rows_s
 
 static enum rows_state go_on(struct sql_run *run, struct cell *cells) {
   enum rows_state state;
-  if (!run->cursor) {
-    if (!run->connection && (state = neap__sql_run_lease(run)) != ROWS_ROW)
-      return state == ROWS_FAILED ? fail(run) : state;
-    if ((state = start(run)) != ROWS_ROW) return state;
-  }
+  if (!run->connection && (state = neap__sql_run_lease(run)) != ROWS_ROW)
+    return state == ROWS_FAILED ? fail(run) : state;
+  if (!run->cursor && (state = start(run)) != ROWS_ROW) return state;
   if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
   do {
     state = run->connection->transport->next(run->cursor, cells, &run->rows.error);

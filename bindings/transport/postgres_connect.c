@@ -226,7 +226,7 @@ static void unresolved(struct postgres *c, const struct postgres_lookup *l) {
 
 static void resolved(struct postgres_lookup *l) {
   struct postgres *c = l->c;
-  bool any = false;
+  bool any = l->n == 0;  // no name at all: libpq knows where a server is
   if (c) c->lookup = NULL;
   for (int i = 0; i < l->n; i++) any |= !l->hosts[i].asked || l->hosts[i].addresses;
   PQconninfoOption *options = c && any ? read_options(c) : NULL;

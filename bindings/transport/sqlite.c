@@ -420,7 +420,8 @@ void neap__sqlite_undo(struct sqlite *c) {
   struct sqlite_statement *s = NULL;
   if (sqlite3_get_autocommit(c->db) == 0) s = begin(c, &rollback, &e);
   if (s) {
-    neap__sqlite_step(s, NULL, &e);
+    struct cell none;
+    neap__sqlite_step(s, &none, &e);
     neap__sqlite_finish(s);
   }
   c->head.in_transaction = c->undo = sqlite3_get_autocommit(c->db) == 0;

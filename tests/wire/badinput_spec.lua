@@ -263,6 +263,13 @@ describe("bad input", function()
       assert.is_true(neap.is(e, "connection"))
       says(e, "/nowhere/at/all.db")
     end)
+
+    it("finds no server where the URL names none", function()
+      for _, url in ipairs { "postgres://ada@/shop?hostaddr=127.0.0.1&port=1", "postgres:///shop?port=1" } do
+        local e = fault(function() return neap.open(url):sql "SELECT 1" end)
+        assert.is_true(neap.is(e, "connection"), tostring(e))
+      end
+    end)
   end)
 
   describe("from a file", function()
