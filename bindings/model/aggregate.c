@@ -8,13 +8,21 @@ static const struct type *value_type(const struct place *place) {
   return t && t->kind == TYPE_COMPUTED ? t->of : t;
 }
 
-// Sums and averages need numbers. What lies in JSON is not known before.
+static bool is_number(enum type_kind kind) {
+  return kind == TYPE_INTEGER || kind == TYPE_NUMBER || kind == TYPE_DECIMAL || kind == TYPE_JSON;
+}
+
+static bool is_container(enum type_kind kind) {
+  return kind == TYPE_LIST || kind == TYPE_SET || kind == TYPE_MAP || kind == TYPE_GEOPOINT || kind == TYPE_FILE;
+}
+
+// Sums and averages need numbers, the smallest and largest an order. What lies in JSON is not known before.
 static void check_operand(lua_State *L, const struct aggregate *a, const char *what) {
   const struct type *t = a->reach.place.field && a->reach.place.nsteps == 0 ? value_type(&a->reach.place) : NULL;
-  if (!t || (a->op != AGG_SUM && a->op != AGG_AVG)) return;
-  if (t->kind != TYPE_INTEGER && t->kind != TYPE_NUMBER && t->kind != TYPE_DECIMAL && t->kind != TYPE_JSON)
-    neap__fail(L, NEAP_USAGE, "%s needs a number; %s is a %s", what, a->reach.place.field->name,
-               neap__type_name(t->kind));
+  bool sums = a->op == AGG_SUM || a->op == AGG_AVG, counts = a->op == AGG_COUNT;
+  if (!t || counts || (sums ? is_number(t->kind) : !is_container(t->kind))) return;
+  neap__fail(L, NEAP_USAGE, "%s needs %s; %s is a %s", what, sums ? "a number" : "values that have an order",
+             a->reach.place.field->name, neap__type_name(t->kind));
 }
 
 // Replaces self by a copy with room for n aggregates, whose class is at index 2. Pushes the list of their anchors.

@@ -104,6 +104,17 @@ static int push_cell(lua_State *L, const struct rows *rows, const struct cell *c
   return 1;
 }
 
+// Groups are counted whatever their order is. The query at index 1 is replaced where it has one.
+static const struct query *unordered(lua_State *L) {
+  const struct query *q = lua_touserdata(L, 1);
+  if (q->ngroups == 0) return q;
+  struct query *plain = neap__query_clone(L, 1);
+  plain->norders = 0;
+  lua_replace(L, 1);
+  neap__query_check_groups(L, plain);
+  return plain;
+}
+
 // Query:count() -> integer
 //   the rows that the query would give: limit and skip count too
 static int query_count(lua_State *L) {
@@ -111,6 +122,7 @@ static int query_count(lua_State *L) {
   if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
   if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TNUMBER) return 1;
   lua_settop(L, 1);
+  q = unordered(L);
   struct view *view = view_of(L, q);
   view->store->verbs->count(L, view, q);
   return neap__query_one_row(L, 1, push_cell);
@@ -132,6 +144,7 @@ static int query_exists(lua_State *L) {
   neap__query_select(L, 1, bits);
   lua_settop(L, 1);
   q->norders = q->ncounts = q->nincludes = 0;
+  neap__query_check_groups(L, q);
   struct view *view = view_of(L, q);
   view->store->verbs->select(L, view, q);
   return neap__query_one_row(L, neap__query_width(q), push_found);
@@ -397,6 +410,7 @@ static int query_update(lua_State *L) {
 static int query_explain(lua_State *L) {
   const struct query *q = begin(L, 0);
   struct view *view = view_of(L, q);
+  if (q->ngroups > 0) neap__query_check_groups(L, q);
   view->store->verbs->explain(L, view, q);
   neap__include_explain(L, 1);
   return 1;

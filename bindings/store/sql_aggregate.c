@@ -1,9 +1,11 @@
 // sql_aggregate.c: groups and aggregates as SQL. Sums and averages of decimals are exact, by functions of ours.
+#include <math.h>
 #include <stdio.h>
 
 #include "model/condition_build.h"
 #include "store/sql_query.h"
 #include "store/sql_store.h"
+#include "value/datetime.h"
 #include "value/json.h"
 
 static const struct type *type_of(const struct reach *r) {
@@ -11,30 +13,30 @@ static const struct type *type_of(const struct reach *r) {
   return t && (t->kind == TYPE_POINTER || t->kind == TYPE_COMPUTED) ? t->of : t;
 }
 
+// The kind of the values there, UNLOADED in JSON.
 static enum cell_kind kind_of(const struct reach *r) {
   const struct type *t = type_of(r);
-  return t && r->place.nsteps == 0 ? neap__sql_kind(t) : CELL_UNLOADED;
+  return t && !neap__place_in_json(&r->place) ? neap__sql_kind(t) : CELL_UNLOADED;
+}
+
+static enum cell_kind result_kind(const struct aggregate *a) {
+  enum cell_kind kind = a->reach.place.field ? kind_of(&a->reach) : CELL_INTEGER;
+  if (a->op == AGG_COUNT) return CELL_INTEGER;
+  return a->op == AGG_AVG && kind != CELL_DECIMAL ? CELL_NUMBER : kind;
 }
 
 int neap__sql_aggregate_kinds(const struct query *q, uint8_t *kinds) {
   for (int i = 0; i < q->ngroups; i++)
     kinds[i] = (uint8_t)(neap__place_in_json(&q->groups[i].place) ? CELL_JSON : kind_of(&q->groups[i]));
-  for (int i = 0; i < q->naggregates; i++) {
-    const struct aggregate *a = &q->aggregates[i];
-    enum cell_kind kind = a->reach.place.field ? kind_of(&a->reach) : CELL_INTEGER;
-    if (a->op == AGG_COUNT) kind = CELL_INTEGER;
-    if (a->op == AGG_AVG && kind != CELL_DECIMAL) kind = CELL_NUMBER;
-    kinds[q->ngroups + i] = (uint8_t)kind;
-  }
+  for (int i = 0; i < q->naggregates; i++) kinds[q->ngroups + i] = (uint8_t)result_kind(&q->aggregates[i]);
   return q->ngroups + q->naggregates;
 }
 
-// What stands for $0 and $1: of sums the number, of what is counted whatever is there.
+// What stands for $0 and $1: in JSON the number and the text; of what is counted whatever is there.
 static int write_operand(lua_State *L, struct sql_text *s, const struct aggregate *a, int i, struct neap__error *e) {
   const struct reach *r = &a->reach;
   if (i == 1) return neap__sql_reach_text(L, s, 0, r, e);
-  if (a->op == AGG_SUM || a->op == AGG_AVG) return neap__sql_reach_number(L, s, 0, r, e);
-  return (a->op == AGG_COUNT ? neap__sql_reach_whole : neap__sql_reach)(L, s, 0, r, e);
+  return (a->op == AGG_COUNT ? neap__sql_reach_whole : neap__sql_reach_number)(L, s, 0, r, e);
 }
 
 static int write_count(lua_State *L, struct sql_text *s, const struct aggregate *a, struct neap__error *e) {
@@ -53,6 +55,17 @@ static int write_aggregate(lua_State *L, struct sql_text *s, const struct aggreg
     if (write_operand(L, s, a, mark[1] - '0', e) != 0) return -1;
   }
   neap__sql_add(s, p);
+  return 0;
+}
+
+// A template in which $0 is what the aggregate gives.
+static int write_as(lua_State *L, struct sql_text *s, const struct aggregate *a, const char *text,
+                    struct neap__error *e) {
+  for (const char *mark; (mark = strchr(text, '$')); text = mark + 2) {
+    neap__sql_addf(s, "%.*s", (int)(mark - text), text);
+    if (write_aggregate(L, s, a, e) != 0) return -1;
+  }
+  neap__sql_add(s, text);
   return 0;
 }
 
@@ -76,15 +89,53 @@ static const struct aggregate *labelled(const struct query *q, const char *label
   return a;
 }
 
-// The operand as a number of the kind that the aggregate gives.
+// ---- Having ----
+
+static bool is_number(enum cell_kind kind) {
+  return kind == CELL_INTEGER || kind == CELL_NUMBER || kind == CELL_DECIMAL;
+}
+
+// Makes the operand one of the kind that is computed: text becomes a time, and in JSON a time is text, for which there is room.
+// False: it is of another type, so that nothing compares with it.
+static bool fit(enum cell_kind kind, struct cell *cell, char text[40]) {
+  bool written = cell->kind == CELL_TEXT;
+  int64_t at;
+  if (kind == CELL_UNLOADED && (cell->kind == CELL_DATETIME || cell->kind == CELL_DATE)) {
+    size_t n = cell->kind == CELL_DATE ? neap__date_format(cell->i, text) : neap__datetime_format(cell->i, text);
+    *cell = (struct cell){.p = text, .n = (uint32_t)n, .kind = CELL_TEXT};
+  } else if (written && kind == CELL_DATETIME && neap__datetime_parse(cell->p, cell->n, &at)) {
+    *cell = (struct cell){.i = at, .kind = CELL_DATETIME};
+  } else if (written && kind == CELL_DATE && neap__date_parse(cell->p, cell->n, &at)) {
+    *cell = (struct cell){.i = at, .kind = CELL_DATE};
+  }
+  if (is_number(cell->kind)) return kind == CELL_UNLOADED || is_number(kind);
+  return cell->kind == (kind == CELL_UNLOADED ? CELL_TEXT : kind);
+}
+
+// What is computed, as a value that the operand compares with.
+static int write_result(lua_State *L, struct sql_text *s, const struct aggregate *a, const struct cell *operand,
+                        struct neap__error *e) {
+  enum cell_kind kind = result_kind(a);
+  enum sql_class class = operand->kind == CELL_DECIMAL ? SQL_DECIMAL : is_number(operand->kind) ? SQL_NUMBER : SQL_TEXT;
+  if (kind == CELL_UNLOADED) return write_as(L, s, a, s->dialect->result[class], e);
+  int status = write_aggregate(L, s, a, e);
+  if (kind == CELL_DECIMAL && s->dialect->column[SQL_DECIMAL])
+    neap__sql_add(s, s->dialect->column[SQL_DECIMAL] + 2);  // behind its $0
+  return status;
+}
+
 static void bind_operand(struct sql_text *s, const struct aggregate *a, const struct cell *cell) {
-  bool decimal = a->op != AGG_COUNT && kind_of(&a->reach) == CELL_DECIMAL;
-  bool column = a->reach.place.field && a->reach.place.nsteps == 0 && (a->op == AGG_MIN || a->op == AGG_MAX);
+  enum cell_kind kind = result_kind(a);
+  bool number = is_number(cell->kind);
+  bool decimal = number && (kind == CELL_DECIMAL || (kind == CELL_UNLOADED && s->dialect->arrays));
+  bool column = kind != CELL_UNLOADED && (a->op == AGG_MIN || a->op == AGG_MAX);
   char text[32];
   if (decimal && cell->kind == CELL_INTEGER)
     neap__sql_bind_copy(s, CELL_DECIMAL, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)cell->i));
-  else if (decimal && cell->kind == CELL_NUMBER)
+  else if (decimal && cell->kind == CELL_NUMBER && isfinite(cell->d))
     neap__sql_bind_copy(s, CELL_DECIMAL, text, neap__json_double(cell->d, text));
+  else if (cell->kind == CELL_TEXT)
+    neap__sql_bind_copy(s, CELL_TEXT, cell->p, cell->n);
   else if (column)
     neap__sql_bind_field(s, a->reach.place.field, cell);
   else
@@ -93,21 +144,43 @@ static void bind_operand(struct sql_text *s, const struct aggregate *a, const st
 }
 
 // Two-valued: NULL differs from any operand, and compares with none.
-static int write_havings(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
+static int write_having(lua_State *L, struct sql_text *s, const struct query *q, const struct having *h,
+                        struct neap__error *e) {
   static const char *const operators[] = {
       [COND_EQ] = " = ",  [COND_NE] = " IS DISTINCT FROM ", [COND_LT] = " < ", [COND_LTE] = " <= ", [COND_GT] = " > ",
       [COND_GTE] = " >= "};
+  const struct aggregate *a = labelled(q, h->label);
+  struct cell operand = h->cell;
+  char text[40];
+  if (!fit(result_kind(a), &operand, text) || neap__sql_has_nul(s->dialect, &operand)) {
+    neap__sql_add(s, h->op == COND_NE ? s->dialect->yes : s->dialect->no);
+    return 0;
+  }
+  if (write_result(L, s, a, &operand, e) != 0) return -1;
+  neap__sql_add(s, operators[h->op]);
+  bind_operand(s, a, &operand);
+  return 0;
+}
+
+static int write_havings(lua_State *L, struct sql_text *s, const struct query *q, struct neap__error *e) {
   for (int i = 0; i < q->nhavings; i++) {
-    const struct having *h = &q->havings[i];
-    const struct aggregate *a = labelled(q, h->label);
     neap__sql_add(s, i == 0 ? " HAVING " : " AND ");
-    if (write_aggregate(L, s, a, e) != 0) return -1;
-    bool collated = a->op != AGG_COUNT && kind_of(&a->reach) == CELL_DECIMAL && s->dialect->column[SQL_DECIMAL];
-    if (collated) neap__sql_add(s, s->dialect->column[SQL_DECIMAL] + 2);  // behind its $0
-    neap__sql_add(s, operators[h->op]);
-    bind_operand(s, a, &h->cell);
+    if (write_having(L, s, q, &q->havings[i], e) != 0) return -1;
   }
   return 0;
+}
+
+// ---- The statement ----
+
+// What min and max give in JSON may be a number or text.
+bool neap__sql_label_sorts(const struct sql_dialect *dialect, const struct query *q, const char *label) {
+  const struct aggregate *a = labelled(q, label);
+  return dialect->sort[0] && result_kind(a) == CELL_UNLOADED && a->op != AGG_SUM;
+}
+
+int neap__sql_label_sort(lua_State *L, struct sql_text *s, const struct query *q, const char *label, int key,
+                         struct neap__error *e) {
+  return write_as(L, s, labelled(q, label), s->dialect->sort[key], e);
 }
 
 // The rows are cut by the limit after they were grouped.

@@ -102,7 +102,9 @@ static bool nullable(const struct reach *r) {
   return r->nvia > 0 || r->place.nsteps > 0 || !(r->place.field->flags & (FIELD_PRIMARY | FIELD_REQUIRED));
 }
 
-static int label_column(const struct query *q, const char *label) {
+// 0: it sorts by something else than its column.
+static int label_column(const struct sql_dialect *dialect, const struct query *q, const char *label) {
+  if (neap__sql_label_sorts(dialect, q, label)) return 0;
   for (int i = 0; i < q->naggregates; i++)
     if (strcmp(q->aggregates[i].label, label) == 0) return q->ngroups + i + 1;
   return 0;
@@ -146,10 +148,13 @@ static void write_place_of_nulls(struct sql_text *s, const struct order *o) {
 // Values in JSON by their number, then by their text; the other way round where they descend.
 static int write_order(lua_State *L, struct sql_text *s, int alias, const struct query *q, const struct order *o,
                        struct neap__error *e) {
-  bool two = neap__place_in_json(&o->reach.place) && s->dialect->sort[0];
+  bool two = o->label || (neap__place_in_json(&o->reach.place) && s->dialect->sort[0]);
   for (int i = 0; i < (two ? 2 : 1); i++) {
+    int key = two && o->descending ? 1 - i : i;
     neap__sql_add(s, i > 0 ? ", " : "");
-    if (neap__sql_reach_sort(L, s, alias, &o->reach, two && o->descending ? 1 - i : i, e) != 0) return -1;
+    int status = o->label ? neap__sql_label_sort(L, s, q, o->label, key, e)
+                          : neap__sql_reach_sort(L, s, alias, &o->reach, key, e);
+    if (status != 0) return -1;
     bool nulls = two || nulls_matter(q, &o->reach);
     write_direction(s, o, nulls);
     if (!nulls) write_place_of_nulls(s, o);
@@ -172,7 +177,7 @@ int neap__sql_order_of(lua_State *L, struct sql_text *s, int alias, const struct
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     neap__sql_add(s, i == 0 ? " ORDER BY " : ", ");
-    int column = o->label ? label_column(q, o->label) : group_column(q, &o->reach);
+    int column = o->label ? label_column(s->dialect, q, o->label) : group_column(q, &o->reach);
     if (column == 0 && write_order(L, s, alias, q, o, e) != 0) return -1;
     if (column == 0) continue;
     neap__sql_addf(s, "%d", column);

@@ -60,6 +60,8 @@ struct sql_dialect {
   int (*change)(struct sql_text *s, const struct change *c, int n, struct neap__error *e);
   // Sum, average, ... of $0, what makes values of a kind (UNLOADED: in JSON, where $0 is the number and $1 the text).
   const char *(*aggregate)(enum aggregate_op op, enum cell_kind kind);
+  // What an aggregate of a place in JSON gives, $0, as a value of the class; NULL: it never is one.
+  const char *result[SQL_CLASSES];
   const char *near, *within;  // $0 point, $1 ... latitude, longitude, metres; south, west, north, east
 };
 

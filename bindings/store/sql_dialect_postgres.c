@@ -260,6 +260,7 @@ const struct sql_dialect neap__sql_postgres = {
     .array_all = "$0 @> $1::$2",
     .array_size = "cardinality($0) = $1",
     .aggregate = aggregate,
+    .result = {[SQL_TEXT] = SCALAR("string", "") " COLLATE \"C\"", [SQL_NUMBER] = NUMBER, [SQL_DECIMAL] = NUMBER},
     .change = neap__sql_change_postgres,
     .near = "2 * 6371008.8 * asin(sqrt(least(1, sin(radians(" LATITUDE
             " - $1) / 2) ^ 2 + "

@@ -59,11 +59,12 @@ static const char *column_type(const struct type *type) {
 }
 
 static const char *aggregate(enum aggregate_op op, enum cell_kind kind) {
+  bool json = kind == CELL_UNLOADED;
   switch (op) {
     case AGG_COUNT: return "count($0)";
     case AGG_SUM: return kind == CELL_DECIMAL ? "neap_sum($0)" : "sum($0)";
-    case AGG_MIN: return "min($0)";
-    case AGG_MAX: return "max($0)";
+    case AGG_MIN: return json ? "coalesce(min($0), min($1))" : "min($0)";
+    case AGG_MAX: return json ? "coalesce(max($1), max($0))" : "max($0)";
     case AGG_AVG: return kind == CELL_DECIMAL ? "neap_avg($0)" : "avg($0)";
   }
   return NULL;
@@ -119,6 +120,9 @@ const struct sql_dialect neap__sql_sqlite = {
     .all = "neap_json_all($0, $1)",
     .size = "neap_json_size($0) = $1",
     .aggregate = aggregate,
+    .result = {[SQL_TEXT] = "CASE typeof($0) WHEN 'text' THEN $0 END",
+               [SQL_NUMBER] = "CASE typeof($0) WHEN 'text' THEN NULL ELSE $0 END",
+               [SQL_DECIMAL] = "CASE typeof($0) WHEN 'text' THEN NULL ELSE CAST($0 AS TEXT) END COLLATE neap_decimal"},
     .change = neap__sql_change_sqlite,
     .near = "neap_near($0, $1, $2, $3)",
     .within = "neap_within($0, $1, $2, $3, $4)",

@@ -182,11 +182,6 @@ int neap__sql_place_sort(struct sql_text *s, int alias, const struct place *plac
   return sort ? neap__sql_write_template(&w, sort, place) : neap__sql_write_value(&w, place, SQL_NUMBER);
 }
 
-int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
-  struct writer w = {s, e, alias, place->field->shape};
-  return neap__sql_write_value(&w, place, SQL_TEXT);
-}
-
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
   struct writer w = {s, e, alias, place->field->shape};
   if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
@@ -196,14 +191,23 @@ int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *pla
   return status;
 }
 
-int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+static int write_class(struct sql_text *s, int alias, const struct place *place, enum sql_class class,
+                       struct neap__error *e) {
   struct writer w = {s, e, alias, place->field->shape};
   if (!neap__place_in_json(place)) return neap__sql_place(s, alias, place, e);
-  if (!s->dialect->guard[SQL_NUMBER]) return neap__sql_write_value(&w, place, SQL_NUMBER);
+  if (!s->dialect->guard[class]) return neap__sql_write_value(&w, place, class);
   neap__sql_add(s, "CASE WHEN ");
-  if (neap__sql_write_template(&w, s->dialect->guard[SQL_NUMBER], place) != 0) return -1;
+  if (neap__sql_write_template(&w, s->dialect->guard[class], place) != 0) return -1;
   neap__sql_add(s, " THEN ");
-  int status = neap__sql_write_value(&w, place, SQL_NUMBER);
+  int status = neap__sql_write_value(&w, place, class);
   neap__sql_add(s, " END");
   return status;
+}
+
+int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  return write_class(s, alias, place, SQL_TEXT, e);
+}
+
+int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
+  return write_class(s, alias, place, SQL_NUMBER, e);
 }

@@ -42,5 +42,9 @@ int neap__sql_each(lua_State *L, struct sql_text *s, struct view *view, const st
 int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
                         struct neap__error *e);
 int neap__sql_aggregate_kinds(const struct query *q, uint8_t *kinds);
+// Whether the aggregate of that label sorts by two keys, and one of them.
+bool neap__sql_label_sorts(const struct sql_dialect *dialect, const struct query *q, const char *label);
+int neap__sql_label_sort(lua_State *L, struct sql_text *s, const struct query *q, const char *label, int key,
+                         struct neap__error *e);
 
 #endif

@@ -78,6 +78,90 @@ contract.each("aggregates", function(c)
     assert.same({}, groups { n = { ["$gt"] = 1, ["$lt"] = 2 } })
   end)
 
+  describe("inside JSON", function()
+    local Box
+
+    before_each(function()
+      Box = c.store:model("Box", { id = neap.types.integer { primary = true }, shelf = neap.types.string(),
+        data = neap.types.json(), list = neap.types.list() })
+      c.store:bind()
+      local id = 0
+      for shelf, values in pairs {
+        mixed = { 7, 2.5, "x", "b", true, { 1 }, { k = 1 } }, numbers = { 2, 10, 7.5 }, text = { "a", "ab", "B" }, none = { false },
+      } do
+        for _, value in ipairs(values) do
+          id = id + 1
+          Box { id = id, shelf = shelf, data = { v = value }, list = { id } }:save()
+        end
+      end
+    end)
+
+    it("look at numbers, and for min and max at text behind them", function()
+      local function of(shelf) return Box:where { shelf = shelf } end
+      assert.equal(2.5, of "mixed":min "data.v")
+      assert.equal("x", of "mixed":max "data.v")
+      assert.equal(9.5, of "mixed":sum "data.v")
+      assert.equal(10, of "numbers":max "data.v")
+      assert.equal("B", of "text":min "data.v")
+      assert.is_nil(of "none":min "data.v")
+      assert.is_nil(of "none":max "data.v")
+      assert.is_nil(of "mixed":max "data")
+    end)
+
+    local function shelves(having, op)
+      local rows = Box:group "shelf":order "shelf":having { x = having }:aggregate { x = { [op or "$max"] = "data.v" } }
+      return shop.list(rows, "shelf")
+    end
+
+    it("are compared by having with operands of their own type", function()
+      assert.same({ "numbers" }, shelves { ["$gte"] = 10 })
+      assert.same({ "numbers" }, shelves { ["$lt"] = 10.5 })
+      assert.same({ "mixed", "numbers" }, shelves({ ["$lt"] = neap.decimal "2.75" }, "$min"))
+      assert.same({ "mixed", "text" }, shelves { ["$gte"] = "ab" })
+      assert.same({ "text" }, shelves { ["$eq"] = "ab" })
+      assert.same({ "mixed", "none", "numbers" }, shelves { ["$ne"] = "ab" })
+      assert.same({ "numbers" }, shelves({ ["$gt"] = 9.5 }, "$sum"))
+      assert.same({ "numbers" }, shelves({ ["$gt"] = 6 }, "$avg"))
+      assert.same({}, shelves { ["$eq"] = true })
+      assert.same({}, shelves { ["$lte"] = neap.datetime "2024-05-01T10:00:00Z" })
+    end)
+
+    it("sort numbers before text, and what is absent last", function()
+      local function sorted(order)
+        return shop.list(Box:group "shelf":order(order):aggregate { x = { ["$max"] = "data.v" } }, "shelf")
+      end
+      assert.same({ "numbers", "text", "mixed", "none" }, sorted "x")
+      assert.same({ "mixed", "text", "numbers", "none" }, sorted "-x")
+    end)
+
+    it("have no order of lists and maps", function()
+      for _, f in ipairs {
+        function() return Box:min "list" end, function() return Box:max "list" end,
+        function() return Box:group "shelf":aggregate { x = { ["$min"] = "list" } } end,
+      } do
+        local ok, e = pcall(f)
+        assert.is_false(ok)
+        assert.equal("usage", e.kind)
+        assert.truthy(e.message:find("list", 1, true))
+      end
+    end)
+  end)
+
+  it("are compared by having with values of another type: none meets it", function()
+    local function groups(having)
+      local labels = { n = { ["$count"] = true }, name = { ["$max"] = "title" }, at = { ["$min"] = "at" }, low = { ["$min"] = "price" } }
+      return #m.Post:group "author":having(having):aggregate(labels)
+    end
+    assert.equal(0, groups { n = { ["$lt"] = "x" } })
+    assert.equal(0, groups { n = { ["$gt"] = "x" } })
+    assert.equal(3, groups { n = { ["$ne"] = "x" } })
+    assert.equal(0, groups { name = { ["$gt"] = 1 } })
+    assert.equal(0, groups { low = { ["$gt"] = "x" } })
+    assert.equal(0, groups { at = { ["$gt"] = 1 } })
+    assert.equal(2, groups { at = { ["$gt"] = "2024-04-30T00:00:00Z" } })
+    assert.equal(0, groups { at = { ["$gt"] = "yesterday" } })
+  end)
+
   it("sort by a label that a field bears too", function()
     local groups = m.Post:where { author__exists = true, id__lt = 4 }:group "author":order "-views"
     local rows = groups:aggregate { views = { ["$sum"] = "views" } }
@@ -87,6 +171,14 @@ contract.each("aggregates", function(c)
   it("count their groups", function()
     assert.equal(4, m.Post:group "views":count())
     assert.is_true(m.Post:group "views":exists())
+    local sorted = m.Post:group "views":order "-n"  -- by what nothing has been asked for yet
+    assert.equal(4, sorted:count())
+    assert.is_true(sorted:exists())
+    assert.equal("usage", select(2, pcall(sorted.explain, sorted)).kind)
+    for _, terminal in ipairs { "count", "exists" } do
+      local chosen = m.Post:group "views":having { n = { ["$gt"] = 1 } }
+      assert.equal("usage", select(2, pcall(chosen[terminal], chosen)).kind)
+    end
   end)
 
   it("refuse what makes no sense", function()
