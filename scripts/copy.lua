@@ -5,6 +5,7 @@
 -- run it again and it adds what is missing, and changes nothing that is there. At the end the rows of both are counted.
 local neap = require "neap"
 local declare_link = require "neap.model".link
+local describe_table = require "neap.sql.schema".describe
 
 local BATCH, ANY = 1000, 50  -- rows that are written together; keys of several fields that are asked for together
 
@@ -220,6 +221,17 @@ local function batches(query, f)
   if #rows > 0 then f(rows) end
 end
 
+--- The same, in the order of the keys: nothing of the store is held while f runs, so that f may ask it.
+local function pages(query, f)
+  local objects, cursor
+  repeat
+    local rows = {}
+    objects, cursor = query:page { size = BATCH, after = cursor }
+    for i, object in ipairs(objects) do rows[i] = object:to_table() end
+    f(rows)
+  until not cursor
+end
+
 -- ---- The work ----
 
 local function object_of(model, row)
@@ -242,12 +254,17 @@ end
 --- Copies the rows that the target has not. Returns how many those were.
 local function copy(model)
   local fresh, copied = not model.to:exists(), 0
-  local query = fresh and model.from or model.from:select(table.unpack(model.keys))
   local bar <close> = neap.progress(model.rows, model.name)
-  batches(query, function(rows)
-    copied = copied + save(model, fresh and rows or whole(model, missing(model, rows)))
-    bar:step(#rows)
-  end)
+  local function add(rows, all)
+    copied = copied + save(model, rows)
+    bar:step(all)
+  end
+  if fresh then
+    batches(model.from, function(rows) add(rows, #rows) end)
+  else
+    local keys = model.from:select(table.unpack(model.keys))
+    pages(keys, function(rows) add(whole(model, missing(model, rows)), #rows) end)
+  end
   return copied
 end
 
@@ -274,12 +291,14 @@ local function point(model)
   batches(model.from:select(table.unpack(columns)), function(rows) point_batch(model, rows) end)
 end
 
+local function quoted(name) return '"' .. name:gsub('"', '""') .. '"' end
+
 --- PostgreSQL counts its own keys up from where it stopped, not from what was copied.
 local function count_on(model)
-  local described = require "neap.sql.schema".describe(model.to)
-  local name, key = '"' .. described.table:gsub('"', '""') .. '"', described.keys[1]
-  model.store:sql(("SELECT setval(pg_get_serial_sequence(?, ?), max(%s)) FROM %s")
-    :format('"' .. key:gsub('"', '""') .. '"', name), { name, key })
+  local described = describe_table(model.to)
+  local name, key = quoted(described.table):gsub("%.", '"."', 1), described.keys[1]  -- "schema"."table"
+  model.store:sql(("SELECT setval(pg_get_serial_sequence(?, ?), max(%s)) FROM %s"):format(quoted(key), name),
+    { name, key })
 end
 
 --- Whether both stores have as many rows.
@@ -300,7 +319,7 @@ to:bind()
 for _, model in ipairs(models) do
   model.store, model.rows = to, model.from:count()
   local copied = copy(model)
-  if model.counted and copied > 0 and to_url:find "^postgres" then count_on(model) end
+  if model.counted and model.rows > 0 and to_url:find "^postgres" then count_on(model) end
   print(("%-20s %8d rows %8d copied"):format(model.name, model.rows, copied))
   io.stdout:flush()
 end

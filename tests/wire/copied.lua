@@ -55,4 +55,13 @@ notes[1].tags:add { Tag:get "sea" }
 Thing { any = { 1, "two" }, name = "x" }:save()
 ]]
 
+--- The same models; the program that reads them is killed when it is about to save a second thousand.
+copied.KILLING = copied.MODELS:gsub("store:bind%(%)", [[
+  local save, left = require "neap.store".save, 2
+  require "neap.store".save = function(...)
+    left = left - (#(select(2, ...)) == 1000 and 1 or 0)
+    if left == 0 then os.execute "kill -9 $PPID" end
+    return save(...)
+  end]])
+
 return copied

@@ -74,14 +74,7 @@ describe("copy.lua", function()
 
   it("goes on where it was killed", function()
     fill()
-    local killing = copied.MODELS:gsub("store:bind%(%)", [[
-      local neap, save, left = require "neap", require "neap.store".save, 2
-      require "neap.store".save = function(...)
-        left = left - (#(select(2, ...)) == 1000 and 1 or 0)
-        if left == 0 then os.execute "kill -9 $PPID" end
-        return save(...)
-      end]])
-    copy(write("killing.lua", killing))
+    copy(write("killing.lua", copied.KILLING))
     assert.equal("1000|ok", sqlite(to, "SELECT (SELECT count(*) FROM Note), i.* FROM pragma_integrity_check i"))
     local text, code = copy(root .. "/models.lua")
     assert.equal(0, code, text)

@@ -61,6 +61,42 @@ describe("copy.lua with PostgreSQL", function()
     assert.equal(dump(shop), dump(again))
   end)
 
+  it("goes on where it was killed, in each direction, over one connection to a server", function()
+    local models, killing = write("models.lua", copied.MODELS), write("killing.lua", copied.KILLING)
+    local from, to = root .. "/killed.db", root .. "/whole.db"
+    local first, second = url .. "_1", url .. "_2"
+    for i = 1, 2 do assert.equal("", psql(("CREATE DATABASE %s_%d"):format(name, i))) end
+    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", copied.FILL), from, models))
+    assert.equal(0, code, text)
+    local legs = { "sqlite:" .. from, first .. "?pool=1", second .. "?pool=1", "sqlite:" .. to }
+    for i = 1, 3 do
+      local command = ("timeout 60 %s scripts/copy.lua '%s' '%s' "):format(bin, legs[i], legs[i + 1])
+      text, code = capture(command .. killing)
+      assert.equal(137, code, text)
+      text, code = capture(command .. models)
+      assert.equal(0, code, text)
+      assert.matches("Note +2500 rows +1500 copied", text)
+    end
+    assert.equal(dump(from), dump(to))
+    for i = 1, 2 do psql(("DROP DATABASE %s_%d"):format(name, i)) end
+  end)
+
+  it("goes on counting also where it was killed before it had told the server to", function()
+    local notes = "sqlite:" .. root .. "/told.db"
+    local models = write("told.lua", [[
+      local t = require "neap".types
+      return function(store)
+        return store:model("Count", { id = t.integer { primary = true, auto = true } }, { table = "told.counts" })
+      end]])
+    local add = [[local store = require "neap".open(arg[2]) local Count = dofile(arg[1])(store) store:bind() Count:create {}]]
+    for _ = 1, 3 do capture(("%s -e '%s' %s %s"):format(bin, add, models, notes)) end
+    copy(notes, url, models)
+    psql "ALTER SEQUENCE told.counts_id_seq RESTART"
+    copy(notes, url, models)
+    capture(("%s -e '%s' %s '%s'"):format(bin, add, models, url))
+    assert.equal("1,2,3,4", psql "SELECT string_agg(id::text, $$,$$ ORDER BY id) FROM told.counts")
+  end)
+
   it("goes on counting behind the keys that were copied", function()
     local notes = "sqlite:" .. root .. "/notes.db"
     local models = write("notes.lua", [[
