@@ -67,8 +67,7 @@ struct cell neap__sql_value(const struct field *field, struct cell cell) {
 
 // ---- Statements from queries ----
 
-// Pops the text (and leaves the run below it) and makes it what the run sends. Raises what writing it went wrong with.
-static void take_text(lua_State *L, struct sql_run *run, struct sql_text *text, int status, struct neap__error *e) {
+void neap__sql_run_take(lua_State *L, struct sql_run *run, struct sql_text *text, int status, struct neap__error *e) {
   if (status != 0) neap__raise(L, e);
   if (neap__sql_failed(text, e) != 0) neap__raise(L, e);
   run->statement.text = text->text;
@@ -78,7 +77,7 @@ static void take_text(lua_State *L, struct sql_run *run, struct sql_text *text, 
   lua_setiuservalue(L, -2, 2);
 }
 
-static const struct sql_dialect *dialect_of(const struct view *view) {
+const struct sql_dialect *neap__sql_dialect(const struct view *view) {
   return ((struct sql_store *)view->store)->dialect;
 }
 
@@ -88,8 +87,8 @@ static struct rows *sql_select(lua_State *L, struct view *view, const struct que
   struct sql_run *run = neap__sql_run_new(L, view, q->for_update ? USE_WRITE : USE_READ, neap__query_width(q));
   run->statement.nkinds = neap__sql_kinds(q, run->kinds);
   run->statement.rows = q->limit < 0 || q->limit > 1;
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-  take_text(L, run, text, neap__sql_select(L, text, view, q, &e), &e);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
+  neap__sql_run_take(L, run, text, neap__sql_select(L, text, view, q, &e), &e);
   return &run->rows;
 }
 
@@ -97,8 +96,8 @@ static struct rows *sql_count(lua_State *L, struct view *view, const struct quer
   struct neap__error e;
   view = neap__view_effective(L, view);
   struct sql_run *run = neap__sql_run_new(L, view, USE_READ, 0);
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-  take_text(L, run, text, neap__sql_count(L, text, view, q, &e), &e);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
+  neap__sql_run_take(L, run, text, neap__sql_count(L, text, view, q, &e), &e);
   return &run->rows;
 }
 
@@ -107,8 +106,8 @@ static struct rows *sql_update(lua_State *L, struct view *view, const struct que
   struct neap__error e;
   view = neap__view_effective(L, view);
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-  take_text(L, run, text, neap__sql_update(L, text, view, q, sets, nsets, &e), &e);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
+  neap__sql_run_take(L, run, text, neap__sql_update(L, text, view, q, sets, nsets, &e), &e);
   return &run->rows;
 }
 
@@ -116,15 +115,15 @@ static struct rows *sql_remove(lua_State *L, struct view *view, const struct que
   struct neap__error e;
   view = neap__view_effective(L, view);
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-  take_text(L, run, text, neap__sql_remove(L, text, view, q, &e), &e);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
+  neap__sql_run_take(L, run, text, neap__sql_remove(L, text, view, q, &e), &e);
   return &run->rows;
 }
 
 // explain -> { sql =, params = }
 static void sql_explain(lua_State *L, struct view *view, const struct query *q) {
   struct neap__error e;
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
   if (neap__sql_select(L, text, view, q, &e) != 0 || neap__sql_failed(text, &e) != 0) neap__raise(L, &e);
   lua_createtable(L, 0, 2);
   lua_pushlstring(L, text->text, text->n);
@@ -187,7 +186,7 @@ static const struct get_text *get_text(lua_State *L, struct view *view, const st
   struct get_text *g = lua_touserdata(L, -1);
   if (!g || g->names != names) {
     lua_pop(L, 1);
-    struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+    struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
     if (write_get(text, shape, (const struct cell[4]){{.kind = CELL_NIL}}, &e) != 0) neap__raise(L, &e);
     if (neap__sql_failed(text, &e) != 0) neap__raise(L, &e);
     g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncells + text->n, 0);
@@ -206,11 +205,11 @@ static const struct get_text *get_text(lua_State *L, struct view *view, const st
 static void get_scoped(lua_State *L, struct sql_run *run, struct view *view, const struct shape *shape,
                        const struct cell *key) {
   struct neap__error e = {0};
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
   int status = write_get(text, shape, key, &e);
   neap__sql_add(text, " AND ");
   if (status == 0) status = neap__sql_condition(L, text, 0, neap__view_scope(view, shape), &e);
-  take_text(L, run, text, status, &e);
+  neap__sql_run_take(L, run, text, status, &e);
   for (int i = 0; i < shape->ncells; i++) run->kinds[i] = (uint8_t)neap__sql_kind(&shape->columns[i]->type);
 }
 
@@ -332,113 +331,7 @@ static struct rows *sql_rollback(lua_State *L, struct view *view) {
   return NULL;
 }
 
-// ---- Raw statements ----
-
-// What a script begins or ends by hand must not leak to the next user of the connection.
-static int raw_ended(struct sql_run *run) {
-  bool open = run->cursor->in_transaction;
-  if (run->transaction) run->transaction->lost = !open;
-  if (run->transaction && !open)
-    return neap__error_set(&run->rows.error, NEAP_USAGE,
-                           "the statement ended the transaction; let store:transaction do that");
-  if (run->transaction || !open) return 0;
-  run->connection->transport->rollback(run->connection);
-  return neap__error_set(
-      &run->rows.error, NEAP_USAGE,
-      "the statement left a transaction open, it was rolled back; use store:transaction(function(tx) ... end)");
-}
-
-static bool in_name(char c) {
-  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
-}
-
-// The end of the quoted text, comment or single character at p.
-static const char *skip_token(const char *p, const char *end) {
-  char quote = *p;
-  if (quote == '-' && p + 1 < end && p[1] == '-') {
-    while (p < end && *p != '\n') p++;
-    return p;
-  }
-  if (quote == '/' && p + 1 < end && p[1] == '*') {
-    for (p += 2; p < end; p++)
-      if (*p == '/' && p[-1] == '*') return p + 1;
-    return end;
-  }
-  if (quote != '\'' && quote != '"' && quote != '`') return p + 1;
-  for (p++; p < end && *p != quote; p++) continue;
-  return p < end ? p + 1 : end;
-}
-
-// Binds the value on top of the stack, which `anchors` keeps. Pops it.
-static void bind_value(lua_State *L, struct sql_text *text, int anchors, const char *name) {
-  struct neap__error e;
-  struct cell cell;
-  if (neap__cell_read(L, -1, &cell, &e) != 0) neap__fail(L, NEAP_USAGE, "the value for %s: %s", name, e.message);
-  neap__sql_bind(text, &cell);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
-  lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
-  lua_pop(L, 1);
-}
-
-// One ? or :name at p; gives where the text goes on.
-static const char *write_param(lua_State *L, struct sql_text *text, const char *p, const char *end, int params,
-                               int anchors) {
-  char name[64];
-  const char *stop = p + 1;
-  if (*p == '?') {
-    snprintf(name, sizeof name, "?%d", text->nparams + 1);
-    lua_rawgeti(L, params, text->nparams + 1);
-  } else {
-    while (stop < end && in_name(*stop)) stop++;
-    lua_pushlstring(L, p + 1, (size_t)(stop - p - 1));
-    snprintf(name, sizeof name, ":%s", lua_tostring(L, -1));
-    lua_rawget(L, params);
-  }
-  if (lua_isnil(L, -1)) neap__fail(L, NEAP_USAGE, "params have no value for %s; neap.null stands for NULL", name);
-  bind_value(L, text, anchors, name);
-  return stop;
-}
-
-// Copies the statement and binds its values in the order of their places.
-static void write_raw(lua_State *L, struct sql_text *text, const char *p, size_t n, int params, int anchors) {
-  const char *end = p + n, *from = p;
-  while (p < end) {
-    bool named = *p == ':' && p + 1 < end && in_name(p[1]) && (p == from || p[-1] != ':');
-    if (*p != '?' && !named) {
-      p = skip_token(p, end);
-      continue;
-    }
-    neap__sql_addf(text, "%.*s", (int)(p - from), from);
-    if (!params) neap__fail(L, NEAP_USAGE, "the statement takes values, but there are no params");
-    from = p = write_param(L, text, p, end, params, anchors);
-  }
-  neap__sql_addf(text, "%.*s", (int)(end - from), from);
-  if (params && (int)lua_rawlen(L, params) > text->nparams)
-    neap__fail(L, NEAP_USAGE, "the statement takes %d values, %d were given", text->nparams,
-               (int)lua_rawlen(L, params));
-}
-
-static struct rows *sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n,
-                            int params) {
-  struct neap__error none;
-  view = neap__view_effective(L, view);
-  int ncasts = class ? class->shape->ncolumns + 64 : 0;
-  struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, ncasts);
-  run->class = class;
-  run->ncasts = ncasts;
-  run->at_end = raw_ended;
-  lua_newtable(L);
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, -3, 3);
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
-  write_raw(L, text, p, n, params, lua_gettop(L) - 1);
-  lua_remove(L, -2);
-  take_text(L, run, text, 0, &none);
-  run->statement.kinds = NULL;
-  run->statement.rows = true;
-  return &run->rows;
-}
+// ---- Statements of the script's own ----
 
 static const char *sql_column_name(struct rows *rows, int i) {
   struct sql_run *run = (struct sql_run *)rows;
@@ -450,10 +343,10 @@ static const char *sql_column_name(struct rows *rows, int i) {
 static struct rows *sql_listen(lua_State *L, struct view *view, const char *channel) {
   struct neap__error e;
   struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, 0);
-  struct sql_text *text = neap__sql_text_new(L, dialect_of(view), view);
+  struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
   neap__sql_add(text, "LISTEN ");
   neap__sql_name(text, channel);
-  take_text(L, run, text, 0, &e);
+  neap__sql_run_take(L, run, text, 0, &e);
   run->statement.control = run->statement.listens = true;
   return &run->rows;
 }
@@ -467,7 +360,7 @@ static struct rows *sql_listen(lua_State *L, struct view *view, const char *chan
 #define SQL_VERBS                                                                                       \
   .select = sql_select, .count = sql_count, .update = sql_update, .remove = sql_remove, .get = sql_get, \
   .write = neap__sql_write, .begin = sql_begin, .commit = sql_commit, .rollback = sql_rollback,         \
-  .explain = sql_explain, .raw = sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
+  .explain = sql_explain, .raw = neap__sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
 
 const struct store_verbs neap__postgres_verbs = {.name = "postgres",
                                                  .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS,

@@ -125,7 +125,7 @@ static bool guarded(const struct write *w) {
 
 // Pushes a text, kept in the list at `texts`. Pops it again.
 static struct sql_text *new_text(lua_State *L, struct view *view, int texts) {
-  struct sql_text *s = neap__sql_text_new(L, ((struct sql_store *)view->store)->dialect, view);
+  struct sql_text *s = neap__sql_text_new(L, neap__sql_dialect(view), view);
   lua_rawseti(L, texts, (lua_Integer)lua_rawlen(L, texts) + 1);
   return s;
 }

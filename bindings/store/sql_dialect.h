@@ -16,6 +16,8 @@ struct sql_dialect {
   int max_params;                   // of one statement
   const char *yes, *no;             // conditions that are always true and never
   const char *begin;                // a transaction that writes
+  const char *quotes;               // what opens quoted text
+  bool escapes;                     // there are E'\'', $$'$$ and comments inside comments too
   const char *column[SQL_CLASSES];  // $0 column as it compares and sorts; NULL: as it is
   const char *in;                   // $0 value, $1 one parameter: all operands, $2 their type
   const char *keys;                 // the same operands as a table k with the column value

@@ -205,6 +205,8 @@ const struct sql_dialect neap__sql_postgres = {
     .yes = "true",
     .no = "false",
     .begin = "BEGIN",
+    .quotes = "'\"",
+    .escapes = true,
     .in = "$0 = ANY ($1::$2[])",
     .keys = "unnest($1::$2[]) k(value)",
     .lateral = true,

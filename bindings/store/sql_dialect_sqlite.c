@@ -77,6 +77,7 @@ const struct sql_dialect neap__sql_sqlite = {
     .yes = "1",
     .no = "0",
     .begin = "BEGIN IMMEDIATE",
+    .quotes = "'\"`[",
     .column = {[SQL_DECIMAL] = "$0 COLLATE neap_decimal"},
     .in = "$0 IN (SELECT value FROM json_each($1))",
     .keys = "json_each($1) k",

@@ -128,10 +128,19 @@ void neap__sql_run_open(lua_State *L);
 
 // ---- sql.c ----
 
+const struct sql_dialect *neap__sql_dialect(const struct view *view);
+// Pops the text (and leaves the run below it) and makes it what the run sends. Raises what writing it went wrong with.
+void neap__sql_run_take(lua_State *L, struct sql_run *run, struct sql_text *text, int status, struct neap__error *e);
 // Makes a cell as the database types it one of a kind, where its value allows that.
 void neap__sql_cast(struct cell *cell, enum cell_kind kind);
 // Writes a value of the field as the database keeps it.
 struct cell neap__sql_value(const struct field *field, struct cell cell);
+
+// ---- sql_raw.c ----
+
+// A statement with ? or :name for values, which are in the table at index params (0 = none).
+struct rows *neap__sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n,
+                           int params);
 
 // ---- sql_write.c, sql_change.c: statements that write one object ----
 

@@ -107,6 +107,17 @@ describe("postgres", function()
       assert.same({ a = 1 }, row.j)
     end)
 
+    it("are not looked for in quoted text, comments, casts and slices", function()
+      assert.same({ { a = "it's ?", b = "?:x", c = "$ ?", d = 1, e = { 2, 3 } } }, store:sql([[
+        SELECT E'it\'s ?' AS a, $q$?:x$q$ AS b, '$ ?' AS c, /* ? /* :y */ :z */ :n::int8 AS d, ('{1,2,3}'::int8[])[2:3] AS e]],
+        { n = 1 }))
+    end)
+
+    it("leave the operator ? to ??", function()
+      assert.same({ { has = true, any = false } },
+        store:sql([[SELECT ?::jsonb ?? ? AS has, '{}'::jsonb ??| array['a'] AS any]], { '{"a":1}', "a" }))
+    end)
+
     it("keep their type when the same place was NULL before", function()
       assert.is_nil(store:sql("SELECT ? AS v", { neap.null })[1].v)
       assert.equal(5, store:sql("SELECT ? AS v", { 5 })[1].v)

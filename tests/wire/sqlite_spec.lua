@@ -81,6 +81,8 @@ describe("sqlite", function()
 
     it("leaves question marks and colons in texts and comments alone", function()
       assert.same({ { a = "?", b = ":x", c = 1 } }, store:sql("SELECT '?' AS a, ':x' AS b, ? AS c -- ? :y", { 1 }))
+      assert.same({ { ["?"] = "it's :x", [":y"] = 2 } },
+        store:sql([[SELECT 'it''s :x' AS [?], /* ? /* :z */ ? AS ":y"]], { 2 }))
     end)
 
     it("raises usage for wrong numbers of values", function()
