@@ -219,19 +219,13 @@ static int mongo_included(lua_State *L) {
 }
 
 int luaopen_neap_mongo_kernel(lua_State *L) {
-  static const luaL_Reg functions[] = {{"fields", mongo_fields},
-                                       {"model", mongo_model},
-                                       {"class", mongo_class},
-                                       {"view", mongo_view},
-                                       {"kind", mongo_kind},
-                                       {"condition", mongo_condition},
-                                       {"form", mongo_form},
-                                       {"plan", mongo_plan},
-                                       {"included", mongo_included},
-                                       {"tables", neap__mongo_tables},
-                                       {"json", neap__mongo_json},
-                                       {"labelled", neap__mongo_labelled},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fields", mongo_fields},     {"model", mongo_model},
+                                       {"class", mongo_class},       {"view", mongo_view},
+                                       {"kind", mongo_kind},         {"condition", mongo_condition},
+                                       {"form", mongo_form},         {"plan", mongo_plan},
+                                       {"included", mongo_included}, {"tables", neap__mongo_tables},
+                                       {"json", neap__mongo_json},   {"labelled", neap__mongo_labelled},
+                                       {"shape", neap__mongo_shape}, {NULL, NULL}};
   luaL_newmetatable(L, plan_type);
   luaL_newlib(L, functions);
   return 1;

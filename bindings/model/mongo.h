@@ -29,4 +29,7 @@ int neap__mongo_json(lua_State *L);
 //   times  integer that the value is multiplied with, nil = 1
 int neap__mongo_labelled(lua_State *L);
 
+// kernel.shape(query) -> text that is the same for Query Objects that differ in values alone; nil where it would be too long
+int neap__mongo_shape(lua_State *L);
+
 #endif

@@ -26,21 +26,22 @@ local function operand(ctx, settings, reach, op, name, pointer)
   return place.path, computed or place.kind == "json" and "number" or place.kind
 end
 
---- { $count = criteria }: the rows that meet them.
+--- { $count = criteria }: a recipe for the rows that meet them.
 local function counted(ctx, settings, criteria, pointer)
   if not settings:enabled "filter" then
     return ctx.faults:add(pointer, "forbidden", 'the operation "filter" is disabled for %s', settings.info.name)
   end
-  local condition = filter.criteria(ctx, settings, criteria, pointer)
-  return condition and { ["$count"] = { ["$and"] = { condition } } }
+  return (filter.criteria(ctx, settings, criteria, pointer))
 end
 
---- What { $op = value } is for the kernel, what each count stands for, and the kind of the result if it is no count.
+--- What { $op = value } is for the kernel, or a recipe for what is counted; what each count stands for, and the kind of
+--- the result if it is no count.
 local function call(ctx, settings, reach, op, value, pointer)
   if not functions[op] then
     return ctx.faults:unknown(pointer, "function", op, "aggregate", function_names)
   end
   local counts = op == "$sum" or op == "$count"
+  if type(value) == "string" and settings.legacy[value:match "^[^.]*"] then return {}, nil, "integer" end
   if counts and kernel.form(value) and kernel.form(value) ~= "list" then
     return counted(ctx, settings, value, pointer)
   end
@@ -94,7 +95,14 @@ local function read_label(ctx, node, reach, label, expression, pointer)
   local made, times, kind = call(ctx, node.settings, reach, op, expression[op], faults.at(pointer, op))
   if not made then return end
   local from = "$" .. (#node.aggregates + 1)
-  node.aggregates[#node.aggregates + 1] = { from = from, expression = made }
+  if type(made) == "table" and next(made) == nil then  -- of a legacy field: always null
+    node.labels[label] = { from = "", group = true }
+    return
+  end
+  local recipe = type(made) == "function"
+  node.aggregates[#node.aggregates + 1] = {
+    from = from, expression = not recipe and made or nil, make = recipe and made or nil, label = label, op = op,
+  }
   node.labels[label] = { from = from, times = times, kind = kind or "integer" }
 end
 
@@ -106,7 +114,7 @@ function aggregate.groups(ctx, node, reach, names)
     local known = not node.settings.legacy[group.name] and ctx:term(group.pointer)
     local place = known and reach(ctx, node.settings, group.name, group.pointer)
     if place then
-      node.groups[#node.groups + 1] = { name = group.name, place = place }
+      node.groups[#node.groups + 1] = { name = group.name, place = place, descending = group.descending }
       node.labels[group.name] = { from = place.path, group = true }
     end
   end
@@ -127,7 +135,7 @@ local comparisons = { ["$eq"] = true, ["$ne"] = true, ["$lt"] = true, ["$lte"] =
 local comparison_names = { "$eq", "$gt", "$gte", "$lt", "$lte", "$ne" }
 
 --- The comparisons of one label; a value alone is $eq.
-local function compare(ctx, label, what, value, pointer)
+local function compare(ctx, label, kind, value, pointer)
   if kernel.form(value) ~= "object" then value = { ["$eq"] = value } end
   local made = {}
   for _, op in ipairs(sorted_keys(value)) do
@@ -135,34 +143,52 @@ local function compare(ctx, label, what, value, pointer)
     if not comparisons[op] then
       ctx.faults:unknown(at, "comparison", op, label, comparison_names)
     elseif ctx:term(at) then
-      made[op] = filter.operand(ctx, what.kind, value[op], at, label)
+      made[op] = filter.operand(ctx, kind, value[op], at, label)
     end
   end
   return made
 end
 
---- Reads having: { label = { $op = value } }.
+--- Reads the labels of having: { label = { $op = value } }.
 function aggregate.having(ctx, node, object, pointer)
   local form = kernel.form(object)
   if form ~= "object" and form ~= "empty" then
     return ctx.faults:query(pointer, "having is an object of labels, not %s", host.show(object))
   end
-  node.havings = {}
+  node.compared = {}
   for _, label in ipairs(sorted_keys(object)) do
     local what, at = node.labels[label], faults.at(pointer, label)
     if not what or what.group or what.times then
       ctx.faults:query(at, "%s is no label of what is computed", host.show_key(label))
     else
-      node.havings[what.from] = compare(ctx, host.show_key(label), what, object[label], at)
+      node.compared[#node.compared + 1] = { label = label, from = what.from, kind = what.kind, pointer = at }
     end
   end
   if #node.groups == 0 then ctx.faults:query(pointer, "having chooses among groups: there is no group") end
 end
 
---- Whether the node gives groups or numbers, and no rows.
-function aggregate.is(node) return #node.groups > 0 or #node.aggregates > 0 end
+--- Puts the values of a Query Object into the node that was made for its shape.
+function aggregate.bind(ctx, node, bound, query)
+  if #node.aggregates > 0 then bound.aggregates = {} end
+  for i, each in ipairs(node.aggregates) do
+    bound.aggregates[i] = each
+    if each.make then
+      local condition = each.make(ctx, query.aggregate[each.label][each.op])
+      bound.aggregates[i] = { from = each.from, expression = { ["$count"] = { ["$and"] = { condition } } } }
+    end
+  end
+  if not node.compared then return end
+  bound.havings = {}
+  for _, each in ipairs(node.compared) do
+    local name, value = host.show_key(each.label), query.having[each.label]
+    bound.havings[each.from] = compare(ctx, name, each.kind, value, each.pointer)
+  end
+end
 
---- What the kernel sorts by: groups and labels, and nothing else. The groups complete the order, so that it is one.
+--- Whether the node gives groups or numbers, and no rows.
+function aggregate.is(node) return #node.groups > 0 or next(node.labels) ~= nil end
+
+--- What the kernel sorts by: groups and labels, and nothing else. The groups complete the order, in their directions.
 function aggregate.orders(ctx, node, orders)
   local list, seen = {}, {}
   for _, order in ipairs(orders) do
@@ -176,7 +202,7 @@ function aggregate.orders(ctx, node, orders)
     end
   end
   for _, group in ipairs(node.groups) do
-    if not seen[group.name] then list[#list + 1] = group.place.path end
+    if not seen[group.name] then list[#list + 1] = (group.descending and "-" or "") .. group.place.path end
   end
   return list
 end
@@ -199,7 +225,9 @@ function aggregate.run(q, node)
   for _, each in ipairs(node.aggregates) do expressions[each.from] = each.expression end
   for label, what in pairs(node.labels) do names[#names + 1] = { label, what.from, what.times } end
   local rows
-  if #node.aggregates == 0 then
+  if #node.groups == 0 and #node.aggregates == 0 then
+    rows = { {} }
+  elseif #node.aggregates == 0 then
     rows = q:all()
   elseif #node.groups == 0 then
     rows = { q:aggregate(expressions) }

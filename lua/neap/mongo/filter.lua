@@ -1,5 +1,5 @@
--- filter.lua: criteria of a Query Object become one condition of the kernel. Names go through the settings first,
--- operands are read by the type of their column, and each fault is noted where it stands.
+-- filter.lua: criteria of a Query Object become one condition of the kernel. Names go through the settings first, once
+-- for all criteria of a shape; operands are read by the type of their column; each fault is noted where it stands.
 local decimal = require "neap.decimal"
 local faults = require "neap.mongo.faults"
 local host = require "neap.host"
@@ -222,22 +222,29 @@ local function column_condition(ctx, place, op, value, pointer)
   if made ~= nil then return try(ctx, pointer, place.col[methods[op]], place.col, made) end
 end
 
-local function custom(ctx, place, op, value, pointer)
-  local settings = place.settings.given
-  local group = settings[is_list[place.kind] and "array_operators" or "scalar_operators"]
+-- ---- Recipes ----
+--
+-- Criteria are read once into a recipe, function(ctx, value) → condition, which serves all criteria of the same shape,
+-- whatever their values. It gives nil, and a fault, for values that will not do.
+
+--- An operator of the settings.
+local function own_operator(place, op)
+  local group = place.settings.given[is_list[place.kind] and "array_operators" or "scalar_operators"]
   local f = group and group[op]
-  if not f then return false end
-  local made = try(ctx, pointer, f, place.col, value)
-  return made and kernel.condition(place.settings.class, made)
+  return f and function(ctx, value, pointer)
+    local made = try(ctx, pointer, f, place.col, value)
+    return made and kernel.condition(place.settings.class, made)
+  end
 end
 
-local operators_of
-
-local function apply(ctx, place, op, value, pointer)
+--- What an operator asks of a place.
+local function apply(ctx, place, op, pointer)
   if not ctx:term(pointer) then return end
-  if methods[op] then return column_condition(ctx, place, op, value, pointer) end
-  local made = custom(ctx, place, op, value, pointer)
-  if made ~= false then return made end
+  if methods[op] then
+    return function(now, value) return column_condition(now, place, op, value, pointer) end
+  end
+  local own = own_operator(place, op)
+  if own then return function(now, value) return own(now, value, pointer) end end
   ctx.faults:unknown(pointer, "operator", op, place.name, names)
 end
 
@@ -248,22 +255,57 @@ local function sorted_keys(object)
   return keys
 end
 
-local function all_of(settings, list) return kernel.condition(settings.class, { ["$and"] = list }) end
+local function combined(settings, op, list)
+  if #list == 1 and op ~= "$nor" then return list[1] end
+  return kernel.condition(settings.class, { [op] = list })
+end
 
---- The condition that { ["$gte"] = 1, ["$lt"] = 5 } is for a place.
-function operators_of(ctx, place, object, pointer)
-  local list = {}
-  for _, op in ipairs(sorted_keys(object)) do
-    local at = faults.at(pointer, op)
-    if op ~= "$not" then
-      list[#list + 1] = apply(ctx, place, op, object[op], at)
-    elseif is_operators(object[op]) then
-      list[#list + 1] = ~operators_of(ctx, place, object[op], at)
-    else
-      ctx.faults:query(at, "$not takes operators, not %s", host.show(object[op]))
-    end
+--- All of the parts, { { key = , make = recipe }, … }: of what is behind the keys; without a key of the whole object.
+local function all_of(settings, parts)
+  if #parts == 1 and parts[1].key ~= nil then
+    local key, make = parts[1].key, parts[1].make
+    return function(ctx, object) return make(ctx, object[key]) end
   end
-  return all_of(place.settings, list)
+  return function(ctx, object)
+    local list = {}
+    for _, part in ipairs(parts) do
+      local value = object
+      if part.key ~= nil then value = object[part.key] end
+      list[#list + 1] = part.make(ctx, value)
+    end
+    return combined(settings, "$and", list)
+  end
+end
+
+local function negation(make)
+  return make and function(ctx, value)
+    local made = make(ctx, value)
+    return made and ~made
+  end
+end
+
+local operators_of
+
+local function operator(ctx, place, op, value, pointer)
+  if op ~= "$not" then return apply(ctx, place, op, pointer) end
+  if is_operators(value) then return negation(operators_of(ctx, place, value, pointer)) end
+  ctx.faults:query(pointer, "$not takes operators, not %s", host.show(value))
+end
+
+--- What { ["$gte"] = 1, ["$lt"] = 5 } asks of a place.
+function operators_of(ctx, place, object, pointer)
+  local parts = {}
+  for _, op in ipairs(sorted_keys(object)) do
+    local make = operator(ctx, place, op, object[op], faults.at(pointer, op))
+    if make then parts[#parts + 1] = { key = op, make = make } end
+  end
+  return all_of(place.settings, parts)
+end
+
+--- What a value behind a place asks of it: operators, or that it is the value.
+local function asked_of(ctx, place, value, pointer)
+  if is_operators(value) then return operators_of(ctx, place, value, pointer) end
+  return apply(ctx, place, "$eq", pointer)
 end
 
 -- ---- Places ----
@@ -306,9 +348,7 @@ end
 
 local function leaf(ctx, settings, name, value, pointer)
   local place = filter.place(ctx, settings, name, pointer)
-  if not place then return end
-  if is_operators(value) then return operators_of(ctx, place, value, pointer) end
-  return apply(ctx, place, "$eq", value, pointer)
+  return place and asked_of(ctx, place, value, pointer)
 end
 
 -- ---- Relations ----
@@ -338,7 +378,7 @@ local function count_place(settings, relation, related)
   }
 end
 
-local criteria, entries_condition
+local criteria, entries_recipe
 
 --- Some related row meets the condition; only rows that may be seen count.
 local function some(settings, relation, related, condition)
@@ -346,58 +386,67 @@ local function some(settings, relation, related, condition)
   return settings.class.fields[relation.field]:some(condition)
 end
 
+--- Some related row is as the recipe says.
+local function some_of(settings, relation, related, make)
+  return make and function(ctx, value)
+    local inner = make(ctx, value)
+    return inner and some(settings, relation, related, inner)
+  end
+end
+
 local quantifiers = {
-  ["$exists"] = function(ctx, settings, relation, related, value, pointer)
-    local on = value
-    if value == null or value == 0 then on = false elseif value == 1 then on = true end
-    if type(on) ~= "boolean" then
-      return ctx.faults:query(pointer, "$exists takes true or false, not %s", host.show(value))
+  ["$exists"] = function(_, settings, relation, related, _, pointer)
+    return function(ctx, value)
+      local on = value
+      if value == null or value == 0 then on = false elseif value == 1 then on = true end
+      if type(on) ~= "boolean" then
+        return ctx.faults:query(pointer, "$exists takes true or false, not %s", host.show(value))
+      end
+      local there = some(settings, relation, related, kernel.condition(related.class, {}))
+      return on and there or ~there
     end
-    local there = some(settings, relation, related, kernel.condition(related.class, {}))
-    return on and there or ~there
   end,
   ["$some"] = function(ctx, settings, relation, related, value, pointer)
-    local inner = criteria(ctx, related, value, pointer)
-    return inner and some(settings, relation, related, inner)
+    return some_of(settings, relation, related, criteria(ctx, related, value, pointer))
   end,
   ["$none"] = function(ctx, settings, relation, related, value, pointer)
-    local inner = criteria(ctx, related, value, pointer)
-    return inner and ~some(settings, relation, related, inner)
+    return negation(some_of(settings, relation, related, criteria(ctx, related, value, pointer)))
   end,
   ["$every"] = function(ctx, settings, relation, related, value, pointer)
-    local inner = criteria(ctx, related, value, pointer)
-    return inner and ~some(settings, relation, related, ~inner)
+    return negation(some_of(settings, relation, related, negation(criteria(ctx, related, value, pointer))))
+  end,
+  ["$count"] = function(ctx, settings, relation, related, value, pointer)
+    if not relation.many then
+      return ctx.faults:query(pointer, "%s leads to one object: ask for $exists", relation.name)
+    end
+    return asked_of(ctx, count_place(settings, relation, related), value, pointer)
   end,
 }
 local quantifier_names = "$some, $every, $none, $count or $exists"
 quantifiers["$elemMatch"] = quantifiers["$some"]
-quantifiers["$count"] = function(ctx, settings, relation, related, value, pointer)
-  if not relation.many then
-    return ctx.faults:query(pointer, "%s leads to one object: ask for $exists", relation.name)
-  end
-  local place = count_place(settings, relation, related)
-  if is_operators(value) then return operators_of(ctx, place, value, pointer) end
-  return apply(ctx, place, "$eq", value, pointer)
-end
 
 --- { posts = { ["$none"] = { … } } }, { posts = null }
 local function relation_itself(ctx, settings, relation, value, pointer)
   local related = filter.related(ctx, settings, relation, pointer)
   if not related or not ctx:term(pointer, true) then return end
-  if value == null then value = { ["$exists"] = false } end
+  if value == null then
+    local make = quantifiers["$exists"](ctx, settings, relation, related, false, pointer)
+    return function(now) return make(now, false) end
+  end
   if not is_operators(value) then
     return ctx.faults:query(pointer, "%s is a relation: it takes %s", relation.name, quantifier_names)
   end
-  local list = {}
+  local parts = {}
   for _, op in ipairs(sorted_keys(value)) do
     local at = faults.at(pointer, op)
     if quantifiers[op] then
-      list[#list + 1] = quantifiers[op](ctx, settings, relation, related, value[op], at)
+      local make = quantifiers[op](ctx, settings, relation, related, value[op], at)
+      if make then parts[#parts + 1] = { key = op, make = make } end
     else
       ctx.faults:query(at, "%s is a relation: it takes %s, not %s", relation.name, quantifier_names, host.show_key(op))
     end
   end
-  return all_of(settings, list)
+  return all_of(settings, parts)
 end
 
 --- Keys of one relation in one object mean one related row.
@@ -405,9 +454,9 @@ local function related_entries(ctx, settings, relation, entries)
   local related = filter.related(ctx, settings, relation, entries[1].pointer)
   if not related then return end
   if not ctx:term(entries[1].pointer, true) or not ctx:enter(entries[1].pointer) then return end
-  local inner = entries_condition(ctx, related, entries)
+  local inner = entries_recipe(ctx, related, entries)
   ctx:leave()
-  return inner and some(settings, relation, related, inner)
+  return some_of(settings, relation, related, inner)
 end
 
 -- ---- Criteria ----
@@ -417,69 +466,72 @@ local function each_of(ctx, settings, op, value, pointer)
   if form ~= "list" and form ~= "empty" then
     return ctx.faults:query(pointer, "%s takes a list of criteria, not %s", op, host.show(value))
   end
-  local list, dropped = {}, false
+  local makes, dropped, n = {}, false, 0
   for i, inner in ipairs(value) do
-    local made, only_legacy = criteria(ctx, settings, inner, faults.at(pointer, i - 1))
+    local make, only_legacy = criteria(ctx, settings, inner, faults.at(pointer, i - 1))
     dropped = dropped or only_legacy
-    if not only_legacy then list[#list + 1] = made end
+    makes[i] = not only_legacy and make or false
+    n = makes[i] and n + 1 or n
   end
-  if dropped and #list == 0 then return kernel.condition(settings.class, {}) end
-  return kernel.condition(settings.class, { [op] = list })
+  return function(now, list)
+    if dropped and n == 0 then return kernel.condition(settings.class, {}) end
+    local made = {}
+    for i, make in ipairs(makes) do made[#made + 1] = make and make(now, list[i]) or nil end
+    return combined(settings, op, made)
+  end
 end
 
 local logic = {
   ["$and"] = each_of, ["$or"] = each_of, ["$nor"] = each_of,
   ["$not"] = function(ctx, settings, _, value, pointer)
-    local inner, only_legacy = criteria(ctx, settings, value, pointer)
-    return inner and (only_legacy and inner or ~inner)
+    local make, only_legacy = criteria(ctx, settings, value, pointer)
+    return only_legacy and make or negation(make)
   end,
 }
 local logic_names = { "$and", "$or", "$nor", "$not" }
 
---- One key. Keys behind a relation are kept for later in `groups`. Gives true if it was a legacy name.
-local function entry_condition(ctx, settings, entry, list, groups)
+--- What a key asks, nil if that is kept for later in `groups`, by relation.
+local function entry_recipe(ctx, settings, entry, groups)
   local name, value, pointer = entry.name, entry.value, entry.pointer
-  if type(name) ~= "string" then
-    return ctx.faults:query(pointer, "criteria are an object; %s is no name", host.show(name))
-  end
   if name:sub(1, 1) == "$" then
-    if logic[name] then
-      list[#list + 1] = logic[name](ctx, settings, name, value, pointer)
-    else
-      ctx.faults:unknown(pointer, "operator", name, settings.info.name .. " itself", logic_names)
-    end
-    return
+    if logic[name] then return logic[name](ctx, settings, name, value, pointer) end
+    return ctx.faults:unknown(pointer, "operator", name, settings.info.name .. " itself", logic_names)
   end
   local head, rest = name:match "^([^.]*)%.(.*)$"
-  head = head or name
-  if settings.legacy[head] then return true end
-  local relation = settings:relation(head)
-  if not relation or (not rest and settings:column(head)) then
-    list[#list + 1] = leaf(ctx, settings, name, value, pointer)
-  elseif not rest then
-    list[#list + 1] = relation_itself(ctx, settings, relation, value, pointer)
-  elseif relation.many and rest == "count" and filter.counts(ctx, settings, relation, rest, pointer) then
-    list[#list + 1] = relation_itself(ctx, settings, relation, { ["$count"] = value }, pointer)
-  else
-    local group = groups[head]
-    if not group then
-      group = { relation = relation }
-      groups[head], groups[#groups + 1] = group, group
-    end
-    group[#group + 1] = { name = rest, value = value, pointer = pointer }
+  local relation = settings:relation(head or name)
+  if not relation or (not rest and settings:column(name)) then return leaf(ctx, settings, name, value, pointer) end
+  if not rest then return relation_itself(ctx, settings, relation, value, pointer) end
+  if relation.many and rest == "count" and filter.counts(ctx, settings, relation, rest, pointer) then
+    local make = relation_itself(ctx, settings, relation, { ["$count"] = value }, pointer)
+    return make and function(now, times) return make(now, { ["$count"] = times }) end
   end
+  local group = groups[head]
+  if not group then
+    group = { relation = relation }
+    groups[head], groups[#groups + 1] = group, group
+  end
+  group[#group + 1] = { name = rest, key = entry.key, value = value, pointer = pointer }
 end
 
---- The AND of keys. Second: they were legacy names, all of them.
-function entries_condition(ctx, settings, entries)
-  local list, groups, legacy = {}, {}, 0
+--- All of the entries of an object: { name =, key = where the value is in it, value =, pointer = }. Second: they were
+--- legacy names, each of them.
+function entries_recipe(ctx, settings, entries)
+  local parts, groups, legacy = {}, {}, 0
   for _, entry in ipairs(entries) do
-    if entry_condition(ctx, settings, entry, list, groups) then legacy = legacy + 1 end
+    if type(entry.name) ~= "string" then
+      ctx.faults:query(entry.pointer, "criteria are an object; %s is no name", host.show(entry.name))
+    elseif settings.legacy[entry.name:match "^[^.]*"] then
+      legacy = legacy + 1
+    else
+      local make = entry_recipe(ctx, settings, entry, groups)
+      if make then parts[#parts + 1] = { key = entry.key, make = make } end
+    end
   end
   for _, group in ipairs(groups) do
-    list[#list + 1] = related_entries(ctx, settings, group.relation, group)
+    local make = related_entries(ctx, settings, group.relation, group)
+    if make then parts[#parts + 1] = { make = make } end
   end
-  return all_of(settings, list), legacy > 0 and legacy == #entries
+  return all_of(settings, parts), legacy > 0 and legacy == #entries
 end
 
 function criteria(ctx, settings, object, pointer)
@@ -490,14 +542,14 @@ function criteria(ctx, settings, object, pointer)
   if not ctx:enter(pointer) then return end
   local entries = {}
   for _, name in ipairs(sorted_keys(object)) do
-    entries[#entries + 1] = { name = name, value = object[name], pointer = faults.at(pointer, name) }
+    entries[#entries + 1] = { name = name, key = name, value = object[name], pointer = faults.at(pointer, name) }
   end
-  local made, only_legacy = entries_condition(ctx, settings, entries)
+  local make, only_legacy = entries_recipe(ctx, settings, entries)
   ctx:leave()
-  return made, only_legacy
+  return make, only_legacy
 end
 
---- The condition that criteria are for the class of the settings. With faults, what it gives counts for nothing.
+--- The recipe that criteria are for the class of the settings; nil where there are only faults.
 filter.criteria = criteria
 
 return filter

@@ -68,7 +68,9 @@ function methods:query(object, defaults)
     list:query("", "a Query Object is an object or null, not %s", host.show(object))
     list:raise()
   end
-  self.node = parse.read(self.settings, defaults and with_defaults(object, defaults) or object)
+  object = defaults and with_defaults(object, defaults) or object
+  self.node, self.plan = parse.read(self.settings, object)
+  self.queries = { object }
   return self
 end
 
@@ -83,22 +85,30 @@ local function rows_of(self, what)
   return node
 end
 
+--- Makes the plan one of its own, to be changed: others may have the one that was kept.
+local function own_plan(self, what)
+  rows_of(self, what)
+  if not self.apart then self.plan, self.apart = parse.read_apart(self.settings, self.queries[1]), true end
+  return self.plan
+end
+
 --- Adds what your own code asks for to the Query Object: project, filter, sort, join, joinf.
 ---@param object table
 ---@param quietly? boolean  what is projected is loaded and not given out
 function methods:merge(object, quietly)
-  parse.merge(rows_of(self, "merge"), object, quietly)
+  self.node = parse.merge(own_plan(self, "merge"), self.queries, object, quietly)
   return self
 end
 
 --- Loads fields, relations and fields of relations for your code, whatever is projected.
 ---@param ... string
 function methods:ensure_loaded(...)
-  local node = rows_of(self, "ensure_loaded")
+  local plan = own_plan(self, "ensure_loaded")
   for _, name in ipairs { ... } do
-    local fault = parse.ensure(node, name)
+    local fault = parse.ensure(plan, name)
     if fault then usage("ensure_loaded: %s", fault) end
   end
+  self.node = parse.bind(plan, self.queries)
   return self
 end
 
@@ -130,12 +140,30 @@ local function selected(q, node)
   return #columns > 0 and q:select(table.unpack(columns)) or q
 end
 
+--- What of a query holds for every Query Object of the shape: order and fields. Kept for queries over a whole class.
+local function framed(base, node, complete)
+  if base ~= node.class then return selected(ordered(base, node, complete), node) end
+  local made = node.frames[complete]
+  if not made then
+    made = selected(ordered(base, node, complete), node)
+    node.frames[complete] = made
+  end
+  return made
+end
+
+local function narrowed(q, node)
+  local condition = parse.condition(node)
+  return condition and q:where(condition) or q
+end
+
 --- A query with conditions, order, fields and joins, but without skip and limit.
 local function rows_query(base, node, complete)
-  local q = selected(ordered(base:where(parse.condition(node)), node, complete), node)
+  local q = narrowed(framed(base, node, complete), node)
   local related = {}
   for _, join in ipairs(node.joins) do
-    related[join.name] = cut(rows_query(join.node.class, join.node, false), join.node)
+    local query = join.query or cut(rows_query(join.node.class, join.node, false), join.node)
+    if join.fixed then join.query = query end
+    related[join.name] = query
   end
   return next(related) and q:include(related) or q
 end
@@ -144,28 +172,31 @@ end
 function methods:build()
   local node = node_of(self)
   local base = self.base or self.class
-  if aggregate.is(node) then return aggregate.build(base:where(parse.condition(node)), node) end
-  if node.count then return base:where(parse.condition(node)) end
-  return cut(rows_query(base, node, not self.base and (node.limit or node.skip)), node)
+  if aggregate.is(node) then return aggregate.build(narrowed(base, node), node) end
+  if node.count then return narrowed(base, node) end
+  return cut(rows_query(base, node, not self.base and (node.limit or node.skip) ~= nil), node)
 end
 
 -- ---- Results ----
 
-local function plan_of(node)
+--- What is written of each object.
+local function written_of(plan)
+  if plan.written then return plan.written end
   local relations = {}
-  for _, join in ipairs(node.joins) do
-    if not join.quiet then relations[#relations + 1] = { join.name, plan_of(join.node) } end
+  for _, join in ipairs(plan.joins) do
+    if not join.quiet then relations[#relations + 1] = { join.name, written_of(join.node) } end
   end
-  return kernel.plan(node.class, node.projection:output(), relations)
+  plan.written = kernel.plan(plan.class, plan.projection:output(), relations)
+  return plan.written
 end
 
 --- Has getters somewhere in the tree.
-local function has_properties(node)
-  if #node.projection:properties() > 0 then return true end
-  for _, join in ipairs(node.joins) do
-    if has_properties(join.node) then return true end
-  end
-  return false
+local function has_properties(plan)
+  if plan.computes ~= nil then return plan.computes end
+  local found = #plan.projection:properties() > 0
+  for _, join in ipairs(plan.joins) do found = found or has_properties(join.node) end
+  plan.computes = found
+  return found
 end
 
 --- What getters give, by object: they are the script's own, and may wait, so they run before the rows are written.
@@ -209,8 +240,8 @@ function methods:objects()
 end
 
 local function written(self, write, objects)
-  local node = node_of(self)
-  return write(objects, plan_of(node), has_properties(node) and compute(node, objects, {}) or nil)
+  local plan = self.plan
+  return write(objects, written_of(plan), has_properties(plan) and compute(plan, objects, {}) or nil)
 end
 
 --- A page: what run() gives, or as JSON text, and the cursors that `after` and `before` take for the next and the
@@ -243,14 +274,14 @@ end
 --- One object of objects() as a plain table with exactly what was projected.
 ---@param object table
 function methods:pluck(object)
-  local node, list = node_of(self), { object }
-  return kernel.tables(list, plan_of(node), has_properties(node) and compute(node, list, {}) or nil)[1]
+  node_of(self)
+  return written(self, kernel.tables, { object })[1]
 end
 
 --- The rows, and how many there were without skip and limit; { total = "capped:N" } counts no further than N.
 function methods:total()
   local node, base = rows_of(self, "total"), self.base or self.class
-  local all = base:where(parse.condition(node))
+  local all = narrowed(base, node)
   return self:run(), (node.cap and all:limit(node.cap) or all):count()
 end
 

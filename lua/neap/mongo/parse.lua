@@ -1,5 +1,6 @@
 -- parse.lua: a Query Object becomes a tree of nodes, one for the model asked and one for each relation that is joined.
--- All faults are found before anything is sent.
+-- The tree is made once for all Query Objects of a shape (the plan); bind() puts the values of one into it. All faults
+-- are found before anything is sent.
 local faults = require "neap.mongo.faults"
 local filter = require "neap.mongo.filter"
 local host = require "neap.host"
@@ -212,45 +213,61 @@ local function is_plain(query)
     or (kernel.form(query) == "object" and next(query) == nil)
 end
 
-local read_node
+local read_node, add_query
 
---- Adds a join to the node, once; forced ones go without saying.
-local function add_join(ctx, node, join, filtering, forced, quiet)
+--- Adds a Query Object to what is joined already: both filters hold, fields and relations add up.
+local function add_options(ctx, join, known)
+  if known.filtering then
+    return ctx.faults:query(join.pointer, "%s is joined already", join.name)
+  end
+  known.sources[#known.sources + 1] = join.source
+  if not ctx:enter(join.pointer) then return end
+  add_query(ctx, known.node, join.query, join.pointer, #known.sources, false)
+  ctx:leave()
+end
+
+local function replace(list, old, new)
+  for i, each in ipairs(list) do
+    if each == old then
+      if new then list[i] = new else table.remove(list, i) end
+      return
+    end
+  end
+  list[#list + 1] = new
+end
+
+--- Adds a join to the node, once: { name =, query =, pointer =, source =, filtering =, forced =, quiet = }. `source`
+--- says where the nested Query Object lies in the one above: { index =, operation = }, or is the object, { query = }.
+local function add_join(ctx, node, join)
   local settings, relation = node.settings, node.settings:relation(join.name)
   if settings.legacy[join.name] then return end
   if not relation then
     return ctx.faults:unknown(join.pointer, "relation", join.name, settings.info.name, settings:names "r")
   end
-  local related = forced and settings:related(relation) or filter.related(ctx, settings, relation, join.pointer)
+  local related = join.forced and settings:related(relation) or filter.related(ctx, settings, relation, join.pointer)
   if not related or not ctx:node(join.pointer) then return end
-  local plain, query = is_plain(join.query), join.query
-  local known = node.joins[join.name]
-  if known and known.quiet and plain and not filtering then
-    known.quiet = quiet
+  local plain, known = is_plain(join.query), node.joins[join.name]
+  if not plain and kernel.form(join.query) ~= "object" then
+    return ctx.faults:query(join.pointer, "a nested Query Object is an object or null, not %s", host.show(join.query))
+  end
+  if known and plain and not join.filtering then
+    known.quiet = known.quiet and join.quiet
     return
   end
-  if known then
-    if not (plain and not filtering) and not (known.plain and not known.filtering) then
-      ctx.faults:query(join.pointer, "%s is joined already", join.name)
-    end
-    if plain and not filtering then return end
-  end
-  if not plain and kernel.form(query) ~= "object" then
-    return ctx.faults:query(join.pointer, "a nested Query Object is an object or null, not %s", host.show(query))
+  local options = known and not (known.plain and not known.filtering)
+  if options and join.filtering then
+    return ctx.faults:query(join.pointer, "%s is joined already", join.name)
+  elseif options then
+    return add_options(ctx, join, known)
   end
   if not ctx:enter(join.pointer) then return end
-  local child = read_node(ctx, related, plain and {} or query, join.pointer, relation, filtering)
+  local child = read_node(ctx, related, plain and {} or join.query, join.pointer, relation, join.filtering)
   ctx:leave()
   local made = {
-    name = join.name, relation = relation, node = child, filtering = filtering, plain = plain, quiet = quiet,
+    name = join.name, relation = relation, node = child, filtering = join.filtering or false, plain = plain,
+    quiet = join.quiet, sources = { not plain and join.source or nil },
   }
-  if known then
-    for i, other in ipairs(node.joins) do
-      if other == known then node.joins[i] = made end
-    end
-  else
-    node.joins[#node.joins + 1] = made
-  end
+  replace(node.joins, known, made)
   node.joins[join.name] = made
 end
 
@@ -261,31 +278,28 @@ local function check_allowed(ctx, node, handler, value, pointer)
   return false
 end
 
-local function add_joins(ctx, node, query, pointer)
+local function add_joins(ctx, node, query, pointer, index)
   for _, handler in ipairs { "joinf", "join" } do
     local at = faults.at(pointer, handler)
     if check_allowed(ctx, node, handler, query[handler], at) then
       for _, join in ipairs(read_joins(ctx, node.settings, query[handler], at)) do
-        add_join(ctx, node, join, handler == "joinf")
+        join.filtering, join.source = handler == "joinf", { index = index, operation = handler }
+        add_join(ctx, node, join)
       end
     end
   end
 end
 
---- The relations that a projection named: 0 takes a join away.
-local function add_projected(ctx, node, relations)
+--- The relations that a projection named: 0 takes a join away. Without an index the projection is that of the settings.
+local function add_projected(ctx, node, relations, index)
   for _, relation in ipairs(relations) do
-    local entry = relation.entry
+    local entry, name = relation.entry, relation.name
     if entry.value == false then
-      local known = node.joins[relation.name]
-      if known then
-        for i, join in ipairs(node.joins) do
-          if join == known then table.remove(node.joins, i) end
-        end
-        node.joins[relation.name] = nil
-      end
+      if node.joins[name] then replace(node.joins, node.joins[name], nil) end
+      node.joins[name] = nil
     elseif check_allowed(ctx, node, "join", true, entry.pointer) then
-      add_join(ctx, node, { name = relation.name, query = entry.query, pointer = entry.pointer }, false)
+      local source = index and { index = index, operation = "project" } or { query = entry.query }
+      add_join(ctx, node, { name = name, query = entry.query, pointer = entry.pointer, source = source })
     end
   end
 end
@@ -296,14 +310,14 @@ local function add_forced(ctx, node)
     for _, name in ipairs(node.settings:names "r") do
       local wanted = (node.settings[setting] or {})[name]
       if wanted and not node.joins[name] then
-        add_join(ctx, node, { name = name, pointer = "" }, false, true, setting == "ensure_loaded")
+        add_join(ctx, node, { name = name, pointer = "", forced = true, quiet = setting == "ensure_loaded" })
       end
     end
   end
   for name, needs in pairs(node.settings.bundles) do
     for _, need in ipairs(node.projection:gives(name) and needs or {}) do
       local joined = node.settings:relation(need) and not node.joins[need]
-      if joined then add_join(ctx, node, { name = need, pointer = "" }, false, true, true) end
+      if joined then add_join(ctx, node, { name = need, pointer = "", forced = true, quiet = true }) end
     end
   end
 end
@@ -336,33 +350,29 @@ local function check_operations(ctx, query, pointer, nested)
 end
 
 --- skip and limit; what is joined as one object has neither, and what filters its parents is not cut.
-local function read_limits(ctx, node, query, pointer, relation, filtering)
-  local settings = node.settings
-  node.skip = read_count(ctx, query.skip, faults.at(pointer, "skip"), "skip")
-  node.limit = read_count(ctx, query.limit, faults.at(pointer, "limit"), "limit")
-  for _, name in ipairs { "skip", "limit" } do
-    local at = faults.at(pointer, name)
-    if given(query[name]) and check_allowed(ctx, node, "limit", true, at) and relation then
-      if not relation.many and not (name == "limit" and node.limit) and node[name] then
-        ctx.faults:query(at, "%s is one object: skip does not apply", relation.name)
-      elseif filtering and relation.many and node[name] then
-        ctx.faults:query(at, "joinf takes no %s", name)
-      end
-    end
-  end
-  if relation and not relation.many then node.skip, node.limit = nil, nil end
-  local one = relation and not relation.many
-  if settings.max_items and not one then
-    node.limit = math.min(node.limit or settings.max_items, settings.max_items)
-  end
+local function read_limit(ctx, node, name, value)
+  if not given(value) then return end
+  local relation, at = node.relation, faults.at(node.pointer, name)
+  local n = read_count(ctx, value, at, name)
+  if not check_allowed(ctx, node, "limit", true, at) or not n then return end
+  if not relation then return n end
+  if node.filtering and relation.many then return ctx.faults:query(at, "joinf takes no %s", name) end
+  if relation.many then return n end
+  if name == "skip" then ctx.faults:query(at, "%s is one object: skip does not apply", relation.name) end
 end
 
-local function read_filter(ctx, node, query, pointer)
+local function read_limits(ctx, node, query)
+  local skip, limit = read_limit(ctx, node, "skip", query.skip), read_limit(ctx, node, "limit", query.limit)
+  local most = node.settings.max_items
+  if most and not (node.relation and not node.relation.many) then limit = math.min(limit or most, most) end
+  return skip, limit
+end
+
+local function add_filter(ctx, node, query, pointer, index)
   local at = faults.at(pointer, "filter")
-  node.own = {}  -- conditions that were asked for
   if check_allowed(ctx, node, "filter", query.filter, at) then
-    node.filter = query.filter
-    node.own[1] = filter.criteria(ctx, node.settings, query.filter, at)
+    local make = filter.criteria(ctx, node.settings, query.filter, at)
+    node.filters[#node.filters + 1] = { index = index, make = make }
   end
 end
 
@@ -373,39 +383,107 @@ local function read_aggregates(ctx, node, query, pointer)
   aggregate.groups(ctx, node, reach, names)
   at = faults.at(pointer, "aggregate")
   if check_allowed(ctx, node, "aggregate", query.aggregate, at) then
-    node.aggregate = query.aggregate
     aggregate.labels(ctx, node, reach, query.aggregate, at)
   end
   at = faults.at(pointer, "having")
-  if check_allowed(ctx, node, "aggregate", query.having, at) then
-    node.having = query.having
-    aggregate.having(ctx, node, query.having, at)
+  if check_allowed(ctx, node, "aggregate", query.having, at) then aggregate.having(ctx, node, query.having, at) end
+end
+
+local function read_sort(ctx, node, query, pointer)
+  local at = faults.at(pointer, "sort")
+  if not check_allowed(ctx, node, "sort", query.sort, at) then return end
+  node.orders = read_names(ctx, query.sort, at, "sort", node.orders)
+end
+
+--- What the rows are sorted by, for the kernel.
+local function read_sorted(ctx, node)
+  if aggregate.is(node) then return #node.groups > 0 and aggregate.orders(ctx, node, node.orders) or {} end
+  local sorted = read_orders(ctx, node.settings, node.orders)
+  return node.relation and not node.relation.many and {} or sorted  -- one object has no order
+end
+
+--- The node of a Query Object: all that holds for each of its shape. Values come in with bind().
+function read_node(ctx, settings, query, pointer, relation, filtering)
+  local node = {
+    settings = settings, class = settings.class, relation = relation, filtering = filtering, pointer = pointer,
+    joins = {}, filters = {}, orders = {}, frames = {},
+  }
+  node.values = { __index = node }
+  check_operations(ctx, query, pointer, relation ~= nil)
+  add_joins(ctx, node, query, pointer, 1)
+  add_filter(ctx, node, query, pointer, 1)
+  read_aggregates(ctx, node, query, pointer)
+  read_sort(ctx, node, query, pointer)
+  node.sorted = read_sorted(ctx, node)
+  local at, projected = faults.at(pointer, "project"), query.project
+  if not check_allowed(ctx, node, "project", projected, at) then projected = nil end
+  local relations
+  node.projection, relations = projection.new(ctx, settings, projected, at)
+  add_projected(ctx, node, relations, projected ~= nil and 1 or nil)
+  add_forced(ctx, node)
+  return node
+end
+
+local mergeable = { project = true, filter = true, sort = true, join = true, joinf = true }
+local mergeable_names = { "filter", "join", "joinf", "project", "sort" }
+
+--- Adds Query Object number `index` to a node: filters are ANDed, projections and orders overlaid, relations joined.
+function add_query(ctx, node, query, pointer, index, quietly)
+  local unknown = {}
+  for name, value in pairs(query) do
+    if not mergeable[name] and given(value) then unknown[#unknown + 1] = tostring(name) end
+  end
+  table.sort(unknown)
+  for _, name in ipairs(unknown) do
+    ctx.faults:unknown(faults.at(pointer, name), "operation to merge", name, "a Query Object", mergeable_names)
+  end
+  add_filter(ctx, node, query, pointer, index)
+  read_sort(ctx, node, query, pointer)
+  node.sorted = read_sorted(ctx, node)
+  add_joins(ctx, node, query, pointer, index)
+  local at = faults.at(pointer, "project")
+  if check_allowed(ctx, node, "project", query.project, at) then
+    add_projected(ctx, node, node.projection:merge(ctx, query.project, at, quietly), index)
   end
 end
 
-function read_node(ctx, settings, query, pointer, relation, filtering)
-  local node = { settings = settings, class = settings.class, joins = {}, sorted = {}, query = query }
-  check_operations(ctx, query, pointer, relation ~= nil)
-  add_joins(ctx, node, query, pointer)
-  read_limits(ctx, node, query, pointer, relation, filtering)
-  read_filter(ctx, node, query, pointer)
-  read_aggregates(ctx, node, query, pointer)
-  local at = faults.at(pointer, "sort")
-  node.orders = check_allowed(ctx, node, "sort", query.sort, at) and read_names(ctx, query.sort, at, "sort") or {}
-  if aggregate.is(node) then
-    node.sorted = #node.groups > 0 and aggregate.orders(ctx, node, node.orders) or {}
-  else
-    node.sorted = read_orders(ctx, settings, node.orders)
-    if relation and not relation.many then node.sorted = {} end  -- one object has no order
+-- ---- Values ----
+
+local bind
+
+--- What is joined; where no value can change it, it is made once.
+local function bind_join(ctx, join, queries)
+  if join.bound then return join.bound end
+  local list, fixed = {}, true
+  for i, source in ipairs(join.sources) do
+    list[i] = source.query or queries[source.index][source.operation][join.name]
+    fixed = fixed and source.query ~= nil
   end
-  at = faults.at(pointer, "project")
-  local projected = query.project
-  if projected == null or not check_allowed(ctx, node, "project", projected, at) then projected = nil end
-  local relations
-  node.projection, relations = projection.new(ctx, settings, projected, at)
-  add_projected(ctx, node, relations)
-  add_forced(ctx, node)
-  return node
+  local bound = {
+    name = join.name, relation = join.relation, filtering = join.filtering, quiet = join.quiet, fixed = fixed,
+    node = bind(ctx, join.node, list),
+  }
+  if fixed then join.bound = bound end
+  return bound
+end
+
+--- What a node is with the values of its Query Objects: with conditions, skip and limit.
+function bind(ctx, node, queries)
+  local query = queries[1] or {}
+  local bound = setmetatable({ own = {}, joins = {} }, node.values)
+  for _, each in ipairs(node.filters) do
+    local value = queries[each.index].filter
+    bound.own[#bound.own + 1] = each.make and each.make(ctx, value)
+    bound.filter = bound.filter and { ["$and"] = marks.array { bound.filter, value } } or value
+  end
+  bound.skip, bound.limit = read_limits(ctx, node, query)
+  for i, join in ipairs(node.joins) do
+    local made = bind_join(ctx, join, queries)
+    bound.joins[i], bound.joins[join.name] = made, made
+  end
+  aggregate.bind(ctx, node, bound, query)
+  bound.aggregate, bound.having = query.aggregate, query.having
+  return bound
 end
 
 --- Loads fields and relations for code, without giving them out: "name", "relation", "relation.name".
@@ -425,39 +503,15 @@ function parse.ensure(node, name)
     if not related then return "the relation " .. relation.name .. " is not allowed" end
     local child = read_node(ctx, related, { project = rest and "" or nil }, "", relation)
     ctx.faults:raise()
-    join = { name = relation.name, relation = relation, node = child, filtering = false, plain = true, quiet = true }
+    join = {
+      name = relation.name, relation = relation, node = child, filtering = false, plain = true, quiet = true,
+      sources = {},
+    }
     node.joins[#node.joins + 1], node.joins[join.name] = join, join
   elseif not join.plain and not rest then
     return "the relation " .. relation.name .. " was asked for with options of its own"
   end
   return rest and parse.ensure(join.node, rest) or nil
-end
-
-local mergeable = { project = true, filter = true, sort = true, join = true, joinf = true }
-local mergeable_names = { "filter", "join", "joinf", "project", "sort" }
-
---- Adds what your own code asks for: filters are ANDed, projections and orders overlaid, relations joined.
----@param quietly? boolean  what is projected is loaded and not given out
-function parse.merge(node, query, quietly)
-  local ctx = new_context(node.settings)
-  for name in pairs(query) do
-    if not mergeable[name] then
-      ctx.faults:unknown(faults.at("", name), "operation to merge", name, "a Query Object", mergeable_names)
-    end
-  end
-  if given(query.filter) then
-    node.own[#node.own + 1] = filter.criteria(ctx, node.settings, query.filter, "/filter")
-    node.filter = node.filter and { ["$and"] = marks.array { node.filter, query.filter } } or query.filter
-  end
-  if given(query.sort) then
-    node.orders = read_names(ctx, query.sort, "/sort", "sort", node.orders)
-    node.sorted = read_orders(ctx, node.settings, node.orders)
-  end
-  add_joins(ctx, node, query, "")
-  if given(query.project) then
-    add_projected(ctx, node, node.projection:merge(ctx, query.project, "/project", quietly))
-  end
-  ctx.faults:raise()
 end
 
 --- The condition that a row of the node meets: what was asked for, what the settings force, and what joinf asks for.
@@ -469,6 +523,7 @@ function parse.condition(node)
       list[#list + 1] = node.class.fields[join.relation.field]:some(parse.condition(join.node))
     end
   end
+  if #list == 1 then return list[1] end
   return kernel.condition(node.class, { ["$and"] = list })
 end
 
@@ -535,20 +590,86 @@ function parse.pages_fault(node)
   return ctx.faults[1] and ctx.faults[1].message
 end
 
---- Reads a Query Object. Raises all of its faults.
+-- ---- Plans: what Query Objects of one shape have in common ----
+
+local PLANS = 128  -- of each of two generations; what is asked for goes to the younger one
+
+local function keep(plans, key, plan)
+  if plans.n == PLANS then plans.old, plans.young, plans.n = plans.young, {}, 0 end
+  plans.young[key], plans.n = plan, plans.n + 1
+end
+
+local function kept(plans, key)
+  local plan = plans.young[key]
+  if plan then return plan end
+  plan = plans.old[key]
+  if plan then keep(plans, key, plan) end
+  return plan
+end
+
+local function read_plan(ctx, settings, query)
+  local count = settings:enabled "count" and read_switch(ctx, query.count, "/count")
+  local plan = read_node(ctx, settings, count and for_count(query) or query, "")
+  check_allowed(ctx, plan, "count", query.count, "/count")
+  plan.count = count
+  if count and plan.compared then ctx.faults:query("/having", "having does not go with count") end
+  read_total(ctx, plan, query.total)
+  return plan
+end
+
+local function bind_all(ctx, plan, queries)
+  local query = queries[1]
+  local node = bind(ctx, plan, plan.count and { for_count(query) } or queries)
+  if not plan.count then read_cursors(ctx, node, query) end
+  ctx.faults:raise()
+  return node
+end
+
+--- Reads a Query Object. Raises all of its faults. Gives the node, and the plan that it was made of, which is kept by
+--- the shape of the Query Object.
 ---@param settings table  compiled
 ---@param query table
 function parse.read(settings, query)
+  local ctx, key = new_context(settings), kernel.shape(query)
+  local plan = key and kept(settings.plans, key)
+  if plan then return bind_all(ctx, plan, { query }), plan end
+  plan = read_plan(ctx, settings, query)
+  local node = bind_all(ctx, plan, { query })
+  if key then keep(settings.plans, key, plan) end
+  return node, plan
+end
+
+--- The same with a plan that nobody else has.
+function parse.read_apart(settings, query)
   local ctx = new_context(settings)
-  local count = settings:enabled "count" and read_switch(ctx, query.count, "/count")
-  local node = read_node(ctx, settings, count and for_count(query) or query, "")
-  check_allowed(ctx, node, "count", query.count, "/count")
-  node.count = count
-  if count and node.havings then ctx.faults:query("/having", "having does not go with count") end
-  read_total(ctx, node, query.total)
-  if not count then read_cursors(ctx, node, query) end
+  local plan = read_plan(ctx, settings, query)
   ctx.faults:raise()
-  return node
+  return plan
+end
+
+--- Forgets what was made of a plan that is no longer what it was.
+local function forget(plan)
+  plan.frames, plan.written, plan.computes = {}, nil, nil
+  for _, join in ipairs(plan.joins) do
+    join.bound = nil
+    forget(join.node)
+  end
+end
+
+--- Adds what your own code asks for to a plan that nobody else has, and to the list of its Query Objects.
+---@param quietly? boolean  what is projected is loaded and not given out
+function parse.merge(plan, queries, query, quietly)
+  local ctx = new_context(plan.settings)
+  queries[#queries + 1] = query
+  add_query(ctx, plan, query, "", #queries, quietly)
+  forget(plan)
+  return bind_all(ctx, plan, queries)
+end
+
+--- The node of a plan that was changed, for the Query Objects that were read before.
+function parse.bind(plan, queries)
+  forget(plan)
+  return bind_all(new_context(plan.settings), plan, queries)
 end
 
 return parse

@@ -205,17 +205,14 @@ local function check_projection(self)
   if #ctx.faults > 0 then usage("%s: %s", show(self.info.name, "default_projection"), ctx.faults[1].message) end
 end
 
---- Compiles the settings of a class. Raises `usage` for what is unknown or makes no sense.
----@param of table  a class
----@param given? table
-function settings.compile(of, given)
+local function compile(of, given)
   local info = describe(of)
-  given = given or {}
   if type(given) ~= "table" then usage("%s are a table, not %s", show(info.name, "they"), host.show(given)) end
   check_known(given, info.name)
   check_kinds(given, info.name)
   check_operators(given, info.name)
   local self = setmetatable({ class = of, info = info, given = given, legacy = {}, nested = {} }, settings)
+  self.plans = { young = {}, old = {}, n = 0 }  -- of Query Objects, by shape: see parse.lua
   self.legacy = check_names(self, "legacy_fields", given.legacy_fields or {})
   check_related(self, given)
   for setting, groups in pairs(names) do
@@ -229,6 +226,17 @@ function settings.compile(of, given)
   check_projection(self)
   self.given_limits = setmetatable({}, { __index = function(_, name) return given[name] or settings.limits[name] end })
   return self
+end
+
+--- Compiles the settings of a class. Raises `usage` for what is unknown or makes no sense. Where there are none it is
+--- done once, so that the plans of Query Objects last.
+---@param of table  a class
+---@param given? table
+function settings.compile(of, given)
+  if given ~= nil then return compile(of, given) end
+  local info = describe(of)
+  info.open = info.open or compile(of, {})
+  return info.open
 end
 
 -- ---- Asking ----
