@@ -17,7 +17,7 @@ BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcr
               libedit-dev libgmp-dev libcsv-dev libpq-dev
 TEST_DEPS  := lua5.4 lua-busted sqlite3 postgresql
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
-BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy lua-sql-sqlite3 lua-cjson
+BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 
 PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libcjson libsodium
 LOADED   := libpq libedit  # when they are first used: every start is three times as fast

@@ -1,6 +1,5 @@
--- PostgreSQL: rows into objects, beside the plain loop over libpq's functions and beside psycopg2, over a server of its own.
-local build = os.getenv "BUILD" or "build"
-
+-- PostgreSQL: rows into objects and back, beside the plain loop over libpq's functions and beside the peers, over a server of
+-- its own.
 local pipe = assert(io.popen [[d=$(mktemp -d /tmp/neap-bench.XXXXXX) && chmod 755 $d &&
   tests/services/postgres start $d/cluster && echo $d]])
 local url, folder = pipe:read("a"):match "^(%S+)%s+(%S+)"
@@ -10,21 +9,39 @@ if not url then
   return
 end
 
-local function line(name, work, at_most, peer)
+local PYTHON = { psycopg2 = "psycopg2", ["SQLAlchemy ORM"] = "sqlalchemy", ["Django ORM"] = "django" }
+
+local function python(name, work, at_most)
+  return { name, ("/usr/bin/python3 tests/bench/postgres_peer.py %s %s %s"):format(PYTHON[name], work, url), at_most = at_most,
+    needs = ("/usr/bin/python3 -c 'import psycopg2, %s'"):format(PYTHON[name]) }
+end
+
+-- Beside the loop in C, LuaSQL where it can do the work, and those that make objects.
+local function line(name, work, at_most, more)
+  local peer = more and more.peer or work
   local one = {
-    name = name,
+    name = "PostgreSQL: " .. name,
+    setup = ("{build}/tests/bench/postgres_peer prepare %s"):format(url),
     { "neap", ("{bin}/neap tests/bench/postgres.lua %s '%s?pool=1'"):format(work, url) },
-    { "C loop", ("{build}/tests/bench/postgres_peer %s '%s'"):format(peer, url), at_most = at_most },
-    { "psycopg2", ("/usr/bin/python3 tests/bench/postgres_peer.py %s '%s'"):format(peer, url),
-      needs = "/usr/bin/python3 -c 'import psycopg2'" },
+    { "C loop", ("{build}/tests/bench/postgres_peer %s %s"):format(peer, url), at_most = at_most },
+    python("psycopg2", peer, more and more.psycopg2),
   }
+  if more and more.peer then return one end
+  if more and more.luasql then
+    one[#one + 1] = { "LuaSQL", ("lua5.4 tests/bench/postgres.lua %s %s"):format(work, url),
+      needs = "lua5.4 -e 'require \"luasql.postgres\"'" }
+  end
+  one[#one + 1] = python("SQLAlchemy ORM", work)
+  one[#one + 1] = python("Django ORM", work)
   return one
 end
 
-os.execute(("%s/tests/bench/postgres_peer prepare '%s' 2> /dev/null"):format(build, url))
 dofile "tests/bench/bench.lua" {
-  line("PostgreSQL: 100,000 rows of 8 columns into objects, single-row mode", "read", 1.15, "read"),
-  line("PostgreSQL: 20,000 objects by id, one task", "get", 1.10, "get"),
-  line("PostgreSQL: 20,000 objects by id, 50 tasks; beside one after the other", "tasks", 0.33, "get"),
+  line("100,000 rows of 8 columns into objects, single-row mode", "read", 1.15, { luasql = true }),
+  line("20,000 objects inserted, their ids returned", "insert", 1.25),
+  line("one column of 20,000 objects updated", "update", 1.25),
+  line("20,000 objects by id, one task", "get", 1.10, { luasql = true }),
+  line("20,000 objects by id, 50 tasks; beside one after the other", "tasks", 0.33, { peer = "get" }),
+  line("100 authors with 5 books with 3 reviews each, 100 times", "nested", nil, { psycopg2 = 1.0 }),
 }
 os.execute(("tests/services/postgres stop %s/cluster; rmdir %s"):format(folder, folder))
