@@ -50,7 +50,7 @@ end
 local section = {}
 
 function section.countries(Models)
-  local rows = Models.Invoice:group "country":order("-sales"):aggregate {
+  local rows = Models.Invoice:group "country":order("-sales", "country"):aggregate {
     invoices = { ["$count"] = true }, sales = { ["$sum"] = "total" },
   }
   return { title = "Sales by country", columns = { "country", "invoices", "sales" }, rows = rows, bar = "sales" }
@@ -82,7 +82,8 @@ end
 function section.customer(Models, _, id)
   local customer = Models.Customer:find(id) or usage(("there is no customer %d"):format(id))
   local rows = {}
-  for _, invoice in ipairs(customer.invoices:order("at"):include("lines.track"):all()) do
+  local lines = Models.InvoiceLine:order("id"):include "track"
+  for _, invoice in ipairs(customer.invoices:order("at", "id"):include({ lines = lines }):all()) do
     for _, line in ipairs(invoice.lines:all()) do
       rows[#rows + 1] = {
         invoice = invoice.id, date = invoice.at:date(), track = line.track.name, quantity = line.quantity,
