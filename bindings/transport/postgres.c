@@ -348,7 +348,7 @@ static void settle(struct postgres *c, struct postgres_cursor *cursor) {
   }
   cursor->again = cursor->begun = false;
   cursor->alone = true;
-  if (cursor->statement && !cursor->statement->listed) leave_statement(cursor);
+  if (cursor->statement && !cursor->statement->cached.listed) leave_statement(cursor);
   link_unsent(c, cursor);
 }
 
@@ -669,7 +669,7 @@ static void postgres_close(struct sql_connection *connection) {
   neap__postgres_cancel_forget(c);
   stop_listening(c);
   neap__postgres_lost(c, &e);
-  while (c->oldest) neap__postgres_statement_drop(c, c->oldest);
+  while (c->cache.oldest) neap__postgres_statement_drop(c, (struct postgres_statement *)c->cache.oldest);
   if (c->tick) {
     c->tick->data = NULL;
     uv_close((uv_handle_t *)c->tick, free_handle);

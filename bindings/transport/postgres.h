@@ -9,6 +9,7 @@
 
 #include "transport/postgres_libpq.h"
 #include "transport/sql_transport.h"
+#include "transport/statement_cache.h"
 #include "value/buffer.h"
 
 #define POSTGRES_CACHED 256  // prepared statements that a connection keeps
@@ -20,20 +21,16 @@ struct postgres;
 enum statement_state { STATEMENT_NEW, STATEMENT_ASKED, STATEMENT_READY, STATEMENT_FAILED };
 
 struct postgres_statement {
-  char *text;
-  size_t n;
-  uint32_t hash;
+  struct cached cached;  // not listed once it is evicted or known to be stale
   char name[24];
   enum statement_state state;
-  int users;    // cursors that point here
-  bool listed;  // can be found; false once it is evicted or known to be stale
+  int users;  // cursors that point here
   int nparams;
   Oid *declared;             // of the parameters, 0 = left to the server
   PGresult *described;       // READY: types of parameters and columns, names
   uint8_t *decoders;         // of the columns, enum decoder
   bool binary;               // all columns can be read in binary
   struct neap__error error;  // FAILED
-  struct postgres_statement *chain, *newer, *older;
 };
 
 // ---- Cursors ----
@@ -101,8 +98,7 @@ struct postgres {
   PGnotify *heard, *given;  // the next notification, and the one that the listener has got
   unsigned last_portal;
   int64_t used_at;  // loop time when something was last sent
-  struct postgres_statement *buckets[POSTGRES_CACHED], *newest, *oldest;
-  int ncached;
+  struct statement_cache cache;
   unsigned long long last_name;
 };
 

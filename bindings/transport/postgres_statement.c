@@ -1,5 +1,5 @@
-// postgres_statement.c: prepared statements of a PostgreSQL connection, by text and types of parameters; the least recently
-// used goes first. And how a statement is sent with its values.
+// postgres_statement.c: prepared statements of a PostgreSQL connection, by text and types of parameters, and how one is sent
+// with its values.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,59 +7,31 @@
 
 // ---- The cache ----
 
-static uint32_t hash_text(const char *p, size_t n) {
-  uint64_t h = n * UINT64_C(0x9e3779b97f4a7c15), word;
-  for (; n >= 8; p += 8, n -= 8) {
-    memcpy(&word, p, 8);
-    h = (h ^ word) * UINT64_C(0xff51afd7ed558ccd);
-    h ^= h >> 32;
-  }
-  for (; n > 0; n--) h = (h ^ (unsigned char)*p++) * UINT64_C(0x100000001b3);
-  return (uint32_t)(h ^ (h >> 32));
-}
-
-static void unlink_used(struct postgres *c, struct postgres_statement *s) {
-  *(s->newer ? &s->newer->older : &c->newest) = s->older;
-  *(s->older ? &s->older->newer : &c->oldest) = s->newer;
-}
-
-static void link_newest(struct postgres *c, struct postgres_statement *s) {
-  s->newer = NULL;
-  s->older = c->newest;
-  *(c->newest ? &c->newest->newer : &c->oldest) = s;
-  c->newest = s;
-}
-
 static void statement_free(struct postgres_statement *s) {
   PQclear(s->described);
   free(s->declared);
   free(s->decoders);
-  free(s->text);
+  free(s->cached.text);
   free(s);
 }
 
 void neap__postgres_statement_leave(struct postgres_statement *s) {
-  if (--s->users == 0 && !s->listed) statement_free(s);
+  if (--s->users == 0 && !s->cached.listed) statement_free(s);
 }
 
 void neap__postgres_statement_drop(struct postgres *c, struct postgres_statement *s) {
-  struct postgres_statement **link = &c->buckets[s->hash % POSTGRES_CACHED];
-  if (!s->listed) return;
-  while (*link != s) link = &(*link)->chain;
-  *link = s->chain;
-  unlink_used(c, s);
-  c->ncached--;
-  s->listed = false;
+  if (!s->cached.listed) return;
+  neap__cache_remove(&c->cache, &s->cached);
   if (s->users == 0) statement_free(s);
 }
 
 static void evict(struct postgres *c) {
   char text[48];
-  struct postgres_statement *s = c->oldest;
-  while (s && s->users > 0) s = s->newer;
-  if (!s) return;
-  snprintf(text, sizeof text, "DEALLOCATE %s", s->name);
-  neap__postgres_statement_drop(c, s);
+  struct cached *old = c->cache.oldest;
+  while (old && ((struct postgres_statement *)old)->users > 0) old = old->newer;
+  if (!old) return;
+  snprintf(text, sizeof text, "DEALLOCATE %s", ((struct postgres_statement *)old)->name);
+  neap__postgres_statement_drop(c, (struct postgres_statement *)old);
   neap__postgres_post(c, text, false);
 }
 
@@ -71,7 +43,7 @@ static bool takes(const struct postgres_statement *s, int i, const struct cell *
 }
 
 static bool matches(const struct postgres_statement *s, const struct sql_statement *from, uint32_t hash) {
-  if (s->hash != hash || s->n != from->n || s->nparams != from->nparams || memcmp(s->text, from->text, s->n) != 0)
+  if (s->cached.hash != hash || s->nparams != from->nparams || !neap__cached_is(&s->cached, from->text, from->n))
     return false;
   for (int i = 0; i < s->nparams; i++)
     if (!takes(s, i, &from->params[i])) return false;
@@ -81,37 +53,29 @@ static bool matches(const struct postgres_statement *s, const struct sql_stateme
 static struct postgres_statement *statement_new(const struct sql_statement *from, uint32_t hash) {
   struct postgres_statement *s = calloc(1, sizeof *s);
   if (!s) return NULL;
-  s->text = malloc(from->n + 1);
   s->declared = malloc(((size_t)from->nparams + 1) * sizeof *s->declared);
-  if (!s->text || !s->declared) {
+  if (!neap__cached_init(&s->cached, from->text, from->n, hash) || !s->declared) {
     statement_free(s);
     return NULL;
   }
-  memcpy(s->text, from->text, from->n);
-  s->text[from->n] = 0;
-  s->n = from->n;
-  s->hash = hash;
   s->nparams = from->nparams;
   for (int i = 0; i < s->nparams; i++) s->declared[i] = neap__postgres_type(&from->params[i]);
   return s;
 }
 
 struct postgres_statement *neap__postgres_statement(struct postgres *c, const struct sql_statement *from) {
-  uint32_t hash = hash_text(from->text, from->n);
-  struct postgres_statement **bucket = &c->buckets[hash % POSTGRES_CACHED], *s = *bucket;
-  while (s && !matches(s, from, hash)) s = s->chain;
+  uint32_t hash = neap__statement_hash(from->text, from->n);
+  struct cached *at = neap__cache_first(&c->cache, hash);
+  while (at && !matches((struct postgres_statement *)at, from, hash)) at = at->chain;
+  struct postgres_statement *s = (struct postgres_statement *)at;
   if (s) {
-    unlink_used(c, s);
+    neap__cache_use(&c->cache, &s->cached);
   } else {
-    if (c->ncached >= POSTGRES_CACHED) evict(c);
+    if (c->cache.n >= POSTGRES_CACHED) evict(c);
     if (!(s = statement_new(from, hash))) return NULL;
     snprintf(s->name, sizeof s->name, "neap%llu", ++c->last_name);
-    s->chain = *bucket;
-    *bucket = s;
-    s->listed = true;
-    c->ncached++;
+    neap__cache_add(&c->cache, &s->cached);
   }
-  link_newest(c, s);
   s->users++;
   return s;
 }
@@ -120,7 +84,7 @@ struct postgres_statement *neap__postgres_statement(struct postgres *c, const st
 
 bool neap__postgres_prepare(struct postgres *c, struct postgres_statement *s) {
   if (!neap__postgres_reserve(c, 3)) return false;
-  if (!PQsendPrepare(c->pq, s->name, s->text, s->nparams, s->declared)) return false;
+  if (!PQsendPrepare(c->pq, s->name, s->cached.text, s->nparams, s->declared)) return false;
   s->users++;  // until it is described
   neap__postgres_expect(c, (struct expected){.kind = EXPECT_PREPARED, .statement = s});
   if (!PQsendDescribePrepared(c->pq, s->name)) return false;

@@ -60,10 +60,14 @@ int neap__sqlite_open(struct sqlite *c, const struct sql_address *address, bool 
   return code == SQLITE_OK ? 0 : neap__sqlite_error(c, code, e);
 }
 
+static struct sqlite_statement *statement_of(struct cached *s) {
+  return s ? (struct sqlite_statement *)((char *)s - offsetof(struct sqlite_statement, cached)) : NULL;
+}
+
 static void statement_free(struct sqlite_statement *s) {
   sqlite3_finalize(s->stmt);
   neap__spool_free(&s->spool);
-  free(s->text);
+  free(s->cached.text);
   free(s);
 }
 
@@ -72,68 +76,34 @@ void neap__sqlite_close(struct sqlite *c) {
     next = s->next;
     neap__sqlite_finish(s);
   }
-  for (struct sqlite_statement *s = c->newest, *older; s; s = older) {
+  for (struct cached *s = c->cache.newest, *older; s; s = older) {
     older = s->older;
-    statement_free(s);
+    statement_free(statement_of(s));
   }
   sqlite3_close(c->db);
   free(c->path);
   *c = (struct sqlite){.head = c->head};
 }
 
-// ---- The cache of statements: by text, the least recently used goes first ----
-
-static uint32_t hash_text(const char *p, size_t n) {
-  uint64_t h = n * UINT64_C(0x9e3779b97f4a7c15), word;
-  for (; n >= 8; p += 8, n -= 8) {
-    memcpy(&word, p, 8);
-    h = (h ^ word) * UINT64_C(0xff51afd7ed558ccd);
-    h ^= h >> 32;
-  }
-  for (; n > 0; n--) h = (h ^ (unsigned char)*p++) * UINT64_C(0x100000001b3);
-  return (uint32_t)(h ^ (h >> 32));
-}
-
-static void unlink_used(struct sqlite *c, struct sqlite_statement *s) {
-  *(s->newer ? &s->newer->older : &c->newest) = s->older;
-  *(s->older ? &s->older->newer : &c->oldest) = s->newer;
-}
-
-static void link_newest(struct sqlite *c, struct sqlite_statement *s) {
-  s->newer = NULL;
-  s->older = c->newest;
-  *(c->newest ? &c->newest->newer : &c->oldest) = s;
-  c->newest = s;
-}
+// ---- The cache of statements ----
 
 static struct sqlite_statement *cache_find(struct sqlite *c, const char *text, size_t n, uint32_t hash) {
-  struct sqlite_statement *s = c->buckets[hash % SQLITE_CACHED];
-  while (s && (s->hash != hash || s->n != n || memcmp(s->text, text, n) != 0)) s = s->chain;
-  if (s && s != c->newest) {
-    unlink_used(c, s);
-    link_newest(c, s);
-  }
-  return s;
-}
-
-static void cache_evict(struct sqlite *c) {
-  struct sqlite_statement *s = c->oldest, **link;
-  while (s && s->busy) s = s->newer;
-  if (!s) return;
-  for (link = &c->buckets[s->hash % SQLITE_CACHED]; *link != s; link = &(*link)->chain) continue;
-  *link = s->chain;
-  unlink_used(c, s);
-  c->ncached--;
-  statement_free(s);
+  struct cached *s = neap__cache_first(&c->cache, hash);
+  while (s && (s->hash != hash || !neap__cached_is(s, text, n))) s = s->chain;
+  if (s) neap__cache_use(&c->cache, s);
+  return statement_of(s);
 }
 
 static void cache_add(struct sqlite *c, struct sqlite_statement *s) {
-  if (c->ncached >= SQLITE_CACHED) cache_evict(c);
-  s->cached = true;
-  s->chain = c->buckets[s->hash % SQLITE_CACHED];
-  c->buckets[s->hash % SQLITE_CACHED] = s;
-  link_newest(c, s);
-  c->ncached++;
+  if (c->cache.n >= SQLITE_CACHED) {
+    struct cached *old = c->cache.oldest;
+    while (old && statement_of(old)->busy) old = old->newer;
+    if (old) {
+      neap__cache_remove(&c->cache, old);
+      statement_free(statement_of(old));
+    }
+  }
+  neap__cache_add(&c->cache, &s->cached);
 }
 
 // Whether anything but space and comments follows the first statement.
@@ -147,14 +117,10 @@ static struct sqlite_statement *prepare(struct sqlite *c, const struct sql_state
                                         struct neap__error *e) {
   struct sqlite_statement *s = calloc(1, sizeof *s);
   const char *tail = "";
-  int code = s && (s->text = malloc(from->n + 1)) ? SQLITE_OK : SQLITE_NOMEM;
+  int code = s && neap__cached_init(&s->cached, from->text, from->n, hash) ? SQLITE_OK : SQLITE_NOMEM;
   if (code == SQLITE_OK) {
-    memcpy(s->text, from->text, from->n);
-    s->text[from->n] = 0;
-    s->n = from->n;
-    s->hash = hash;
     s->cursor.connection = &c->head;
-    code = sqlite3_prepare_v3(c->db, s->text, (int)from->n + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
+    code = sqlite3_prepare_v3(c->db, s->cached.text, (int)from->n + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
   }
   if (code == SQLITE_OK && s->stmt && !has_more(tail)) return s;
   if (code != SQLITE_OK)
@@ -369,10 +335,10 @@ static void link_running(struct sqlite *c, struct sqlite_statement *s) {
 }
 
 static struct sqlite_statement *begin(struct sqlite *c, const struct sql_statement *from, struct neap__error *e) {
-  struct sqlite_statement *s = c->newest;  // in a loop it is the last one again
+  struct sqlite_statement *s = statement_of(c->cache.newest);  // in a loop it is the last one again
   uint32_t hash = 0;
-  if (!s || s->n != from->n || memcmp(s->text, from->text, from->n) != 0) {
-    hash = hash_text(from->text, from->n);
+  if (!s || !neap__cached_is(&s->cached, from->text, from->n)) {
+    hash = neap__statement_hash(from->text, from->n);
     s = cache_find(c, from->text, from->n, hash);
   }
   if (!s || s->busy) {
@@ -389,7 +355,7 @@ static struct sqlite_statement *begin(struct sqlite *c, const struct sql_stateme
   s->cursor.in_transaction = sqlite3_get_autocommit(c->db) == 0;
   s->cursor.ncells = sqlite3_column_count(s->stmt);
   int status = bind_all(c, s->stmt, from, e);
-  if (status == 0 && c->running->next && disturbs_readers(s->stmt, s->text))
+  if (status == 0 && c->running->next && disturbs_readers(s->stmt, s->cached.text))
     for (struct sqlite_statement *r = s->next; r && status == 0; r = r->next)
       if (!r->done && !r->spooled) status = keep_aside(r, e);
   if (status != 0) {
@@ -411,7 +377,7 @@ void neap__sqlite_finish(struct sqlite_statement *s) {
   s->busy = false;
   if (!s->done) sqlite3_reset(s->stmt);
   if (s->spooled) neap__spool_free(&s->spool);
-  if (!s->cached) statement_free(s);
+  if (!s->cached.listed) statement_free(s);
 }
 
 void neap__sqlite_undo(struct sqlite *c) {

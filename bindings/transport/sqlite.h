@@ -6,6 +6,7 @@
 
 #include "transport/spool.h"
 #include "transport/sql_transport.h"
+#include "transport/statement_cache.h"
 
 #define SQLITE_CACHED 128  // prepared statements that a connection keeps
 
@@ -14,11 +15,8 @@ struct sqlite;
 // A prepared statement, and the cursor of its present run.
 struct sqlite_statement {
   struct sql_cursor cursor;
+  struct cached cached;  // listed: kept after its run; not a second one of the same text
   sqlite3_stmt *stmt;
-  char *text;
-  size_t n;
-  uint32_t hash;
-  bool cached;  // kept after its run; false for a second one of the same text
   bool busy;
   bool done;     // has been stepped to its end
   bool spooled;  // the rest of its rows is in `spool`
@@ -26,9 +24,7 @@ struct sqlite_statement {
   const uint8_t *kinds;
   int nkinds;
   struct spool spool;
-  struct sqlite_statement *chain;          // in its bucket
-  struct sqlite_statement *newer, *older;  // by last use
-  struct sqlite_statement *next, **prev;   // among those that run
+  struct sqlite_statement *next, **prev;  // among those that run
 };
 
 struct sqlite {
@@ -40,8 +36,8 @@ struct sqlite {
   double allowed;             // seconds that this was, for the message
   bool undo;                  // a transaction has to be rolled back before anything else runs
   volatile bool interrupted;  // asked to end by another thread or a cancelled task
-  struct sqlite_statement *buckets[SQLITE_CACHED], *newest, *oldest, *running;
-  int ncached;
+  struct statement_cache cache;
+  struct sqlite_statement *running;
 };
 
 // Opens, sets up and closes a connection, on whichever thread.

@@ -1,13 +1,7 @@
 -- scripts/queue.lua, run as a user runs it: by several processes at once.
 local contract = require "tests.store.contract"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-local function capture(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read "a"
-  local _, _, code = pipe:close()
-  return text, code
-end
+local capture = require "tests.capture"
 
 contract.each("queue.lua", function(c)
   local root, handlers

@@ -1,14 +1,7 @@
 -- scripts/copy.lua, run as a user runs it. What it wrote is read by sqlite3, not by us.
 local copied = require "tests.wire.copied"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-local function capture(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read "a"
-  local _, _, code = pipe:close()
-  return text, code
-end
-
+local capture = require "tests.capture"
 
 describe("copy.lua", function()
   local root, from, to

@@ -1,12 +1,6 @@
 -- `neap migrate`, run as a user runs it, on SQLite. What it did is read by sqlite3, not by us.
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-local function capture(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read "a"
-  local _, _, code = pipe:close()
-  return text, code
-end
+local capture = require "tests.capture"
 
 describe("neap migrate", function()
   local root, dir, db

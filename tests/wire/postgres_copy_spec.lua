@@ -2,13 +2,7 @@
 local base = os.getenv "NEAP_TEST_POSTGRES"
 local copied = require "tests.wire.copied"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-local function capture(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read "a"
-  local _, _, code = pipe:close()
-  return text, code
-end
+local capture = require "tests.capture"
 
 describe("copy.lua with PostgreSQL", function()
   local root, url, name

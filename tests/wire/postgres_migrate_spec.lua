@@ -1,13 +1,7 @@
 -- `neap migrate` on PostgreSQL, run as a user runs it. What it did is read by psql, not by us.
 local base = os.getenv "NEAP_TEST_POSTGRES"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-local function capture(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read "a"
-  local _, _, code = pipe:close()
-  return text, code
-end
+local capture = require "tests.capture"
 
 describe("neap migrate on PostgreSQL", function()
   local dir, name, url

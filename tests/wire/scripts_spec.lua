@@ -1,13 +1,7 @@
 -- The programs in scripts/, run as a user runs them, on SQLite. What they wrote is read by sqlite3, not by us.
 local neap = require "neap"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-local function capture(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
-  local text = pipe:read "a"
-  local _, _, code = pipe:close()
-  return text, code
-end
+local capture = require "tests.capture"
 
 local function script(...)
   return capture(bin .. " scripts/" .. table.concat({ ... }, " "))
