@@ -1,4 +1,5 @@
-// postgres.c: the PostgreSQL driver: a FIFO of cursors in pipeline mode, and what is done when answers come.
+// postgres.c: the PostgreSQL driver: a FIFO of cursors in pipeline mode, and what is done when answers come. What is sent is
+// the concern of postgres_send.c.
 #include "transport/postgres.h"
 
 #include <stdlib.h>
@@ -36,29 +37,13 @@ static void shift(struct postgres *c) {
 
 // ---- Cursors ----
 
-static void unlink_unsent(struct postgres_cursor *cursor) {
-  if (!cursor->prev) return;
-  *cursor->prev = cursor->next;
-  if (cursor->next) cursor->next->prev = cursor->prev;
-  cursor->prev = NULL;
-}
-
-static void link_unsent(struct postgres *c, struct postgres_cursor *cursor) {
-  struct postgres_cursor **link = &c->unsent;
-  while (*link) link = &(*link)->next;
-  cursor->state = CURSOR_UNSENT;
-  cursor->next = NULL;
-  cursor->prev = link;
-  *link = cursor;
-}
-
 static void leave_statement(struct postgres_cursor *cursor) {
   if (cursor->statement) neap__postgres_statement_leave(cursor->statement);
   cursor->statement = NULL;
 }
 
 static void cursor_free(struct postgres_cursor *cursor) {
-  unlink_unsent(cursor);
+  neap__postgres_unqueue(cursor);
   leave_statement(cursor);
   PQclear(cursor->result);
   free(cursor->own);
@@ -70,13 +55,12 @@ static void wake(struct postgres_cursor *cursor) {
   if (cursor->op) neap__op_done(cursor->op);
 }
 
-static void fail(struct postgres_cursor *cursor, const struct neap__error *e) {
+void neap__postgres_fail(struct postgres_cursor *cursor, const struct neap__error *e) {
   if (!cursor->failed) cursor->error = *e;
   cursor->failed = true;
 }
 
-// Nothing of it is owed any more.
-static void done(struct postgres *c, struct postgres_cursor *cursor) {
+void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor) {
   struct neap__error e = cursor->error;
   bool broken = cursor->posted && cursor->failed;
   cursor->state = CURSOR_DONE;
@@ -91,23 +75,23 @@ static void done(struct postgres *c, struct postgres_cursor *cursor) {
 // ---- Losing the connection ----
 
 // Nobody knows whether what was sent has been done, unless it changes nothing, or a transaction goes down with the connection.
-static void lose(struct postgres *c, struct postgres_cursor *cursor, struct neap__error e) {
+void neap__postgres_lose(struct postgres *c, struct postgres_cursor *cursor, struct neap__error e) {
   bool commit = cursor->from.control && strncmp(cursor->from.text, "COMMIT", 6) == 0;
   bool sent = cursor->state != CURSOR_UNSENT;
-  unlink_unsent(cursor);
+  neap__postgres_unqueue(cursor);
   cursor->again = false;
   cursor->head.untouched = !sent;
   e.unknown = sent && !cursor->from.harmless && (commit || !c->head.in_transaction);
   if (e.unknown) e.retryable = false;
-  fail(cursor, &e);
-  done(c, cursor);
+  neap__postgres_fail(cursor, &e);
+  neap__postgres_done(c, cursor);
 }
 
 static void give_up(struct postgres *c, struct expected x, const struct neap__error *e) {
   const struct expected *next = front(c);
   bool comes_again = x.kind == EXPECT_ANSWER && next && next->cursor == x.cursor;
   if (x.kind == EXPECT_DESCRIBED) neap__postgres_statement_leave(x.statement);
-  if (x.cursor && !comes_again) lose(c, x.cursor, *e);
+  if (x.cursor && !comes_again) neap__postgres_lose(c, x.cursor, *e);
 }
 
 void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
@@ -124,137 +108,17 @@ void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
     shift(c);
     give_up(c, x, e);
   }
-  while (c->unsent) lose(c, c->unsent, *e);  // NOLINT: what it frees it has unlinked
+  while (c->unsent) neap__postgres_lose(c, c->unsent, *e);  // NOLINT: what it frees it has unlinked
   if (c->listener) {
-    fail(c->listener, e);
+    neap__postgres_fail(c->listener, e);
     wake(c->listener);
   }
 }
 
-static void lost(struct postgres *c) {
+void neap__postgres_gone(struct postgres *c) {
   struct neap__error e;
   neap__postgres_fault(c, &e);
   neap__postgres_lost(c, &e);
-}
-
-// ---- Sending ----
-
-static void on_tick(uv_prepare_t *tick);
-
-static void start_tick(struct postgres *c) {
-  uv_prepare_start(c->tick, on_tick);
-}
-
-static void flush(struct postgres *c) {
-  int status = PQflush(c->pq);
-  c->unflushed = status > 0;
-  if (status < 0) lost(c);
-}
-
-static void on_tick(uv_prepare_t *tick) {
-  struct postgres *c = tick->data;
-  uv_prepare_stop(tick);
-  if (!c || c->state != POSTGRES_READY) return;
-  if (c->dirty && !neap__postgres_sync(c, NULL)) return;
-  flush(c);
-  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
-}
-
-bool neap__postgres_sync(struct postgres *c, struct postgres_cursor *cursor) {
-  c->dirty = false;
-  if (!neap__postgres_reserve(c, 1) || !PQpipelineSync(c->pq)) {
-    lost(c);
-    return false;
-  }
-  neap__postgres_expect(c, (struct expected){.kind = EXPECT_SYNC, .cursor = cursor});
-  start_tick(c);
-  return true;
-}
-
-static void refuse(struct postgres *c, struct postgres_cursor *cursor, const struct neap__error *e) {
-  fail(cursor, e);
-  unlink_unsent(cursor);
-  done(c, cursor);
-}
-
-#define PORTION 200  // rows that a cursor inside a transaction fetches at once
-
-static bool send_fetch(struct postgres *c, struct postgres_cursor *cursor) {
-  char text[64];
-  snprintf(text, sizeof text, "FETCH %d FROM neap%u", PORTION, cursor->portal);
-  cursor->fetched = 0;
-  return PQsendQueryParams(c->pq, text, 0, NULL, NULL, NULL, NULL, cursor->statement && cursor->statement->binary);
-}
-
-// Declares an SQL cursor, and fetches the first portion.
-static bool send_declare(struct postgres *c, struct postgres_cursor *cursor) {
-  char *text = malloc(cursor->from.n + 64);
-  if (!text) return false;
-  cursor->portal = ++c->last_portal;
-  int n = snprintf(text, 64, "DECLARE neap%u NO SCROLL CURSOR FOR ", cursor->portal);
-  memcpy(text + n, cursor->from.text, cursor->from.n);
-  text[(size_t)n + cursor->from.n] = 0;
-  bool sent = neap__postgres_send(c, cursor, text);
-  free(text);
-  if (!sent) return false;
-  neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
-  return send_fetch(c, cursor);
-}
-
-static bool send_texts(struct postgres *c, struct postgres_cursor *cursor) {
-  if (!cursor->from.paged) return neap__postgres_send(c, cursor, NULL);
-  return cursor->portal ? send_fetch(c, cursor) : send_declare(c, cursor);
-}
-
-// Sends a cursor whose statement is ready. What is alone begins and ends a group of its own.
-static void transmit(struct postgres *c, struct postgres_cursor *cursor) {
-  if (cursor->alone && c->dirty && !neap__postgres_sync(c, NULL)) return;
-  if (!neap__postgres_reserve(c, 3) || !send_texts(c, cursor)) {
-    if (PQstatus(c->pq) == CONNECTION_BAD) {
-      lost(c);
-      return;
-    }
-    refuse(c, cursor, *cursor->error.message ? &cursor->error : &out_of_memory);
-    return;
-  }
-  unlink_unsent(cursor);
-  cursor->state = CURSOR_SENT;
-  neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
-  c->used_at = neap__now_ms(c->head.host);
-  c->dirty = true;
-  start_tick(c);
-  if (cursor->alone) neap__postgres_sync(c, cursor);
-}
-
-// Sends the cursor, or what has to be answered first: its statement is prepared.
-static void try_send(struct postgres *c, struct postgres_cursor *cursor) {
-  struct postgres_statement *s = cursor->statement;
-  if (!s && !cursor->from.control && !(s = cursor->statement = neap__postgres_statement(c, &cursor->from))) {
-    refuse(c, cursor, &out_of_memory);
-  } else if (!s) {
-    transmit(c, cursor);
-  } else {
-    switch (s->state) {
-      case STATEMENT_NEW:
-        if (c->dirty && !neap__postgres_sync(c, NULL)) return;
-        if (!neap__postgres_prepare(c, s)) lost(c);
-        return;
-      case STATEMENT_ASKED: return;
-      case STATEMENT_FAILED: refuse(c, cursor, &s->error); return;
-      case STATEMENT_READY:
-        if (cursor->from.kinds) cursor->head.ncells = PQnfields(s->described);  // else its table may have changed
-        transmit(c, cursor);
-        return;
-    }
-  }
-}
-
-static void send_all(struct postgres *c) {
-  for (struct postgres_cursor *cursor = c->unsent, *next; cursor && c->state == POSTGRES_READY && !c->cancel;
-       cursor = next) {
-    next = cursor->next;
-    try_send(c, cursor);
-  }
 }
 
 // ---- Answers ----
@@ -296,7 +160,7 @@ static bool stale(const struct postgres *c, const struct postgres_cursor *cursor
 static void take_error(struct postgres *c, struct postgres_cursor *cursor, const PGresult *r) {
   struct neap__error e;
   neap__postgres_error(r, &e);
-  fail(cursor, &e);
+  neap__postgres_fail(cursor, &e);
   if (c->head.in_transaction) c->head.doomed = true;
   if (cursor->statement && (strcmp(e.code, "26000") == 0 || strstr(e.message, "cached plan")))
     neap__postgres_statement_drop(c, cursor->statement);
@@ -328,7 +192,7 @@ static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGre
       struct neap__error e;
       neap__error_set(&e, NEAP_UNSUPPORTED, "COPY needs a stream of its own; store:sql sends single statements");
       e.store = "postgres";
-      fail(cursor, &e);
+      neap__postgres_fail(cursor, &e);
       neap__postgres_lost(c, &e);
       break;
     }
@@ -343,13 +207,13 @@ static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGre
 // Its answer has ended, and its sync too if it has one.
 static void settle(struct postgres *c, struct postgres_cursor *cursor) {
   if (!cursor->again || cursor->abandoned) {
-    done(c, cursor);
+    neap__postgres_done(c, cursor);
     return;
   }
   cursor->again = cursor->begun = false;
   cursor->alone = true;
   if (cursor->statement && !cursor->statement->cached.listed) leave_statement(cursor);
-  link_unsent(c, cursor);
+  neap__postgres_queue(c, cursor);
 }
 
 static void note_transaction(struct postgres *c) {
@@ -379,7 +243,7 @@ static void ended(struct postgres *c, struct expected x) {
     case EXPECT_SYNC:
       note_transaction(c);
       if (x.cursor) settle(c, x.cursor);
-      send_all(c);
+      neap__postgres_send_all(c);
       return;
     case EXPECT_PREPARED: return;
   }
@@ -392,7 +256,7 @@ static void take(struct postgres *c, PGresult *r) {
   bool bad = PQstatus(c->pq) == CONNECTION_BAD;
   if (!r) {
     if (x.kind == EXPECT_SYNC || bad)
-      lost(c);
+      neap__postgres_gone(c);
     else
       ended(c, x);
     return;
@@ -402,12 +266,12 @@ static void take(struct postgres *c, PGresult *r) {
     if (x.kind == EXPECT_SYNC)
       ended(c, x);
     else
-      lost(c);
+      neap__postgres_gone(c);
     return;
   }
   if (bad && !PQresultErrorField(r, PG_DIAG_SQLSTATE)) {
     PQclear(r);
-    lost(c);
+    neap__postgres_gone(c);
     return;
   }
   switch (x.kind) {
@@ -422,7 +286,7 @@ static void take(struct postgres *c, PGresult *r) {
       PQclear(r);
       break;
   }
-  if (bad) lost(c);
+  if (bad) neap__postgres_gone(c);
 }
 
 // A cursor whose rows wait until they are asked for.
@@ -466,7 +330,7 @@ static void stop_listening(struct postgres *c) {
 // ---- What the socket says ----
 
 void neap__postgres_pump(struct postgres *c) {
-  if (c->state == POSTGRES_READY) send_all(c);
+  if (c->state == POSTGRES_READY) neap__postgres_send_all(c);
   while (c->state == POSTGRES_READY && c->nexpected > 0) {
     struct postgres_cursor *cursor = reading(c);
     if (PQisBusy(c->pq)) break;
@@ -482,11 +346,11 @@ void neap__postgres_pump(struct postgres *c) {
 }
 
 void neap__postgres_ready(struct postgres *c, int events) {
-  if (events & UV_WRITABLE) flush(c);
+  if (events & UV_WRITABLE) neap__postgres_flush(c);
   if (c->state != POSTGRES_READY) return;
   bool here = PQconsumeInput(c->pq);
   neap__postgres_pump(c);  // what came before the end still counts
-  if (!here && c->state == POSTGRES_READY) lost(c);
+  if (!here && c->state == POSTGRES_READY) neap__postgres_gone(c);
 }
 
 void neap__postgres_watch(struct postgres *c) {
@@ -509,8 +373,6 @@ void neap__postgres_watch(struct postgres *c) {
 
 // ---- The driver ----
 
-#define QUIET_MS 500  // after so long without use it is looked whether the server is still there
-
 static struct postgres_cursor *cursor_new(struct postgres *c, const struct sql_statement *s) {
   struct postgres_cursor *cursor = calloc(1, sizeof *cursor);
   if (!cursor) return NULL;
@@ -523,17 +385,6 @@ static struct postgres_cursor *cursor_new(struct postgres *c, const struct sql_s
   return cursor;
 }
 
-static void submit(struct postgres *c, struct postgres_cursor *cursor) {
-  if (c->state == POSTGRES_READY && c->nexpected == 0 && neap__now_ms(c->head.host) - c->used_at > QUIET_MS)
-    neap__postgres_ready(c, UV_READABLE);
-  link_unsent(c, cursor);
-  if (c->state == POSTGRES_LOST)
-    lose(c, cursor, c->fault);
-  else if (c->state == POSTGRES_READY && !c->cancel)
-    try_send(c, cursor);
-  if (c->state == POSTGRES_READY) neap__postgres_watch(c);
-}
-
 static struct sql_cursor *postgres_start(struct sql_connection *connection, const struct sql_statement *s,
                                          struct neap__op *op, struct neap__error *e) {
   struct postgres *c = (struct postgres *)connection;
@@ -543,7 +394,7 @@ static struct sql_cursor *postgres_start(struct sql_connection *connection, cons
     return NULL;
   }
   if (s->listens) c->listener = cursor;
-  submit(c, cursor);
+  neap__postgres_submit(c, cursor);
   cursor->op = op;  // NOLINT: only what is abandoned has been freed
   if (op) op->done = cursor->state == CURSOR_DONE;
   return &cursor->head;
@@ -561,7 +412,7 @@ void neap__postgres_post(struct postgres *c, const char *text, bool must) {
   cursor->from.text = cursor->own = memcpy(copy, text, s.n + 1);
   cursor->abandoned = true;
   cursor->posted = must;
-  submit(c, cursor);
+  neap__postgres_submit(c, cursor);
 }
 
 static enum rows_state read_row(struct postgres_cursor *cursor, struct cell *cells, struct neap__error *e) {
@@ -602,8 +453,9 @@ static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells
       return read_row(cursor, cells, e);
     if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->from.listens)
       return give_heard(c, cells) == ROWS_ROW ? ROWS_ROW : wait(c, cursor);
-    if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->fetched == PORTION && cursor->from.paged) {
-      transmit(c, cursor);
+    if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->fetched == POSTGRES_PORTION &&
+        cursor->from.paged) {
+      neap__postgres_transmit(c, cursor);
       continue;
     }
     if (cursor->state == CURSOR_DONE) {

@@ -12,7 +12,8 @@
 #include "transport/statement_cache.h"
 #include "value/buffer.h"
 
-#define POSTGRES_CACHED 256  // prepared statements that a connection keeps
+#define POSTGRES_CACHED 256   // prepared statements that a connection keeps
+#define POSTGRES_PORTION 200  // rows that a cursor inside a transaction fetches at once
 
 struct postgres;
 
@@ -112,13 +113,34 @@ void neap__postgres_ready(struct postgres *c, int events);
 void neap__postgres_pump(struct postgres *c);
 // The connection is of no use any more: everything on it fails with the error.
 void neap__postgres_lost(struct postgres *c, const struct neap__error *e);
+// The same, with what libpq says of it.
+void neap__postgres_gone(struct postgres *c);
+// The cursor has failed, if it has not before.
+void neap__postgres_fail(struct postgres_cursor *cursor, const struct neap__error *e);
+// Its connection is lost.
+void neap__postgres_lose(struct postgres *c, struct postgres_cursor *cursor, struct neap__error e);
+// Nothing of it is owed any more: whoever waits for it is woken; freed if nobody does.
+void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor);
 // Room for n more expected answers. False if memory is short.
 bool neap__postgres_reserve(struct postgres *c, unsigned n);
 void neap__postgres_expect(struct postgres *c, struct expected x);
-// Ends a group of commands.
-bool neap__postgres_sync(struct postgres *c, struct postgres_cursor *cursor);
 // Sends a control statement without waiting for its answer. If one that must not fail does, the connection is lost.
 void neap__postgres_post(struct postgres *c, const char *text, bool must);
+
+// ---- postgres_send.c ----
+
+// Sends a new cursor, or has it wait.
+void neap__postgres_submit(struct postgres *c, struct postgres_cursor *cursor);
+// Appends it to those that wait; takes it out.
+void neap__postgres_queue(struct postgres *c, struct postgres_cursor *cursor);
+void neap__postgres_unqueue(struct postgres_cursor *cursor);
+// Sends what waits and can be sent.
+void neap__postgres_send_all(struct postgres *c);
+// Sends a cursor whose statement is ready, or its next portion.
+void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor);
+// Ends a group of commands; its answer tells that the cursor's has come, if there is one. False: the connection is lost.
+bool neap__postgres_sync(struct postgres *c, struct postgres_cursor *cursor);
+void neap__postgres_flush(struct postgres *c);
 
 // ---- postgres_connect.c ----
 
