@@ -23,7 +23,6 @@ enum phase {
   PHASE_BACK,   // to the savepoint
   PHASE_AGAIN,  // rolls back what was just begun, to begin again
   PHASE_COMMIT,
-  PHASE_ROLLBACK,
   PHASE_ANSWER
 };
 
@@ -230,7 +229,8 @@ static bool start_text(struct bulk *b, const struct sql_text *s, const struct ce
 
 static bool start_control(struct bulk *b, const char *text) {
   struct sql_run *run = b->run;
-  run->statement = (struct sql_statement){.text = text, .n = strlen(text), .control = true};
+  run->statement =
+      (struct sql_statement){.text = text, .n = strlen(text), .control = true, .harmless = b->phase == PHASE_BEGIN};
   run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, &run->rows.error);
   return run->cursor != NULL;
 }
@@ -251,8 +251,7 @@ static bool start(struct bulk *b) {
     case PHASE_RELEASE: return start_control(b, "RELEASE SAVEPOINT items");
     case PHASE_BACK: return start_control(b, "ROLLBACK TO SAVEPOINT items");
     case PHASE_COMMIT: return start_control(b, "COMMIT");
-    case PHASE_AGAIN:
-    case PHASE_ROLLBACK: return start_control(b, "ROLLBACK");
+    case PHASE_AGAIN: return start_control(b, "ROLLBACK");
     case PHASE_WRITE:
       if (item->grouped) return start_group(b);
       if (b->at + AHEAD < b->n) prefetch(&b->writes[b->at + AHEAD], b->shape->ncolumns);
@@ -309,9 +308,8 @@ static void undo(struct bulk *b, int at, int length) {
 }
 
 static void fail_whole(struct bulk *b) {
-  bool open = b->own_transaction && b->phase != PHASE_BEGIN && b->open;
   b->run->rows.whole = true;
-  b->phase = open ? PHASE_ROLLBACK : PHASE_ANSWER;
+  b->phase = PHASE_ANSWER;
 }
 
 static bool of_items(enum phase phase) {
@@ -343,10 +341,7 @@ static bool keep_failure(struct bulk *b) {
 
 static void fail(struct bulk *b) {
   bool doomed = dialect_of(b)->dooms && b->n > 1;
-  if (b->phase == PHASE_ROLLBACK) {
-    b->run->connection->transport->rollback(b->run->connection);
-    b->phase = PHASE_ANSWER;
-  } else if (fatal(b)) {
+  if (fatal(b)) {
     fail_whole(b);
   } else if (b->length > 1) {
     undo(b, b->at, b->length / 2);
@@ -357,6 +352,25 @@ static void fail(struct bulk *b) {
   } else {
     go_on(b, b->at + 1, 0);
   }
+}
+
+static void forget_answers(struct bulk *b) {
+  neap__spool_free(&b->answers);
+  for (struct failure *f; (f = b->failures) != NULL; free(f)) b->failures = f->next;
+  b->last_failure = &b->failures;
+}
+
+// Begins anew on another connection, if this one is lost and has taken everything with it.
+static bool again(struct bulk *b) {
+  const struct neap__error *e = &b->run->rows.error;
+  bool undone = e->kind == NEAP_CONNECTION && !e->unknown;
+  if (!neap__sql_run_again(b->run, undone)) return false;
+  forget_answers(b);
+  for (int i = 0; i < b->n; i++) b->items[i].outcome = OUTCOME_NONE;
+  b->saved = b->careful = false;
+  go_on(b, 0, 0);
+  if (b->own_transaction) b->phase = PHASE_BEGIN;
+  return true;
 }
 
 static void keep_answer(struct bulk *b, const struct cell *cells, int ncells) {
@@ -449,7 +463,7 @@ static void written(struct bulk *b, int64_t changed) {
     b->cells[0] = (struct cell){.i = c->transport->last_id(c), .kind = CELL_INTEGER};
     keep_answer(b, b->cells, 1);
   }
-  if (b->phase != PHASE_ROLLBACK && b->phase != PHASE_ANSWER) succeed(b);
+  if (b->phase != PHASE_ANSWER) succeed(b);
 }
 
 static void step_done(struct bulk *b, int64_t changed) {
@@ -468,8 +482,7 @@ static void step_done(struct bulk *b, int64_t changed) {
     case PHASE_WRITE:
     case PHASE_SECOND: written(b, changed); break;
     case PHASE_EXISTS: unmet(b, b->found > 0 ? NEAP_CONDITION : NEAP_NOT_FOUND); break;
-    case PHASE_COMMIT:
-    case PHASE_ROLLBACK: b->phase = PHASE_ANSWER; break;
+    case PHASE_COMMIT: b->phase = PHASE_ANSWER; break;
     case PHASE_ANSWER: break;
   }
 }
@@ -486,6 +499,7 @@ static enum rows_state step(struct bulk *b) {
     }
     if (state == ROWS_WAIT) return state;
   }
+  if (state == ROWS_FAILED && again(b)) return ROWS_ROW;
   int64_t changed = run->cursor ? run->cursor->changed : 0;
   b->open = neap__sql_in_transaction(run);
   if (run->cursor) t->finish(run->cursor);
@@ -522,16 +536,14 @@ static enum rows_state bulk_next(struct rows *rows, struct cell *cells) {
   struct bulk *b = run->more;
   enum rows_state state;
   if (!run->store) return ROWS_END;
-  if (!run->connection && b->phase != PHASE_ANSWER) {
-    if ((state = neap__sql_run_lease(run)) == ROWS_WAIT) return state;
-    if (state == ROWS_FAILED) {
-      rows->whole = true;
+  while (b->phase != PHASE_ANSWER) {
+    if (!run->connection && (state = neap__sql_run_lease(run)) != ROWS_ROW) {
+      rows->whole = state == ROWS_FAILED;
       return state;
     }
-  }
-  while (b->phase != PHASE_ANSWER) {
     if ((state = step(b)) != ROWS_ROW) return state;
     if (b->phase != PHASE_ANSWER) continue;
+    if (b->own_transaction && b->open) run->connection->transport->rollback(run->connection);
     neap__spool_rewind(&b->answers);
     neap__sql_transaction_end(&b->tx);
   }
@@ -544,9 +556,8 @@ static void bulk_close(struct rows *rows) {
   if (!run->store) return;
   bool open = b->own_transaction && b->phase != PHASE_ANSWER && run->connection;
   struct sql_connection *c = run->connection;
-  neap__spool_free(&b->answers);
+  forget_answers(b);
   neap__sql_arrays_free(&b->arrays);
-  for (struct failure *f; (f = b->failures) != NULL; free(f)) b->failures = f->next;
   if (run->cursor) c->transport->finish(run->cursor);
   run->cursor = NULL;
   if (open) c->transport->rollback(c);

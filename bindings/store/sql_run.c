@@ -137,15 +137,18 @@ static enum rows_state start(struct sql_run *run) {
   return run->cursor ? ROWS_ROW : fail(run);
 }
 
-// A connection that is lost is no fault of the statement: it goes to another one, if nothing has come of it yet.
-static bool lost(struct sql_run *run) {
+bool neap__sql_run_again(struct sql_run *run, bool undone) {
   const struct sql_connection *c = run->connection;
-  bool repeatable = run->cursor && (run->cursor->untouched || run->statement.harmless);
-  if (!c->broken || !c->made || !repeatable || run->given || !run->leased || run->tries == 2) return false;
+  if (!c->broken || !c->made || !undone || run->given || !run->leased || run->tries == 2) return false;
   run->tries++;
   release(run);
   run->connection = NULL;
   return true;
+}
+
+// A connection that is lost is no fault of the statement.
+static bool lost(struct sql_run *run) {
+  return run->cursor && neap__sql_run_again(run, run->cursor->untouched || run->statement.harmless);
 }
 
 // Once the statement has really begun: its columns, and for raw statements the types that their names stand for.

@@ -113,6 +113,9 @@ struct sql_store {
 struct sql_run *neap__sql_run_new(lua_State *L, struct view *effective, enum sql_use use, int nkinds);
 // Gives a run the connection that it needs: ROWS_ROW when it has one, ROWS_WAIT, ROWS_FAILED.
 enum rows_state neap__sql_run_lease(struct sql_run *run);
+// After a failure: if the connection is lost, and nothing stands of what was done on it, the run has none any more and is to be
+// begun again with another. False: the failure counts.
+bool neap__sql_run_again(struct sql_run *run, bool undone);
 // Makes the run wait until somebody wakes it.
 enum rows_state neap__sql_run_wait(struct sql_run *run);
 // Finishes the run and gives its connection back.

@@ -385,6 +385,11 @@ static struct postgres_cursor *cursor_new(struct postgres *c, const struct sql_s
   return cursor;
 }
 
+// Whether the server is still there: what is sent to one that is not has a fate that nobody knows.
+static void look(struct postgres *c) {
+  if (c->state == POSTGRES_READY && c->nexpected == 0) neap__postgres_ready(c, UV_READABLE);
+}
+
 static struct sql_cursor *postgres_start(struct sql_connection *connection, const struct sql_statement *s,
                                          struct neap__op *op, struct neap__error *e) {
   struct postgres *c = (struct postgres *)connection;
@@ -393,6 +398,7 @@ static struct sql_cursor *postgres_start(struct sql_connection *connection, cons
     *e = out_of_memory;
     return NULL;
   }
+  look(c);
   if (s->listens) c->listener = cursor;
   neap__postgres_submit(c, cursor);
   cursor->op = op;  // NOLINT: only what is abandoned has been freed

@@ -98,7 +98,6 @@ struct postgres {
   struct postgres_cursor *listener;
   PGnotify *heard, *given;  // the next notification, and the one that the listener has got
   unsigned last_portal;
-  int64_t used_at;  // loop time when something was last sent
   struct statement_cache cache;
   unsigned long long last_name;
 };

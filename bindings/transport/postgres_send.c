@@ -106,7 +106,6 @@ void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor)
   neap__postgres_unqueue(cursor);
   cursor->state = CURSOR_SENT;
   neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
-  c->used_at = neap__now_ms(c->head.host);
   c->dirty = true;
   start_tick(c);
   if (cursor->alone) neap__postgres_sync(c, cursor);
@@ -145,11 +144,7 @@ void neap__postgres_send_all(struct postgres *c) {
 
 // ---- New ones ----
 
-#define QUIET_MS 500  // after so long without use it is looked whether the server is still there
-
 void neap__postgres_submit(struct postgres *c, struct postgres_cursor *cursor) {
-  if (c->state == POSTGRES_READY && c->nexpected == 0 && neap__now_ms(c->head.host) - c->used_at > QUIET_MS)
-    neap__postgres_ready(c, UV_READABLE);
   neap__postgres_queue(c, cursor);
   if (c->state == POSTGRES_LOST)
     neap__postgres_lose(c, cursor, c->fault);

@@ -199,6 +199,84 @@ describe("postgres, when something gives way,", function()
     end)
   end)
 
+  describe("a connection that died while nobody looked", function()
+    -- As another program would; the loop does not turn meanwhile.
+    local function terminate()
+      assert.equal("t", sh(([[psql -XAtq %s -c "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+        WHERE application_name = 'neap'"]]):format(URL)))
+    end
+
+    local function rows() return sh(([[psql -XAtq %s -c 'SELECT id, name, n FROM "Item" ORDER BY id']]):format(URL)) end
+
+    it("is replaced by one that saves, once", function()
+      local item = Item { id = 1, name = "a", n = 1 }
+      item:save()
+      terminate()
+      Item { id = 2, name = "b", n = 2 }:save()
+      terminate()
+      item.n = 10
+      item:save()
+      terminate()
+      item:increment("n", 1)
+      item:save()
+      terminate()
+      assert.equal(11, Item:get(1).n)
+      terminate()
+      assert.equal(1, Item:where { id = 2 }:update { n = 20 })
+      terminate()
+      assert.equal("1|a|11\n2|b|20", rows())
+      item:delete()
+      assert.equal("2|b|20", rows())
+    end)
+
+    it("is replaced by one that saves lists, transactions, statements of scripts, streams", function()
+      store:save { Item { id = 1 }, Item { id = 2 } }
+      terminate()
+      store:save { Item { id = 3 }, Item { id = 4 } }
+      terminate()
+      store:transaction(function() Item { id = 5 }:save() end)
+      terminate()
+      store:sql [[INSERT INTO "Item" (id) VALUES (6)]]
+      terminate()
+      local n = 0
+      for _ in Item:each() do n = n + 1 end
+      assert.equal(6, n)
+    end)
+  end)
+
+  describe("a save whose connection is reset after any number of bytes", function()
+    -- What is in the table afterwards, when the save is told to have worked, failed, or be unknown.
+    local function outcomes(save)
+      local seen = { done = 0, failed = 0, unknown = 0 }
+      for bytes = 400, 700, 7 do
+        store:sql [[TRUNCATE "Item"]]
+        local url, _ <close> = through("reset", bytes, true)
+        local s = neap.open(url .. "?pool=1")
+        local model = s:model("Item", { id = t.integer { primary = true }, name = t.string { unique = true }, n = t.integer() })
+        local ok, e = pcall(save, s, model)
+        s:close()
+        local outcome = ok and "done" or e.outcome == "unknown" and "unknown" or "failed"
+        if not ok then assert.is_true(neap.is(e, "connection"), tostring(e)) end
+        seen[outcome] = seen[outcome] + 1
+        local n = count()
+        assert.is_true(outcome == "unknown" or n == (ok and 2 or 0), ("%s, and %d rows, %d bytes"):format(outcome, n, bytes))
+        assert.is_true(n == 0 or n == 2, n)
+      end
+      return seen
+    end
+
+    it("is done, or not, or says that nobody knows", function()
+      local seen = outcomes(function(s) s:sql [[INSERT INTO "Item" (id) VALUES (1), (2)]] end)
+      assert.is_true(seen.unknown > 0)
+      assert.is_true(seen.done > 0)
+    end)
+
+    it("does not half a list, and is only unknown while it is committed", function()
+      local seen = outcomes(function(s, model) s:save { model { id = 1, n = 1 }, model { id = 2, n = 2 } } end)
+      assert.is_true(seen.done > seen.unknown)
+    end)
+  end)
+
   describe("a pool", function()
     it("that one's own loops have used up says so at once", function()
       store:close()
