@@ -291,14 +291,12 @@ local function point(model)
   batches(model.from:select(table.unpack(columns)), function(rows) point_batch(model, rows) end)
 end
 
-local function quoted(name) return '"' .. name:gsub('"', '""') .. '"' end
-
 --- PostgreSQL counts its own keys up from where it stopped, not from what was copied.
 local function count_on(model)
   local described = describe_table(model.to)
-  local name, key = quoted(described.table):gsub("%.", '"."', 1), described.keys[1]  -- "schema"."table"
-  model.store:sql(("SELECT setval(pg_get_serial_sequence(?, ?), max(%s)) FROM %s"):format(quoted(key), name),
-    { name, key })
+  local key = described.keys[1]
+  model.store:sql(("SELECT setval(pg_get_serial_sequence(?, ?), max(%s)) FROM %s")
+    :format('"' .. key:gsub('"', '""') .. '"', described.quoted), { described.quoted, key })
 end
 
 --- Whether both stores have as many rows.

@@ -473,8 +473,25 @@ static int schema_describe(lua_State *L) {
   return 1;
 }
 
+// schema.quoted(store, table) -> the table's name as statements have it, made by the store's template
+static int schema_quoted(lua_State *L) {
+  struct view *view = neap__view_check(L, 1);
+  size_t n;
+  const char *table = luaL_checklstring(L, 2, &n);
+  char name[256];
+  if (!(view->store->verbs->capabilities & CAN_SQL))
+    return neap__fail(L, NEAP_UNSUPPORTED, "%s has no tables", view->store->verbs->name);
+  const struct sql_dialect *dialect = ((struct sql_store *)view->store)->dialect;
+  if (!neap__sql_table_name(dialect, view, table, name, sizeof name))
+    return neap__fail(L, NEAP_LIMIT, "the name of table %s is too long", neap__show_text(table, n).text);
+  struct sql_text *s = neap__sql_text_new(L, dialect, view);
+  neap__sql_qualified(s, name);
+  lua_pushlstring(L, s->text, s->n);
+  return 1;
+}
+
 int luaopen_neap_sql_schema(lua_State *L) {
-  static const luaL_Reg functions[] = {{"describe", schema_describe}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"describe", schema_describe}, {"quoted", schema_quoted}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

@@ -6,6 +6,7 @@ local kernel = require "neap.save_kernel"
 local marks = require "neap.marks"
 local now = require "neap.now"
 local progress = require "neap.progress"
+local quoted = require "neap.sql.schema".quoted
 local stores = require "neap.store"
 local terminal = require "neap.terminal"
 local view = require "neap.view"
@@ -107,19 +108,27 @@ end
 
 -- ---- What the database has seen ----
 
+--- Sends a statement of ours, in which {name} is a table that is named as the store names all of them.
+local function send(store, text, params)
+  return store:sql(text:gsub("{([%w_]+)}", function(name) return quoted(store, name) end), params)
+end
+
 -- Both databases read the types: SQLite keeps times as text, as it does for models.
-local TABLE = [[CREATE TABLE neap_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
+local TABLE = [[CREATE TABLE {neap_migrations} (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
   applied_at TIMESTAMP WITH TIME ZONE NOT NULL)]]
 
---- The rows of a table, or nil if there is no such table.
-local function rows_of(store, ...)
-  local rows, e = host.try(store.sql, store, ...)
+--- What was applied, or nil if there is no such table.
+local function applied_in(store)
+  local rows, e = host.try(send, store, "SELECT version, name, checksum FROM {neap_migrations} ORDER BY version")
   if not rows and not host.is(e, "mismatch") then error(e, 0) end
   return rows
 end
 
-local function applied_in(store)
-  return rows_of(store, "SELECT version, name, checksum FROM neap_migrations ORDER BY version")
+--- The template of names may put the table into a schema that is not there yet.
+local function create_table(store)
+  local place = quoted(store, "neap_migrations"):match '^(".+")%."'
+  if place then store:sql("CREATE SCHEMA IF NOT EXISTS " .. place) end
+  send(store, TABLE)
 end
 
 local function fault_of(row, place, file, dir)
@@ -144,10 +153,10 @@ end
 
 local function record(tx, file, direction)
   if direction == "up" then
-    tx:sql("INSERT INTO neap_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
+    send(tx, "INSERT INTO {neap_migrations} (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
       { file.version, file.name, file.checksum, now() })
   else
-    tx:sql("DELETE FROM neap_migrations WHERE version = ?", { file.version })
+    send(tx, "DELETE FROM {neap_migrations} WHERE version = ?", { file.version })
   end
 end
 
@@ -260,7 +269,7 @@ end
 -- Of each store that runs a migration outside of transactions: which, and how many calls of batches it has made.
 local running = setmetatable({}, { __mode = "k" })
 
-local PLACES = [[CREATE TABLE IF NOT EXISTS neap_migration_batches (version INTEGER NOT NULL, direction TEXT NOT NULL,
+local PLACES = [[CREATE TABLE IF NOT EXISTS {neap_migration_batches} (version INTEGER NOT NULL, direction TEXT NOT NULL,
   call INTEGER NOT NULL, done INTEGER NOT NULL, after TEXT, PRIMARY KEY (version, direction, call))]]
 
 --- Where a call of batches is in its query; an interrupted one left it behind, with its last batch.
@@ -271,20 +280,21 @@ local function open_place(store)
   local at = running[view.shared(store)]
   if not at or kernel.in_transaction(store) then return end
   at.calls = at.calls + 1
-  store:sql(PLACES)
+  send(store, PLACES)
   return setmetatable({ key = { at.file.version, at.direction, at.calls } }, Place)
 end
 
 function Place:read(store)
   local v, d, c = table.unpack(self.key)
-  return store:sql("SELECT done, after FROM neap_migration_batches WHERE version = ? AND direction = ? AND call = ?",
+  return send(store,
+    "SELECT done, after FROM {neap_migration_batches} WHERE version = ? AND direction = ? AND call = ?",
     { v, d, c })[1]
 end
 
 function Place:write(tx, done, after)
   local v, d, c = table.unpack(self.key)
-  tx:sql("DELETE FROM neap_migration_batches WHERE version = ? AND direction = ? AND call = ?", { v, d, c })
-  tx:sql("INSERT INTO neap_migration_batches (version, direction, call, done, after) VALUES (?, ?, ?, ?, ?)",
+  send(tx, "DELETE FROM {neap_migration_batches} WHERE version = ? AND direction = ? AND call = ?", { v, d, c })
+  send(tx, "INSERT INTO {neap_migration_batches} (version, direction, call, done, after) VALUES (?, ?, ?, ?, ?)",
     { v, d, c, done, after or marks.null })
 end
 
@@ -330,7 +340,7 @@ local function perform_outside(store, file, direction, seen)
   perform(file, direction, store, seen)
   store:transaction(function(tx)
     record(tx, file, direction)
-    if at.calls > 0 then tx:sql("DELETE FROM neap_migration_batches WHERE version = ?", { file.version }) end
+    if at.calls > 0 then send(tx, "DELETE FROM {neap_migration_batches} WHERE version = ?", { file.version }) end
   end)
 end
 
@@ -423,7 +433,7 @@ function migrate.run(store, dir, options)
   local names, version = {}, nil
   locked(store, function()
     local applied = applied_in(store)
-    if not applied then store:sql(TABLE) end
+    if not applied then create_table(store) end
     version = #(applied or {})
     local steps, direction = steps_of(applied or {}, dir, options)
     for i, file in ipairs(steps) do
