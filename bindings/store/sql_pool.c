@@ -161,6 +161,17 @@ static void release(struct sql_run *run) {
   neap__sql_wake(run->store);
 }
 
+static void leave(struct sql_run *run) {
+  struct sql_store *s = run->store;
+  bool wanted = false;
+  for (int i = 0; i < s->nslots; i++) {
+    if (s->slots[i].wanted != run) continue;
+    s->slots[i].wanted = NULL;
+    wanted = true;
+  }
+  if (wanted) neap__sql_wake(s);
+}
+
 // Streams of the transaction that a script still holds give nothing more.
 static void ended(struct sql_store *s, struct sql_transaction *tx) {
   for (struct sql_run *run = s->running; run; run = run->next) {
@@ -195,4 +206,4 @@ static void close_all(struct sql_store *s) {
 }
 
 const struct sql_leasing neap__sql_pool = {
-    .lease = lease, .release = release, .ended = ended, .needs = needs, .close = close_all};
+    .lease = lease, .release = release, .leave = leave, .ended = ended, .needs = needs, .close = close_all};

@@ -101,7 +101,10 @@ static void release(struct sql_run *run) {
   settle_savepoint(run);
   if (run->cursor) run->connection->transport->finish(run->cursor);
   run->cursor = NULL;
-  if (run->leased) run->store->leasing->release(run);
+  if (run->leased)
+    run->store->leasing->release(run);
+  else if (!run->connection && run->store->leasing && run->store->leasing->leave)
+    run->store->leasing->leave(run);
   run->leased = false;
 }
 
@@ -247,7 +250,7 @@ static void on_cancel(struct neap__op *op) {
     run->failed = true;
     neap__error_set(&run->rows.error, NEAP_CANCELLED, "the statement was stopped");
   } else if (!run->connection) {
-    unlink_run(run);  // it was waiting
+    release(run);  // it was waiting
   }
   neap__op_done(op);
 }

@@ -67,6 +67,7 @@ struct sql_leasing {
   // ROWS_ROW: run->connection is set, and is the run's until release(). ROWS_WAIT, ROWS_FAILED.
   enum rows_state (*lease)(struct sql_run *run);
   void (*release)(struct sql_run *run);
+  void (*leave)(struct sql_run *run);  // it waits no more, and was given nothing; NULL = nobody remembers who waits
   // The transaction has ended, and no run of it is left on its connection.
   void (*ended)(struct sql_store *store, struct sql_transaction *tx);
   // The task without which a run that waits cannot go on, 0 = none.

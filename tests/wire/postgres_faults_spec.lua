@@ -303,6 +303,22 @@ describe("postgres, when something gives way,", function()
       assert.equal(0, Item:count())
     end)
 
+    it("forgets who waited for a connection of his own and was stopped", function()
+      store:close()
+      open(URL .. "?pool=1&wait=3")
+      assert.equal(0, Item:count())
+      for i = 1, 20 do
+        local reads = neap.spawn(neap.gather, { 1, 2, 3 }, 3, function() return Item:count() end)
+        for _ = 1, i % 4 do neap.sleep(0) end
+        local alone = neap.spawn(function() return store:sql "SELECT 1" end)
+        for _ = 1, i % 3 do neap.sleep(0) end
+        alone:cancel()
+        pcall(alone.await, alone)
+        assert.same({ 0, 0, 0 }, reads:await())
+      end
+      assert.equal(0, Item:count())
+    end)
+
     it("of one lets a stream in that waits for statements that share it, and them after it", function()
       store:close()
       open(URL .. "?pool=1")
