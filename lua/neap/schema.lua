@@ -3,6 +3,7 @@
 --
 -- C describes a model (neap.sql.schema), one statement reads the whole schema of the database; here the two meet.
 local host = require "neap.host"
+local kernel = require "neap.save_kernel"
 local describe = require "neap.sql.schema".describe
 local types = require "neap.types"
 local view = require "neap.view"
@@ -228,8 +229,8 @@ local function mismatch(differences)
   local more = #differences > 3 and ("; and %d more in e.errors"):format(#differences - 3) or ""
   error(host.error {
     kind = "mismatch",
-    message = ("the database is not what the models declare: %s%s; change the models, or the tables with store:sql")
-      :format(table.concat(lines, "; "), more),
+    message = ("the database is not what the models declare: %s%s; change the models, or the tables by a migration "
+      .. "(neap migrate)"):format(table.concat(lines, "; "), more),
     errors = differences,
   }, 0)
 end
@@ -324,6 +325,9 @@ function schema.bind(store, options)
   if #models == 0 then return done end
   local db = dialects[models[1].dialect]
   local concurrent = options and options.concurrently and db.concurrent or nil
+  if concurrent and kernel.in_transaction(store) then
+    error(host.error { kind = "usage", message = "indexes are made concurrently outside of transactions only" }, 0)
+  end
   local statements, indexes = plan(models, store, db)
   if #statements > 0 or (#indexes > 0 and not concurrent) then
     store:transaction(function(tx)

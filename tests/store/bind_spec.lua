@@ -233,6 +233,12 @@ contract.each("bind", function(c)
       assert.same({ "0" }, c:client "SELECT count(*) FROM sqlite_master WHERE name LIKE 'posts_%'")
     end)
 
+    it("points to migrations", function()
+      c:client "CREATE TABLE User (id INTEGER PRIMARY KEY, name INTEGER)"
+      c.store:model("User", { id = t.integer { primary = true }, name = t.string() })
+      assert.matches("column name: type: declared %a+, found %a+; .* %(neap migrate%)$", mismatch_of(c.store).message)
+    end)
+
     it("says which key there is, and what may be NULL", function()
       c:client [[CREATE TABLE User (id INTEGER, org INTEGER, name TEXT, PRIMARY KEY (id, org))]]
       c.store:model("User", { id = t.integer { primary = true }, org = t.integer(), name = t.string { required = true } })
