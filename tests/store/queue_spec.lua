@@ -35,8 +35,20 @@ contract.each("queue.lua", function(c)
           neap.open "%s":sql "UPDATE jobs SET tries = tries + 1"
           neap.sleep(60)
         end,
+        fatal = function(payload, job)
+          local path = "%s/run-" .. payload.n
+          local pid = io.open "/proc/self/stat":read "n"
+          local before = io.open(path)
+          local other = before and before:read "n"
+          if other and io.open("/proc/" .. other .. "/stat") then note "twice at once" end
+          io.open(path, "w"):write(pid):close()
+          neap.sleep(0)
+          if payload.n %% 8 == 0 and job.tries == 1 then os.execute "kill -9 $PPID" end
+          note(payload.n)
+          os.remove(path)
+        end,
         wait = function() print "waits" io.stdout:flush() neap.sleep(60) end,
-      }]]):format(root, c.url))
+      }]]):format(root, c.url, root))
     file:close()
   end)
 
@@ -54,23 +66,45 @@ contract.each("queue.lua", function(c)
     assert.same({ "0" }, c:client "SELECT count(*) FROM jobs")
   end)
 
-  it("gives each job to one worker", function()
+  --- Adds so many jobs that are due.
+  local function add(kind, count)
     local t = require "neap".types
     local Job = c.store:model("Job", { id = t.integer { primary = true, auto = true }, kind = t.string { required = true },
       payload = t.json(), due = t.datetime(), tries = t.integer { default = 0 }, error = t.string(),
       by_due = t.index { "due", "id" } }, { table = "jobs" })
     c.store:bind()
-    local jobs, all = {}, {}
-    for i = 1, 120 do
-      jobs[i] = Job { kind = "note", payload = { n = i }, due = require "neap".now() }
-      all[i] = i
-    end
+    local jobs = {}
+    for i = 1, count do jobs[i] = Job { kind = kind, payload = { n = i }, due = require "neap".now() } end
     c.store:save(jobs)
+  end
+
+  local function numbers(count)
+    local list = {}
+    for i = 1, count do list[i] = i end
+    return table.concat(list, "\n") .. "\n"
+  end
+
+  it("gives each job to one worker", function()
+    add("note", 120)
     local one = ("%s scripts/queue.lua '%s' work %s --until-empty --workers 3"):format(bin, c.url, handlers)
     local text = capture(("for i in 1 2 3 4; do %s & done; wait"):format(one))
     assert.equal(120, select(2, text:gsub("done ", "")), text)
-    assert.equal(table.concat(all, "\n") .. "\n", notes())
+    assert.equal(numbers(120), notes())
     assert.same({ "0" }, c:client "SELECT count(*) FROM jobs")
+  end)
+
+  it("loses no job and runs none twice at once where workers are killed", function()
+    add("fatal", 40)
+    local one = ("%s scripts/queue.lua '%s' work %s --until-empty --workers 3"):format(bin, c.url, handlers)
+    local rounds = 0
+    repeat
+      rounds = rounds + 1
+      assert.truthy(rounds < 10)
+      capture(("for i in 1 2 3; do %s & done; wait"):format(one))
+      c:client "UPDATE jobs SET due = '2000-01-01T00:00:00.000000+00:00'"  -- of those who died the leases are over
+    until c:client "SELECT count(*) FROM jobs"[1] == "0"
+    assert.is_true(rounds > 1)
+    assert.equal(numbers(40), (capture(("sort -nu %s/notes"):format(root))))
   end)
 
   it("tries again later what raised, and keeps what it raised", function()
