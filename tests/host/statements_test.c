@@ -9,12 +9,19 @@ int __real_sqlite3_prepare_v3(sqlite3 *db, const char *text, int n, unsigned fla
 int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *text, int n, unsigned flags, sqlite3_stmt **out,
                               const char **tail);
 
-static int prepared;
+static int prepared, started;
 static char last[2048];
+
+static int on_start(unsigned what, void *ud, void *statement, void *text) {
+  (void)what, (void)ud, (void)statement, (void)text;
+  started++;
+  return 0;
+}
 
 int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *text, int n, unsigned flags, sqlite3_stmt **out,
                               const char **tail) {
   prepared++;
+  sqlite3_trace_v2(db, SQLITE_TRACE_STMT, on_start, NULL);
   snprintf(last, sizeof last, "%s", text);
   return __real_sqlite3_prepare_v3(db, text, n, flags, out, tail);
 }
@@ -32,19 +39,32 @@ static int open_prepared(lua_State *L) {
   return 1;
 }
 
-// Runs a script that has a store, a model Item with ten rows, and prepared(), which it has just called.
+// started() -> how many statements were run since it was asked last
+static int get_started(lua_State *L) {
+  lua_pushinteger(L, started);
+  started = 0;
+  return 1;
+}
+
+static int open_started(lua_State *L) {
+  lua_pushcfunction(L, get_started);
+  return 1;
+}
+
+// Runs a script that has a store, a model Item with ten rows, prepared() and started(), which it has just called.
 static void runs(const char *script) {
   static const char start[] =
-      "local neap = require 'neap' local t, prepared = neap.types, require 'prepared' "
+      "local neap = require 'neap' local t, prepared, started = neap.types, require 'prepared', require 'started' "
       "local store = neap.open 'sqlite::memory:' "
       "local Item = store:model('Item', { id = t.integer { primary = true }, n = t.integer { required = true } }) "
-      "store:bind() for i = 1, 10 do Item { id = i, n = i % 3 }:save() end prepared() ";
+      "store:bind() for i = 1, 10 do Item { id = i, n = i % 3 }:save() end prepared() started() ";
   struct seen seen = {0};
   neap_options options = {.size = sizeof options, .error = on_error, .ud = &seen};
   char text[4096];
   neap *h;
   snprintf(text, sizeof text, "%s%s", start, script);
   CHECK(neap_open(&h, &options) == NEAP_OK && neap_register(h, "prepared", open_prepared) == NEAP_OK);
+  CHECK(neap_register(h, "started", open_started) == NEAP_OK);
   CHECK(neap_spawn(h, text, strlen(text), "=script", NULL) == NEAP_OK && neap_run(h) == NEAP_OK);
   if (seen.errors) printf("%s\n  in: %s\n", seen.message, script);
   neap_close(&h);
@@ -84,5 +104,10 @@ int main(void) {
       "local rows, cursor = Item:order('n', '-id'):page { size = 4 } Item:order('n', '-id'):page { size = 4, after = "
       "cursor } "
       "local _, sent = prepared() assert(sent:find('\"n\" >= ?', 1, true), sent)");
+  // The rows and what is one object for each come by one statement, each relation to many by one more a level, however many rows
+  // there are: what is asked of the tree then sends nothing.
+  runs(
+      "dofile('tests/store/tree.lua').each(store, function(name, most, read) started() read() local n = started() "
+      "assert(n == most, name .. ': ' .. n .. ' statements where there should be ' .. most) end)");
   return report();
 }
