@@ -169,7 +169,7 @@ int neap__query_group_of(const struct query *q, const struct reach *r) {
   for (int i = 0; i < q->ngroups; i++) {
     const struct reach *g = &q->groups[i];
     bool same = g->nvia == r->nvia && same_steps(&g->place, &r->place);
-    for (int k = 0; same && k < r->nvia; k++) same = g->via[k] == r->via[k];
+    for (int k = 0; same && k < r->nvia; k++) same = g->via[k].field == r->via[k].field;
     if (same) return i;
   }
   return -1;

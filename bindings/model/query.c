@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/query_build.h"
+#include "model/relation.h"
 #include "modules.h"
 #include "value/text.h"
 
@@ -161,9 +162,23 @@ static void resolve(lua_State *L, int class_idx, const struct field *field) {
 
 #define VIA_MAX 8
 
+// The step through a relation to one; its query is anchored.
+static struct via step_through(lua_State *L, int class_idx, const struct field *f, int anchors) {
+  struct via via = {.field = f};
+  if (f->type.kind != TYPE_HAS_ONE) return via;
+  neap__class_of(L, class_idx, f->target_name);
+  neap__query_new(L, -1);
+  neap__relation_declared(L, class_idx, f);
+  neap__query_complete_order(L, lua_gettop(L));
+  via.query = lua_touserdata(L, -1);
+  anchor(L, anchors);
+  lua_pop(L, 1);
+  return via;
+}
+
 struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *path, size_t n, int anchors,
                                     const char *what) {
-  const struct field *via[VIA_MAX];
+  struct via via[VIA_MAX];
   struct reach r = {0};
   size_t separator;
   lua_pushvalue(L, class_idx);
@@ -171,10 +186,10 @@ struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *pat
     const struct shape *shape = neap__class_check(L, -1)->shape;
     size_t part = neap__path_part(path, n, &separator);
     const struct field *f = part < n ? neap__shape_field(shape, path, part) : NULL;
-    if (!f || f->type.kind != TYPE_POINTER) break;
-    if (r.nvia == VIA_MAX) neap__fail(L, NEAP_USAGE, "%s: more than %d pointers in one name", what, VIA_MAX);
+    if (!f || (f->type.kind != TYPE_POINTER && f->type.kind != TYPE_HAS_ONE)) break;
+    if (r.nvia == VIA_MAX) neap__fail(L, NEAP_USAGE, "%s: more than %d relations in one name", what, VIA_MAX);
     resolve(L, lua_gettop(L), f);
-    via[r.nvia++] = f;
+    via[r.nvia++] = step_through(L, lua_gettop(L), f, anchors);
     neap__class_of(L, lua_gettop(L), f->target_name);
     lua_remove(L, -2);
     path += part + separator;
@@ -184,7 +199,7 @@ struct reach neap__reach_parse_text(lua_State *L, int class_idx, const char *pat
   anchor(L, anchors);
   lua_pop(L, 1);
   if (r.nvia == 0) return r;
-  size_t size = (size_t)r.nvia * sizeof(const struct field *);
+  size_t size = (size_t)r.nvia * sizeof *via;
   r.via = memcpy(lua_newuserdatauv(L, size, 0), via, size);
   anchor(L, anchors);
   return r;
@@ -296,7 +311,7 @@ void neap__order_name(lua_State *L, const struct order *o) {
   luaL_buffinit(L, &b);
   if (o->descending) luaL_addchar(&b, '-');
   for (int i = 0; i < o->reach.nvia; i++) {
-    luaL_addstring(&b, o->reach.via[i]->name);
+    luaL_addstring(&b, o->reach.via[i].field->name);
     luaL_addchar(&b, '.');
   }
   if (o->label)

@@ -4,10 +4,18 @@
 
 #include "model/condition.h"
 
-// A place of the query's model, or of one that pointers lead to: "author.group.name" goes via author and group to name.
+// A pointer or has_one on the way to a place.
+struct via {
+  const struct field *field;
+  const struct query
+      *query;  // has_one: which of the rows that point back it is, by condition and order; NULL: a pointer
+};
+
+// A place of the query's model, or of one that pointers and has_one lead to: "author.group.name" goes via author and group to
+// name.
 struct reach {
   int nvia;
-  const struct field **via;
+  const struct via *via;
   struct place place;
 };
 

@@ -19,20 +19,20 @@ typedef int place_writer(struct sql_text *s, int alias, const struct place *plac
 static int write_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, place_writer *write,
                        struct neap__error *e) {
   if (r->nvia == 0) return write(s, alias, &r->place, e);
-  const struct field *pointer = r->via[0];
-  const char *word = " AND ";
+  const struct field *f = r->via[0].field;
+  const struct query *asked = r->via[0].query;
   int there = s->naliases++;
   neap__sql_add(s, "(SELECT ");
   struct reach rest = {r->nvia - 1, r->via + 1, r->place};
   if (write_reach(L, s, there, &rest, write, e) != 0) return -1;
   neap__sql_add(s, " FROM ");
-  neap__sql_table(s, pointer->target);
+  neap__sql_table(s, f->target);
   neap__sql_addf(s, " t%d WHERE ", there);
-  neap__sql_column(s, there, pointer->target->keys[0]);
-  neap__sql_add(s, " = ");
-  neap__sql_column(s, alias, pointer);
-  const struct condition *scope = s->view ? neap__view_scope(s->view, pointer->target) : NULL;
-  if (add_condition(L, s, there, scope, &word, e) != 0) return -1;
+  if (neap__sql_tie(L, s, f, asked, there, alias, e) != 0) return -1;
+  if (!neap__sql_only_one(f)) {
+    if (neap__sql_order_of(L, s, there, asked, e) != 0) return -1;
+    neap__sql_add(s, " LIMIT 1");
+  }
   neap__sql_add(s, ")");
   return 0;
 }

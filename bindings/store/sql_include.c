@@ -99,16 +99,23 @@ static int write_and(lua_State *L, struct sql_text *s, int alias, const struct c
   return neap__sql_condition(L, s, alias, c, e);
 }
 
-// What ties t<alias> to the row that it hangs on, and what is asked of it. What a scope hides is not there.
-static int write_tie(lua_State *L, struct sql_text *s, const struct join *j, int alias, int parent,
-                     struct neap__error *e) {
-  const struct field *f = j->field;
+int neap__sql_tie(lua_State *L, struct sql_text *s, const struct field *f, const struct query *asked, int alias,
+                  int parent, struct neap__error *e) {
   bool pointer = f->type.kind == TYPE_POINTER;
   neap__sql_column(s, alias, pointer ? f->target->keys[0] : f->inverse);
   neap__sql_add(s, " = ");
   neap__sql_column(s, parent, pointer ? f : f->shape->keys[0]);
-  if (write_and(L, s, alias, j->query->where, e) != 0) return -1;
+  if (asked && write_and(L, s, alias, asked->where, e) != 0) return -1;
   return write_and(L, s, alias, s->view ? neap__view_scope(s->view, f->target) : NULL, e);
+}
+
+bool neap__sql_only_one(const struct field *f) {
+  return f->type.kind == TYPE_POINTER || (f->inverse->flags & (FIELD_UNIQUE | FIELD_PRIMARY));
+}
+
+static int write_tie(lua_State *L, struct sql_text *s, const struct join *j, int alias, int parent,
+                     struct neap__error *e) {
+  return neap__sql_tie(L, s, j->field, j->query, alias, parent, e);
 }
 
 // Of several rows that point back the first one: its key is asked for.
@@ -132,11 +139,10 @@ int neap__sql_joins(lua_State *L, struct sql_text *s, const struct join *joins, 
   for (int i = 0; i < n; i++) {
     const struct field *f = joins[i].field;
     int alias = FIRST_JOIN + i, parent = joins[i].parent < 0 ? 0 : FIRST_JOIN + joins[i].parent;
-    bool one = f->type.kind == TYPE_POINTER || (f->inverse->flags & (FIELD_UNIQUE | FIELD_PRIMARY));
     neap__sql_add(s, " LEFT JOIN ");
     neap__sql_table(s, f->target);
     neap__sql_addf(s, " t%d ON ", alias);
-    if ((one ? write_tie : write_first)(L, s, &joins[i], alias, parent, e) != 0) return -1;
+    if ((neap__sql_only_one(f) ? write_tie : write_first)(L, s, &joins[i], alias, parent, e) != 0) return -1;
   }
   return 0;
 }

@@ -32,6 +32,12 @@ void neap__sql_limit(struct sql_text *s, const struct query *q);
 int neap__sql_columns(struct sql_text *s, int alias, const struct query *q, struct neap__error *e);
 // The same of all joins, each behind ", ". The tables of joins are t2, t3, ...
 int neap__sql_joined(struct sql_text *s, const struct join *joins, int n, struct neap__error *e);
+// What ties t<alias> to the row that it hangs on, t<parent>, and what is asked of it (query NULL: nothing). What a scope hides
+// is not there.
+int neap__sql_tie(lua_State *L, struct sql_text *s, const struct field *f, const struct query *asked, int alias,
+                  int parent, struct neap__error *e);
+// Whether only one row can point back.
+bool neap__sql_only_one(const struct field *f);
 // " LEFT JOIN ..." of them.
 int neap__sql_joins(lua_State *L, struct sql_text *s, const struct join *joins, int n, struct neap__error *e);
 // From, where, order and limit of whatever was selected from t0.

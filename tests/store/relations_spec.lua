@@ -88,6 +88,23 @@ contract.each("relations", function(c)
       assert.equal("counts", m.Author:get(1).profile.bio)
       assert.is_nil(m.Author:get(2).profile)
     end)
+
+    it("is sorted, grouped and plucked by: the first in its order, of what is not hidden", function()
+      local Cat = c.store:model("Cat", { id = t.integer { primary = true }, owner = t.pointer "Person", age = t.integer() })
+      local Person = c.store:model("Person", { id = t.integer { primary = true }, cat = t.has_one("Cat", "owner"),
+        oldest = t.has_one("Cat", "owner", { order = "-age", where = { age__lt = 9 } }) })
+      c.store:bind()
+      c.store:save { Person { id = 1 }, Person { id = 2 }, Person { id = 3 } }
+      for id, cat in ipairs { { 1, 3 }, { 1, 7 }, { 1, 12 }, { 2, 5 } } do Cat { id = id, owner = cat[1], age = cat[2] }:save() end
+      assert.same({ 2, 1, 3 }, Person:order("-cat.age", "id"):pluck "id")
+      assert.same({ 2, 1, 3 }, Person:order("oldest.age", "id"):pluck "id")
+      assert.same({ 3, 5, neap.null }, Person:order "id":pluck "cat.age")
+      assert.same({ 7, 5, neap.null }, Person:order "id":pluck "oldest.age")
+      assert.same({ 7, 7, 7, 5 }, Cat:order "id":pluck "owner.oldest.age")
+      assert.equal(7, Person:max "oldest.age")
+      local view = c.store:with { scope = { Cat = { age__gt = 5 } } }
+      assert.same({ 7, neap.null, neap.null }, view:model "Person":order "id":pluck "cat.age")
+    end)
   end)
 
   describe("has_many", function()
