@@ -157,10 +157,12 @@ static const struct plan *check_plan(lua_State *L, int idx) {
   return luaL_checkudata(L, idx, plan_type);
 }
 
-static const struct field *named_field(lua_State *L, const struct shape *shape, int idx) {
-  size_t n;
+// The field of a name at idx; of "comments.count" the relation, and *counts is set.
+static const struct field *named_field(lua_State *L, const struct shape *shape, int idx, bool *counts) {
+  size_t n, tail = sizeof ".count" - 1;
   const char *name = neap__arg_string(L, idx, "name", &n);
-  const struct shape_name *found = neap__shape_name_text(shape, name, n);
+  *counts = n > tail && memcmp(name + n - tail, ".count", tail) == 0;
+  const struct shape_name *found = neap__shape_name_text(shape, name, *counts ? n - tail : n);
   if (!found) neap__fail(L, NEAP_USAGE, "%s has no field %s", shape->model, name);
   return found->field;
 }
@@ -175,7 +177,7 @@ static void push_json_name(lua_State *L, struct plan_part *part) {
 }
 
 // kernel.plan(class, { name, … }, { { name, plan }, … }) -> plan
-//   what of an object is written: fields, then relations, in this order
+//   what of an object is written: fields and counts ("comments.count"), then relations, in this order
 static int mongo_plan(lua_State *L) {
   const struct shape *shape = neap__class_check(L, 1)->shape;
   lua_settop(L, 3);
@@ -199,7 +201,7 @@ static int mongo_plan(lua_State *L) {
       lua_rawgeti(L, -1, 1);
       lua_remove(L, -2);
     }
-    part->field = named_field(L, shape, lua_gettop(L));
+    part->field = named_field(L, shape, lua_gettop(L), &part->counts);
     part->name = lua_tostring(L, -1);
     push_json_name(L, part);
     lua_rawseti(L, 5, 2 * n + i + 1);
@@ -214,18 +216,35 @@ static int mongo_plan(lua_State *L) {
 // kernel.included(object, relation) -> the object or list that an include gave, nil where there is nothing
 static int mongo_included(lua_State *L) {
   const struct object *o = neap__object_check(L, 1);
-  if (!neap__object_get_included(L, 1, named_field(L, neap__object_class(o)->shape, 2))) lua_pushnil(L);
+  bool counts;
+  if (!neap__object_get_included(L, 1, named_field(L, neap__object_class(o)->shape, 2, &counts))) lua_pushnil(L);
   return 1;
 }
 
+// kernel.eager(list of objects): their relations that were not loaded raise where they are read
+static int mongo_eager(lua_State *L) {
+  neap__arg_table(L, 1, "objects");
+  for (lua_Integer i = 1; lua_rawgeti(L, 1, i) != LUA_TNIL; i++, lua_pop(L, 1))
+    neap__object_set_eager(neap__object_check(L, -1));
+  return 0;
+}
+
 int luaopen_neap_mongo_kernel(lua_State *L) {
-  static const luaL_Reg functions[] = {{"fields", mongo_fields},     {"model", mongo_model},
-                                       {"class", mongo_class},       {"view", mongo_view},
-                                       {"kind", mongo_kind},         {"condition", mongo_condition},
-                                       {"form", mongo_form},         {"plan", mongo_plan},
-                                       {"included", mongo_included}, {"tables", neap__mongo_tables},
-                                       {"json", neap__mongo_json},   {"labelled", neap__mongo_labelled},
-                                       {"shape", neap__mongo_shape}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fields", mongo_fields},
+                                       {"model", mongo_model},
+                                       {"class", mongo_class},
+                                       {"view", mongo_view},
+                                       {"kind", mongo_kind},
+                                       {"condition", mongo_condition},
+                                       {"form", mongo_form},
+                                       {"plan", mongo_plan},
+                                       {"included", mongo_included},
+                                       {"eager", mongo_eager},
+                                       {"tables", neap__mongo_tables},
+                                       {"json", neap__mongo_json},
+                                       {"labelled", neap__mongo_labelled},
+                                       {"shape", neap__mongo_shape},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, plan_type);
   luaL_newlib(L, functions);
   return 1;

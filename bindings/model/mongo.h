@@ -4,7 +4,7 @@
 
 #include "model/object.h"
 
-// What is written of each object: the fields in the order of output, then what lies behind its relations. Names and inner
+// What is written of each object: fields and counts in the order of output, then what lies behind its relations. Names and inner
 // plans are anchored by its user value.
 struct plan_part {
   const char *name;
@@ -12,6 +12,7 @@ struct plan_part {
   size_t njson;
   const struct field *field;
   const struct plan *plan;  // of what the relation leads to; NULL: a field
+  bool counts;              // how many objects the relation leads to
 };
 
 struct plan {

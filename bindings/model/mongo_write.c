@@ -116,8 +116,24 @@ static void push_value(lua_State *L, const struct field *f, const char *name, in
   neap__null_push(L);
 }
 
+// How many objects the relation leads to, which the query has counted.
+static void write_count(lua_State *L, struct walk *w, struct level *level) {
+  const struct plan_part *part = &level->plan->parts[level->part];
+  neap__object_get_count(L, slot(w, LEVEL_OBJECT), part->field);
+  if (!w->out) {
+    lua_setfield(L, slot(w, LEVEL_TABLE), part->name);
+    return;
+  }
+  put_name(L, w, level);
+  put_value(L, w);
+}
+
 static void write_field(lua_State *L, struct walk *w, struct level *level) {
   const struct plan_part *part = &level->plan->parts[level->part];
+  if (part->counts) {
+    write_count(L, w, level);
+    return;
+  }
   struct cell cell = {.kind = CELL_NIL};
   int object = slot(w, LEVEL_OBJECT);
   if (part->field->column >= 0) neap__object_get(L, object, part->field->column, &cell);

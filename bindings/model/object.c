@@ -140,6 +140,14 @@ void neap__object_set_stub(lua_State *L, int idx) {
   ((struct object *)lua_touserdata(L, idx))->stub = true;
 }
 
+void neap__object_set_eager(struct object *o) {
+  o->eager = true;
+}
+
+bool neap__object_eager(const struct object *o) {
+  return o->eager;
+}
+
 // ---- Relations ----
 
 void neap__object_set_related(lua_State *L, int idx, const struct field *field) {

@@ -78,6 +78,9 @@ void neap__object_get_siblings(lua_State *L, int idx);
 
 // Marks the object as a stub: its key is known, other columns load when they are read (relation.h). Loading ends that.
 void neap__object_set_stub(lua_State *L, int idx);
+// Relations of the object that were not loaded raise where they are read, instead of loading.
+void neap__object_set_eager(struct object *o);
+bool neap__object_eager(const struct object *o);
 // Sets a column from C as if a script had assigned the value on top of the stack, which is popped. Raises validation.
 void neap__object_set(lua_State *L, int idx, const struct field *field);
 

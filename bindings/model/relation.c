@@ -413,7 +413,11 @@ static int load_siblings(lua_State *L, int idx, const struct field *field, lua_K
   return k(L, LUA_OK, ctx);
 }
 
-static void forbid_lazy(lua_State *L, const struct field *field) {
+// Raises where the object at idx may not load the relation by touch.
+static void forbid_lazy(lua_State *L, int idx, const struct field *field) {
+  if (neap__object_eager(lua_touserdata(L, idx)))
+    neap__fail(L, NEAP_USAGE, "%s.%s was not loaded, and the settings that it came by forbid loading it by touch",
+               field->shape->model, field->name);
   if (field->flags & FIELD_EAGER)
     neap__fail(L, NEAP_USAGE, "%s.%s is not loaded, and its model says lazy = \"error\": use :include(\"%s\")",
                field->shape->model, field->name, field->name);
@@ -465,7 +469,7 @@ int neap__relation_touch(lua_State *L, int idx, const struct field *field) {
   const struct field *pointer = push_stub_owner(L, idx);
   if (!pointer)
     return neap__fail(L, NEAP_USAGE, "%s.%s was not selected by the query", field->shape->model, field->name);
-  forbid_lazy(L, pointer);
+  forbid_lazy(L, lua_gettop(L), pointer);
   return load_siblings(L, lua_gettop(L), pointer, idx, touched);
 }
 
@@ -507,6 +511,7 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field) {
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       neap__object_get_count(L, idx, field);
+      if (lua_isnil(L, -1) && neap__object_eager(lua_touserdata(L, idx))) forbid_lazy(L, idx, field);
     }
     neap__query_keep(L, -2, QUERY_FILLED);
     return 1;
@@ -525,7 +530,7 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field) {
     push_stub(L, idx, field, &key);
     return 1;
   }
-  forbid_lazy(L, field);
+  forbid_lazy(L, idx, field);
   lua_pushlightuserdata(L, (void *)(uintptr_t)field);
   return load_siblings(L, idx, field, idx, has_one_read);
 }

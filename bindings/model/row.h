@@ -40,6 +40,7 @@ struct object {
   bool dirty;               // some column has COLUMN_CHANGED
   bool decoded;             // some column has COLUMN_DECODED
   bool stub;
+  bool eager;        // relations are only read where they were loaded
   union slot row[];  // shape->ncells, then as many bytes of kind and flags, then text
 };
 

@@ -98,6 +98,32 @@ contract.each("settings of Query Objects", function(c)
     assert.same({ { name = "Ada" } }, mq:run())
   end)
 
+  it("raiseload lets what was not loaded raise when your code reads it", function()
+    local function object(settings, asked) return mongo.query(User, settings):query(asked):objects()[1] end
+    local function raises(f)
+      local ok, e = pcall(f)
+      assert.is_false(ok)
+      assert.equal("usage", e.kind)
+    end
+    for _, settings in ipairs { { raiseload = true }, { raiseload_rel = true, raiseload_col = true } } do
+      local ada = object(settings, { filter = { id = 1 }, project = "name", join = "staff" })
+      raises(function() return ada.age end)
+      raises(function() return ada.boss end)
+      assert.equal("Bob", ada.staff:first().name)
+      local bob = object(settings, { filter = { id = 2 } })
+      assert.equal(1, bob.boss.id)
+      raises(function() return bob.boss.name end)
+      raises(function() return bob.staff end)
+      assert.equal("Ada", object(settings, { filter = { id = 2 }, join = "boss" }).boss.name)
+    end
+    assert.equal("Ada", object({}, { filter = { id = 2 } }).boss.name)
+    local nested = object({ related = { boss = { raiseload = true } } }, { filter = { id = 2 }, join = "boss" })
+    assert.same({}, nested.staff:all())
+    raises(function() return nested.boss.staff end)
+    refuses({ raiseload = true, raiseload_rel = true }, "raiseload")
+    refuses({ raiseload_col = false }, "raiseload_col")
+  end)
+
   it("legacy_fields are accepted everywhere and ignored", function()
     local settings = { legacy_fields = { "old", "gone" } }
     local object = { project = { "name", "old" }, sort = "old", filter = { old = 1, ["old.x"] = 2 }, join = "gone" }

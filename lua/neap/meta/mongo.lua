@@ -35,6 +35,9 @@ function mongo.query(model, settings) end
 ---@field max_terms? integer comparisons (500)
 ---@field max_in? integer values of one list (1000)
 ---@field regex_enabled? boolean (false)
+---@field raiseload? boolean relations that were not loaded raise when they are read (false)
+---@field raiseload_rel? boolean the same
+---@field raiseload_col? boolean columns always do
 
 ---@class neap.mongo.query
 local mq = {}

@@ -369,7 +369,19 @@ function filter.counts(ctx, settings, relation, rest, pointer)
   return related and not related:column "count" and related
 end
 
---- The place of that number; only rows that may be seen count.
+--- The place of that number for what sorts, groups and gives out: rows that are filtered out would be counted.
+function filter.number(ctx, settings, relation, name, pointer)
+  local related = filter.counts(ctx, settings, relation, "count", pointer)
+  if related and related.condition then
+    return ctx.faults:add(pointer, "forbidden", "%s is filtered: only filter counts it", relation.name)
+  elseif related then
+    return { path = relation.field .. ".count", kind = "integer", settings = settings, field = relation }
+  elseif settings:related(relation) then
+    ctx.faults:query(pointer, "%s means a field of many rows", host.show_key(name))
+  end
+end
+
+--- The place of that number for criteria; only rows that may be seen count.
 local function count_place(settings, relation, related)
   local counted = related.condition or kernel.condition(related.class, {})
   return {

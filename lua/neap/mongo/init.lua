@@ -136,7 +136,9 @@ end
 local function selected(q, node)
   local columns = node.projection:columns()
   for _, join in ipairs(node.joins) do columns[#columns + 1] = join.relation.pointer end
-  if #columns == 0 then columns = node.settings.info.keys end
+  if #columns == 0 then columns = table.move(node.settings.info.keys, 1, #node.settings.info.keys, 1, {}) end
+  local counts = node.projection:counts()
+  table.move(counts, 1, #counts, #columns + 1, columns)
   return #columns > 0 and q:select(table.unpack(columns)) or q
 end
 
@@ -199,6 +201,12 @@ local function has_properties(plan)
   return found
 end
 
+--- What an include gave for an object, as a list.
+local function joined(object, join)
+  local related = kernel.included(object, join.relation.field)
+  return related and (join.relation.many and related or { related }) or {}
+end
+
 --- What getters give, by object: they are the script's own, and may wait, so they run before the rows are written.
 local function compute(node, objects, computed)
   local properties = node.projection:properties()
@@ -208,12 +216,26 @@ local function compute(node, objects, computed)
       for _, name in ipairs(properties) do values[name] = object[name] end
       computed[object] = values
     end
-    for _, join in ipairs(node.joins) do
-      local related = kernel.included(object, join.relation.field)
-      if related then compute(join.node, join.relation.many and related or { related }, computed) end
-    end
+    for _, join in ipairs(node.joins) do compute(join.node, joined(object, join), computed) end
   end
   return computed
+end
+
+--- Objects do not load relations by touch where the settings of their node say so.
+local function guard(plan, objects)
+  if plan.settings.eager then kernel.eager(objects) end
+  for _, join in ipairs(plan.joins) do
+    for _, object in ipairs(objects) do guard(join.node, joined(object, join)) end
+  end
+end
+
+--- Whether that is so somewhere in the tree.
+local function has_guards(plan)
+  if plan.guards ~= nil then return plan.guards end
+  local found = plan.settings.eager
+  for _, join in ipairs(plan.joins) do found = found or has_guards(join.node) end
+  plan.guards = found
+  return found
 end
 
 --- A page of objects, and the cursors of the next and the previous one.
@@ -222,7 +244,10 @@ local function read_page(self)
   local q = rows_query(self.base or self.class, node, false)
   local options = { size = node.limit or math.maxinteger >> 32, after = node.after, before = node.before }
   local ok, rows, behind, before = pcall(q.page, q, options)
-  if ok then return rows, behind, before end
+  if ok then
+    if has_guards(self.plan) then guard(self.plan, rows) end
+    return rows, behind, before
+  end
   local forged = node.after or node.before
   if not (forged and (host.is(rows, "query") or host.is(rows, "usage") or host.is(rows, "validation"))) then
     error(rows, 0)
@@ -236,7 +261,9 @@ end
 function methods:objects()
   local node = rows_of(self, "objects")
   if node.after or node.before then return (read_page(self)) end
-  return self:build():all()
+  local objects = self:build():all()
+  if has_guards(self.plan) then guard(self.plan, objects) end
+  return objects
 end
 
 local function written(self, write, objects)

@@ -120,26 +120,14 @@ end
 
 --- The settings behind a relation to one whose values may be compared; rows that are filtered out would show through.
 local function through(ctx, settings, relation, pointer)
-  if not relation.pointer then
-    return ctx.faults:query(pointer, "%s leads to no single %s by a pointer of its own", relation.name, relation.target)
+  if relation.many then
+    return ctx.faults:query(pointer, "%s leads to many rows of %s, not to one", relation.name, relation.target)
   end
   local related = filter.related(ctx, settings, relation, pointer)
   if related and related.condition then
     return ctx.faults:add(pointer, "forbidden", "%s is filtered: only filter and join reach through it", relation.name)
   end
   return related
-end
-
---- How many objects a relation leads to; rows that are filtered out would be counted.
-local function number_of(ctx, settings, relation, name, pointer)
-  local related = filter.counts(ctx, settings, relation, "count", pointer)
-  if related and related.condition then
-    return ctx.faults:add(pointer, "forbidden", "%s is filtered: only filter counts it", relation.name)
-  elseif related then
-    return { path = relation.field .. ".count", kind = "integer", settings = settings, field = relation }
-  elseif settings:related(relation) then
-    ctx.faults:query(pointer, "%s means a field of many rows", host.show_key(name))
-  end
 end
 
 --- Checks a name that rows are sorted, grouped or summed up by: "views", "data.key", "author.name".
@@ -151,7 +139,7 @@ local function reach(ctx, settings, name, pointer)
   local head, rest = name:match "^([^.]*)%.(.*)$"
   local relation = rest and settings:relation(head)
   if not relation then return filter.place(ctx, settings, name, pointer) end
-  if relation.many and rest == "count" then return number_of(ctx, settings, relation, name, pointer) end
+  if relation.many and rest == "count" then return filter.number(ctx, settings, relation, name, pointer) end
   local related = through(ctx, settings, relation, pointer)
   local place = related and reach(ctx, related, rest, pointer)
   if place then place.path = relation.field .. "." .. place.path end
@@ -649,7 +637,7 @@ end
 
 --- Forgets what was made of a plan that is no longer what it was.
 local function forget(plan)
-  plan.frames, plan.written, plan.computes = {}, nil, nil
+  plan.frames, plan.written, plan.computes, plan.guards = {}, nil, nil, nil
   for _, join in ipairs(plan.joins) do
     join.bound = nil
     forget(join.node)

@@ -3,6 +3,7 @@
 -- A projection knows for each field whether it is in or out. What was named by the caller outranks defaults, and what
 -- the settings force outranks all.
 local faults = require "neap.mongo.faults"
+local filter = require "neap.mongo.filter"
 local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
 local marks = require "neap.marks"
@@ -79,9 +80,22 @@ local function take_relations(settings, named, order)
   return relations, rest
 end
 
+--- The relation whose objects a name counts: "comments.count". Second: it may not be counted.
+local function counted(ctx, settings, name, pointer)
+  local relation = settings:relation(name:match "^(.*)%.count$" or "")
+  if not relation or not relation.many then return nil end
+  local allowed = ctx.term and ctx:term(pointer, true) and filter.number(ctx, settings, relation, name, pointer)
+  return relation, ctx.term and not allowed
+end
+
 local function check_names(ctx, settings, named, order)
   for _, name in ipairs(order) do
-    if not settings:column(name) and not settings.legacy[name] then
+    local relation, refused = counted(ctx, settings, name, named[name].pointer)
+    if refused or settings.legacy[name:match "^[^.]*"] and name:find(".", 1, true) then
+      named[name] = nil
+    elseif relation and not named[name].query then
+      named[name].counts = relation
+    elseif not settings:column(name) and not settings.legacy[name] then
       ctx.faults:unknown(named[name].pointer, "field", name, settings.info.name, settings:names "cepr")
       named[name] = nil
     elseif named[name].query then
@@ -116,14 +130,20 @@ local function mode_of(ctx, settings, named, pointer)
   return "mixed"
 end
 
---- What a projection text, list or object says: { mode, names = { name = boolean }, relations }.
+local nothing = { mode = "exclude", names = {}, counts = {}, relations = {} }
+
+--- What a projection text, list or object says: { mode, names = { name = boolean }, counts = { name = true },
+--- relations }.
 local function parse(ctx, settings, input, pointer)
   local named, order = read(ctx, input, pointer)
   local relations, rest = take_relations(settings, named, order)
   check_names(ctx, settings, named, rest)
-  local said = { mode = mode_of(ctx, settings, named, pointer), names = {}, relations = relations }
+  local said = { mode = mode_of(ctx, settings, named, pointer), names = {}, counts = {}, relations = relations }
   if next(named) == nil and #relations > 0 and relations[1].entry.value == false then said.mode = "exclude" end
-  for name, entry in pairs(named) do said.names[name] = entry.value == true end
+  for name, entry in pairs(named) do
+    said.names[name] = entry.value == true
+    if entry.counts then said.counts[name] = true end
+  end
   return said
 end
 
@@ -162,9 +182,9 @@ end
 --- The projection that a Query Object asks for; input nil: the default one. Faults go to ctx.
 ---@return table projection, table relations  that it names, { name =, entry = { value =, query =, pointer = } }
 function projection.new(ctx, settings, input, pointer)
-  local self = setmetatable({ settings = settings, full = {}, named = {}, quiet = {} }, projection)
+  local self = setmetatable({ settings = settings, full = {}, named = {}, quiet = {}, counted = {} }, projection)
   if input == nil then input = settings.given.default_projection end
-  local said = input ~= nil and parse(ctx, settings, input, pointer) or { mode = "exclude", names = {}, relations = {} }
+  local said = input ~= nil and parse(ctx, settings, input, pointer) or nothing
   self.mode = said.mode
   for name in pairs(all_names(settings)) do self.full[name] = said.mode == "exclude" end
   if said.mode == "exclude" then
@@ -173,6 +193,7 @@ function projection.new(ctx, settings, input, pointer)
     end
   end
   for name, value in pairs(said.names) do self.full[name], self.named[name] = value, value end
+  for name in pairs(said.counts) do self.counted[name] = true end
   apply_forced(self)
   apply_bundles(self)
   for name in pairs(settings.ensure_loaded or {}) do self:load(name) end
@@ -183,6 +204,7 @@ end
 ---@param quietly? boolean  the fields are loaded, but not given out
 function projection:merge(ctx, input, pointer, quietly)
   local said = parse(ctx, self.settings, input, pointer)
+  for name in pairs(said.counts) do self.counted[name] = true end
   for name, value in pairs(said.names) do
     if quietly then
       if value then self:load(name) end
@@ -208,7 +230,17 @@ end
 --- Whether the field is given out.
 function projection:gives(name) return self.full[name] == true end
 
---- The fields that are given out: columns, then what is computed, in declared order.
+--- How many objects relations lead to, where that is given out: "comments.count".
+function projection:counts()
+  local list = {}
+  for _, field in ipairs(self.settings.info.list) do
+    local name = field.name .. ".count"
+    if self.counted[name] and self.full[name] then list[#list + 1] = name end
+  end
+  return list
+end
+
+--- The fields that are given out: columns, then what is computed, then counts, in declared order.
 function projection:output()
   local list = {}
   for pass = 1, 2 do
@@ -217,7 +249,8 @@ function projection:output()
       if now and self.full[field.name] then list[#list + 1] = field.name end
     end
   end
-  return list
+  local counts = self:counts()
+  return table.move(counts, 1, #counts, #list + 1, list)
 end
 
 local function add_needs(info, field, add)

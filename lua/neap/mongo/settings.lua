@@ -23,7 +23,10 @@ local names = {
   ensure_loaded = "cepr", aggregate_columns = "ce", allowed_relations = "r", banned_relations = "r",
   legacy_fields = false,
 }
-local booleans = { default_exclude_properties = true, aggregate_labels = true, regex_enabled = true }
+local booleans = {
+  default_exclude_properties = true, aggregate_labels = true, regex_enabled = true, raiseload = true,
+  raiseload_col = true, raiseload_rel = true,
+}
 local counts = { max_items = true, max_depth = true, max_nodes = true, max_terms = true, max_in = true }
 local others = {
   default_projection = true, bundled_project = true, force_filter = true, scalar_operators = true,
@@ -116,6 +119,16 @@ local function check_kinds(given, model)
       usage("%s is an integer > 0, not %s", show(model, name), host.show(value))
     end
   end
+end
+
+--- What is not loaded raises: columns always, relations where the settings say so.
+local function raises(given, model)
+  if given.raiseload ~= nil and (given.raiseload_col ~= nil or given.raiseload_rel ~= nil) then
+    usage("%s stands for raiseload_col and raiseload_rel", show(model, "raiseload"))
+  elseif given.raiseload_col == false then
+    usage("%s: columns that were not loaded always raise", show(model, "raiseload_col"))
+  end
+  return given.raiseload or given.raiseload_rel or false
 end
 
 local function check_operators(given, model)
@@ -213,6 +226,7 @@ local function compile(of, given)
   check_operators(given, info.name)
   local self = setmetatable({ class = of, info = info, given = given, legacy = {}, nested = {} }, settings)
   self.plans = { young = {}, old = {}, n = 0 }  -- of Query Objects, by shape: see parse.lua
+  self.eager = raises(given, info.name)
   self.legacy = check_names(self, "legacy_fields", given.legacy_fields or {})
   check_related(self, given)
   for setting, groups in pairs(names) do
