@@ -194,7 +194,7 @@ static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-// Fills the write: the change, its companions, the key, and what comes back.
+// Fills the write: the change, its companions, the key, whose anchors are pushed, and what comes back.
 static void fill(lua_State *L, struct atomic *a) {
   size_t words = (size_t)(a->shape->ncolumns + 63) / 64;
   const struct place *place = &a->changes[0].place;
@@ -204,7 +204,11 @@ static void fill(lua_State *L, struct atomic *a) {
   set_bit(a->bits, place->field->column);
   set_bit(a->bits + words, place->field->column);
   add_companions(a, words);
-  for (int i = 0; i < a->shape->nkeys; i++) neap__object_confirmed(L, A_OBJECT, a->shape->keys[i]->column, &a->key[i]);
+  for (int i = 0; i < a->shape->nkeys; i++) {
+    int c = a->shape->keys[i]->column;
+    neap__object_confirmed(L, A_OBJECT, c, &a->key[i]);
+    neap__object_push_anchor(L, A_OBJECT, c, &a->key[i]);
+  }
   a->write.key = a->key;
   a->write.returning = a->bits + words;
   for (int i = 0; i < a->shape->ncolumns; i++)

@@ -68,6 +68,7 @@ static void put_undeclared(lua_State *L, const struct cell *one, const struct ce
 static int object_changes(lua_State *L) {
   struct object *o = neap__object_check(L, 1);
   const struct shape *shape = o->class->shape;
+  lua_settop(L, 1);
   uint64_t *bits = lua_newuserdatauv(L, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits, 0);
   memset(bits, 0, ((size_t)shape->ncolumns / 64 + 1) * sizeof *bits);
   int n = neap__row_changes(L, 1, bits);
@@ -76,6 +77,10 @@ static int object_changes(lua_State *L) {
     if (!(bits[c / 64] >> (c % 64) & 1)) continue;
     const struct field *f = shape->columns[c];
     struct cell old = neap__row_base(o, c), new = neap__row_present(o, c);
+    lua_settop(L, 3);
+    neap__object_push_anchor(L, 1, c, &old);
+    neap__object_push_anchor(L, 1, c, &new);
+    lua_pushvalue(L, 3);
     if (o->state == OBJECT_DELETED && neap__cell_equal(&old, &new)) continue;
     if (c != shape->open) {
       put_change(L, f->name, f->type.kind == TYPE_POINTER ? f->type.of : &f->type, &old, &new);
@@ -84,6 +89,7 @@ static int object_changes(lua_State *L) {
     put_undeclared(L, &old, &new, false);
     put_undeclared(L, &new, &old, true);
   }
+  lua_settop(L, 3);
   return 1;
 }
 
@@ -185,8 +191,10 @@ static void put_column(lua_State *L, struct object *o, const struct field *f) {
   struct cell cell = neap__row_present(o, f->column);
   if (cell.kind == CELL_UNLOADED) return;
   bool pointer = f->type.kind == TYPE_POINTER;
+  neap__object_push_anchor(L, 1, f->column, &cell);
   neap__type_push(L, pointer ? f->type.of : f->type.kind == TYPE_COMPUTED ? f->type.of : &f->type, &cell);
   lua_setfield(L, 4, pointer ? f->wire : f->name);
+  lua_pop(L, 1);
 }
 
 // Adds what was included, and is wanted by the name of the field, to the table at index 5, which is made when first needed.

@@ -40,6 +40,9 @@ struct object *neap__object_build(lua_State *L, const struct object_builder *b, 
 void neap__object_get(lua_State *L, int idx, int column, struct cell *out);
 // What the store has: base over row.
 void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out);
+// For who goes on to use the cell while scripts may run, be it in a finalizer: pushes what the text of one that was just got
+// or confirmed lies in, nil where that is the object itself.
+void neap__object_push_anchor(lua_State *L, int idx, int column, const struct cell *cell);
 // Which columns a save must send: sets bits[column/64] and returns their number (new objects: all that are set). Compares
 // lists and maps that were read with the text they came from.
 // What a script writes from here on until neap__object_confirm is not taken for confirmed.

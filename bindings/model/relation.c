@@ -453,6 +453,7 @@ static int touched(lua_State *L, int status, lua_KContext ctx) {
   if (!is_stub(L, idx)) return read_again(L, idx);
   const struct class *class = neap__object_class(lua_touserdata(L, idx));
   neap__object_get(L, idx, class->shape->keys[0]->column, &key);
+  neap__object_push_anchor(L, idx, class->shape->keys[0]->column, &key);
   lua_pushcfunction(L, read_list);
   neap__class_push(L, class);
   neap__query_new(L, -1);
@@ -479,6 +480,7 @@ static void push_bound(lua_State *L, int idx, const struct field *field) {
   neap__object_get(L, idx, here_column(field), &key);
   if (is_nothing(&key))
     neap__fail(L, NEAP_USAGE, "%s has no key yet: save it before reading %s", field->shape->model, field->name);
+  neap__object_push_anchor(L, idx, here_column(field), &key);
   neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
   int class_idx = lua_gettop(L);
   resolve(L, class_idx, field);
@@ -527,6 +529,7 @@ int neap__relation_read(lua_State *L, int idx, const struct field *field) {
     return 1;
   }
   if (field->type.kind == TYPE_POINTER) {
+    neap__object_push_anchor(L, idx, here_column(field), &key);
     push_stub(L, idx, field, &key);
     return 1;
   }

@@ -1,7 +1,7 @@
 // reload.c: reads the row of an object again.
 #include "model/save.h"
 
-enum { R_OBJECT = 1, R_JOB, R_ROWS };
+enum { R_OBJECT = 1, R_JOB };  // then what anchors the key, and on top the rows
 
 struct reload {
   struct view *view;
@@ -24,10 +24,10 @@ static struct reload *reload_new(lua_State *L, const struct class *class) {
 
 static int reloaded(lua_State *L, int status, lua_KContext ctx) {
   struct reload *r = lua_touserdata(L, R_JOB);
-  struct rows *rows = lua_touserdata(L, R_ROWS);
+  struct rows *rows = lua_touserdata(L, (int)ctx);
   (void)status;
   enum rows_state state = rows->next(rows, r->cells);
-  if (state == ROWS_WAIT) return neap__await(L, R_ROWS, ctx, reloaded);
+  if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, reloaded);
   if (state == ROWS_ROW) {
     neap__view_touch(L, r->view, R_OBJECT);
     neap__object_reset(L, R_OBJECT, r->cells, r->shape->ncells, r->columns);
@@ -39,7 +39,7 @@ static int reloaded(lua_State *L, int status, lua_KContext ctx) {
     neap__save_describe(L, R_OBJECT, r->shape, &e);
   }
   if (state != ROWS_ROW) return neap__raise(L, &e);
-  lua_closeslot(L, R_ROWS);
+  lua_closeslot(L, (int)ctx);
   lua_settop(L, R_OBJECT);
   return 1;
 }
@@ -51,13 +51,15 @@ static int object_reload(lua_State *L) {
   lua_settop(L, R_OBJECT);
   struct reload *r = reload_new(L, class);
   for (int i = 0; i < r->shape->nkeys; i++) {
-    neap__object_get(L, R_OBJECT, r->shape->keys[i]->column, &r->key[i]);
+    int c = r->shape->keys[i]->column;
+    neap__object_get(L, R_OBJECT, c, &r->key[i]);
+    neap__object_push_anchor(L, R_OBJECT, c, &r->key[i]);
     if (r->key[i].kind == CELL_NIL)
       return neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", r->shape->model);
   }
   r->view->store->verbs->get(L, r->view, class, r->key);
-  lua_toclose(L, R_ROWS);
-  return reloaded(L, LUA_OK, 0);
+  lua_toclose(L, -1);
+  return reloaded(L, LUA_OK, lua_gettop(L));
 }
 
 void neap__reload_register(lua_State *L) {

@@ -44,8 +44,11 @@ void neap__row_push(lua_State *L, int idx, struct object *o, const struct field 
     return;
   }
   struct cell cell = neap__row_present(o, c);
+  if (field->container) neap__object_push_anchor(L, idx, c, &cell);
   neap__type_push(L, field->type.kind == TYPE_COMPUTED ? field->type.of : &field->type, &cell);
-  if (!field->container || !lua_istable(L, -1)) return;
+  if (!field->container) return;
+  lua_remove(L, -2);
+  if (!lua_istable(L, -1) || neap__row_present(o, c).p != cell.p) return;
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, idx, ROW_DECODED(field));
   neap__row_kinds(o)[c] |= COLUMN_DECODED;
@@ -152,9 +155,10 @@ static bool equal(const struct field *field, const struct cell *a, const struct 
 
 static void sync_column(lua_State *L, int idx, struct object *o, const struct field *field) {
   struct neap__error e;
-  struct cell cell, present = neap__row_present(o, field->column);
+  struct cell cell, present;
   lua_getiuservalue(L, idx, ROW_DECODED(field));
   if (neap__check_value(L, field, -1, &cell, &e) != 0) neap__raise(L, &e);
+  present = neap__row_present(o, field->column);
   if (equal(field, &cell, &present))
     lua_pop(L, 1);
   else
@@ -199,6 +203,20 @@ void neap__object_get(lua_State *L, int idx, int column, struct cell *out) {
 
 void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out) {
   *out = neap__row_base(lua_touserdata(L, idx), column);
+}
+
+void neap__object_push_anchor(lua_State *L, int idx, int column, const struct cell *cell) {
+  const struct object *o = lua_touserdata(L, idx);
+  unsigned kind = neap__row_kinds(o)[column];
+  if (!has_text(cell) || !(kind & (COLUMN_BASE | COLUMN_CHANGED))) {
+    lua_pushnil(L);
+    return;
+  }
+  bool changed = (kind & COLUMN_CHANGED) && o->overlay->cells[o->overlay->ncells + column].p == cell->p;
+  int side = side_of(o->overlay, column);
+  lua_getiuservalue(L, idx, 1);
+  lua_rawgeti(L, -1, ANCHOR(column, changed ? side : !side));
+  lua_remove(L, -2);
 }
 
 // Whether a save must send the column. A deleted object would be inserted whole.

@@ -90,15 +90,18 @@ struct planning {
   bool required;                   // some column is required
   const uint64_t *columns_before;  // of the object before: like ones share them
   fault_function *fault;
-  int copies;  // stack index of a list of copied texts, 0 = texts are borrowed from the objects
+  int texts;  // stack index of a list of what keeps the texts of cells
+  int ntexts;
 };
 
-// Where statements run on a thread or a server, scripts go on meanwhile and may change what a cell borrows.
-static void keep(struct planning *p, struct cell *c) {
-  bool text = c->kind == CELL_TEXT || c->kind == CELL_BYTES || c->kind == CELL_DECIMAL || c->kind == CELL_JSON;
-  if (!p->copies || !text) return;
-  c->p = lua_pushlstring(p->L, c->p, c->n);
-  lua_rawseti(p->L, p->copies, (lua_Integer)lua_rawlen(p->L, p->copies) + 1);
+// Scripts go on while a statement waits or runs beside them, and finalizers at any time: they may change what a cell borrows.
+static void keep(struct planning *p, int idx, int column, const struct cell *c) {
+  if (!neap__cell_has_text(c)) return;
+  neap__object_push_anchor(p->L, idx, column, c);
+  if (lua_isnil(p->L, -1))
+    lua_pop(p->L, 1);
+  else
+    lua_rawseti(p->L, p->texts, ++p->ntexts);
 }
 
 // A new object lacks values that its model requires: all of them are named.
@@ -143,7 +146,7 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
       set_bit(columns, i);
     } else if (set) {
       neap__object_get(p->L, idx, i, &cells[n]);
-      keep(p, &cells[n++]);
+      keep(p, idx, i, &cells[n++]);
     }
   }
   p->arena.at = (char *)(cells + n);  // the rest of them is free again
@@ -156,7 +159,7 @@ static void fill_key(struct planning *p, int idx, struct write *w) {
   struct cell *key = deal(&p->arena, (size_t)p->shape->nkeys, sizeof *key);
   for (int i = 0; i < p->shape->nkeys; i++) {
     neap__object_confirmed(p->L, idx, p->shape->keys[i]->column, &key[i]);
-    keep(p, &key[i]);
+    keep(p, idx, p->shape->keys[i]->column, &key[i]);
   }
   w->key = key;
 }
@@ -174,7 +177,7 @@ static void fill_expected(struct planning *p, int idx, struct write *w) {
     neap__object_confirmed(p->L, idx, i, &cell);
     if (cell.kind == CELL_UNLOADED) continue;
     set_bit(bits, i);
-    keep(p, &cell);
+    keep(p, idx, i, &cell);
     cells[n++] = cell;
   }
   if (n == 0) return;
@@ -244,6 +247,7 @@ static bool leaves_scope(struct planning *p, int idx, const struct save_entry *e
   struct cell *cells = lua_newuserdatauv(p->L, (size_t)p->shape->ncolumns * sizeof *cells, 0);
   for (int i = 0; i < p->shape->ncolumns; i++) {
     neap__object_get(p->L, idx, i, &cells[i]);
+    keep(p, idx, i, &cells[i]);
     bool made = insert && cells[i].kind == CELL_NIL && (p->shape->columns[i]->flags & FIELD_AUTO);
     if (made) cells[i].kind = CELL_UNLOADED;  // by the store
   }
@@ -380,7 +384,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   p.condition = push_condition(L, view, class, options->condition);
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);
-  if (neap__stepped(neap__host(L)) || view->store->verbs->waits) p.copies = lua_gettop(L);
+  p.texts = lua_gettop(L);
   for (int i = 0; i < count; i++) {
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];

@@ -569,4 +569,46 @@ contract.each("saving", function(c)
     }
     assert.same({ "200" }, c:client "SELECT count(*) FROM posts WHERE title LIKE 'before before%'")
   end)
+
+  it("writes what the object held when it began, behind a transaction of another task", function()
+    local post, asked = Post { title = ("before "):rep(20) }, false
+    neap.all {
+      function()
+        c.store:transaction(function()
+          while not asked do neap.sleep(0) end
+          neap.sleep(0)
+          post.title = ("after "):rep(20)
+          collectgarbage()
+          for _ = 1, 1000 do local _ = ("rest "):rep(28) .. math.random() end
+        end)
+      end,
+      function()
+        asked = true
+        post:save()
+      end,
+    }
+    assert.equal(1, #c:client "SELECT title FROM posts WHERE title LIKE 'before before%' OR title LIKE 'after after%'")
+    assert.equal(("after "):rep(20), post.title)
+  end)
+
+  it("bears finalizers that change what is being saved", function()
+    local list, left = {}, 200
+    for i = 1, 2000 do list[i] = Post { title = ("before "):rep(20) .. i } end
+    local function lay()
+      setmetatable({}, { __gc = function()
+        left = left - 1
+        for i = 1 + left % 10 * 200, 200 + left % 10 * 200 do list[i].title = ("after "):rep(20) .. left .. " " .. i end
+        if left > 0 then lay() end
+      end })
+    end
+    for _ = 1, 5 do lay() end
+    local pause, speed = collectgarbage("setpause", 50), collectgarbage("setstepmul", 1000)
+    c.store:save(list)
+    for i, post in ipairs(list) do post.title = ("before "):rep(20) .. i end
+    c.store:save(list)
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", speed)
+    assert.same({ "2000" }, c:client [[SELECT count(*) FROM posts
+      WHERE title LIKE 'before before%' OR title LIKE 'after after%']])
+  end)
 end)
