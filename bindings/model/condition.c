@@ -201,6 +201,19 @@ int neap__condition_class(lua_State *L, int idx) {
   return lua_gettop(L);
 }
 
+// Children that melted into a branch have an anchor that it keeps; what places count is kept by their leaves.
+bool neap__condition_push_part(lua_State *L, int idx, const struct condition *part) {
+  idx = lua_absindex(L, idx);
+  if (lua_touserdata(L, idx) == part) return lua_pushvalue(L, idx), true;
+  luaL_checkstack(L, 3, "conditions");
+  for (int i = 2; lua_getiuservalue(L, idx, i) != LUA_TNONE; i++) {
+    if (lua_isuserdata(L, -1) && neap__condition_push_part(L, -1, part)) return lua_remove(L, -2), true;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
 static const struct condition *combine(lua_State *L, enum condition_op op, int a, int b) {
   a = lua_absindex(L, a);
   b = lua_absindex(L, b);

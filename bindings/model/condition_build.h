@@ -23,11 +23,17 @@ const struct condition *neap__condition_some(lua_State *L, int class_idx, const 
 
 // Pushes the class that the condition at idx keeps. Returns its stack index.
 int neap__condition_class(lua_State *L, int idx);
+// Pushes the condition that is a part of the one at idx, or that itself. False, and nothing pushed: it is none.
+bool neap__condition_push_part(lua_State *L, int idx, const struct condition *part);
 
 // ---- condition_library.c ----
 
 // Pushes the metatable of conditions, made and registered under `type_name` when first asked for.
 void neap__condition_metatable(lua_State *L, const char *type_name);
+
+// ---- match.c ----
+
+int neap__condition_match(lua_State *L);  // c:matches(object)
 
 // ---- operator.c: which operators there are, and what they can be asked of ----
 

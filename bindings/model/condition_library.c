@@ -1,8 +1,6 @@
-// condition_library.c: what scripts do with conditions: c & d, c | d, ~c, c:matches(object), neap.any_of and neap.none_of.
+// condition_library.c: what scripts do with conditions: c & d, c | d, ~c, neap.any_of and neap.none_of. match.c has matches.
 #include "model/condition_build.h"
-#include "model/object.h"
 #include "modules.h"
-#include "value/text.h"
 
 // Lists of tables that know no model yet, { ["$or"] = {...} } and its like: where, or a condition beside them, will read them.
 static const char pending_name[] = "neap.conditions";
@@ -94,70 +92,6 @@ static int condition_tostring(lua_State *L) {
   return 1;
 }
 
-// ---- c:matches(object) ----
-
-struct object_row {
-  struct row_source source;
-  const struct cell *cells;
-  bool related, computed, unloaded;  // what was asked for and is not here
-};
-
-static void cell_of(struct row_source *source, const struct field *field, struct cell *out) {
-  struct object_row *row = (struct object_row *)source;
-  *out = (struct cell){.kind = CELL_NIL};
-  if (!neap__field_kept(field)) {
-    row->computed = true;
-    return;
-  }
-  *out = row->cells[field->column];
-  if (out->kind == CELL_UNLOADED) row->unloaded = true;
-}
-
-static int64_t related_of(struct row_source *source, const struct condition *some, int64_t most) {
-  (void)some;
-  (void)most;
-  ((struct object_row *)source)->related = true;
-  return 0;
-}
-
-// Reads the columns that the condition asks for: while it is evaluated nothing may raise.
-static void read_cells(lua_State *L, const struct condition *c, struct cell *cells) {
-  for (int i = 0; i < c->nchildren && c->op != COND_SOME; i++) read_cells(L, c->children[i], cells);
-  const struct field *asked[2] = {c->place.field, c->other ? c->other->field : NULL};
-  for (int i = 0; i < 2; i++)
-    if (asked[i] && neap__field_kept(asked[i])) neap__object_get(L, 2, asked[i]->column, &cells[asked[i]->column]);
-}
-
-int neap__condition_matches(lua_State *L, const struct condition *c, const struct cell *cells, struct neap__error *e) {
-  struct object_row row = {.source = {cell_of, related_of, neap__regexes_of(L), false}, .cells = cells};
-  bool met = neap__condition_evaluate(c, &row.source);
-  if (row.related)
-    return neap__error_set(e, NEAP_UNSUPPORTED, "matches does not follow relations: ask the store with where");
-  if (row.computed)
-    return neap__error_set(e, NEAP_UNSUPPORTED, "matches does not compute fields: ask the store with where");
-  if (row.unloaded) return neap__error_set(e, NEAP_UNSUPPORTED, "matches was asked for a field that was not loaded");
-  if (row.source.failed) return neap__error_set(e, NEAP_LIMIT, "a regular expression takes too many steps");
-  return met;
-}
-
-// c:matches(object) -> boolean: whether the object, as it is now in memory, meets the condition
-//   raises `unsupported` for what only the store can answer: relations, computed fields, fields that were not loaded
-static int condition_matches(lua_State *L) {
-  const struct condition *c = neap__condition_test(L, 1);
-  struct object *object = neap__object_check(L, 2);
-  const struct shape *shape = neap__object_class(object)->shape;
-  if (!c) return neap__fail(L, NEAP_USAGE, "matches is called on a condition with a colon");
-  if (c->shape && c->shape != shape)
-    return neap__fail(L, NEAP_USAGE, "a condition on %s was asked of a %s", c->shape->model, shape->model);
-  struct cell *cells = lua_newuserdatauv(L, (size_t)shape->ncolumns * sizeof *cells + 1, 0);
-  read_cells(L, c, cells);
-  struct neap__error e;
-  int met = neap__condition_matches(L, c, cells, &e);
-  if (met < 0) return neap__raise(L, &e);
-  lua_pushboolean(L, met);
-  return 1;
-}
-
 static const luaL_Reg metamethods[] = {
     {"__band", condition_band},
     {"__bor", condition_bor},
@@ -192,7 +126,7 @@ void neap__condition_metatable(lua_State *L, const char *type_name) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, condition_matches);
+  lua_pushcfunction(L, neap__condition_match);
   lua_setfield(L, -2, "matches");
   lua_setfield(L, -2, "__index");
   register_metatable(L, type_name);

@@ -113,6 +113,9 @@ void neap__query_push_siblings(lua_State *L);
 bool neap__query_has_pointers(const struct query *q);
 // Makes the object on top of the stack remember the counts in the cells.
 void neap__query_keep_counts(lua_State *L, const struct query *q, const struct cell *cells);
+// query_terminal.c: query:count() -> integer, query:exists() -> boolean
+int neap__query_count(lua_State *L);
+int neap__query_exists(lua_State *L);
 // Post:sql(text, params) -> list of objects
 int neap__query_sql(lua_State *L);
 void neap__query_read_open(lua_State *L);

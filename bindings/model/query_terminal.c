@@ -117,7 +117,7 @@ static const struct query *unordered(lua_State *L) {
 
 // Query:count() -> integer
 //   the rows that the query would give: limit and skip count too
-static int query_count(lua_State *L) {
+int neap__query_count(lua_State *L) {
   const struct query *q = begin(L, 0);
   if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
   if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TNUMBER) return 1;
@@ -135,7 +135,7 @@ static int push_found(lua_State *L, const struct rows *rows, const struct cell *
 }
 
 // Query:exists() -> boolean
-static int query_exists(lua_State *L) {
+int neap__query_exists(lua_State *L) {
   begin(L, 0);
   struct query *q = cut(L, 1);
   const struct shape *shape = q->class->shape;
@@ -417,11 +417,18 @@ static int query_explain(lua_State *L) {
 }
 
 const luaL_Reg neap__query_terminals[] = {
-    {"all", query_all},       {"each", query_each},
-    {"first", query_first},   {"one", query_one},
-    {"rows", query_rows},     {"count", query_count},
-    {"exists", query_exists}, {"get", query_get},
-    {"find", query_find},     {"update", query_update},
-    {"delete", query_delete}, {"explain", query_explain},
-    {"sql", neap__query_sql}, {NULL, NULL},
+    {"all", query_all},
+    {"each", query_each},
+    {"first", query_first},
+    {"one", query_one},
+    {"rows", query_rows},
+    {"count", neap__query_count},
+    {"exists", neap__query_exists},
+    {"get", query_get},
+    {"find", query_find},
+    {"update", query_update},
+    {"delete", query_delete},
+    {"explain", query_explain},
+    {"sql", neap__query_sql},
+    {NULL, NULL},
 };

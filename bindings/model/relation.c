@@ -492,6 +492,76 @@ static void push_bound(lua_State *L, int idx, const struct field *field) {
   neap__relation_declared(L, class_idx, field);
 }
 
+// What the declaration says is a part of the condition.
+void neap__relation_push_some(lua_State *L, int idx, int root, const struct condition *some) {
+  const struct field *field = some->place.field;
+  struct cell key;
+  neap__object_get(L, idx, here_column(field), &key);
+  if (is_nothing(&key)) {
+    lua_pushnil(L);
+    return;
+  }
+  forbid_lazy(L, idx, field);
+  neap__class_push(L, neap__object_class(lua_touserdata(L, idx)));
+  int class_idx = lua_gettop(L);
+  resolve(L, class_idx, field);
+  push_asked(L, class_idx, field, 0);
+  int query = lua_gettop(L);
+  if (some->nchildren > 1) {
+    neap__condition_push_part(L, root, some->children[1]);
+    neap__query_and_owners(L, query);
+  }
+  if (field->type.kind == TYPE_MANY_TO_MANY)
+    tie(L, class_idx, field, COND_EQ, &key, 1);
+  else
+    narrow_to(L, field->inverse, COND_EQ, &key, 1);
+  neap__condition_push_part(L, root, some->children[0]);
+  neap__query_and(L, query);
+  lua_settop(L, query);
+  lua_remove(L, class_idx);
+}
+
+static bool push_loaded(lua_State *L, const struct field *field) {
+  neap__object_get_related(L, 1, field);
+  if (neap__object_test(L, -1) && !is_stub(L, lua_gettop(L))) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+static int object_loaded(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  if (!push_loaded(L, lua_touserdata(L, 2))) lua_pushnil(L);
+  return 1;
+}
+
+static int first_found(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  return lua_rawgeti(L, -1, 1), 1;
+}
+
+// What an include has left out stays left out for the script: it is asked for by itself.
+int neap__relation_object(lua_State *L) {
+  const struct field *field = lua_touserdata(L, 2);
+  struct cell key;
+  if (push_loaded(L, field)) return 1;
+  neap__object_get(L, 1, field->column, &key);
+  if (key.kind == CELL_UNLOADED)
+    return neap__fail(L, NEAP_UNSUPPORTED, "matches was asked for a field that was not loaded");
+  if (is_nothing(&key)) return 0;
+  forbid_lazy(L, 1, field);
+  neap__object_get_related(L, 1, field);
+  if (!lua_isboolean(L, -1)) return load_siblings(L, 1, field, 0, object_loaded);
+  lua_pushcfunction(L, read_list);
+  neap__class_push(L, neap__object_class(lua_touserdata(L, 1)));
+  resolve(L, lua_gettop(L), field);
+  neap__relation_push_query(L, lua_gettop(L), field, 0, &key, 1);
+  lua_remove(L, -2);
+  lua_callk(L, 1, 1, 0, first_found);
+  return first_found(L, LUA_OK, 0);
+}
+
 static int has_one_read(lua_State *L, int status, lua_KContext ctx) {
   const struct field *field = lua_touserdata(L, -1);
   (void)status;

@@ -29,5 +29,10 @@ void neap__relation_declared(lua_State *L, int class_idx, const struct field *fi
 // Pushes the query that load() sends for the objects with these keys; query: 0 = none.
 void neap__relation_push_query(lua_State *L, int class_idx, const struct field *field, int query,
                                const struct cell *keys, int n);
+// Pushes a query for the objects that the relation of the object at idx leads to and that meet the SOME, a part of the condition
+// at `root`; not for pointers. Pushes nil where the object has no key yet.
+void neap__relation_push_some(lua_State *L, int idx, int root, const struct condition *some);
+// relation_object(object, field) -> the object that the pointer leads to, which may have to be loaded, or nil: there is none
+int neap__relation_object(lua_State *L);
 
 #endif

@@ -10,8 +10,8 @@
 ---@operator bor(neap.condition): neap.condition.value
 ---@operator bnot: neap.condition.value
 local condition = {}
----Whether the object meets it as it is now in memory. Raises `unsupported` for what only the store knows: relations, computed
----fields, fields that were not loaded.
+---Whether the object meets it as it is now in memory, and the objects that pointers lead to. The store is asked about other
+---relations. Raises `unsupported` for computed fields and fields that were not loaded.
 ---@param candidate neap.model.object
 ---@return boolean
 function condition:matches(candidate) end
