@@ -57,6 +57,17 @@ int neap__sql_array_add(struct neap__buffer *out, const struct cell *cell);
 // Appends the array of a JSON list, elements of type `of`. 1: an element is of another type. NIL and JSON's null are no list.
 int neap__sql_array(struct neap__buffer *out, const struct type *of, const struct cell *list);
 
+// ---- sql_array_binary.c: arrays in binary ----
+
+// The number of PostgreSQL's type that an element of a column of this type has, 0 = none that goes in binary.
+uint32_t neap__sql_array_element(const struct type *type);
+// The type of an array of them.
+uint32_t neap__sql_array_type(uint32_t element);
+// Begins an array of n elements, which are put behind it. 0, or -1 when memory is short.
+int neap__sql_array_begin(struct neap__buffer *out, uint32_t element, int n);
+// 1: it is a value of another type.
+int neap__sql_array_put(struct neap__buffer *out, uint32_t element, const struct cell *cell);
+
 // ---- sql_operand.c ----
 
 // Makes the operand one that the database compares exactly and by the column's index. `op` becomes the comparison that then

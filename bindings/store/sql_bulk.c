@@ -218,11 +218,17 @@ static int returned(const struct bulk *b, const struct write *w) {
   return n;
 }
 
-static bool start_text(struct bulk *b, const struct sql_text *s, const struct cell *params, int nparams) {
+static bool start_text(struct bulk *b, const struct sql_text *s, const struct cell *params, int nparams,
+                       const uint32_t *arrays) {
   struct sql_run *run = b->run;
   const struct write *w = &b->writes[b->at];
-  run->statement = (struct sql_statement){
-      .text = s->text, .n = s->n, .params = params, .nparams = nparams, .kinds = b->kinds, .nkinds = returned(b, w)};
+  run->statement = (struct sql_statement){.text = s->text,
+                                          .n = s->n,
+                                          .params = params,
+                                          .nparams = nparams,
+                                          .arrays = arrays,
+                                          .kinds = b->kinds,
+                                          .nkinds = returned(b, w)};
   run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, &run->rows.error);
   return run->cursor != NULL;
 }
@@ -237,7 +243,7 @@ static bool start_control(struct bulk *b, const char *text) {
 
 static bool start_group(struct bulk *b) {
   int n = neap__sql_arrays_fill(&b->arrays, dialect_of(b), b->shape, &b->writes[b->at], b->length, b->params);
-  if (n >= 0) return start_text(b, b->items[b->at].text, b->params, n);
+  if (n >= 0) return start_text(b, b->items[b->at].text, b->params, n, b->arrays.types);
   neap__error_set(&b->run->rows.error, NEAP_LIMIT, "memory is short");
   return false;
 }
@@ -255,10 +261,10 @@ static bool start(struct bulk *b) {
     case PHASE_WRITE:
       if (item->grouped) return start_group(b);
       if (b->at + AHEAD < b->n) prefetch(&b->writes[b->at + AHEAD], b->shape->ncolumns);
-      if (item->own) return start_text(b, item->text, item->text->params, item->text->nparams);
-      return start_text(b, item->text, b->params, gather(b, &b->writes[b->at]));
-    case PHASE_SECOND: return start_text(b, item->second, item->second->params, item->second->nparams);
-    case PHASE_EXISTS: return start_text(b, b->exists, b->params, keys_of(b, 0, &b->writes[b->at]));
+      if (item->own) return start_text(b, item->text, item->text->params, item->text->nparams, NULL);
+      return start_text(b, item->text, b->params, gather(b, &b->writes[b->at]), NULL);
+    case PHASE_SECOND: return start_text(b, item->second, item->second->params, item->second->nparams, NULL);
+    case PHASE_EXISTS: return start_text(b, b->exists, b->params, keys_of(b, 0, &b->writes[b->at]), NULL);
     case PHASE_ANSWER: return false;
   }
   return false;

@@ -170,9 +170,11 @@ void neap__sql_returning(struct sql_text *s, const struct shape *shape, const st
 
 // ---- sql_unnest.c: writes of like objects in one statement ----
 
-// The columns of the objects, as the texts of arrays. Zero is an empty one.
+// The columns of the objects as arrays. Zero is an empty one.
 struct sql_arrays {
-  struct neap__buffer *columns, scratch;
+  struct sql_array_column *columns;
+  uint32_t *types;  // of those that are in binary, 0 = text
+  struct neap__buffer scratch;
   int ncolumns;
 };
 

@@ -141,64 +141,119 @@ void neap__sql_unnest(struct sql_text *s, const struct shape *shape, const struc
 
 // ---- Parameters ----
 
-static size_t size_of(const struct shape *shape, const struct write *w) {
-  struct column c = {.role = 'c'};
+// A column of all objects: where each write has its value, and the array that they make. What is all of one type goes in
+// binary.
+struct sql_array_column {
+  const struct field *field;
+  char role;
+  int at;
+  bool array;        // its values are arrays themselves, and go as their texts
+  bool text;         // holds what its type does not
+  uint32_t element;  // 0 = text
+  struct neap__buffer bytes;
+};
+
+static int bits_in(const struct shape *shape, const uint64_t *bits) {
+  int n = 0;
+  for (int i = 0; i < shape->ncolumns; i++) n += has_bit(bits, i);
+  return n;
+}
+
+static size_t size_of(const struct cell *cells, int n) {
   size_t size = 0;
-  while (next_column(shape, w, &c)) size += neap__cell_has_text(c.cell) ? c.cell->n : 8;
+  for (int i = 0; i < n; i++) size += neap__cell_has_text(&cells[i]) ? cells[i].n : 8;
   return size;
 }
 
 int neap__sql_group(const struct shape *shape, const struct write *writes, int n) {
+  int nset = writes->kind == WRITE_DELETE ? 0 : bits_in(shape, writes->columns);
+  int nkeys = writes->kind == WRITE_INSERT ? 0 : shape->nkeys;
+  int nexpected = writes->kind == WRITE_INSERT ? 0 : bits_in(shape, writes->expected);
   size_t size = 0;
   int i = 0;
-  while (i < n && i < GROUP_ROWS && (i == 0 || size < GROUP_BYTES)) size += size_of(shape, &writes[i++]);
+  for (; i < n && i < GROUP_ROWS && (i == 0 || size < GROUP_BYTES); i++)
+    size +=
+        size_of(writes[i].cells, nset) + size_of(writes[i].key, nkeys) + size_of(writes[i].expected_cells, nexpected);
   return i;
 }
 
-// An element is a value as the column keeps it; a list in an array is that array's text.
-static int add_value(const struct sql_dialect *dialect, struct neap__buffer *out, struct neap__buffer *scratch,
-                     const struct field *f, const struct cell *cell) {
-  struct cell value = neap__sql_value(f, *cell);
-  if (!neap__sql_is_array(dialect, &f->type)) return neap__sql_array_add(out, &value);
-  if (cell->kind != CELL_JSON) return neap__sql_array_add(out, &(struct cell){.kind = CELL_NIL});
+// An element is a value as the column keeps it; a list in an array is that array's text. 1: it does not go in binary.
+static int add_value(struct sql_array_column *c, struct neap__buffer *scratch, const struct cell *cell) {
+  struct cell value = neap__sql_value(c->field, *cell);
+  if (c->element) return neap__sql_array_put(&c->bytes, c->element, &value);
+  if (!c->array) return neap__sql_array_add(&c->bytes, &value);
+  if (cell->kind != CELL_JSON) return neap__sql_array_add(&c->bytes, &(struct cell){.kind = CELL_NIL});
   scratch->n = 0;
-  if (neap__sql_array(scratch, f->type.of, cell) != 0) return -1;
-  return neap__sql_array_add(out, &(struct cell){.p = scratch->p, .n = (uint32_t)scratch->n, .kind = CELL_TEXT});
+  if (neap__sql_array(scratch, c->field->type.of, cell) != 0) return -1;
+  return neap__sql_array_add(&c->bytes, &(struct cell){.p = scratch->p, .n = (uint32_t)scratch->n, .kind = CELL_TEXT});
 }
 
-static int add_row(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
-                   const struct write *w) {
-  struct column c = {.role = 'c'};
-  for (int i = 0; next_column(shape, w, &c); i++)
-    if (add_value(dialect, &a->columns[i], &a->scratch, c.field, c.cell) != 0) return -1;
+static int add_row(struct sql_arrays *a, int ncolumns, const struct write *w) {
+  for (int i = 0; i < ncolumns; i++) {
+    struct sql_array_column *c = &a->columns[i];
+    const struct cell *cells = c->role == 'c' ? w->cells : c->role == 'k' ? w->key : w->expected_cells;
+    int status = add_value(c, &a->scratch, &cells[c->at]);
+    if (status != 0) return c->text = true, status;
+  }
   return 0;
 }
 
-int neap__sql_arrays_fill(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
-                          const struct write *writes, int n, struct cell *params) {
+static bool make_room(struct sql_arrays *a, const struct shape *shape) {
+  if (a->columns) return true;
+  int n = 2 * shape->ncolumns + shape->nkeys;
+  a->columns = calloc((size_t)n, sizeof *a->columns);
+  a->types = calloc((size_t)n, sizeof *a->types);
+  if (!a->columns || !a->types) return false;
+  a->ncolumns = n;
+  for (int i = 0; i < n; i++) neap__buffer_plain(&a->columns[i].bytes);
+  neap__buffer_plain(&a->scratch);
+  return true;
+}
+
+// Begins the arrays of writes like w. Returns their number, -1 when memory is short.
+static int begin(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
+                 const struct write *w, int n) {
   struct column c = {.role = 'c'};
   int ncolumns = 0;
-  if (!a->columns) {
-    a->ncolumns = 2 * shape->ncolumns + shape->nkeys;
-    a->columns = calloc((size_t)a->ncolumns, sizeof *a->columns);
-    if (!a->columns) return -1;
-    for (int i = 0; i < a->ncolumns; i++) neap__buffer_plain(&a->columns[i]);
-    neap__buffer_plain(&a->scratch);
-  }
-  while (next_column(shape, writes, &c)) a->columns[ncolumns++].n = 0;
-  for (int i = 0; i < n; i++)
-    if (add_row(a, dialect, shape, &writes[i]) != 0) return -1;
-  for (int i = 0; i < ncolumns; i++) {
-    struct neap__buffer *b = &a->columns[i];
-    if (neap__buffer_byte(b, '}') != 0 || b->n > UINT32_MAX) return -1;
-    params[i] = (struct cell){.p = b->p, .n = (uint32_t)b->n, .kind = CELL_TEXT};
+  while (next_column(shape, w, &c)) {
+    struct sql_array_column *column = &a->columns[ncolumns++];
+    column->field = c.field;
+    column->role = c.role;
+    column->at = c.at - 1;
+    column->array = neap__sql_is_array(dialect, &c.field->type);
+    column->element = column->array || column->text ? 0 : neap__sql_array_element(&c.field->type);
+    column->bytes.n = 0;
+    if (column->element && neap__sql_array_begin(&column->bytes, column->element, n) != 0) return -1;
   }
   return ncolumns;
 }
 
+static bool end(struct sql_array_column *c, struct cell *param, uint32_t *type) {
+  if (!c->element && neap__buffer_byte(&c->bytes, '}') != 0) return false;
+  *type = neap__sql_array_type(c->element);
+  *param = (struct cell){.p = c->bytes.p, .n = (uint32_t)c->bytes.n, .kind = c->element ? CELL_BYTES : CELL_TEXT};
+  return c->bytes.n <= INT32_MAX;
+}
+
+int neap__sql_arrays_fill(struct sql_arrays *a, const struct sql_dialect *dialect, const struct shape *shape,
+                          const struct write *writes, int n, struct cell *params) {
+  int ncolumns, status;
+  if (!make_room(a, shape)) return -1;
+  do {  // again as text where a column holds what its type does not
+    status = 0;
+    ncolumns = begin(a, dialect, shape, writes, n);
+    for (int i = 0; i < n && ncolumns >= 0 && status == 0; i++) status = add_row(a, ncolumns, &writes[i]);
+  } while (status > 0);
+  if (status < 0) return -1;
+  for (int i = 0; i < ncolumns; i++)
+    if (!end(&a->columns[i], &params[i], &a->types[i])) return -1;
+  return ncolumns;
+}
+
 void neap__sql_arrays_free(struct sql_arrays *a) {
-  for (int i = 0; i < a->ncolumns && a->columns; i++) neap__buffer_free(&a->columns[i]);
-  if (a->columns) neap__buffer_free(&a->scratch);
+  for (int i = 0; i < a->ncolumns; i++) neap__buffer_free(&a->columns[i].bytes);
+  if (a->ncolumns > 0) neap__buffer_free(&a->scratch);
   free(a->columns);
+  free(a->types);
   *a = (struct sql_arrays){0};
 }

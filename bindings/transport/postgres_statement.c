@@ -35,9 +35,15 @@ static void evict(struct postgres *c) {
   neap__postgres_post(c, text, false);
 }
 
+// The type that parameter i is sent as, 0 = the server decides.
+static Oid type_of(const struct sql_statement *from, int i) {
+  return from->arrays && from->arrays[i] ? from->arrays[i] : neap__postgres_type(&from->params[i]);
+}
+
 // Whether a value may go to parameter i of the statement.
-static bool takes(const struct postgres_statement *s, int i, const struct cell *cell) {
-  Oid type = neap__postgres_type(cell);
+static bool takes(const struct postgres_statement *s, int i, const struct sql_statement *from) {
+  const struct cell *cell = &from->params[i];
+  Oid type = type_of(from, i);
   if (cell->kind <= CELL_NULL || type == s->declared[i]) return true;
   return s->declared[i] == 0 && s->state == STATEMENT_READY && neap__postgres_fits(cell, PQparamtype(s->described, i));
 }
@@ -46,7 +52,7 @@ static bool matches(const struct postgres_statement *s, const struct sql_stateme
   if (s->cached.hash != hash || s->nparams != from->nparams || !neap__cached_is(&s->cached, from->text, from->n))
     return false;
   for (int i = 0; i < s->nparams; i++)
-    if (!takes(s, i, &from->params[i])) return false;
+    if (!takes(s, i, from)) return false;
   return s->state != STATEMENT_FAILED;
 }
 
@@ -59,7 +65,7 @@ static struct postgres_statement *statement_new(const struct sql_statement *from
     return NULL;
   }
   s->nparams = from->nparams;
-  for (int i = 0; i < s->nparams; i++) s->declared[i] = neap__postgres_type(&from->params[i]);
+  for (int i = 0; i < s->nparams; i++) s->declared[i] = type_of(from, i);
   return s;
 }
 
@@ -136,7 +142,7 @@ static bool fill(struct values *v, const struct postgres_statement *s, const str
   char *room = v->room;
   for (int i = 0; i < from->nparams; i++) {
     const struct cell *cell = &from->params[i];
-    bool typed = s->declared[i] != 0 && neap__postgres_type(cell) == s->declared[i];
+    bool typed = s->declared[i] != 0 && type_of(from, i) == s->declared[i];
     v->values[i] = neap__postgres_value(cell, typed, room, &v->lengths[i], &v->formats[i]);
     if (v->values[i] && neap__cell_has_text(cell) && v->formats[i] == 0) {
       if (memchr(cell->p, 0, cell->n)) return false;

@@ -13,6 +13,7 @@ struct sql_statement {
   size_t n;
   const struct cell *params;
   int nparams;
+  const uint32_t *arrays;  // of each parameter that is an array in binary its type, 0 = it is a value; NULL = all are
   const uint8_t *kinds;  // enum cell_kind wanted of each result column; NULL = as the database types them
   int nkinds;
   bool control;   // BEGIN and its like: neither values nor rows
