@@ -436,7 +436,7 @@ static int sql_open(lua_State *L) {
   return opened(L, s);
 }
 
-// sql.connect{ url =, pool =, wait =, connect_timeout =, timeout =, table_template = } -> store
+// sql.connect{ url =, pool =, wait =, idle =, connect_timeout =, timeout =, table_template = } -> store
 //   Connections are made when they are needed.
 static int sql_connect(lua_State *L) {
   struct sql_store *s = store_new(L, &neap__postgres_verbs);
@@ -447,6 +447,7 @@ static int sql_connect(lua_State *L) {
   s->address.path = option_string(L, "url", "postgres://");
   s->address.timeout = option_seconds(L, "connect_timeout", 10);
   s->wait = option_seconds(L, "wait", 30);
+  s->idle = option_seconds(L, "idle", 300);
   s->statement_timeout = option_seconds(L, "timeout", 30);
   lua_getfield(L, 1, "pool");
   int n = (int)(lua_isnil(L, -1) ? 4 : neap__arg_integer(L, -1, "pool", 1, SQL_POOL_MAX));

@@ -139,10 +139,22 @@ static enum rows_state lease(struct sql_run *run) {
     take_alone(run, slot);
   else
     slot->shared++;
+  if (slot->resting) s->transport->rest(slot->connection, 0);
+  slot->resting = false;
   run->sharing = !alone;
   run->connection = slot->connection;
   limit(s, slot, alone);
   return ROWS_ROW;
+}
+
+// Lets a connection that nobody uses rest, and sooner or later go, if there is another.
+static void rest(struct sql_store *s, struct sql_slot *slot) {
+  if (s->idle <= 0 || slot->shared > 0 || held(slot) || slot->resting) return;
+  for (int i = 0; i < s->nslots && !slot->resting; i++) {
+    const struct sql_slot *other = &s->slots[i];
+    slot->resting = other != slot && other->connection && !other->connection->broken && !other->resting;
+  }
+  if (slot->resting) s->transport->rest(slot->connection, s->idle);
 }
 
 static void release(struct sql_run *run) {
@@ -158,6 +170,7 @@ static void release(struct sql_run *run) {
     return;
   if (!run->sharing && run->use == USE_RAW && !run->ended && !slot->connection->broken)
     slot->connection->transport->rollback(slot->connection);  // what it did is not known
+  rest(run->store, slot);
   neap__sql_wake(run->store);
 }
 
@@ -181,8 +194,11 @@ static void ended(struct sql_store *s, struct sql_transaction *tx) {
     run->failed = true;
     neap__error_set(&run->rows.error, NEAP_USAGE, "the transaction has ended");
   }
-  for (int i = 0; i < s->nslots; i++)
-    if (s->slots[i].tx == tx) s->slots[i].tx = NULL;
+  for (int i = 0; i < s->nslots; i++) {
+    if (s->slots[i].tx != tx) continue;
+    s->slots[i].tx = NULL;
+    rest(s, &s->slots[i]);
+  }
 }
 
 // The task that has all connections for itself, and waits for one more.

@@ -89,6 +89,7 @@ struct sql_slot {
   const char *what;                   // that is
   int64_t since;                      // loop time
   bool unlimited;                     // its statements may take as long as they will
+  bool resting;                       // nobody uses it, and it goes if that lasts
 };
 
 struct sql_store {
@@ -103,7 +104,8 @@ struct sql_store {
   struct sql_transaction *transaction;  // has the writer
   struct sql_slot *slots;               // of a pool
   int nslots;
-  double wait, statement_timeout;  // seconds: for a connection of the pool; of statements that share one, 0 = none
+  double wait, idle;         // seconds: for a connection of the pool; that one of several is kept unused, 0 = any
+  double statement_timeout;  // seconds: of statements that share a connection, 0 = none
   struct sql_run *waiting, *running;
   struct neap__closer closer;
 };

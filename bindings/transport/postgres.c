@@ -520,6 +520,36 @@ static void free_handle(uv_handle_t *handle) {
   free(handle);
 }
 
+// Use and rest change often, the timer seldom: it looks when it is due.
+static void on_idle(uv_timer_t *timer) {
+  struct postgres *c = timer->data;
+  struct neap__error e;
+  if (!c || !c->idle_from) return;
+  uint64_t rested = uv_now(timer->loop) - c->idle_from;
+  if (c->nexpected > 0 || c->unsent || rested < c->idle_ms) {
+    uv_timer_start(timer, on_idle, rested < c->idle_ms ? c->idle_ms - rested : c->idle_ms, 0);
+    return;
+  }
+  neap__error_set(&e, NEAP_CONNECTION, "the connection was closed because nobody used it");
+  neap__postgres_lost(c, &e);
+  PQfinish(c->pq);
+  c->pq = NULL;
+}
+
+static void postgres_rest(struct sql_connection *connection, double seconds) {
+  struct postgres *c = (struct postgres *)connection;
+  uv_loop_t *loop = neap__loop(c->head.host);
+  c->idle_from = seconds > 0 ? uv_now(loop) : 0;
+  if (seconds <= 0 || c->state == POSTGRES_LOST) return;
+  c->idle_ms = (uint64_t)(seconds * 1000);
+  if (!c->idle && (c->idle = calloc(1, sizeof *c->idle))) {
+    uv_timer_init(loop, c->idle);
+    uv_unref((uv_handle_t *)c->idle);
+    c->idle->data = c;
+  }
+  if (c->idle && !uv_is_active((uv_handle_t *)c->idle)) uv_timer_start(c->idle, on_idle, c->idle_ms, 0);
+}
+
 static void postgres_close(struct sql_connection *connection) {
   struct postgres *c = (struct postgres *)connection;
   struct neap__error e;
@@ -531,6 +561,10 @@ static void postgres_close(struct sql_connection *connection) {
   if (c->tick) {
     c->tick->data = NULL;
     uv_close((uv_handle_t *)c->tick, free_handle);
+  }
+  if (c->idle) {
+    c->idle->data = NULL;
+    uv_close((uv_handle_t *)c->idle, free_handle);
   }
   PQfinish(c->pq);
   free(c->ring);
@@ -567,5 +601,6 @@ const struct sql_transport neap__postgres = {
     .finish = postgres_finish,
     .rollback = postgres_rollback,
     .post = postgres_post,
+    .rest = postgres_rest,
     .column_name = postgres_column_name,
 };

@@ -84,9 +84,11 @@ struct postgres {
   char *url;
   double connect_timeout;
   uv_poll_t *poll;
-  int watched;         // events that it waits for
-  uv_prepare_t *tick;  // before the loop waits: syncs and flushes what has been queued
-  uv_timer_t *timer;   // while it connects
+  int watched;                  // events that it waits for
+  uv_prepare_t *tick;           // before the loop waits: syncs and flushes what has been queued
+  uv_timer_t *timer;            // while it connects
+  uv_timer_t *idle;             // while nobody uses it
+  uint64_t idle_ms, idle_from;  // for how long that may last, and loop time when it began; 0 = it is used
   struct postgres_lookup *lookup;
   struct postgres_cancel *cancel;
   bool dirty;      // commands without a sync have been queued

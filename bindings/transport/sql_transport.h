@@ -69,6 +69,9 @@ struct sql_transport {
   void (*rollback)(struct sql_connection *);
   // Sends a statement and forgets it; if it fails, the connection is broken. NULL where nothing needs it.
   void (*post)(struct sql_connection *, const char *text);
+  // Nobody uses the connection from now on: it is closed, and `broken`, when that has lasted for so many seconds. 0: it is used
+  // again. NULL where connections are kept.
+  void (*rest)(struct sql_connection *, double seconds);
   // The integer key that the last insert on this connection got by itself. NULL where an insert returns it.
   int64_t (*last_id)(struct sql_connection *);
   // The name of result column i.

@@ -83,6 +83,7 @@ local postgres_options = {
   connect_timeout = seconds "connect_timeout",
   timeout = seconds "timeout",
   wait = seconds "wait",
+  idle = seconds "idle",
   pool = function(value, url)
     local n = math.tointeger(tonumber(value))
     if not n or n < 1 or n > 256 then usage("pool=%s in %s: it is a number of connections, 1 to 256", value, url) end

@@ -319,6 +319,19 @@ describe("postgres, when something gives way,", function()
       assert.equal(0, Item:count())
     end)
 
+    it("closes what nobody uses for a while, but for one", function()
+      local function connected() return store:sql [[SELECT count(*) AS c FROM pg_stat_activity WHERE application_name = 'idle']][1].c end
+      for _, idle in ipairs { 0.01, 0 } do
+        local s = neap.open(URL .. "?pool=3&application_name=idle&idle=" .. idle)
+        local together = {}
+        for i = 1, 3 do together[i] = function() s:transaction(function() s:sql "SELECT pg_sleep(0.05)" end) end end
+        neap.all(together)
+        if idle == 0 then assert.equal(3, connected()) else assert.is_true(eventually(function() return connected() == 1 end)) end
+        neap.all(together)
+        s:close()
+      end
+    end)
+
     it("of one lets a stream in that waits for statements that share it, and them after it", function()
       store:close()
       open(URL .. "?pool=1")
