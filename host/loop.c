@@ -10,6 +10,7 @@ struct neap__loop {
   uv_async_t async;
   struct neap__timer *timers;
   bool own_loop, fired;  // fired: a timer was due in this pass
+  bool polling;          // the loop is run, by us
 };
 
 // ---- The heap of timers ----
@@ -146,8 +147,14 @@ bool neap__loop_poll(neap *h, bool block) {
   struct neap__loop *e = h->events;
   uv_update_time(h->loop);
   e->fired = false;
+  e->polling = true;
   uv_run(h->loop, block ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  e->polling = false;
   return e->fired || h->ready || h->later || uv_loop_alive(h->loop);
+}
+
+void neap__loop_ready(neap *h) {
+  if (h->events && h->events->polling) uv_stop(h->loop);
 }
 
 void neap__loop_clear(neap *h) {

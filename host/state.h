@@ -111,6 +111,8 @@ int neap__loop_open(neap *h);
 void neap__loop_close(neap *h);
 // Runs the loop once: blocks until something happens if `block`. Fires timers. False if nothing is left that could happen.
 bool neap__loop_poll(neap *h, bool block);
+// A task is ready: a pass of the loop that goes on to wait, as one does behind timers that were due when it began, must not.
+void neap__loop_ready(neap *h);
 // Stops all timers, before what they live in is freed.
 void neap__loop_clear(neap *h);
 void neap__loop_wake(neap *h);  // safe in signal handlers and from other threads

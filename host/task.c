@@ -16,6 +16,7 @@ static void enqueue(neap *h, struct neap__task *t) {
   *h->ready_end = t;
   h->ready_end = &t->next;
   h->nready++;
+  neap__loop_ready(h);
 }
 
 // xorshift64: enough to shuffle a queue, and the same everywhere.

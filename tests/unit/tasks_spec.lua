@@ -189,6 +189,25 @@ describe("neap.gather", function()
 end)
 
 describe("a wait", function()
+  it("that is over while another task computes does not last until somebody else's is", function()
+    local order = {}
+    neap.all {
+      function()
+        neap.sleep(0.001)
+        neap.sleep(0.001)
+        order[#order + 1] = "the short ones"
+      end,
+      function()
+        neap.sleep(0)
+        local from = os.clock()
+        while os.clock() - from < 0.02 do end
+        neap.sleep(0.25)
+        order[#order + 1] = "the long one"
+      end,
+    }
+    assert.same({ "the short ones", "the long one" }, order)
+  end)
+
   it("passes through coroutines of the script", function()
     local function generate()
       for i = 1, 3 do neap.sleep(0) coroutine.yield(i) end
