@@ -161,6 +161,8 @@ void neap__wake(neap *);
 int64_t neap__now_ms(neap *);
 // True if work that blocks must go to a thread (a stepped host), false where it may run in place (the command, neap_run).
 bool neap__stepped(neap *);
+// Whether scripts have finalizers: these run wherever memory is asked for, in the middle of any work.
+bool neap__has_finalizers(neap *);
 // Raises `forbidden` if the capability (NEAP_NO_FS, ...) was taken away; `what` says what wanted it.
 void neap__need(lua_State *L, unsigned capability, const char *what);
 // Polled by C code that computes or blocks for long: true when the host is being stopped by a signal or a deadline.

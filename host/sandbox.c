@@ -319,6 +319,39 @@ static void sandbox(lua_State *L) {
   lua_pop(L, 1);
 }
 
+// Sets the metatable at index 2 of what is at index 1, which it returns.
+static int note_metatable(lua_State *L) {
+  luaL_argexpected(L, lua_istable(L, 2) || lua_isnil(L, 2), 2, "nil or table");
+  lua_settop(L, 2);
+  if (lua_istable(L, 2)) {
+    lua_pushliteral(L, "__gc");
+    if (lua_rawget(L, 2) != LUA_TNIL) neap__host(L)->finalizers = true;
+    lua_settop(L, 2);
+  }
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+static int base_setmetatable(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) return luaL_error(L, "cannot change a protected metatable");
+  return note_metatable(L);
+}
+
+static int debug_setmetatable(lua_State *L) {
+  return note_metatable(L);
+}
+
+// The same functions, but that the host learns of finalizers.
+static void note_finalizers(lua_State *L) {
+  lua_pushcfunction(L, base_setmetatable);
+  lua_setglobal(L, "setmetatable");
+  lua_getglobal(L, "debug");
+  lua_pushcfunction(L, debug_setmetatable);
+  lua_setfield(L, -2, "setmetatable");
+  lua_pop(L, 1);
+}
+
 void neap__sandbox_open(neap *h, lua_State *L) {
   const neap_options *o = &h->options;
   lua_getglobal(L, "os");
@@ -327,5 +360,8 @@ void neap__sandbox_open(neap *h, lua_State *L) {
   lua_pop(L, 1);
   take_capabilities(L, o->flags);
   h->sandboxed = o->max_memory || o->max_instructions || o->slice_us;
-  if (h->sandboxed) sandbox(L);
+  if (h->sandboxed)
+    sandbox(L);
+  else
+    note_finalizers(L);
 }

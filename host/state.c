@@ -53,6 +53,10 @@ bool neap__stepped(neap *h) {
   return h->stepping;
 }
 
+bool neap__has_finalizers(neap *h) {
+  return h->finalizers;
+}
+
 bool neap__stopping(neap *h) {
   return h->stop != 0;
 }
@@ -91,6 +95,7 @@ static int open_state(lua_State *L) {
   neap__failure_open(L);
   neap__coroutine_open(L);
   neap__module_open(L);
+  h->finalizers = !h->owned;  // else setmetatable tells
   if (!h->owned) return 0;
   neap__coroutine_install(L);
   neap__module_install(L);

@@ -89,6 +89,7 @@ struct neap {
   int pumps;                   // how deep waits pump in place
   int exit_code;               // of os.exit, -1 = not called
   bool owned;                  // the Lua state is ours
+  bool finalizers;             // scripts have some, or may have
   bool limited;                // instructions or slices are limited: a count hook runs
   bool sandboxed;              // scripts have bounded functions and an environment of their own
   bool contexts;               // some coroutine has a context

@@ -43,6 +43,10 @@ void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out)
 // For who goes on to use the cell while scripts may run, be it in a finalizer: pushes what the text of one that was just got
 // or confirmed lies in, nil where that is the object itself.
 void neap__object_push_anchor(lua_State *L, int idx, int column, const struct cell *cell);
+// The same for many cells: adds it to the list at `list`, counting on in *n.
+void neap__object_keep(lua_State *L, int idx, int column, const struct cell *cell, int list, int *n);
+// Pushes what all texts of the object lie in, or nil.
+void neap__object_push_anchors(lua_State *L, int idx);
 // Which columns a save must send: sets bits[column/64] and returns their number (new objects: all that are set). Compares
 // lists and maps that were read with the text they came from.
 // What a script writes from here on until neap__object_confirm is not taken for confirmed.

@@ -205,18 +205,32 @@ void neap__object_confirmed(lua_State *L, int idx, int column, struct cell *out)
   *out = neap__row_base(lua_touserdata(L, idx), column);
 }
 
+// The key of what the text of a cell of the column lies in, 0 where that is the object itself.
+static int anchor_of(const struct object *o, int c, const struct cell *cell) {
+  unsigned kind = neap__row_kinds(o)[c];
+  if (!has_text(cell) || !(kind & (COLUMN_BASE | COLUMN_CHANGED))) return 0;
+  bool changed = (kind & COLUMN_CHANGED) && o->overlay->cells[o->overlay->ncells + c].p == cell->p;
+  int side = side_of(o->overlay, c);
+  return ANCHOR(c, changed ? side : !side);
+}
+
 void neap__object_push_anchor(lua_State *L, int idx, int column, const struct cell *cell) {
-  const struct object *o = lua_touserdata(L, idx);
-  unsigned kind = neap__row_kinds(o)[column];
-  if (!has_text(cell) || !(kind & (COLUMN_BASE | COLUMN_CHANGED))) {
-    lua_pushnil(L);
-    return;
-  }
-  bool changed = (kind & COLUMN_CHANGED) && o->overlay->cells[o->overlay->ncells + column].p == cell->p;
-  int side = side_of(o->overlay, column);
+  int key = anchor_of(lua_touserdata(L, idx), column, cell);
+  lua_pushnil(L);
+  if (!key) return;
   lua_getiuservalue(L, idx, 1);
-  lua_rawgeti(L, -1, ANCHOR(column, changed ? side : !side));
-  lua_remove(L, -2);
+  lua_rawgeti(L, -1, key);
+  lua_copy(L, -1, -3);
+  lua_pop(L, 2);
+}
+
+void neap__object_keep(lua_State *L, int idx, int column, const struct cell *cell, int list, int *n) {
+  int key = anchor_of(lua_touserdata(L, idx), column, cell);
+  if (!key) return;
+  lua_getiuservalue(L, idx, 1);
+  lua_rawgeti(L, -1, key);
+  lua_rawseti(L, list, ++*n);
+  lua_pop(L, 1);
 }
 
 // Whether a save must send the column. A deleted object would be inserted whole.
@@ -399,6 +413,12 @@ static void copy_values(lua_State *L, int from) {
     lua_pushvalue(L, -2);
     lua_rawset(L, -5);
   }
+}
+
+void neap__object_push_anchors(lua_State *L, int idx) {
+  if (lua_getiuservalue(L, idx, 1) != LUA_TTABLE) return;
+  copy_values(L, lua_gettop(L));
+  lua_remove(L, -2);
 }
 
 void neap__object_snapshot(lua_State *L, int idx) {

@@ -150,7 +150,10 @@ static int write_go_on(lua_State *L, int status, lua_KContext ctx) {
     neap__save_call(L, take_answers);
     lua_replace(L, S_ERRORS);
     if (job->state == ROWS_ROW) return neap__pause(L, ctx, write_go_on);
-    if (job->state == ROWS_WAIT) return neap__await(L, S_ROWS, ctx, write_go_on);
+    if (job->state == ROWS_WAIT) {
+      neap__save_keep(L, S_CHUNK);
+      return neap__await(L, S_ROWS, ctx, write_go_on);
+    }
     struct neap__error e = rows->error;
     rows->close(rows);
     if (job->state == ROWS_FAILED) return neap__raise(L, &e);

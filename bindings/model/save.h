@@ -37,6 +37,7 @@ struct save_entry {
 struct save_chunk {
   const struct class *class;
   int n;
+  bool borrows;  // texts from the objects, which scripts may free as soon as they run
   struct write *writes;
   struct save_entry *entries;
   int ncolumns_returned;  // all columns in order, where returning was asked for
@@ -52,6 +53,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
                                    const struct save_item *items, int *next, int n,
                                    void (*fault)(lua_State *L, int object, const struct shape *shape,
                                                  struct neap__error *e));
+// Before scripts run while the chunk waits: from now on it borrows nothing.
+void neap__save_keep(lua_State *L, int chunk_idx);
 
 // save_list.c. The list, or the single object, is at stack index 1.
 

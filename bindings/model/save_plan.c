@@ -90,18 +90,12 @@ struct planning {
   bool required;                   // some column is required
   const uint64_t *columns_before;  // of the object before: like ones share them
   fault_function *fault;
-  int texts;  // stack index of a list of what keeps the texts of cells
+  int texts;  // stack index of a list of what keeps the texts of cells, 0 = they are borrowed from the objects
   int ntexts;
 };
 
-// Scripts go on while a statement waits or runs beside them, and finalizers at any time: they may change what a cell borrows.
 static void keep(struct planning *p, int idx, int column, const struct cell *c) {
-  if (!neap__cell_has_text(c)) return;
-  neap__object_push_anchor(p->L, idx, column, c);
-  if (lua_isnil(p->L, -1))
-    lua_pop(p->L, 1);
-  else
-    lua_rawseti(p->L, p->texts, ++p->ntexts);
+  if (p->texts) neap__object_keep(p->L, idx, column, c, p->texts, &p->ntexts);
 }
 
 // A new object lacks values that its model requires: all of them are named.
@@ -360,6 +354,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   int count = run_length(items, n - *next);
   const struct class *class = items->class;
   const struct shape *shape = class->shape;
+  neap *host = neap__host(L);
   size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
   size_t head =
       round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
@@ -384,7 +379,8 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   p.condition = push_condition(L, view, class, options->condition);
   lua_setiuservalue(L, -2, 1);
   lua_newtable(L);
-  p.texts = lua_gettop(L);
+  chunk->borrows = !neap__stepped(host) && !view->store->verbs->waits && !neap__has_finalizers(host);
+  p.texts = chunk->borrows ? 0 : lua_gettop(L);
   for (int i = 0; i < count; i++) {
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];
@@ -399,4 +395,17 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   lua_setiuservalue(L, -2, 2);
   *next += count;
   return chunk;
+}
+
+void neap__save_keep(lua_State *L, int chunk_idx) {
+  struct save_chunk *chunk = lua_touserdata(L, chunk_idx);
+  lua_getiuservalue(L, chunk_idx, 2);
+  for (int i = 0; chunk->borrows && i < chunk->n; i++) {
+    neap__save_push(L, chunk->entries[i].object);
+    neap__object_push_anchors(L, lua_gettop(L));
+    lua_rawseti(L, -3, i + 1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  chunk->borrows = false;
 }

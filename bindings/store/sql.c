@@ -364,6 +364,7 @@ static struct rows *sql_listen(lua_State *L, struct view *view, const char *chan
 
 const struct store_verbs neap__postgres_verbs = {.name = "postgres",
                                                  .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS,
+                                                 .waits = true,
                                                  SQL_VERBS,
                                                  .listen = sql_listen};
 
