@@ -51,6 +51,7 @@ static void build_names(struct declare *d) {
   shape->mask = size - 1;
   shape->names = neap__declare_alloc(d, size, sizeof *shape->names);
   for (int i = 0; i < shape->nfields; i++) {
+    if (shape->open >= 0 && shape->fields[i].column == shape->open) continue;  // scripts name what lies in it
     d->field = shape->fields[i].name;
     if (neap__shape_name_text(shape, d->field, strlen(d->field))) neap__declare_fail(d, "the field is declared twice");
     put_name(d, d->field, &shape->fields[i], false);
@@ -316,10 +317,10 @@ const struct shape *neap__declare_shape(lua_State *L, const char *name, int fiel
   shape->version = -1;
   read_fields(&d, fields);
   place_columns(&d);
+  read_open(&d, options);
   build_names(&d);
   check_wires(&d);
   find_keys(&d);
-  read_open(&d, options);
   check_needs(&d);
   read_indexes(&d, fields);
   lua_settop(L, self);

@@ -2,6 +2,13 @@
 local neap = require "neap"
 local t = neap.types
 
+local function sorted_names(object)
+  local names = {}
+  for name in pairs(object) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 describe("an open model", function()
   local store, Note
 
@@ -17,6 +24,14 @@ describe("an open model", function()
     local read = Note:get(n.id)
     assert.equal("x", read.title)
     assert.same({ 1, 2 }, read.deep.a)
+  end)
+
+  it("has no name of its own for where it keeps them", function()
+    local n = Note { a = 1, __open = "mine" }:save()
+    assert.is_nil(Note {}.__open)
+    assert.is_nil(Note.__open)
+    assert.equal("mine", Note:get(n.id).__open)
+    assert.same({ "__open", "a", "id" }, sorted_names(n))
   end)
 
   it("has a uuid as its key", function() assert.equal(36, #Note { a = 1 }:save().id) end)

@@ -228,13 +228,14 @@ describe("postgres", function()
 
     it("that two tasks have locked against each other are run again", function()
       store:sql "INSERT INTO t VALUES (1), (2)"
-      local runs = 0
+      local runs, locked = 0, 0
       local function locks(first, second)
         return function()
           store:transaction(function(tx)
             runs = runs + 1
             tx:sql("UPDATE t SET n = n WHERE n = ?", { first })
-            if runs <= 2 then neap.sleep(0.05) end
+            locked = locked + 1
+            while locked < 2 do neap.sleep(0.001) end
             tx:sql("UPDATE t SET n = n WHERE n = ?", { second })
           end, { retries = 3 })
         end
