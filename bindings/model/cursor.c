@@ -193,7 +193,7 @@ static void same(lua_State *L, const struct order *o, const struct cell *cell) {
 }
 
 // Pushes behind(1) or same(1) and (behind(2) or same(2) and ( … )). The leading bound says the first again, alone, so that
-// an index can start there.
+// an index can start there; with absence beside it, which stores that know the order look for apart.
 static void push_behind(lua_State *L, const struct query *q, const struct cell *cells) {
   int last = q->norders - 1;
   behind(L, &q->orders[last], &cells[last]);
@@ -204,9 +204,10 @@ static void push_behind(lua_State *L, const struct query *q, const struct cell *
     behind(L, &q->orders[i], &cells[i]);
     join(L, neap__condition_or);
   }
-  const struct field *first = q->orders[0].reach.place.field;
-  if (last == 0 || nullable(first) || cells[0].kind == CELL_NIL) return;
-  leaf(L, first, q->orders[0].descending ? COND_LTE : COND_GTE, &cells[0]);
+  const struct order *first = &q->orders[0];
+  if (last == 0 || cells[0].kind == CELL_NIL) return;
+  leaf(L, first->reach.place.field, first->descending ? COND_LTE : COND_GTE, &cells[0]);
+  if (!first->first) or_absent(L, first->reach.place.field);
   join(L, neap__condition_and);
 }
 

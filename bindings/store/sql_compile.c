@@ -126,12 +126,11 @@ static bool bounds(const struct condition *c, const struct field *f) {
   return c->op != COND_EXISTS || c->cells->i;
 }
 
-static bool nulls_matter(const struct query *q, const struct reach *r) {
+bool neap__sql_may_be_absent(const struct query *q, const struct reach *r) {
   return nullable(r) && !(r->nvia == 0 && r->place.nsteps == 0 && q->where && bounds(q->where, r->place.field));
 }
 
-// Whether the model has an index in which the column descends, and what is absent comes behind all else.
-static bool descends(const struct reach *r) {
+bool neap__sql_descends(const struct reach *r) {
   const struct shape *shape = r->place.field->shape;
   for (int i = 0; i < shape->nindexes; i++)
     for (int k = 0; k < shape->indexes[i].nparts; k++)
@@ -141,7 +140,7 @@ static bool descends(const struct reach *r) {
 
 // Where nothing is absent, what is said of it is what the index says that has the order.
 static void write_place_of_nulls(struct sql_text *s, const struct order *o) {
-  if (s->dialect->nulls_first && nullable(&o->reach) && descends(&o->reach))
+  if (s->dialect->nulls_first && nullable(&o->reach) && neap__sql_descends(&o->reach))
     neap__sql_add(s, o->descending ? " NULLS LAST" : " NULLS FIRST");
 }
 
@@ -155,7 +154,7 @@ static int write_order(lua_State *L, struct sql_text *s, int alias, const struct
     int status = o->label ? neap__sql_label_sort(L, s, q, o->label, key, e)
                           : neap__sql_reach_sort(L, s, alias, &o->reach, key, e);
     if (status != 0) return -1;
-    bool nulls = two || nulls_matter(q, &o->reach);
+    bool nulls = two || neap__sql_may_be_absent(q, &o->reach);
     write_direction(s, o, nulls);
     if (!nulls) write_place_of_nulls(s, o);
   }
@@ -258,6 +257,8 @@ int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const 
                            view->store->verbs->name);
   struct join joins[QUERY_JOINS];
   int width, n = neap__query_joins(q, joins, &width);
+  bool halved = neap__sql_is_halved(s->dialect, q);
+  if (halved && neap__sql_halves(L, s, view, q, e) != 0) return -1;
   neap__sql_add(s, "SELECT ");
   if (neap__sql_columns(s, 0, q, e) != 0) return -1;
   if (q->owner) {
@@ -265,8 +266,9 @@ int neap__sql_select(lua_State *L, struct sql_text *s, struct view *view, const 
     neap__sql_column(s, q->link ? 1 : 0, q->owner);
   }
   if (neap__sql_joined(s, joins, n, e) != 0) return -1;
-  neap__sql_from(s, q);
-  if (neap__sql_joins(L, s, joins, n, e) != 0 || neap__sql_where(L, s, view, q, e) != 0) return -1;
+  halved ? neap__sql_from_halves(s) : neap__sql_from(s, q);
+  if (neap__sql_joins(L, s, joins, n, e) != 0) return -1;
+  if (!halved && neap__sql_where(L, s, view, q, e) != 0) return -1;
   if (neap__sql_order(L, s, q, e) != 0) return -1;
   neap__sql_limit(s, q);
   if (q->for_update) neap__sql_add(s, n > 0 ? " FOR UPDATE OF t0" : " FOR UPDATE");

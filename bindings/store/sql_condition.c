@@ -374,11 +374,16 @@ static bool keeps_json(const struct place *place) {
          type->kind == TYPE_FILE;
 }
 
-static int write_exists(struct writer *w, const struct condition *c) {
-  bool array = c->place.nsteps == 0 && neap__sql_is_array(w->s->dialect, &c->place.field->type);
-  if (keeps_json(&c->place) && !array) return neap__sql_write_template(w, w->s->dialect->exists, &c->place);
+// Whether what is absent there is NULL, and nothing else.
+static bool is_null_there(const struct writer *w, const struct place *place) {
+  return !keeps_json(place) || (place->nsteps == 0 && neap__sql_is_array(w->s->dialect, &place->field->type));
+}
+
+// Indexes know IS NULL; nothing else need be said of its opposite, for neither is ever NULL.
+static int write_null(struct writer *w, const struct condition *c, bool there) {
+  neap__sql_add(w->s, "(");
   int status = neap__sql_write_value(w, &c->place, SQL_TEXT);
-  neap__sql_add(w->s, " IS NOT NULL");
+  neap__sql_add(w->s, there ? " IS NOT NULL)" : " IS NULL)");
   return status;
 }
 
@@ -409,7 +414,7 @@ static int write_leaf(struct writer *w, const struct condition *c) {
     case COND_IN:
     case COND_NIN: return write_in(w, c);
     case COND_BETWEEN: return write_between(w, c);
-    case COND_EXISTS: return write_exists(w, c);
+    case COND_EXISTS: return neap__sql_write_template(w, d->exists, &c->place);
     case COND_PREFIX: return write_prefix(w, c);
     case COND_SUFFIX:
     case COND_CONTAINS:
@@ -440,6 +445,7 @@ static bool is_opposite(const struct condition *c) {
 
 static int write_leaf_or_not(struct writer *w, const struct condition *c, bool negated) {
   negated ^= is_opposite(c);
+  if (c->op == COND_EXISTS && is_null_there(w, &c->place)) return write_null(w, c, !negated);
   neap__sql_add(w->s, "(");
   if (write_leaf(w, c) != 0) return -1;
   neap__sql_add(w->s, negated ? ") IS NOT TRUE" : ")");

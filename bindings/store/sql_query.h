@@ -42,6 +42,15 @@ bool neap__sql_only_one(const struct field *f);
 int neap__sql_joins(lua_State *L, struct sql_text *s, const struct join *joins, int n, struct neap__error *e);
 // From, where, order and limit of whatever was selected from t0.
 int neap__sql_rest(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+// Whether something may be absent that the query sorts by; saying NULLS LAST of it would cost the index where nothing is.
+bool neap__sql_may_be_absent(const struct query *q, const struct reach *r);
+// Whether the model has an index in which the column descends, and what is absent comes behind all else.
+bool neap__sql_descends(const struct reach *r);
+// sql_halves.c: whether the select is one of rows with a value in the column that leads the order, and then of rows without; the
+// two as common tables before it, and " FROM ..." of them.
+bool neap__sql_is_halved(const struct sql_dialect *dialect, const struct query *q);
+int neap__sql_halves(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
+void neap__sql_from_halves(struct sql_text *s);
 // sql_include.c: the whole select of a query that is cut for each owner.
 int neap__sql_each(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, struct neap__error *e);
 

@@ -3,12 +3,13 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("pages", function(c)
+for _, index in ipairs { false, true } do contract.each(index and "pages by indexes" or "pages", function(c)
   local Item
 
   before_each(function()
     Item = c.store:model("Item", {
-      id = t.integer { primary = true }, a = t.integer (), b = t.string (), at = t.datetime (), price = t.decimal (),
+      id = t.integer { primary = true }, a = t.integer { index = index }, b = t.string { index = index },
+      at = t.datetime (), price = t.decimal { index = index },
       r = t.integer { required = true },
     })
     c.store:bind()
@@ -98,4 +99,4 @@ contract.each("pages", function(c)
     assert.has_error(function() Item:page { size = 0 } end)
     assert.has_error(function() Item:group "a":page { size = 5 } end)
   end)
-end)
+end) end
