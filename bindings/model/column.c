@@ -231,6 +231,10 @@ const struct place *neap__column_count(lua_State *L, int class_idx, const struct
   return lua_touserdata(L, -1);
 }
 
+void neap__column_push_place(lua_State *L, int class_idx, const struct shape *shape, const struct place *place) {
+  push_column(L, class_idx, shape, place);
+}
+
 void neap__column_push(lua_State *L, int class_idx, const struct field *field) {
   struct place place = {.field = field, .type = field->type.kind == TYPE_JSON ? NULL : &field->type};
   push_column(L, class_idx, neap__class_check(L, class_idx)->shape, &place);
@@ -364,6 +368,19 @@ static int column_none(lua_State *L) {
   return quantify(L, NONE, "none");
 }
 
+// col:element(function(e) ... end) -> condition: some element of the list meets what the function makes of the column e
+static int column_element(lua_State *L) {
+  struct column *c = check_column(L);
+  neap__arg_function(L, 2, "what is asked of an element");
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  lua_pushvalue(L, 2);
+  neap__element_push(L, 3, c->shape, &c->place);
+  lua_call(L, 1, 1);
+  neap__condition_elements(L, 3, 1);
+  return 1;
+}
+
 // col:eq(value), col:between(low, high), ... -> condition
 static int column_compare(lua_State *L) {
   const struct operator* o = & neap__operators[lua_tointeger(L, lua_upvalueindex(1))];
@@ -402,7 +419,8 @@ static int column_tostring(lua_State *L) {
 
 static const luaL_Reg methods[] = {
     {"at", column_at},     {"some", column_some},   {"every", column_every},
-    {"none", column_none}, {"count", column_count}, {NULL, NULL},
+    {"none", column_none}, {"count", column_count}, {"element", column_element},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

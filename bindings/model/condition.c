@@ -126,7 +126,7 @@ static bool melts(enum condition_op op, const struct condition *child) {
 
 // How much deeper a branch is than its child. Not of not is folded, so NOT alone adds nothing.
 static int weight(enum condition_op op, const struct condition *child) {
-  if (op == COND_SOME) return CONDITION_SOME_DEPTH;
+  if (op == COND_SOME || op == COND_ELEMENT) return CONDITION_SOME_DEPTH;
   return op != COND_NOT && !melts(op, child);
 }
 
@@ -139,6 +139,12 @@ static const struct condition **add_child(const struct condition **to, enum cond
   }
   for (int i = 0; i < child->nchildren; i++) *to++ = child->children[i];
   return to;
+}
+
+static void check_depth(lua_State *L, const struct node *node) {
+  if (node->depth > CONDITION_MAX_DEPTH)
+    neap__fail(L, NEAP_LIMIT, "conditions are nested deeper than %d (a relation counts %d)", CONDITION_MAX_DEPTH,
+               CONDITION_SOME_DEPTH);
 }
 
 static const struct condition *push_branch(lua_State *L, int class_idx, enum condition_op op, int first, int n,
@@ -157,9 +163,7 @@ static const struct condition *push_branch(lua_State *L, int class_idx, enum con
     lua_pushvalue(L, first + i);
     lua_setiuservalue(L, -2, i + 2);
   }
-  if (node->depth > CONDITION_MAX_DEPTH)
-    neap__fail(L, NEAP_LIMIT, "conditions are nested deeper than %d (a relation counts %d)", CONDITION_MAX_DEPTH,
-               CONDITION_SOME_DEPTH);
+  check_depth(L, node);
   return &node->condition;
 }
 
@@ -185,6 +189,25 @@ const struct condition *neap__condition_some(lua_State *L, int class_idx, const 
   node->condition.place = (struct place){.field = field, .type = &field->type};
   lua_replace(L, child);
   lua_settop(L, child);
+  return &node->condition;
+}
+
+const struct condition *neap__condition_elements(lua_State *L, int class_idx, int column) {
+  const struct place *list = neap__column_test(L, column);
+  const struct condition *c = neap__condition_test(L, -1);
+  if (!c || (c->shape && c->shape != &neap__element))
+    neap__fail(L, NEAP_USAGE, "a condition on the element was expected, not %s", neap__show_value(L, -1).text);
+  struct node *node = push_node(L, class_idx, sizeof *node + sizeof c, 2);
+  const struct condition **children = (const struct condition **)(node + 1);
+  children[0] = c;
+  node->condition = (struct condition){
+      .op = COND_ELEMENT, .shape = neap__column_shape(list), .place = *list, .nchildren = 1, .children = children};
+  node->depth = depth_of(c) + weight(COND_ELEMENT, c);
+  check_depth(L, node);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 2);
+  lua_pushvalue(L, column);  // has the steps of the place
+  lua_setiuservalue(L, -2, 3);
   return &node->condition;
 }
 
@@ -304,7 +327,7 @@ static void print(luaL_Buffer *b, const struct condition *c) {
   luaL_addchar(b, ' ');
   luaL_addstring(b, neap__condition_op_name(c->op));
   luaL_addchar(b, ' ');
-  if (c->op == COND_SOME)
+  if (c->op == COND_SOME || c->op == COND_ELEMENT)
     print_some(b, c);
   else
     print_operands(b, c);

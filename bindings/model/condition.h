@@ -11,6 +11,7 @@ enum condition_op {
   COND_NOT,   // no children: AND is true, OR is false
   COND_SOME,  // some related object (field: pointer, has_one, has_many, many_to_many) meets child 0; through a link that
               // meets child 1, if there is one
+  COND_ELEMENT,  // some element of the list at the place meets child 0, whose places begin at neap__element
   // Leaves: place op operands.
   COND_EQ,
   COND_NE,
@@ -63,7 +64,7 @@ struct condition {
   const struct shape *shape;  // the model that the places belong to
   int nchildren;
   const struct condition **children;  // anchored by the user value of this node
-  struct place place;                 // leaves; SOME: place.field is the relation
+  struct place place;                 // leaves, ELEMENT; SOME: place.field is the relation
   int ncells;
   const struct cell *cells;   // operands in the order given; their text lives in this node. IN, NIN: the list,
                               // never empty; ANY, ALL: one JSON list of the elements; HAS: one element in it;

@@ -21,6 +21,10 @@ const struct condition *neap__condition_branch(lua_State *L, int class_idx, enum
 const struct condition *neap__condition_some(lua_State *L, int class_idx, const struct shape *shape,
                                              const struct field *field);
 
+// Pops a condition on an element and pushes the node that some element of the list meets it, which the column expression at
+// `column` is.
+const struct condition *neap__condition_elements(lua_State *L, int class_idx, int column);
+
 // Pushes the class that the condition at idx keeps. Returns its stack index.
 int neap__condition_class(lua_State *L, int idx);
 // Pushes the condition that is a part of the one at idx, or that itself. False, and nothing pushed: it is none.
@@ -100,6 +104,15 @@ bool neap__key_counts(lua_State *L, int class_idx, const struct key *key);
 bool neap__place_is_relation(const struct place *place);
 // Pushes what the place counts.
 void neap__place_push_counted(lua_State *L, const struct place *place);
+
+// Pushes a column expression for any place.
+void neap__column_push_place(lua_State *L, int class_idx, const struct shape *shape, const struct place *place);
+
+// ---- element.c ----
+
+extern const struct shape neap__element;  // the model of elements, which has one field
+// Pushes the column expression of what an element of the list at the place is. Raises usage where there is no list.
+void neap__element_push(lua_State *L, int class_idx, const struct shape *shape, const struct place *list);
 
 // ---- condition_parse.c ----
 

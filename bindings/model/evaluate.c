@@ -194,6 +194,32 @@ static bool meets_leaf(struct evaluation *ev, const struct condition *c) {
   }
 }
 
+// An element as a row of one field.
+struct element_row {
+  struct row_source source;
+  struct neap__json_slice json;
+};
+
+static void element_cell(struct row_source *source, const struct field *field, struct cell *out) {
+  const struct neap__json_slice *json = &((struct element_row *)source)->json;
+  (void)field;
+  *out = (struct cell){.p = json->p, .n = (uint32_t)json->n, .kind = CELL_JSON};
+}
+
+static bool meets_element(struct evaluation *ev, const struct condition *c) {
+  struct found f = find(ev, &c->place, &ev->scratch);
+  if (!f.json.p || f.json.n == 0 || *f.json.p != '[') return false;
+  struct element_row row = {.source = {.cell = element_cell, .regexes = ev->row->regexes}};
+  struct neap__json_each it = neap__json_each(f.json.p, f.json.n);
+  bool met = false;
+  while (!met && neap__json_next(&it)) {
+    row.json = it.value;
+    met = neap__condition_evaluate(c->children[0], &row.source);
+  }
+  ev->row->failed |= row.source.failed;
+  return met;
+}
+
 static bool evaluate(struct evaluation *ev, const struct condition *c) {
   switch (c->op) {
     case COND_AND:
@@ -206,6 +232,7 @@ static bool evaluate(struct evaluation *ev, const struct condition *c) {
       return false;
     case COND_NOT: return !evaluate(ev, c->children[0]);
     case COND_SOME: return ev->row->related && ev->row->related(ev->row, c, 1) > 0;
+    case COND_ELEMENT: return meets_element(ev, c);
     default: return meets_leaf(ev, c);
   }
 }

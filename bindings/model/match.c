@@ -62,7 +62,8 @@ enum { MATCH_ROOT = 1, MATCH_NODE, MATCH_OBJECT, MATCH_CELLS, MATCH_ANSWERS };
 
 // Reads the columns that the condition asks for.
 static void read_cells(lua_State *L, const struct condition *c, struct cell *cells) {
-  for (int i = 0; i < c->nchildren && c->op != COND_SOME; i++) read_cells(L, c->children[i], cells);
+  for (int i = 0; i < c->nchildren && c->op != COND_SOME && c->op != COND_ELEMENT; i++)
+    read_cells(L, c->children[i], cells);
   const struct field *asked[2] = {c->place.field, c->other ? c->other->field : NULL};
   for (int i = 0; i < 2; i++)
     if (asked[i] && neap__field_kept(asked[i]))

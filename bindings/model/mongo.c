@@ -114,17 +114,39 @@ static int mongo_view(lua_State *L) {
   return 1;
 }
 
+static const struct place *check_column(lua_State *L, int idx) {
+  const struct place *place = neap__column_test(L, idx);
+  if (!place) neap__fail(L, NEAP_USAGE, "a column was expected, not %s", neap__show_value(L, idx).text);
+  return place;
+}
+
 // kernel.kind(column) -> kind of the values there, kind of their elements
 static int mongo_kind(lua_State *L) {
-  const struct place *place = neap__column_test(L, 1);
-  if (!place) return neap__fail(L, NEAP_USAGE, "a column was expected, not %s", neap__show_value(L, 1).text);
-  const struct type *type = neap__operand_type(place);
+  const struct type *type = neap__operand_type(check_column(L, 1));
   if (type && type->kind == TYPE_POINTER) type = type->of;
   lua_newtable(L);
   set_kinds(L, type);
   lua_getfield(L, 2, "kind");
   lua_getfield(L, 2, "of");
   return 2;
+}
+
+// kernel.element(column) -> the column that an element of the list is
+static int mongo_element(lua_State *L) {
+  const struct place *list = check_column(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  neap__element_push(L, -1, neap__column_shape(list), list);
+  return 1;
+}
+
+// kernel.elements(column, condition on an element) -> condition: some element meets it
+static int mongo_elements(lua_State *L) {
+  check_column(L, 1);
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  lua_insert(L, 2);
+  neap__condition_elements(L, 2, 1);
+  return 1;
 }
 
 // kernel.condition(class, table) -> condition
@@ -236,6 +258,8 @@ int luaopen_neap_mongo_kernel(lua_State *L) {
                                        {"view", mongo_view},
                                        {"kind", mongo_kind},
                                        {"condition", mongo_condition},
+                                       {"element", mongo_element},
+                                       {"elements", mongo_elements},
                                        {"form", mongo_form},
                                        {"plan", mongo_plan},
                                        {"included", mongo_included},

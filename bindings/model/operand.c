@@ -520,7 +520,8 @@ static const struct condition *dispatch(struct comparison *k, int idx) {
     case COND_AND:
     case COND_OR:
     case COND_NOT:
-    case COND_SOME: break;
+    case COND_SOME:
+    case COND_ELEMENT: break;
   }
   return constant(k, true);
 }

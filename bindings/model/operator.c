@@ -57,6 +57,7 @@ const char *neap__condition_op_name(enum condition_op op) {
     case COND_OR: return "or";
     case COND_NOT: return "not";
     case COND_SOME: return "some";
+    case COND_ELEMENT: return "element";
     default: return neap__operator_of(op)->name;
   }
 }

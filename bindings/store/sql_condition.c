@@ -433,7 +433,8 @@ static int write_leaf(struct writer *w, const struct condition *c) {
     case COND_AND:
     case COND_OR:
     case COND_NOT:
-    case COND_SOME: break;
+    case COND_SOME:
+    case COND_ELEMENT: break;
   }
   return unsupported(w, c);
 }
@@ -453,7 +454,7 @@ static int write_leaf_or_not(struct writer *w, const struct condition *c, bool n
 }
 
 static bool is_branch(const struct condition *c) {
-  return c->op <= COND_SOME;
+  return c->op <= COND_ELEMENT;
 }
 
 // Branches go first: a parser holds `((((` more easily than `a AND (b OR (c AND (`.
@@ -481,12 +482,31 @@ static int write_branch(struct writer *w, const struct condition *c, bool negate
   return 0;
 }
 
+static int fill_list(struct writer *w, int i, const void *arg) {
+  (void)i;
+  return neap__sql_write_json(w, &((const struct condition *)arg)->place);
+}
+
+// The elements are a table of one column.
+static int write_element(struct writer *w, const struct condition *c, bool negated) {
+  struct sql_text *s = w->s;
+  if (s->naliases <= w->alias) s->naliases = w->alias + 1;
+  int there = s->naliases++;
+  neap__sql_add(s, negated ? "NOT EXISTS (SELECT 1 FROM (" : "EXISTS (SELECT 1 FROM (");
+  if (neap__sql_expand(w, s->dialect->elements, fill_list, c) != 0) return -1;
+  neap__sql_addf(s, ") AS t%d WHERE ", there);
+  if (neap__sql_condition(NULL, s, there, c->children[0], w->e) != 0) return -1;
+  neap__sql_add(s, ")");
+  return 0;
+}
+
 static int write(struct writer *w, const struct condition *c, bool negated) {
   switch (c->op) {
     case COND_AND:
     case COND_OR: return write_branch(w, c, negated);
     case COND_NOT: return write(w, c->children[0], !negated);
     case COND_SOME: return neap__sql_some(w->s, w->alias, w->shape, c, negated, w->e);
+    case COND_ELEMENT: return write_element(w, c, negated);
     default: return write_leaf_or_not(w, c, negated);
   }
 }

@@ -57,6 +57,7 @@ struct sql_dialect {
   const char *unnamed;  // JSON text of a place that has no path: $0 column, $1 a JSON list of steps
   // JSON as a whole: $0 JSON text, $1 operand.
   const char *equal, *any, *all, *size;
+  const char *elements;  // a select of the elements, as JSON in the column value; none where it is no list
   const char *array_any, *array_all, *array_size;  // the same of arrays: $0 column, $1 operand, $2 its type
   // What a column becomes by one change of it, or n of places inside it.
   int (*change)(struct sql_text *s, const struct change *c, int n, struct neap__error *e);

@@ -258,6 +258,7 @@ const struct sql_dialect neap__sql_postgres = {
     .size =
         "CASE jsonb_typeof($0) WHEN 'array' THEN jsonb_array_length($0) "
         "WHEN 'object' THEN (SELECT count(*) FROM jsonb_object_keys($0)) END = $1",
+    .elements = "SELECT value FROM jsonb_array_elements(CASE jsonb_typeof($0) WHEN 'array' THEN $0 ELSE '[]' END)",
     .array_any = "$0 && $1::$2",
     .array_all = "$0 @> $1::$2",
     .array_size = "cardinality($0) = $1",

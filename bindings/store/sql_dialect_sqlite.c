@@ -120,6 +120,7 @@ const struct sql_dialect neap__sql_sqlite = {
     .any = "neap_json_any($0, $1)",
     .all = "neap_json_all($0, $1)",
     .size = "neap_json_size($0) = $1",
+    .elements = "SELECT $0 -> key AS value FROM json_each(CASE json_type($0) WHEN 'array' THEN $0 ELSE '[]' END)",
     .aggregate = aggregate,
     .result = {[SQL_TEXT] = "CASE typeof($0) WHEN 'text' THEN $0 END",
                [SQL_NUMBER] = "CASE typeof($0) WHEN 'text' THEN NULL ELSE $0 END",

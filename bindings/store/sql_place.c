@@ -1,5 +1,6 @@
 // sql_place.c: what a condition looks at, as SQL: columns, computed fields, counts and places inside JSON. Where the dialects
 // differ, sql_dialect.h has the text.
+#include <stdio.h>
 #include <string.h>
 
 #include "store/sql_writer.h"
@@ -57,21 +58,54 @@ static bool has_path(struct writer *w, const struct place *place) {
   return !w->s->dialect->path || w->s->dialect->path(path, sizeof path, place);
 }
 
-// Where paths are steps: t0."data" -> 'a' -> 0
-static int write_steps(struct writer *w, const struct place *place) {
-  const struct field *f = place->field;
+static bool has_index(const struct place *place) {
+  for (int i = 0; i < place->nsteps; i++)
+    if (!place->steps[i].key) return true;
+  return false;
+}
+
+// The column; an array as JSON.
+static int write_base(struct writer *w, const struct field *f) {
   bool array = neap__sql_is_array(w->s->dialect, &f->type);
-  neap__sql_add(w->s, array ? "(to_jsonb(" : "(");
-  if (neap__sql_write_column(w, f) != 0) return -1;
+  neap__sql_add(w->s, array ? "to_jsonb(" : "");
+  int status = neap__sql_write_column(w, f);
   neap__sql_add(w->s, array ? ")" : "");
-  for (int i = 0; i < place->nsteps; i++) {
+  return status;
+}
+
+// An index finds nothing but in lists: -> 0 would take a scalar for a list of one.
+static int write_jsonpath(struct writer *w, const struct place *place) {
+  struct neap__buffer *b = &w->s->scratch;
+  char text[32];
+  int status = 0;
+  neap__sql_add(w->s, "jsonb_path_query_first(");
+  if (write_base(w, place->field) != 0) return -1;
+  b->n = 0;
+  status = neap__buffer_append(b, "strict $", 8);
+  for (int i = 0; i < place->nsteps && status == 0; i++) {
     const struct step *step = &place->steps[i];
+    const struct cell key = {.p = step->key, .n = step->nkey, .kind = CELL_TEXT};
+    int64_t index = step->index > INT32_MAX ? INT32_MAX : step->index;
+    if (step->key)
+      status = neap__buffer_byte(b, '.') | neap__match_write(b, &key);
+    else
+      status = neap__buffer_append(b, text, (size_t)snprintf(text, sizeof text, "[%lld]", (long long)index));
+  }
+  if (status != 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
+  neap__sql_add(w->s, ", ");
+  neap__sql_quoted(w->s, b->p, b->n);
+  neap__sql_add(w->s, ", '{}', true)");
+  return 0;
+}
+
+// Where paths are steps: (t0."data" -> 'a' -> 'b')
+static int write_steps(struct writer *w, const struct place *place) {
+  if (has_index(place)) return write_jsonpath(w, place);
+  neap__sql_add(w->s, "(");
+  if (write_base(w, place->field) != 0) return -1;
+  for (int i = 0; i < place->nsteps; i++) {
     neap__sql_add(w->s, " -> ");
-    if (!step->key) {
-      neap__sql_addf(w->s, "%d", step->index > INT32_MAX ? INT32_MAX : (int)step->index);
-    } else {
-      neap__sql_quoted(w->s, step->key, step->nkey);
-    }
+    neap__sql_quoted(w->s, place->steps[i].key, place->steps[i].nkey);
   }
   neap__sql_add(w->s, ")");
   return 0;

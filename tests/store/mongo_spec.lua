@@ -300,6 +300,22 @@ contract.each("Query Objects", function(c)
       assert.same({ 1 }, filter { data = { ["$eq"] = { key = 3 } } })
     end)
 
+    it("asks for one element of a list that meets all criteria", function()
+      m.Post:create { id = 6, title = "Salt", data = { items = { { qty = 5, name = "a" }, { qty = 1, name = "b" } }, n = { 70, 82, 90 } } }
+      m.Post:create { id = 7, title = "Rock", data = { items = { { qty = 5, name = "b" } }, n = { 70, 90, "x" } } }
+      assert.same({ 6 }, filter { ["data.n"] = { ["$elemMatch"] = { ["$gte"] = 80, ["$lt"] = 85 } } })
+      assert.same({ 1, 2, 3, 4, 5, 7 }, filter { ["data.n"] = { ["$not"] = { ["$elemMatch"] = { ["$gte"] = 80, ["$lt"] = 85 } } } })
+      assert.same({ 7 }, filter { ["data.items"] = { ["$elemMatch"] = { qty = { ["$gt"] = 2 }, name = "b" } } })
+      assert.same({ 6 }, filter { ["data.items"] = { ["$elemMatch"] = { ["$or"] = { { name = "x" }, { qty = { ["$lt"] = 2 } } } } } })
+      assert.same({ 6, 7 }, filter { ["data.items"] = { ["$elemMatch"] = {} } })
+      assert.same({ 7 }, filter { ["data.n"] = { ["$elemMatch"] = { ["$prefix"] = "x" } } })
+      assert.same({}, filter { ["data.items"] = { ["$elemMatch"] = { ["$elemMatch"] = { ["$eq"] = 5 } } } })
+      assert.truthy(faults(m.Post, { filter = { title = { ["$elemMatch"] = { ["$eq"] = 1 } } } })["/filter/title/$elemMatch"])
+      assert.truthy(faults(m.Post, { filter = { data = { ["$elemMatch"] = 5 } } })["/filter/data/$elemMatch"])
+      assert.truthy(faults(m.Post, { filter = { data = { ["$elemMatch"] = { a = { ["$x"] = 5 } } } } })["/filter/data/$elemMatch/a/$x"])
+      assert.truthy(faults(m.Post, { filter = { data = { ["$elemMatch"] = { ["a..b"] = 1 } } } })["/filter/data/$elemMatch/a..b"])
+    end)
+
     it("asks related rows: keys of one relation in one object mean one row", function()
       assert.same({ 1, 2 }, filter { ["author.name"] = "Ada" })
       assert.same({}, filter({ ["posts.views"] = 30, ["posts.title"] = "Tides" }, m.Author))

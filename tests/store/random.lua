@@ -260,6 +260,36 @@ local function leaf(Thing, given)
   return { condition = condition, meets = remember(function(row) return condition:matches(row) end) }
 end
 
+--- What is asked of an element: one or two comparisons, perhaps of what lies inside.
+local function of_element(e)
+  local function one()
+    local column = one_in(4) and e:at(pick { "a", "b", 1 }) or e
+    local operator = pick { "eq", "ne", "lt", "gte", "prefix", "contains", "exists", "type", "is_in", "between" }
+    local value = one_in(2) and word() or integer()
+    if operator == "exists" then value = boolean() end
+    if operator == "type" then value = pick { "string", "integer", "list", "map" } end
+    if operator == "is_in" then value = several(scalar, 3) end
+    if is_text[operator] then value = pick(parts) end
+    local condition = operator == "between" and column:between(value, value) or column[operator](column, value)
+    return one_in(4) and ~condition or condition
+  end
+  if one_in(2) then return one() end
+  if one_in(2) then return one() & one() else return one() | one() end
+end
+
+local lists = {
+  { steps = { "l" } }, { steps = { "st" } }, { steps = { "j", "list" } }, { steps = { "j", "a" } }, { steps = { "j", "o", "x" } },
+  { steps = { "j", 'q"k' } }, { steps = { "m", "a" } },
+}
+
+local function element_leaf(Thing)
+  local column = column_of(Thing, pick(lists))
+  local condition = column:element(function(e)
+    return one_in(30) and e:element(of_element) or of_element(e)
+  end)
+  return { condition = condition, meets = remember(function(row) return condition:matches(row) end) }
+end
+
 --- Ties rows to others at random. Gives { { row =, weight = }, … } of what each relation leads to, by its name and a row's key.
 local function tie(store, Friend, rows)
   local related, links = { peer = {}, peers = {}, friends = {} }, {}
@@ -307,7 +337,7 @@ end
 
 local function tree(world, depth)
   local kind = depth == 0 and 1 or random(10)
-  if kind <= 3 then return leaf(world.Thing, world.given) end
+  if kind <= 3 then return one_in(25) and element_leaf(world.Thing) or leaf(world.Thing, world.given) end
   local a = tree(world, depth - 1)
   if kind == 4 then return { condition = ~a.condition, meets = function(row) return not a.meets(row) end } end
   if kind <= 6 then return quantified(world, a) end

@@ -110,6 +110,10 @@ function column:has(element) end
 ---@param elements any[] at least one of them
 ---@return neap.condition.value
 function column:any(elements) end
+---Some element of the list is as the condition says that the function makes of the column of an element.
+---@param f fun(element: neap.column): neap.condition.value
+---@return neap.condition.value
+function column:element(f) end
 ---@param elements any[] each of them
 ---@return neap.condition.value
 function column:all(elements) end

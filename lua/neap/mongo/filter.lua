@@ -134,7 +134,7 @@ local texts = {
   ["$icontains"] = true, ["$iexact"] = true, ["$regex"] = true, ["$type"] = true,
 }
 
-local names = { "$not" }
+local names = { "$not", "$elemMatch" }
 for name in pairs(methods) do names[#names + 1] = name end
 table.sort(names)
 
@@ -233,7 +233,7 @@ local function own_operator(place, op)
   local f = group and group[op]
   return f and function(ctx, value, pointer)
     local made = try(ctx, pointer, f, place.col, value)
-    return made and kernel.condition(place.settings.class, made)
+    return made and (place.settings.element and made or kernel.condition(place.settings.class, made))
   end
 end
 
@@ -255,7 +255,17 @@ local function sorted_keys(object)
   return keys
 end
 
+--- Conditions on an element are of no class: they are combined one by one.
+local function combined_elements(op, list)
+  local made = list[1]
+  for i = 2, #list do
+    if op == "$and" then made = made & list[i] else made = made | list[i] end
+  end
+  return op == "$nor" and ~made or made
+end
+
 local function combined(settings, op, list)
+  if settings.element and #list > 0 then return combined_elements(op, list) end
   if #list == 1 and op ~= "$nor" then return list[1] end
   return kernel.condition(settings.class, { [op] = list })
 end
@@ -284,9 +294,39 @@ local function negation(make)
   end
 end
 
-local operators_of
+local operators_of, criteria
+
+--- What stands for the settings where elements of a list are asked for: their names are paths inside.
+local function element_settings(place)
+  local nothing = function() end
+  return {
+    element = kernel.element(place.col), list = place, class = place.settings.class, info = place.settings.info,
+    given = place.settings.given, legacy = {}, relation = nothing, column = nothing,
+  }
+end
+
+--- { ["$elemMatch"] = { ["$gte"] = 80, ["$lt"] = 85 } }, or criteria of paths inside the elements: one element meets all.
+local function elements(ctx, place, value, pointer)
+  local settings = ctx:term(pointer, true) and try(ctx, pointer, element_settings, place)
+  if not settings or not ctx:enter(pointer) then return end
+  local make
+  if is_operators(value) and not (value["$and"] or value["$or"] or value["$nor"]) then
+    local element = {
+      col = settings.element, kind = place.of or "json", name = place.name, model = place.model, settings = settings,
+    }
+    make = operators_of(ctx, element, value, pointer)
+  else
+    make = criteria(ctx, settings, value, pointer)
+  end
+  ctx:leave()
+  return make and function(now, object)
+    local made = make(now, object)
+    return made and kernel.elements(place.col, made)
+  end
+end
 
 local function operator(ctx, place, op, value, pointer)
+  if op == "$elemMatch" then return elements(ctx, place, value, pointer) end
   if op ~= "$not" then return apply(ctx, place, op, pointer) end
   if is_operators(value) then return negation(operators_of(ctx, place, value, pointer)) end
   ctx.faults:query(pointer, "$not takes operators, not %s", host.show(value))
@@ -319,8 +359,21 @@ local function descend(col, path)
   return col
 end
 
+--- A place inside an element of a list.
+local function element_place(ctx, settings, name, pointer)
+  local list = settings.list
+  if has_nul(name) or ("." .. name .. "."):find("..", 1, true) then
+    return ctx.faults:query(pointer, "%s is no path into an element of %s", host.show(name), list.name)
+  end
+  local col = try(ctx, pointer, descend, settings.element, name)
+  return col and {
+    col = col, kind = "json", name = list.name .. "." .. host.show_key(name), model = list.model, settings = settings,
+  }
+end
+
 --- The place that a name means for the settings, nil and a fault if there is none. `path` is its name in the kernel.
 function filter.place(ctx, settings, name, pointer)
+  if settings.element then return element_place(ctx, settings, name, pointer) end
   local head, path = name:match "^([^.]*)%.?(.*)$"
   local field = settings:column(head)
   local dotted = name:find(".", 1, true)
@@ -390,7 +443,7 @@ local function count_place(settings, relation, related)
   }
 end
 
-local criteria, entries_recipe
+local entries_recipe
 
 --- Some related row meets the condition; only rows that may be seen count.
 local function some(settings, relation, related, condition)
