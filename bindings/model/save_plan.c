@@ -92,10 +92,24 @@ struct planning {
   fault_function *fault;
   int texts;  // stack index of a list of what keeps the texts of cells, 0 = they are borrowed from the objects
   int ntexts;
+  char *block;  // what is left of the last block of copies there
+  size_t room, size;
 };
 
-static void keep(struct planning *p, int idx, int column, const struct cell *c) {
-  if (p->texts) neap__object_keep(p->L, idx, column, c, p->texts, &p->ntexts);
+#define LONG_TEXT 512  // is held; shorter ones are copied
+
+static void keep(struct planning *p, int idx, int column, struct cell *c) {
+  if (!p->texts || !neap__cell_has_text(c) || c->n == 0) return;
+  if (c->n >= LONG_TEXT || c->n > p->room) neap__object_keep(p->L, idx, column, c, p->texts, &p->ntexts);
+  if (c->n >= LONG_TEXT) return;
+  if (c->n > p->room) {  // what makes the room may run a finalizer
+    p->block = lua_newuserdatauv(p->L, p->size, 0);
+    p->room = p->size;
+    lua_rawseti(p->L, p->texts, ++p->ntexts);
+  }
+  c->p = memcpy(p->block, c->p, c->n);
+  p->block += c->n;
+  p->room -= c->n;
 }
 
 // A new object lacks values that its model requires: all of them are named.
@@ -381,6 +395,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   lua_newtable(L);
   chunk->borrows = !neap__stepped(host) && !view->store->verbs->waits && !neap__has_finalizers(host);
   p.texts = chunk->borrows ? 0 : lua_gettop(L);
+  p.size = count < 1000 ? LONG_TEXT + (size_t)count * 64 : 65536;
   for (int i = 0; i < count; i++) {
     struct save_entry *entry = &chunk->entries[chunk->n];
     struct write *w = &chunk->writes[chunk->n];
