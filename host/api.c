@@ -62,6 +62,15 @@ static void start(lua_State *L, struct spawning *s, int nargs) {
   s->id = t->id;
 }
 
+// Pushes what a chunk finds as `...`: the list in the global `arg`, as in lua(1).
+static int push_arg(lua_State *L) {
+  int top = lua_gettop(L), n = lua_getglobal(L, "arg") == LUA_TTABLE ? (int)lua_rawlen(L, -1) : 0;
+  luaL_checkstack(L, n, "too many arguments");
+  for (int i = 1; i <= n; i++) lua_rawgeti(L, top + 1, i);
+  lua_remove(L, top + 1);
+  return n;
+}
+
 static int spawn(lua_State *L) {
   struct spawning *s = lua_touserdata(L, 1);
   int status = s->source ? luaL_loadbufferx(L, s->source, s->len, s->name ? s->name : "=chunk", "t")
@@ -71,7 +80,7 @@ static int spawn(lua_State *L) {
     neap__sandbox_env(L, s->name);
     lua_setupvalue(L, -2, 1);
   }
-  start(L, s, 0);
+  start(L, s, push_arg(L));
   return 0;
 }
 

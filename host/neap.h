@@ -68,7 +68,7 @@ NEAP_API int neap_open(neap **out, const neap_options *options);
 NEAP_API int neap_attach(neap **out, struct lua_State *L, const neap_options *options);
 
 // Starts a task that runs a chunk of Lua text. name appears in messages ("=stdin", "@file.lua"). *task may be NULL.
-// A syntax error is NEAP_ERR, and neap_message says where.
+// A syntax error is NEAP_ERR, and neap_message says where. A chunk finds the list in the global `arg` as its `...`.
 NEAP_API int neap_spawn(neap *, const char *source, size_t len, const char *name, neap_task *task);
 // path "-" is standard input.
 NEAP_API int neap_spawn_file(neap *, const char *path, neap_task *task);

@@ -58,8 +58,9 @@ is "the manual page is of this version" "$($NEAP --version)" "$(sed -n 's/^\.TH.
 
 echo 'print(arg[0] ~= nil, ...) print(#arg, arg[1])' > "$dir/a.lua"
 code 0 "$dir/a.lua" one two
-is "arguments" "true
+is "arguments" "true	one	two
 2	one" "$(cat "$dir/out")"
+is "arguments of code" "one	two" "$($NEAP -e 'print(...)' one two)"
 is "a script from standard input" "42" "$(echo 'print(42)' | $NEAP)"
 is "a script from -" "42" "$(echo 'print(42)' | $NEAP - x)"
 
