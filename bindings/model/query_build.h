@@ -94,7 +94,7 @@ void neap__join_push_value(lua_State *L, int idx, int join, bool class);
 // ---- query_read.c: the answer to a select becomes a list, or a stream ----
 
 enum read_form { READ_OBJECTS, READ_TABLES, READ_VALUES };
-// OWNED: the list, and where the query has an owner that of the owners' keys, else nil.
+// OWNED: the list, and where the query has an owner that of the owners' keys as neap__relation_push_lookup has them, else nil.
 enum read_result { RESULT_LIST, RESULT_OWNED, RESULT_FIRST, RESULT_ONE };
 
 // Tables where the query has groups or aggregates, else objects.

@@ -141,7 +141,7 @@ static int fill(lua_State *L) {
     make(L, r);
     lua_rawseti(L, SLOT_LIST, ++r->n);
     if (r->owned) {
-      neap__cell_push(L, &r->cells[r->ncells + r->ncounts]);
+      neap__relation_push_lookup(L, &r->cells[r->ncells + r->ncounts]);
       lua_rawseti(L, SLOT_OWNERS, r->n);
     }
     if (r->n == many) lua_gc(L, LUA_GCSTOP);

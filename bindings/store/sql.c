@@ -57,8 +57,12 @@ void neap__sql_cast(struct cell *cell, enum cell_kind kind) {
     cell->kind = (uint8_t)kind;
 }
 
+bool neap__sql_is_seconds(const struct type *type) {
+  return type->kind == TYPE_TIMESTAMP || (type->kind == TYPE_POINTER && neap__sql_is_seconds(type->of));
+}
+
 struct cell neap__sql_value(const struct field *field, struct cell cell) {
-  if (field->type.kind == TYPE_TIMESTAMP && cell.kind == CELL_DATETIME)
+  if (cell.kind == CELL_DATETIME && neap__sql_is_seconds(&field->type))
     return (struct cell){.i = cell.i / 1000000, .kind = CELL_INTEGER};
   if (cell.kind == CELL_NULL && neap__sql_kind(&field->type) == CELL_JSON)
     return (struct cell){.p = "null", .n = 4, .kind = CELL_JSON};
@@ -172,7 +176,7 @@ static int write_get(struct sql_text *text, const struct shape *shape, const str
     neap__sql_add(text, i == 0 ? " WHERE " : " AND ");
     neap__sql_name(text, shape->keys[i]->wire);
     neap__sql_add(text, " = ");
-    neap__sql_bind(text, &key[i]);
+    neap__sql_bind_field(text, shape->keys[i], &key[i]);
   }
   return 0;
 }
@@ -223,7 +227,8 @@ static struct rows *sql_get(lua_State *L, struct view *view, const struct class 
   }
   struct sql_run *run = neap__sql_run_new(L, view, USE_READ, shape->nkeys * (int)sizeof *key);
   const struct get_text *g = get_text(L, view, shape);
-  struct cell *params = memcpy(run->kinds, key, (size_t)shape->nkeys * sizeof *key);
+  struct cell *params = (struct cell *)run->kinds;
+  for (int i = 0; i < shape->nkeys; i++) params[i] = neap__sql_value(shape->keys[i], key[i]);
   run->statement = (struct sql_statement){.text = (const char *)g->kinds + g->nkinds,
                                           .n = g->n,
                                           .params = params,

@@ -110,6 +110,8 @@ int neap__sql_related_count(struct sql_text *s, int alias, const struct shape *s
 
 // The kind of the cells in which values of the type travel; CELL_UNLOADED: as the database types them.
 enum cell_kind neap__sql_kind(const struct type *type);
+// Whether it is a timestamp, or a pointer to one: a time that is kept as seconds in a number.
+bool neap__sql_is_seconds(const struct type *type);
 
 // ---- sql_compile.c, sql_aggregate.c: whole statements from queries ----
 

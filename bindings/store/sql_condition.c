@@ -35,7 +35,7 @@ static enum sql_class class_of(const struct cell *cell) {
 // A timestamp is kept as seconds in a number.
 static struct cell as_kept(const struct place *place, struct cell cell) {
   const struct type *type = neap__operand_type(place);
-  if (!type || type->kind != TYPE_TIMESTAMP || cell.kind != CELL_DATETIME || neap__place_in_json(place)) return cell;
+  if (cell.kind != CELL_DATETIME || neap__place_in_json(place) || !neap__sql_is_seconds(type)) return cell;
   if (cell.i % 1000000 == 0) return (struct cell){.i = cell.i / 1000000, .kind = CELL_INTEGER};
   return (struct cell){.d = (double)cell.i / 1e6, .kind = CELL_NUMBER};
 }
@@ -180,7 +180,8 @@ static int fill_in(struct writer *w, int i, const void *arg) {
 int neap__sql_keys(struct sql_text *s, const struct condition *in, struct neap__error *e) {
   struct writer w = {s, e, 0, in->shape};
   if (goes_alone(&w, in->cells))
-    return neap__error_set(e, NEAP_UNSUPPORTED, "%s: limit for each object that includes %s asks for other keys",
+    return neap__error_set(e, NEAP_UNSUPPORTED,
+                           "%s: limit for each object that includes %s does not go with keys that are bytes or floats",
                            s->dialect->name, in->shape->model);
   return neap__sql_expand(&w, s->dialect->keys, fill_in, &(struct list){in, class_of(in->cells)});
 }

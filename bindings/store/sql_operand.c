@@ -26,7 +26,7 @@ static void make_own(const struct sql_dialect *dialect, const struct place *plac
   const struct type *type = neap__operand_type(place);
   bool own = type && dialect->arrays && !neap__place_in_json(place);
   enum cell_kind kind = own ? neap__sql_kind(type) : CELL_NIL;
-  if (type && type->kind == TYPE_TIMESTAMP) kind = CELL_INTEGER;
+  if (type && neap__sql_is_seconds(type)) kind = CELL_INTEGER;
   bool exact = true, lowest = false;
   if (kind == CELL_INTEGER && cell->kind == CELL_NUMBER) {
     exact = cell->d >= -TWO_TO_63 && cell->d < TWO_TO_63 && cell->d == floor(cell->d);

@@ -18,10 +18,16 @@ local function list_of(items)
   return type(items) == "table" and items or { items }
 end
 
+--- The key of the other side of a link as one that finds it in a table: equal times and decimals are different values.
+local function key_of(row, there)
+  local key = row:key_of(there)
+  return type(key) == "userdata" and tostring(key) or key
+end
+
 --- What the link table holds for the owner, by the key of the other side.
 local function linked(link, here, there, owner)
   local have = {}
-  for _, row in ipairs(link:where(here, owner):all()) do have[row:key_of(there)] = row end
+  for _, row in ipairs(link:where(here, owner):all()) do have[key_of(row, there)] = row end
   return have
 end
 
@@ -36,7 +42,7 @@ local function add_missing(link, here, there, owner, have, items)
   local new, wanted = {}, {}
   for _, item in ipairs(items) do
     local row = link { [here] = owner, [there] = item }
-    local key = row:key_of(there)
+    local key = key_of(row, there)
     if key == nil or not have[key] and not wanted[key] then new[#new + 1] = row end
     if key ~= nil then wanted[key] = true end  -- an object that is new is saved with its link
   end
