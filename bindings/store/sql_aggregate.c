@@ -186,6 +186,8 @@ int neap__sql_label_sort(lua_State *L, struct sql_text *s, const struct query *q
 // The rows are cut by the limit after they were grouped.
 int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, const struct query *q,
                         struct neap__error *e) {
+  bool halved = q->every && neap__sql_is_halved(s->dialect, q);
+  if (halved && neap__sql_halves(L, s, view, q, e) != 0) return -1;
   s->naliases = q->link ? 2 : 1;
   neap__sql_add(s, "SELECT ");
   for (int i = 0; i < q->ngroups; i++) {
@@ -196,8 +198,8 @@ int neap__sql_aggregate(lua_State *L, struct sql_text *s, struct view *view, con
     if (q->ngroups + i > 0) neap__sql_add(s, ", ");
     if (write_aggregate(L, s, &q->aggregates[i], e) != 0) return -1;
   }
-  neap__sql_from(s, q);
-  if (neap__sql_where(L, s, view, q, e) != 0) return -1;
+  halved ? neap__sql_from_halves(s) : neap__sql_from(s, q);
+  if (!halved && neap__sql_where(L, s, view, q, e) != 0) return -1;
   if (q->ngroups > 0 && !q->every && write_groups(L, s, q, e) != 0) return -1;
   if (q->naggregates > 0 && write_havings(L, s, q, e) != 0) return -1;
   if (neap__sql_order(L, s, q, e) != 0) return -1;
