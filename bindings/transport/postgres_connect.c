@@ -35,13 +35,16 @@ static void lookup_free(struct postgres_lookup *l) {
 
 // ---- What to connect to ----
 
-// The options of the URL, and in their absence those of the environment. NULL with c->fault filled.
+// The options of the URL, and in their absence those of the environment. NULL with c->fault filled. What libpq says of a URL may
+// show the password in it, but not what it says of a parameter.
 static PQconninfoOption *read_options(struct postgres *c) {
   char *said = NULL;
   PQconninfoOption *given = PQconninfoParse(c->url, &said), *defaults = given ? PQconndefaults() : NULL;
   if (!given) {
+    bool parameter = said && strstr(said, "URI query parameter");
     neap__error_set(&c->fault, NEAP_USAGE,
-                    "the URL of the store cannot be read; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+                    "the URL of the store cannot be read%s%.*s; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+                    parameter ? ": " : "", parameter ? (int)strcspn(said, "\n") : 0, said ? said : "");
     c->fault.store = "postgres";
   }
   PQfreemem(said);

@@ -85,6 +85,14 @@ describe("postgres, when something gives way,", function()
       assert.is_nil(tostring(e):find("hush", 1, true))
     end)
 
+    it("by a URL that cannot be read names the option, and no password", function()
+      local function message(url) return fails("usage", function() neap.open(url):sql "SELECT 1" end).message end
+      assert.matches('parameter: "colour"', message "postgres://nobody:hush@127.0.0.1/x?colour=1")
+      for _, url in ipairs { "postgres://nobody:hu%zzsh@127.0.0.1/x", "postgres://nobody:hush@[::1/x" } do
+        assert.is_nil(message(url):find("hu", 1, true))
+      end
+    end)
+
     it("with a wrong password is no secret kept badly", function()
       local e = fails("auth", function()
         neap.open(("postgres://guarded:open-says-me@127.0.0.1:%s/postgres"):format(PORT)):sql "SELECT 1"
