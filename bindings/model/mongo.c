@@ -157,6 +157,13 @@ static int mongo_condition(lua_State *L) {
   return 1;
 }
 
+// kernel.is_object(value) -> boolean: an object of some model
+static int mongo_is_object(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushboolean(L, neap__object_test(L, 1) != NULL);
+  return 1;
+}
+
 // kernel.form(value) -> "list", "object", or "empty": a table that may be either; nil for what is no table
 static int mongo_form(lua_State *L) {
   enum neap__mark mark = neap__mark_kind(L, 1);
@@ -252,23 +259,15 @@ static int mongo_eager(lua_State *L) {
 }
 
 int luaopen_neap_mongo_kernel(lua_State *L) {
-  static const luaL_Reg functions[] = {{"fields", mongo_fields},
-                                       {"model", mongo_model},
-                                       {"class", mongo_class},
-                                       {"view", mongo_view},
-                                       {"kind", mongo_kind},
-                                       {"condition", mongo_condition},
-                                       {"element", mongo_element},
-                                       {"elements", mongo_elements},
-                                       {"form", mongo_form},
-                                       {"plan", mongo_plan},
-                                       {"included", mongo_included},
-                                       {"eager", mongo_eager},
-                                       {"tables", neap__mongo_tables},
-                                       {"json", neap__mongo_json},
-                                       {"labelled", neap__mongo_labelled},
-                                       {"shape", neap__mongo_shape},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fields", mongo_fields},     {"model", mongo_model},
+                                       {"class", mongo_class},       {"view", mongo_view},
+                                       {"kind", mongo_kind},         {"condition", mongo_condition},
+                                       {"element", mongo_element},   {"elements", mongo_elements},
+                                       {"form", mongo_form},         {"is_object", mongo_is_object},
+                                       {"plan", mongo_plan},         {"included", mongo_included},
+                                       {"eager", mongo_eager},       {"tables", neap__mongo_tables},
+                                       {"json", neap__mongo_json},   {"labelled", neap__mongo_labelled},
+                                       {"shape", neap__mongo_shape}, {NULL, NULL}};
   luaL_newmetatable(L, plan_type);
   luaL_newlib(L, functions);
   return 1;

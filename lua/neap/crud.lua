@@ -109,7 +109,7 @@ local function make(of, given, is_strict)
   self.legacy = self.mongo.settings.legacy
   read_fields(self)
   read_savers(self)
-  if self.mine.query_defaults then self:query(nil) end
+  if self.mine.query_defaults then mongo.reusable(self.mongo):query(nil, self.mine.query_defaults) end
   return self
 end
 
@@ -127,23 +127,53 @@ function crud.strict(of, given) return make(of, given, true) end
 
 -- ---- Reading ----
 
+--- What reads for a method, over the rows that `from` and the hook leave.
+local function reader(self, method, object, defaults, from)
+  local mq = mongo.reusable(self.mongo):query(object, defaults)
+  if from then mq:from(from) end
+  if self.mine.on_query then self.mine.on_query(mq, method) end
+  return mq
+end
+
 --- What a Query Object asks for: see neap.mongo.
 ---@param object? table|string  a Query Object
 ---@param from? table           the rows that there are at all
 ---@return table mq
-function helper:query(object, from)
-  local mq = mongo.reusable(self.mongo):query(object, self.mine.query_defaults)
-  if from then mq:from(from) end
-  if self.mine.on_query then self.mine.on_query(mq) end
-  return mq
+function helper:query(object, from) return reader(self, "query", object, self.mine.query_defaults, from) end
+
+local function not_found(self, key)
+  local message = ("there is no %s with the key %s"):format(self.info.name, host.show(key))
+  error(host.error { kind = "not_found", message = message }, 0)
 end
 
---- The object of a key, among those that the settings and `from` leave.
-local function find(self, key, from)
-  local q = from or self.class
-  local condition = self.mongo.settings.condition
-  if condition then q = q:where(condition) end
-  return q:get(key)
+--- The condition that a row has a key, in text too: a value, or { name = value } where it has several parts.
+local function of_key(self, key)
+  local condition = {}
+  for _, name in ipairs(self.info.keys) do
+    local value = key
+    if type(key) == "table" then value = key[name] end
+    if value ~= nil and value ~= null then value = filter.convert(self.info.columns[name], value) end
+    if value == nil or value == null then not_found(self, key) end
+    condition[#condition + 1] = self.class.fields[self.info.columns[name].field]:eq(value)
+  end
+  return kernel.condition(self.class, { ["$and"] = condition })
+end
+
+--- The object of a key, among those that the settings, `from` and the hook leave.
+local function find(self, method, key, from)
+  local found = reader(self, method, nil, nil, from):matching():where(of_key(self, key)):first()
+  return found or not_found(self, key)
+end
+
+--- One row by its key, as a Query Object wants it: a plain table. Raises `not_found`.
+---@param key any               in text too
+---@param object? table|string  a Query Object
+---@param from? table           the rows that there are at all
+---@return table row
+function helper:get(key, object, from)
+  local rows = reader(self, "get", object, self.mine.query_defaults, (from or self.class):where(of_key(self, key)))
+  if not rows:result_contains_entities() then usage "get is for rows, not for numbers" end
+  return rows:run()[1] or not_found(self, key)
 end
 
 -- ---- Input ----
@@ -273,13 +303,16 @@ end
 
 -- ---- Writing ----
 
---- An object as it was, by name; what getters compute is computed of the old values.
+--- An object as it was, by name; getters compute of the old values, and pointers lead to what they led to.
 local function snapshot(self, object)
-  local computed = self.info.computed
+  local computed, relations = self.info.computed, self.info.relations
   return setmetatable(object:to_table(), {
     __index = function(old, name)
-      local field = computed[name]
-      return field and field.get and field.get(old)
+      local field, relation = computed[name], relations[name]
+      if field then return field.get and field.get(old) end
+      local key = relation and relation.pointer and rawget(old, relation.pointer)
+      if key == nil then return nil end
+      return kernel.class(self.class, relation.target):find(key)
     end,
   })
 end
@@ -307,8 +340,8 @@ function helper:create(input)
   return save(self, object, nil, given)
 end
 
-local function object_of(self, object, from)
-  return type(object) == "userdata" and object.to_table and object or find(self, object, from)
+local function object_of(self, method, object, from)
+  return kernel.is_object(object) and object or find(self, method, object, from)
 end
 
 --- Changes and saves an object.
@@ -317,7 +350,7 @@ end
 ---@param from? table  the rows that there are at all
 ---@return table object
 function helper:update(input, object, from)
-  object = object_of(self, object, from)
+  object = object_of(self, "update", object, from)
   local old = snapshot(self, object)
   local _, given = self:apply(input, object)
   return save(self, object, old, given)
@@ -328,7 +361,7 @@ end
 ---@param from? table  the rows that there are at all
 ---@return table object
 function helper:delete(object, from)
-  object = object_of(self, object, from)
+  object = object_of(self, "delete", object, from)
   object:delete()
   return object
 end
@@ -359,9 +392,7 @@ end
 
 --- The objects of all keys, by their text: one statement for simple keys.
 local function find_many(self, keys, from)
-  local found, q = {}, from or self.class
-  local condition = self.mongo.settings.condition
-  if condition then q = q:where(condition) end
+  local found, q = {}, reader(self, "create_or_update_many", nil, nil, from):matching()
   if #self.info.keys == 1 and #keys > 0 then
     local name = self.info.keys[1]
     for _, object in ipairs(q:where(name .. "__in", keys):all()) do found[key_text(self, object[name])] = object end

@@ -64,6 +64,28 @@ contract.each("CRUD helpers", function(c)
     end)
   end)
 
+  describe("get", function()
+    it("gives one row as a Query Object wants it, by a key that may be text", function()
+      assert.same({ name = "Ada" }, crud.helper(User):get("1", { project = "name" }))
+      assert.same({ name = "Ada" }, crud.strict(User, { query_defaults = { project = "name" } }):get(1))
+      assert.equal("Ada", crud.helper(User):get(1).name)
+    end)
+
+    it("raises not_found for what is not there, or hidden", function()
+      for _, f in ipairs {
+        function() return crud.helper(User):get(2) end, function() return crud.helper(User):get "x" end,
+        function() return crud.helper(User):get(neap.null) end,
+        function() return crud.helper(User, { force_filter = { age__gt = 50 } }):get(1) end,
+        function() return crud.helper(User):get(1, nil, User:where { age = 1 }) end,
+        function() return crud.helper(User):get(1, { filter = { age = 1 } }) end,
+        function() return crud.helper(User, { on_query = function(mq) mq:merge { filter = { age = 1 } } end }):get(1) end,
+      } do
+        assert.equal("not_found", select(2, faults(f)).kind)
+      end
+      assert.equal("usage", select(2, faults(function() return crud.helper(User):get(1, { count = true }) end)).kind)
+    end)
+  end)
+
   describe("update", function()
     it("changes what is given, and merges objects into JSON", function()
       local ada = crud.helper(User):update({ age = 37, data = { b = { d = 3 }, e = 4 } }, 1)
@@ -90,7 +112,30 @@ contract.each("CRUD helpers", function(c)
       assert.truthy(faults(function() crud.helper(User):update({ id = 5 }, 1) end)["/id"])
     end)
 
+    it("writes columns before properties, whose setters may look at them", function()
+      for i = 10, 19 do
+        crud.helper(User):create { id = i, title = "Dr Who", name = "Nobody", age = 3 }
+        assert.equal("Who", User:get(i).name)
+      end
+    end)
+
+    it("gives the object tables of its own", function()
+      local input = { data = { list = { 1, 2 }, map = { x = 1 } } }
+      local ada = crud.helper(User):update(input, 1)
+      ada.data.list[1], ada.data.map.x = 9, 9
+      assert.same({ data = { list = { 1, 2 }, map = { x = 1 } } }, input)
+      local bob = crud.helper(User):create { id = 2, name = "Bob", data = input.data }
+      bob.data.map.x = 9
+      assert.same({ data = { list = { 1, 2 }, map = { x = 1 } } }, input)
+    end)
+
     it("finds by key what the settings leave", function()
+      assert.equal(5, crud.helper(User):update({ age = 5 }, "1").age)
+      User:get(1):assign({ age = 36 }):save()
+      local hook = crud.helper(User, { on_query = function(mq) mq:merge { filter = { age = { ["$gt"] = 50 } } } end })
+      assert.equal("not_found", select(2, faults(function() hook:update({ age = 1 }, 1) end)).kind)
+      assert.equal("not_found", select(2, faults(function() hook:delete(1) end)).kind)
+      assert.equal("not_found", hook:create_or_update_many({ { id = 1, age = 2 } })[1].error.kind)
       assert.equal("not_found", select(2, faults(function() crud.helper(User, { force_filter = { age__gt = 50 } }):update({}, 1) end)).kind)
       assert.equal("not_found", select(2, faults(function() crud.helper(User):delete(1, User:where { age = 1 }) end)).kind)
       assert.equal("Ada", crud.helper(User):delete(1).name)
@@ -145,6 +190,18 @@ contract.each("CRUD helpers", function(c)
       assert.same({ "Bob", "Dr Bob" }, seen)
     end)
 
+    it("see where pointers led to, and JSON as it was", function()
+      crud.helper(User):create { id = 2, name = "Bob", boss_id = 1, data = { a = { 1 } } }
+      crud.helper(User):create { id = 3, name = "Cy" }
+      local seen
+      local function look(new, old) seen = { new.boss and new.boss.name, old.boss and old.boss.name, old.boss_id, old.data } end
+      local helper = crud.helper(User, { on_save = look, saves_relations = { { "tags", save = look } } })
+      helper:update({ boss_id = 3, data = { a = neap.null, b = 2 } }, 2)
+      assert.same({ "Cy", "Ada", 1, { a = { 1 } } }, seen)
+      helper:update({ boss_id = neap.null }, 2)
+      assert.same({ nil, "Cy", 3 }, { seen[1], seen[2], seen[3] })
+    end)
+
     it("save relations, and are called with nothing too", function()
       local calls = {}
       local helper = crud.helper(User, { saves_relations = { { "tags", save = function(new, _, given)
@@ -167,6 +224,19 @@ contract.each("CRUD helpers", function(c)
     it("see each query", function()
       local helper = crud.helper(User, { on_query = function(mq) mq:ensure_loaded "age" end })
       assert.equal(36, helper:query { project = "id" }:objects()[1].age)
+    end)
+
+    it("are told what reads, and nothing is read when the helper is made", function()
+      local methods = {}
+      local helper = crud.strict(User, {
+        query_defaults = { limit = 1 }, on_query = function(_, method) methods[#methods + 1] = method end,
+      })
+      helper:query(nil)
+      helper:get(1)
+      helper:update({ age = 1 }, 1)
+      helper:create_or_update_many {}
+      helper:delete(1)
+      assert.same({ "query", "get", "update", "create_or_update_many", "delete" }, methods)
     end)
   end)
 
@@ -191,6 +261,15 @@ contract.each("CRUD helpers", function(c)
       for i = 4, 6 do assert.truthy(results[i].error, i) end
       assert.equal(40, User:get(1).age)
       assert.equal(1, User:count())
+    end)
+
+    it("knows a key in each of its spellings, and changes no item", function()
+      local items = { { id = "1", age = 40 }, { id = 1.0, age = 41 }, { id = 1, age = 42 } }
+      local results = crud.helper(User):create_or_update_many(items)
+      assert.equal(40, results[1].object.age)
+      assert.equal("conflict", results[2].error.kind)
+      assert.equal("conflict", results[3].error.kind)
+      assert.same({ { id = "1", age = 40 }, { id = 1.0, age = 41 }, { id = 1, age = 42 } }, items)
     end)
 
     it("may create objects with the keys that are given", function()

@@ -43,6 +43,12 @@ contract.each("what Query Objects may not see", function(c)
       { filter = { ["$or"] = { { [name] = { ["$exists"] = true } } } } }, { filter = { ["$not"] = { [name] = 1 } } },
       { group = { name } }, { aggregate = { n = { ["$max"] = name } } }, { aggregate = { n = { ["$count"] = name } } },
       { aggregate = { n = { ["$sum"] = { [name] = "apple" } } } }, { filter = { [name .. ".x"] = 1 } }, { sort = { name .. ".x" } },
+      { aggregate = { n = { ["$count"] = { ["$not"] = { [name] = "apple" } } } } },
+      { filter = { [name] = { ["$elemMatch"] = { ["$eq"] = "a" } } } }, { count = true, filter = { [name] = "apple" } },
+      { total = true, filter = { [name] = "apple" } }, { group = { name .. "-" }, count = true },
+      { sort = { name }, limit = 1, after = "x" }, { sort = { name .. "-" }, before = "x" }, { project = { [name] = { project = {} } } },
+      { project = { name .. ".count" } }, { group = { "name" }, aggregate = { n = { ["$min"] = name } }, having = { n = "apple" } },
+      { group = { "name" }, aggregate = { n = { ["$count"] = true } }, having = { [name] = "apple" } },
     }
   end
 
@@ -53,6 +59,22 @@ contract.each("what Query Objects may not see", function(c)
     assert.is_nil(mongo.query(User, { force_exclude = "password", force_include = "password" }):query {}:run()[1].password)
     assert.is_nil(mongo.query(User, settings):query {}:final_query_object().project.password)
     assert.is_nil(mongo.query(User, settings):query {}:full_projection_tree().password)
+  end)
+
+  it("cursors and messages hold nothing of it", function()
+    local shown, hidden = { sort = { "name" }, limit = 1 }, { sort = { "password" }, limit = 1 }
+    local _, cursor = mongo.query(User):query(shown):page()
+    local _, stolen = mongo.query(User):query(hidden):page()
+    local settings = { force_exclude = { "password" } }
+    for _, after in ipairs { cursor, stolen } do
+      local mq = mongo.query(User, settings)
+      local ok, e = pcall(function() return (mq:query { sort = { "name" }, limit = 1, after = after }:page "json") end)
+      local said = tostring(ok and e or e.message)
+      assert.is_nil(said:find("apple", 1, true))
+      assert.is_nil(said:find("berry", 1, true))
+      assert.equal(after == cursor, ok)
+    end
+    assert.is_false((pcall(function() mongo.query(User, { force_exclude = "id" }):query { limit = 1 }:page() end)))
   end)
 
   it("hints do not name it", function()
@@ -98,7 +120,10 @@ contract.each("what Query Objects may not see", function(c)
         { filter = { ["boss.name"] = "Ada" } }, { filter = { boss = { ["$exists"] = true } } }, { filter = { boss = neap.null } },
         { filter = { ["$or"] = { { ["boss.name"] = "Ada" } } } }, { sort = { "boss.name" } }, { group = { "boss.name" } },
         { filter = { boss = { ["$none"] = { name = "Ada" } } } }, { aggregate = { n = { ["$sum"] = { ["boss.name"] = "Ada" } } } },
-        { aggregate = { n = { ["$max"] = "boss.name" } } },
+        { aggregate = { n = { ["$max"] = "boss.name" } } }, { filter = { ["boss.nothing"] = 1 } }, { sort = { "boss.nothing-" } },
+        { project = { boss = { project = "name" } } }, { count = true, joinf = "boss" },
+        { group = { "name" }, aggregate = { n = { ["$max"] = "boss.id" } }, having = { n = 1 } },
+        { total = true, filter = { ["boss.name"] = "Ada" } }, { join = { boss = { filter = { nothing = 1 } } } },
       } do
         local ok, e = pcall(function() return mongo.query(User, settings):query(object):run() end)
         assert.is_false(ok, neap.json.encode(object))

@@ -9,7 +9,7 @@ local crud = {}
 ---@field create_with_key? boolean create_or_update_many creates what has a key that is not found (false)
 ---@field saves_relations? table[] { "name", …, save = function(new, old, given) … end }
 ---@field on_save? fun(new: neap.model.object, old?: table)
----@field on_query? fun(mq: neap.mongo.query)
+---@field on_query? fun(mq: neap.mongo.query, method: string) for all that reads
 ---@field ro_fields? string[]|fun(): string[] crud.strict: dropped from the input
 ---@field rw_fields? string[]|fun(): string[] crud.strict: all others are read-only
 ---@field const_fields? string[]|fun(): string[] crud.strict: written at creation only
@@ -35,6 +35,13 @@ local helper = {}
 ---@param from? neap.query
 ---@return neap.mongo.query
 function helper:query(object, from) end
+
+---One row by its key, as a Query Object wants it. Raises `not_found`.
+---@param key any
+---@param object? table|string  a Query Object
+---@param from? neap.query
+---@return table
+function helper:get(key, object, from) end
 
 ---@param input table
 ---@return neap.model.object

@@ -64,6 +64,10 @@ function mq:objects() end
 ---@return neap.query
 function mq:build() end
 
+---All rows that meet its conditions, whole and without pages.
+---@return neap.query
+function mq:matching() end
+
 ---A page, by `limit`, `after` and `before`.
 ---@param as? "json"
 ---@return table[]|string rows

@@ -14,7 +14,8 @@ local null = marks.null
 
 local function integer(value)
   if type(value) == "string" and value:find "^[+-]?%d+$" then return math.tointeger(tonumber(value)) end
-  return (type(value) == "number" or type(value) == "userdata") and value or nil
+  if type(value) == "number" then return math.tointeger(value) or value end
+  return type(value) == "userdata" and value or nil
 end
 
 local function number(value)
@@ -305,7 +306,7 @@ local function element_settings(place)
   }
 end
 
---- { ["$elemMatch"] = { ["$gte"] = 80, ["$lt"] = 85 } }, or criteria of paths inside the elements: one element meets all.
+--- { ["$elemMatch"] = { ["$gte"] = 80, ["$lt"] = 85 } }, or criteria of paths inside: one element meets all of it.
 local function elements(ctx, place, value, pointer)
   local settings = ctx:term(pointer, true) and try(ctx, pointer, element_settings, place)
   if not settings or not ctx:enter(pointer) then return end

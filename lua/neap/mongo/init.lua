@@ -179,6 +179,11 @@ function methods:build()
   return cut(rows_query(base, node, not self.base and (node.limit or node.skip) ~= nil), node)
 end
 
+--- All rows that meet its conditions and those of the settings: a query without fields, joins, order and pages.
+function methods:matching()
+  return narrowed(self.base or self.class, node_of(self))
+end
+
 -- ---- Results ----
 
 --- What is written of each object.
@@ -307,8 +312,7 @@ end
 
 --- The rows, and how many there were without skip and limit; { total = "capped:N" } counts no further than N.
 function methods:total()
-  local node, base = rows_of(self, "total"), self.base or self.class
-  local all = narrowed(base, node)
+  local node, all = rows_of(self, "total"), self:matching()
   return self:run(), (node.cap and all:limit(node.cap) or all):count()
 end
 
