@@ -27,7 +27,8 @@ enum capability {
   CAN_REQUESTS = 8192,    // store:request
   CAN_FUNCTIONS = 16384,  // store:call, store:job
   CAN_PUSH = 32768,       // store:push, store:installations
-  CAN_CHANNELS = 65536    // store:listen
+  CAN_CHANNELS = 65536,   // store:listen
+  CAN_COPY = 131072       // store:copy_in, store:copy_out
 };
 
 // ---- Writes of objects ----
@@ -98,6 +99,11 @@ struct store_verbs {
   const char *(*column_name)(struct rows *rows, int i);
   // Rows of what is sent to a channel from now on, without end: channel, payload, process. NULL = none (CAN_CHANNELS).
   struct rows *(*listen)(lua_State *L, struct view *view, const char *channel);
+  // COPY (CAN_COPY, NULL = none); `text` lives until the rows are closed. Rows of one cell, as the server spells them; or with
+  // `in` a row without cells whenever put() may be called, and `changed` at the end.
+  struct rows *(*copy)(lua_State *L, struct view *view, const char *text, size_t n, bool in);
+  // The next piece of its data, 64 KB at most; p NULL: that was all.
+  void (*put)(struct rows *rows, const char *p, size_t n);
   // Closes all connections; open transactions are rolled back. Does not wait.
   void (*close)(struct store *store);
 };
@@ -167,5 +173,8 @@ int neap__view_sql(lua_State *L);
 int neap__view_close(lua_State *L);
 int neap__view_listen(lua_State *L);
 int neap__view_hear(lua_State *L);
+int neap__view_copy(lua_State *L);
+int neap__view_copied(lua_State *L);
+int neap__view_put(lua_State *L);
 
 #endif

@@ -1,4 +1,4 @@
-// transaction.c: the steps of a transaction, raw statements and closing; control flow is in lua/neap/store.lua.
+// transaction.c: the steps of a transaction, raw statements, channels, COPY and closing; control flow is in lua/neap/store.lua.
 #include "model/store.h"
 
 // True when the rows on top of the stack have ended, and pops them; false when they have to be waited for. Raises what
@@ -192,4 +192,67 @@ int neap__view_hear(lua_State *L) {
   if (!lua_isnoneornil(L, 2)) neap__op_limit(&rows->op, neap__arg_seconds(L, 2, "wait"));
   lua_settop(L, 1);
   return heard(L, LUA_OK, 0);
+}
+
+// ---- COPY ----
+
+// view.copy(view, text, in) -> rows, when the server gives or takes data
+int neap__view_copy(lua_State *L) {
+  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
+  size_t n;
+  const char *text = neap__arg_string(L, 2, "text", &n);
+  bool in = lua_toboolean(L, 3);
+  lua_settop(L, 2);
+  v->store->verbs->copy(L, v, text, n, in);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 3, 2);
+  return listens(L, LUA_OK, 0);
+}
+
+static int copied(lua_State *L, int status, lua_KContext ctx) {
+  struct rows *rows = lua_touserdata(L, 1);
+  struct cell cell;
+  (void)status;
+  switch (rows->next(rows, &cell)) {
+    case ROWS_WAIT: return neap__await(L, 1, ctx, copied);
+    case ROWS_FAILED: return neap__raise(L, &rows->error);
+    case ROWS_END: return 0;
+    case ROWS_ROW: lua_pushlstring(L, cell.p, cell.n); break;
+  }
+  return 1;
+}
+
+// view.copied(rows) -> the next row, nil at the end
+int neap__view_copied(lua_State *L) {
+  lua_settop(L, 1);
+  return copied(L, LUA_OK, 0);
+}
+
+#define PIECE 65536  // bytes of a text that are given at once
+
+// The context is how much of the text has been given, -1 once there is nothing more to give.
+static int put(lua_State *L, int status, lua_KContext ctx) {
+  struct rows *rows = lua_touserdata(L, 1);
+  const struct view *v = lua_touserdata(L, 2);
+  struct cell none;
+  size_t n = 0;
+  const char *text = lua_tolstring(L, 3, &n);
+  enum rows_state state;
+  (void)status;
+  while ((state = rows->next(rows, &none)) == ROWS_ROW) {
+    size_t left = text && ctx >= 0 ? n - (size_t)ctx : 0, piece = left < PIECE ? left : PIECE;
+    if (text && left == 0) return 0;
+    v->store->verbs->put(rows, text ? text + ctx : NULL, piece);
+    ctx += (lua_KContext)piece;
+  }
+  if (state == ROWS_WAIT) return neap__await(L, 1, ctx, put);
+  if (state == ROWS_FAILED) return neap__raise(L, &rows->error);
+  lua_pushinteger(L, rows->changed);
+  return 1;
+}
+
+// view.put(rows, view, text): gives a COPY the text; nil: that was all, and returns how many rows that were
+int neap__view_put(lua_State *L) {
+  lua_settop(L, 3);
+  return put(L, LUA_OK, 0);
 }

@@ -362,6 +362,7 @@ static const struct {
     {"functions", CAN_FUNCTIONS},
     {"push", CAN_PUSH},
     {"channels", CAN_CHANNELS},
+    {"copy", CAN_COPY},
 };
 #define CAPABILITIES (sizeof capabilities / sizeof *capabilities)
 
@@ -397,7 +398,8 @@ static const luaL_Reg functions[] = {
     {"kept", view_kept},         {"shared", view_shared},       {"supports", view_supports},
     {"begin", neap__view_begin}, {"commit", neap__view_commit}, {"rollback", neap__view_rollback},
     {"sql", neap__view_sql},     {"close", neap__view_close},   {"listen", neap__view_listen},
-    {"hear", neap__view_hear},   {"kind", view_kind},           {NULL, NULL},
+    {"hear", neap__view_hear},   {"copy", neap__view_copy},     {"copied", neap__view_copied},
+    {"put", neap__view_put},     {"kind", view_kind},           {NULL, NULL},
 };
 
 // Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.

@@ -356,6 +356,20 @@ static struct rows *sql_listen(lua_State *L, struct view *view, const char *chan
   return &run->rows;
 }
 
+// ---- COPY ----
+
+static struct rows *sql_copy(lua_State *L, struct view *view, const char *text, size_t n, bool in) {
+  struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, 0);
+  run->rows.stream = true;
+  run->statement = (struct sql_statement){.text = text, .n = n, .control = true, .copy = in ? COPY_IN : COPY_OUT};
+  return &run->rows;
+}
+
+static void sql_put(struct rows *rows, const char *p, size_t n) {
+  struct sql_run *run = (struct sql_run *)rows;
+  if (run->cursor) run->connection->transport->put(run->cursor, p, n);
+}
+
 // ---- Opening ----
 
 // What both databases can do. PostgreSQL's verbs are the same functions: the store's dialect and driver differ.
@@ -367,11 +381,14 @@ static struct rows *sql_listen(lua_State *L, struct view *view, const char *chan
   .write = neap__sql_write, .begin = sql_begin, .commit = sql_commit, .rollback = sql_rollback,         \
   .explain = sql_explain, .raw = neap__sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
 
-const struct store_verbs neap__postgres_verbs = {.name = "postgres",
-                                                 .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS,
-                                                 .waits = true,
-                                                 SQL_VERBS,
-                                                 .listen = sql_listen};
+const struct store_verbs neap__postgres_verbs = {
+    .name = "postgres",
+    .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS | CAN_COPY,
+    .waits = true,
+    SQL_VERBS,
+    .listen = sql_listen,
+    .copy = sql_copy,
+    .put = sql_put};
 
 const struct store_verbs neap__sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
 

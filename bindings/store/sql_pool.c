@@ -122,7 +122,10 @@ static void take_alone(struct sql_run *run, struct sql_slot *slot) {
     slot->tx = run->transaction;
   else
     slot->run = run;
-  slot->what = run->use == USE_BEGIN ? "a transaction" : run->use == USE_RAW ? "a statement" : "a stream";
+  slot->what = run->use == USE_BEGIN ? "a transaction"
+               : run->statement.copy ? "a COPY"
+               : run->use == USE_RAW ? "a statement"
+                                     : "a stream";
   slot->task = neap__task_current(s->head.host);
   slot->since = neap__now_ms(s->head.host);
 }
@@ -188,11 +191,7 @@ static void leave(struct sql_run *run) {
 // Streams of the transaction that a script still holds give nothing more.
 static void ended(struct sql_store *s, struct sql_transaction *tx) {
   for (struct sql_run *run = s->running; run; run = run->next) {
-    if (run->transaction != tx || !run->rows.stream || !run->cursor) continue;
-    run->connection->transport->finish(run->cursor);
-    run->cursor = NULL;
-    run->failed = true;
-    neap__error_set(&run->rows.error, NEAP_USAGE, "the transaction has ended");
+    if (run->transaction == tx && run->rows.stream) neap__sql_run_stop(run, "the transaction has ended");
   }
   for (int i = 0; i < s->nslots; i++) {
     if (s->slots[i].tx != tx) continue;

@@ -41,6 +41,25 @@ enum rows_state neap__sql_run_wait(struct sql_run *run) {
   return ROWS_WAIT;
 }
 
+void neap__sql_run_stop(struct sql_run *run, const char *why) {
+  if (run->transaction && run->transaction->copying == run) run->transaction->copying = NULL;
+  if (!run->cursor) return;
+  run->connection->transport->finish(run->cursor);
+  run->cursor = NULL;
+  run->failed = true;
+  neap__error_set(&run->rows.error, NEAP_USAGE, "%s", why);
+}
+
+// Nothing else can be done on the connection until a COPY has ended; what is rolled back takes it along.
+static bool waits_for_copy(struct sql_run *run) {
+  struct sql_transaction *tx = run->transaction;
+  if (tx->copying && run->lenient) neap__sql_run_stop(tx->copying, "it was rolled back");
+  if (!tx->copying) return false;
+  neap__error_set(&run->rows.error, NEAP_USAGE,
+                  "a COPY has the connection of the transaction; end it first, or use the store outside of it");
+  return true;
+}
+
 static enum rows_state lease_in_transaction(struct sql_run *run) {
   struct sql_transaction *tx = run->transaction;
   if (!tx->store) {
@@ -54,6 +73,8 @@ static enum rows_state lease_in_transaction(struct sql_run *run) {
     return ROWS_FAILED;
   }
   if (tx->level != run->level) return neap__sql_run_wait(run);
+  if (waits_for_copy(run)) return ROWS_FAILED;
+  if (run->statement.copy) tx->copying = run;
   if (run->opens) tx->level = run->level + 1;  // at once: what is sent behind a savepoint runs inside it
   run->connection = tx->connection;
   return ROWS_ROW;
@@ -99,6 +120,7 @@ void neap__sql_transaction_end(struct sql_transaction *tx) {
 static void release(struct sql_run *run) {
   unlink_run(run);
   settle_savepoint(run);
+  if (run->transaction && run->transaction->copying == run) run->transaction->copying = NULL;
   if (run->cursor) run->connection->transport->finish(run->cursor);
   run->cursor = NULL;
   if (run->leased)

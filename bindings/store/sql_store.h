@@ -13,9 +13,10 @@
 struct sql_transaction {
   struct sql_store *store;  // NULL once it has ended
   struct sql_connection *connection;
-  neap_task task;  // the one that began it, and alone can end it; 0 = it ends by itself
-  int level;       // of the innermost open savepoint
-  bool lost;       // cannot be committed: undone by the database, or a savepoint could not be
+  neap_task task;           // the one that began it, and alone can end it; 0 = it ends by itself
+  int level;                // of the innermost open savepoint
+  bool lost;                // cannot be committed: undone by the database, or a savepoint could not be
+  struct sql_run *copying;  // the COPY that has the connection for itself
 };
 
 // What a run may have to wait for.
@@ -119,6 +120,8 @@ enum rows_state neap__sql_run_lease(struct sql_run *run);
 // After a failure: if the connection is lost, and nothing stands of what was done on it, the run has none any more and is to be
 // begun again with another. False: the failure counts.
 bool neap__sql_run_again(struct sql_run *run, bool undone);
+// Ends a run that a script still holds: it gives nothing more.
+void neap__sql_run_stop(struct sql_run *run, const char *why);
 // Makes the run wait until somebody wakes it.
 enum rows_state neap__sql_run_wait(struct sql_run *run);
 // Finishes the run and gives its connection back.

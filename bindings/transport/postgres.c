@@ -46,12 +46,13 @@ static void cursor_free(struct postgres_cursor *cursor) {
   neap__postgres_unqueue(cursor);
   leave_statement(cursor);
   PQclear(cursor->result);
+  PQfreemem(cursor->line);
   free(cursor->own);
   neap__buffer_free(&cursor->scratch);
   free(cursor);
 }
 
-static void wake(struct postgres_cursor *cursor) {
+void neap__postgres_wake(struct postgres_cursor *cursor) {
   if (cursor->op) neap__op_done(cursor->op);
 }
 
@@ -68,7 +69,7 @@ void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor) {
   if (cursor->abandoned)
     cursor_free(cursor);
   else
-    wake(cursor);
+    neap__postgres_wake(cursor);
   if (broken) neap__postgres_lost(c, &e);
 }
 
@@ -77,7 +78,7 @@ void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor) {
 // Nobody knows whether what was sent has been done, unless it changes nothing, or a transaction goes down with the connection.
 void neap__postgres_lose(struct postgres *c, struct postgres_cursor *cursor, struct neap__error e) {
   bool commit = cursor->from.control && strncmp(cursor->from.text, "COMMIT", 6) == 0;
-  bool sent = cursor->state != CURSOR_UNSENT;
+  bool sent = cursor->state != CURSOR_UNSENT && !(cursor->from.copy == COPY_IN && !cursor->complete);
   neap__postgres_unqueue(cursor);
   cursor->again = false;
   cursor->head.untouched = !sent;
@@ -108,10 +109,13 @@ void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
     shift(c);
     give_up(c, x, e);
   }
+  struct postgres_cursor *copy = c->copy;
+  c->copy = NULL;
+  if (copy) neap__postgres_lose(c, copy, *e);
   while (c->unsent) neap__postgres_lose(c, c->unsent, *e);  // NOLINT: what it frees it has unlinked
   if (c->listener) {
     neap__postgres_fail(c->listener, e);
-    wake(c->listener);
+    neap__postgres_wake(c->listener);
   }
 }
 
@@ -190,7 +194,7 @@ static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGre
     case PGRES_COPY_IN:
     case PGRES_COPY_BOTH: {
       struct neap__error e;
-      neap__error_set(&e, NEAP_UNSUPPORTED, "COPY needs a stream of its own; store:sql sends single statements");
+      neap__error_set(&e, NEAP_UNSUPPORTED, "store:sql sends no COPY; store:copy_in and store:copy_out do");
       e.store = "postgres";
       neap__postgres_fail(cursor, &e);
       neap__postgres_lost(c, &e);
@@ -216,7 +220,7 @@ static void settle(struct postgres *c, struct postgres_cursor *cursor) {
   neap__postgres_queue(c, cursor);
 }
 
-static void note_transaction(struct postgres *c) {
+void neap__postgres_note_transaction(struct postgres *c) {
   switch (PQtransactionStatus(c->pq)) {
     case PQTRANS_IDLE: c->head.in_transaction = c->head.doomed = false; break;
     case PQTRANS_INTRANS:
@@ -241,7 +245,7 @@ static void ended(struct postgres *c, struct expected x) {
         settle(c, x.cursor);
       return;
     case EXPECT_SYNC:
-      note_transaction(c);
+      neap__postgres_note_transaction(c);
       if (x.cursor) settle(c, x.cursor);
       neap__postgres_send_all(c);
       return;
@@ -305,7 +309,7 @@ static struct postgres_cursor *reading(struct postgres *c) {
 static void hear(struct postgres *c) {
   if (!c->listener || c->heard) return;
   c->heard = PQnotifies(c->pq);
-  if (c->heard) wake(c->listener);
+  if (c->heard) neap__postgres_wake(c->listener);
 }
 
 static enum rows_state give_heard(struct postgres *c, struct cell *cells) {
@@ -335,11 +339,13 @@ void neap__postgres_pump(struct postgres *c) {
     struct postgres_cursor *cursor = reading(c);
     if (PQisBusy(c->pq)) break;
     if (cursor) {
-      wake(cursor);
+      neap__postgres_wake(cursor);
       break;
     }
     take(c, PQgetResult(c->pq));
   }
+  neap__postgres_copy_pump(c);
+  if (c->nexpected == 0 && !c->copy) neap__postgres_cancel_over(c);
   if (c->state != POSTGRES_READY) return;
   hear(c);
   neap__postgres_watch(c);
@@ -357,6 +363,7 @@ void neap__postgres_watch(struct postgres *c) {
   struct expected *x = front(c);
   bool paused =
       x && x->kind == EXPECT_ANSWER && x->cursor->begun && !x->cursor->abandoned && !c->unflushed && !PQisBusy(c->pq);
+  paused |= c->copy && c->copy->here && !c->copy->abandoned;
   int events = (paused ? 0 : UV_READABLE) | (c->unflushed ? UV_WRITABLE : 0);
   if (events != c->watched) {
     if (events)
@@ -365,7 +372,7 @@ void neap__postgres_watch(struct postgres *c) {
       uv_poll_stop(c->poll);
     c->watched = events;
   }
-  if (c->nexpected > 0 || c->unsent || c->listener)
+  if (c->nexpected > 0 || c->unsent || c->listener || c->copy)
     uv_ref((uv_handle_t *)c->poll);
   else
     uv_unref((uv_handle_t *)c->poll);
@@ -439,7 +446,7 @@ static void close_portal(struct postgres *c, const struct postgres_cursor *curso
   neap__postgres_post(c, text, false);
 }
 
-static enum rows_state wait(struct postgres *c, struct postgres_cursor *cursor) {
+enum rows_state neap__postgres_wait(struct postgres *c, struct postgres_cursor *cursor) {
   if (cursor->op) cursor->op->done = false;
   if (c->state == POSTGRES_READY) neap__postgres_watch(c);
   return ROWS_WAIT;
@@ -448,6 +455,7 @@ static enum rows_state wait(struct postgres *c, struct postgres_cursor *cursor) 
 static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells, struct neap__error *e) {
   struct postgres_cursor *cursor = (struct postgres_cursor *)head;
   struct postgres *c = (struct postgres *)head->connection;
+  if (cursor->from.copy) return neap__postgres_copy_next(c, cursor, cells, e);
   for (;;) {
     bool asked = !cells && !cursor->told;  // only for the columns
     if (asked && cursor->head.ncells > 0 && !cursor->failed) {
@@ -458,7 +466,7 @@ static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells
     if (rest && (cursor->rows || cursor->state == CURSOR_DONE) && !(cursor->failed && !cursor->rows))
       return read_row(cursor, cells, e);
     if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->from.listens)
-      return give_heard(c, cells) == ROWS_ROW ? ROWS_ROW : wait(c, cursor);
+      return give_heard(c, cells) == ROWS_ROW ? ROWS_ROW : neap__postgres_wait(c, cursor);
     if (cursor->state == CURSOR_DONE && !cursor->failed && cells && cursor->fetched == POSTGRES_PORTION &&
         cursor->from.paged) {
       neap__postgres_transmit(c, cursor);
@@ -470,7 +478,7 @@ static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells
       cursor->told = true;
       return cursor->failed ? ROWS_FAILED : asked ? ROWS_ROW : ROWS_END;
     }
-    if (c->state != POSTGRES_READY || reading(c) != cursor || PQisBusy(c->pq)) return wait(c, cursor);
+    if (c->state != POSTGRES_READY || reading(c) != cursor || PQisBusy(c->pq)) return neap__postgres_wait(c, cursor);
     take(c, PQgetResult(c->pq));
     if (c->state == POSTGRES_READY && reading(c) != cursor) neap__postgres_pump(c);
   }
@@ -490,6 +498,7 @@ static void postgres_finish(struct sql_cursor *head) {
     cursor_free(cursor);
     return;
   }
+  if (neap__postgres_copy_finish(c, cursor)) return;
   bool runs = cursor->state == CURSOR_SENT && !cursor->from.shared;
   cursor->abandoned = true;
   neap__postgres_pump(c);
@@ -600,6 +609,7 @@ const struct sql_transport neap__postgres = {
     .next = postgres_next,
     .finish = postgres_finish,
     .rollback = postgres_rollback,
+    .put = neap__postgres_put,
     .post = postgres_post,
     .rest = postgres_rest,
     .column_name = postgres_column_name,

@@ -44,18 +44,23 @@ struct postgres_cursor {
   struct postgres_statement *statement;  // NULL: a control statement, which is not prepared
   struct neap__op *op;                   // NULL: nobody waits for it any more
   enum cursor_state state;
-  bool alone;       // has a sync of its own, and is done when that has come back
-  bool rows;        // its rows are read when next() asks, one by one
-  bool posted;      // nobody wants its answer, but the connection is lost when it fails
-  unsigned portal;  // from.paged: the number of the SQL cursor that its rows are fetched from, 0 = none
-  int fetched;      // rows of the present portion
-  bool begun;       // those: its answer is at the front
-  bool given;       // has given a row
-  bool told;        // has said that its columns are known
-  bool again;       // to be sent once more, when its answer has ended
-  bool repeated;    // has been
-  bool failed;      // `error` is what came
-  bool abandoned;   // finished before its end: freed with its last answer
+  bool alone;                   // has a sync of its own, and is done when that has come back
+  bool rows;                    // its rows are read when next() asks, one by one
+  bool posted;                  // nobody wants its answer, but the connection is lost when it fails
+  unsigned portal;              // from.paged: the number of the SQL cursor that its rows are fetched from, 0 = none
+  int fetched;                  // rows of the present portion
+  bool begun;                   // those: its answer is at the front
+  enum copy_direction copying;  // what the server does now
+  bool here;                    // OUT: there may be rows, next() has not said that it waits for them
+  bool complete;                // IN: all has been given
+  size_t unflushed;             // IN: bytes since it was last looked whether the socket takes them
+  char *line;                   // OUT: the present row, libpq's
+  bool given;                   // has given a row
+  bool told;                    // has said that its columns are known
+  bool again;                   // to be sent once more, when its answer has ended
+  bool repeated;                // has been
+  bool failed;                  // `error` is what came
+  bool abandoned;               // finished before its end: freed with its last answer
   PGresult *result;
   int row;
   struct neap__error error;
@@ -96,7 +101,8 @@ struct postgres {
   struct expected *ring;
   unsigned first, nexpected, ring_size;
   struct postgres_cursor *unsent;
-  struct neap__error fault;  // LOST: why
+  struct neap__error fault;      // LOST: why
+  struct postgres_cursor *copy;  // has the connection, which is out of pipeline mode
   struct postgres_cursor *listener;
   PGnotify *heard, *given;  // the next notification, and the one that the listener has got
   unsigned last_portal;
@@ -122,6 +128,11 @@ void neap__postgres_fail(struct postgres_cursor *cursor, const struct neap__erro
 void neap__postgres_lose(struct postgres *c, struct postgres_cursor *cursor, struct neap__error e);
 // Nothing of it is owed any more: whoever waits for it is woken; freed if nobody does.
 void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor);
+void neap__postgres_wake(struct postgres_cursor *cursor);
+// Nothing is here for next(): returns ROWS_WAIT.
+enum rows_state neap__postgres_wait(struct postgres *c, struct postgres_cursor *cursor);
+// Takes over what the server has last said of its transaction.
+void neap__postgres_note_transaction(struct postgres *c);
 // Room for n more expected answers. False if memory is short.
 bool neap__postgres_reserve(struct postgres *c, unsigned n);
 void neap__postgres_expect(struct postgres *c, struct expected x);
@@ -152,6 +163,18 @@ void neap__postgres_connecting(struct postgres *c);
 void neap__postgres_stop_poll(struct postgres *c);
 // Forgets what connecting still has under way.
 void neap__postgres_connect_end(struct postgres *c);
+
+// ---- postgres_copy.c ----
+
+// Sends the cursor's COPY, if nothing else is under way.
+void neap__postgres_copy_start(struct postgres *c, struct postgres_cursor *cursor);
+// Goes on with it when the socket has said something.
+void neap__postgres_copy_pump(struct postgres *c);
+enum rows_state neap__postgres_copy_next(struct postgres *c, struct postgres_cursor *cursor, struct cell *cells,
+                                         struct neap__error *e);
+void neap__postgres_put(struct sql_cursor *head, const char *p, size_t n);
+// Ends it early: nothing that it was given is written. False: it does not run.
+bool neap__postgres_copy_finish(struct postgres *c, struct postgres_cursor *cursor);
 
 // ---- postgres_statement.c ----
 
@@ -191,8 +214,11 @@ int neap__postgres_fault(struct postgres *c, struct neap__error *e);
 
 // ---- postgres_cancel.c ----
 
-// Asks the server to end what runs, on a thread. The connection takes nothing new until that has happened.
+// Asks the server to end what runs, on a thread. The connection takes nothing new until that has happened and nobody asks any
+// more.
 void neap__postgres_cancel(struct postgres *c);
+// It has ended.
+void neap__postgres_cancel_over(struct postgres *c);
 // The connection goes away before the thread is done.
 void neap__postgres_cancel_forget(struct postgres *c);
 

@@ -114,7 +114,9 @@ void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor)
 // Sends the cursor, or what has to be answered first: its statement is prepared.
 static void try_send(struct postgres *c, struct postgres_cursor *cursor) {
   struct postgres_statement *s = cursor->statement;
-  if (!s && !cursor->from.control && !(s = cursor->statement = neap__postgres_statement(c, &cursor->from))) {
+  if (cursor->from.copy) {
+    neap__postgres_copy_start(c, cursor);
+  } else if (!s && !cursor->from.control && !(s = cursor->statement = neap__postgres_statement(c, &cursor->from))) {
     refuse(c, cursor, &out_of_memory);
   } else if (!s) {
     neap__postgres_transmit(c, cursor);
@@ -134,9 +136,12 @@ static void try_send(struct postgres *c, struct postgres_cursor *cursor) {
   }
 }
 
+static bool takes(const struct postgres *c) {
+  return c->state == POSTGRES_READY && !c->cancel && !c->copy;
+}
+
 void neap__postgres_send_all(struct postgres *c) {
-  for (struct postgres_cursor *cursor = c->unsent, *next; cursor && c->state == POSTGRES_READY && !c->cancel;
-       cursor = next) {
+  for (struct postgres_cursor *cursor = c->unsent, *next; cursor && takes(c); cursor = next) {
     next = cursor->next;
     try_send(c, cursor);
   }
@@ -148,7 +153,7 @@ void neap__postgres_submit(struct postgres *c, struct postgres_cursor *cursor) {
   neap__postgres_queue(c, cursor);
   if (c->state == POSTGRES_LOST)
     neap__postgres_lose(c, cursor, c->fault);
-  else if (c->state == POSTGRES_READY && !c->cancel)
+  else if (takes(c))
     try_send(c, cursor);
   if (c->state == POSTGRES_READY) neap__postgres_watch(c);
 }

@@ -7,6 +7,10 @@
 
 #include "value/rows.h"
 
+// COPY: next() gives the rows of one that gives data as single cells, in the server's spelling; with one that takes data it
+// gives an empty row whenever put() is due.
+enum copy_direction { COPY_NONE, COPY_OUT, COPY_IN };
+
 // A statement to run. All of it is borrowed until the cursor is finished.
 struct sql_statement {
   const char *text;
@@ -14,13 +18,14 @@ struct sql_statement {
   const struct cell *params;
   int nparams;
   const uint32_t *arrays;  // of each parameter that is an array in binary its type, 0 = it is a value; NULL = all are
-  const uint8_t *kinds;  // enum cell_kind wanted of each result column; NULL = as the database types them
+  const uint8_t *kinds;    // enum cell_kind wanted of each result column; NULL = as the database types them
   int nkinds;
   bool control;   // BEGIN and its like: neither values nor rows
   bool harmless;  // changes nothing that lasts: may be sent again when its answer was lost
   bool
       shared;  // harmless, over a connection that carries others' statements too: may share their fate and be sent again
   bool rows;   // may give many rows: they are read one by one
+  enum copy_direction copy;
   bool listens;  // LISTEN: never ends, and gives a row for each notification: channel, payload, process
   bool paged;    // the script uses the connection between the rows: they are fetched in portions, inside a transaction
 };
@@ -67,6 +72,9 @@ struct sql_transport {
   // Undoes the transaction that is open, if any, after what was started before and ahead of all that is started later. Waits
   // for nothing and needs no memory; where the database cannot, nothing runs on the connection until it could.
   void (*rollback)(struct sql_connection *);
+  // Gives a COPY the next piece of its data, 64 KB at most; NULL: that was all. What goes wrong comes out of next(). NULL where
+  // there is no COPY.
+  void (*put)(struct sql_cursor *, const char *p, size_t n);
   // Sends a statement and forgets it; if it fails, the connection is broken. NULL where nothing needs it.
   void (*post)(struct sql_connection *, const char *text);
   // Nobody uses the connection from now on: it is closed, and `broken`, when that has lasted for so many seconds. 0: it is used

@@ -152,6 +152,8 @@ end
 local elsewhere = {
   call = { "functions", "call a function of the script" },
   check = { "checks", "inside a transaction nobody else changes what it has read: compare there" },
+  copy_in = { "copy", "store:save takes lists" },
+  copy_out = { "copy", "q:each gives rows" },
   command = { "commands", "store:sql sends it statements" },
   installations = { "push", "parse has it" },
   job = { "functions", "neap.spawn runs a function beside the others" },
@@ -202,6 +204,65 @@ end
 --- Gives the connection back.
 function listener.close(self)
   local _ <close> = self.rows
+end
+
+-- ---- COPY ----
+
+local forms = { ["in"] = { "from%s+stdin", "COPY ... FROM STDIN" }, out = { "to%s+stdout", "COPY ... TO STDOUT" } }
+
+local function check_copy(self, text, direction)
+  if not self:supports "copy" then refuse(self, "copy_" .. direction) end
+  local form, lower = forms[direction], type(text) == "string" and text:lower() or ""
+  if not lower:find "^%s*copy%f[%A]" or not lower:find("%f[%a]" .. form[1] .. "%f[%A]") then
+    usage("store:copy_%s takes one statement, %s, not %s", direction, form[2], host.show(text))
+  end
+end
+
+local copy = {}
+copy.__index = copy
+
+--- The rows of a COPY ... TO STDOUT as they come, in the format that it names. Has a connection until they have ended.
+---@param text string
+---@return table copy
+function store.copy_out(self, text)
+  check_copy(self, text, "out")
+  return setmetatable({ rows = view.copy(self, text, false) }, copy)
+end
+
+--- An iterator over the rows: each as the server spells it, with the end of its line.
+function copy.each(self)
+  local rows = self.rows
+  return function() return view.copied(rows) end, nil, nil, rows
+end
+
+--- Ends it early, and gives the connection back.
+function copy.close(self)
+  local _ <close> = self.rows
+end
+
+-- What gives the pieces of a source one by one, as `for` takes it.
+local function pieces(source)
+  local kind = type(source)
+  if kind == "function" then return source end
+  if io.type(source) == "file" then return function() return source:read(65536) end end
+  if kind == "string" then return string.gmatch(source, ".+") end
+  if (kind == "table" or kind == "userdata") and source.each then return source:each() end
+  usage("store:copy_in takes data from a string, a function, a file or what has each(), not %s", host.show(source))
+end
+
+--- Sends data to a COPY ... FROM STDIN; all of it is written, or nothing.
+---@param text string
+---@param source string|fun(): string?|file*|table  gives the data in pieces of any size; a table by its each()
+---@return integer rows how many were written
+function store.copy_in(self, text, source)
+  check_copy(self, text, "in")
+  local piece, state, first, closing = pieces(source)
+  local rows <close> = view.copy(self, text, true)
+  for data in piece, state, first, closing do
+    if type(data) ~= "string" then usage("the source of a copy gives text, not %s", host.show(data)) end
+    view.put(rows, self, data)
+  end
+  return view.put(rows, self)
 end
 
 -- ---- Views ----

@@ -20,6 +20,7 @@ contract.each("the capability table", function(c)
     for verb, capability in pairs {
       call = "functions", job = "functions", check = "checks", command = "commands", request = "requests",
       push = "push", installations = "push", listen = "channels", stream = "streams",
+      copy_in = "copy", copy_out = "copy",
     } do
       if not c.capabilities[capability] then
         local ok, e = pcall(c.store[verb], c.store, "x")

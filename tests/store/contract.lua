@@ -65,7 +65,7 @@ contract.stores.sqlite = {
   capabilities = {
     transactions = true, savepoints = true, joins = true, aggregates = true, conditions = true, sql = true, unique = true,
     returning = true, streams = false, for_update = false, null = false, checks = false, commands = false, requests = false,
-    functions = false, push = false, channels = false,
+    functions = false, push = false, channels = false, copy = false,
   },
 }
 
@@ -131,7 +131,7 @@ contract.stores.postgres = server and {
   capabilities = {
     transactions = true, savepoints = true, joins = true, aggregates = true, conditions = true, sql = true, unique = true,
     returning = true, streams = false, for_update = true, null = false, checks = false, commands = false, requests = false,
-    functions = false, push = false, channels = true,
+    functions = false, push = false, channels = true, copy = true,
   },
 }
 if not server then print "postgres: left out, NEAP_TEST_POSTGRES names no server" end

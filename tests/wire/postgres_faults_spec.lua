@@ -192,6 +192,28 @@ describe("postgres, when something gives way,", function()
       assert.equal(1, count())
     end)
 
+    it("killed under a COPY ends it, and nothing of it is written", function()
+      local given = 0
+      local e = fails("connection", store.copy_in, store, 'COPY "Item" (id) FROM STDIN', function()
+        given = given + 1
+        if given == 50000 then kill() end
+        return given .. "\n"
+      end)
+      assert.is_nil(e.outcome)
+      start()
+      assert.equal(0, count())
+      local n = 0
+      fails("connection", function()
+        for _ in store:copy_out("COPY (SELECT repeat('x', 1000) FROM generate_series(1, 1000000)) TO STDOUT"):each() do
+          n = n + 1
+          if n == 10 then kill() end
+        end
+      end)
+      assert.is_true(n < 1000000)
+      start()
+      assert.equal(0, count())
+    end)
+
     it("killed under a stream ends it", function()
       store:sql [[INSERT INTO "Item" SELECT i, repeat('x', 1000) || i, i FROM generate_series(1, 20000) i]]
       local n = 0
@@ -276,6 +298,20 @@ describe("postgres, when something gives way,", function()
     it("is done, or not, or says that nobody knows", function()
       local seen = outcomes(function(s) s:sql [[INSERT INTO "Item" (id) VALUES (1), (2)]] end)
       assert.is_true(seen.unknown > 0)
+      assert.is_true(seen.done > 0)
+    end)
+
+    it("does not half a COPY, and is only unknown when all was given", function()
+      local given
+      local seen = outcomes(function(s)
+        given = false
+        s:copy_in('COPY "Item" (id) FROM STDIN', coroutine.wrap(function()
+          coroutine.yield "1\n"
+          coroutine.yield "2\n"
+          given = true
+        end))
+      end)
+      assert.is_true(given)
       assert.is_true(seen.done > 0)
     end)
 

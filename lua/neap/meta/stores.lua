@@ -25,7 +25,8 @@ function neap.none_of(conditions) end
 local store = {}
 
 ---Whether the store can do it: "transactions", "savepoints", "joins", "aggregates", "conditions", "sql", "unique", "streams",
----"for_update", "null", "returning", "checks", "commands", "requests", "functions", "push", "channels". Raises `usage` for another name.
+---"for_update", "null", "returning", "checks", "commands", "requests", "functions", "push", "channels",
+---"copy". Raises `usage` for another name.
 ---@param capability string
 ---@return boolean
 function store:supports(capability) end
@@ -68,6 +69,27 @@ function listener:each(options) end
 
 ---Gives the connection back.
 function listener:close() end
+
+---The rows of a COPY ... TO STDOUT, on stores that have it (PostgreSQL), in the format that it names.
+---@param text string
+---@return neap.copy
+function store:copy_out(text) end
+
+---@class neap.copy
+local copy = {}
+
+---Each row as the server spells it, with the end of its line.
+---@return fun(): string?
+function copy:each() end
+
+---Ends it early, and gives the connection back.
+function copy:close() end
+
+---Sends data to a COPY ... FROM STDIN, on stores that have it (PostgreSQL): all of it is written, or nothing.
+---@param text string
+---@param source string|fun(): string?|file*|neap.copy pieces of any size
+---@return integer rows
+function store:copy_in(text, source) end
 
 ---A view with options, or f(view) with these options for all that it does on the store.
 ---@param options { atomic?: boolean, consistent?: boolean, persist?: "overwrite", timeout?: number, scope?: table }
