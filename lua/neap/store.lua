@@ -332,13 +332,15 @@ function store.transaction(self, f, options)
   for name in pairs(options or {}) do
     if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", host.show_key(name)) end
   end
-  local left = options and options.retries or 0
+  local left, pause = options and options.retries or 0, 0
   if math.type(left) ~= "integer" or left < 0 then usage("retries must be an integer >= 0, not %s", host.show(left)) end
   while true do
     local ok, results = pcall(attempt, self, f)
     if ok then return table.unpack(results, 1, results.n) end
     if left <= 0 or not (host.is(results, "conflict") and results.retryable) then error(results, 0) end
     left = left - 1
+    pause = pause + 0.005
+    host.sleep(pause)  -- whoever it met is to be through when it comes again
   end
 end
 
