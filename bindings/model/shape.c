@@ -135,7 +135,8 @@ int neap__shape_resolve(lua_State *L, int class_idx, const struct field *field, 
   f->target = target;
   int status = 0;
   if (f->type.kind == TYPE_POINTER) status = resolve_key(shape, f, e);
-  if (f->type.kind == TYPE_HAS_ONE || f->type.kind == TYPE_HAS_MANY) status = resolve_inverse(L, class_idx, shape, f, e);
+  if (f->type.kind == TYPE_HAS_ONE || f->type.kind == TYPE_HAS_MANY)
+    status = resolve_inverse(L, class_idx, shape, f, e);
   if (f->type.kind == TYPE_MANY_TO_MANY) status = resolve_through(L, class_idx, shape, f, e);
   if (status != 0) f->target = NULL;
   return status;
