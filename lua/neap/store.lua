@@ -324,7 +324,7 @@ end
 
 --- Runs f(tx) in a transaction: commits when it returns, rolls back when it raises. Inside another one: a savepoint.
 ---@param f fun(tx: table): any
----@param options? { retries: integer }  how often to begin anew after a conflict that is worth it (default 0)
+---@param options? { retries: integer }  how often to begin anew, after a while, when a conflict is worth it (default 0)
 ---@return any what f returned
 function store.transaction(self, f, options)
   host.check("function", f, "f")
@@ -332,15 +332,14 @@ function store.transaction(self, f, options)
   for name in pairs(options or {}) do
     if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", host.show_key(name)) end
   end
-  local left, pause = options and options.retries or 0, 0
+  local left, most = options and options.retries or 0, 0.01  -- seconds
   if math.type(left) ~= "integer" or left < 0 then usage("retries must be an integer >= 0, not %s", host.show(left)) end
   while true do
     local ok, results = pcall(attempt, self, f)
     if ok then return table.unpack(results, 1, results.n) end
     if left <= 0 or not (host.is(results, "conflict") and results.retryable) then error(results, 0) end
-    left = left - 1
-    pause = pause + 0.005
-    host.sleep(pause)  -- whoever it met is to be through when it comes again
+    host.sleep(most * math.random())  -- those who met once would meet again if they began at the same time
+    left, most = left - 1, math.min(most * 2, 1)
   end
 end
 
