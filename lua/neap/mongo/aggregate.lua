@@ -93,7 +93,10 @@ local function read_label(ctx, node, reach, label, expression, pointer)
       host.show(expression))
   end
   local made, times, kind = call(ctx, node.settings, reach, op, expression[op], faults.at(pointer, op))
-  if not made then return end
+  if not made then
+    node.labels[label] = { wrong = true }  -- which has been said
+    return
+  end
   local from = "$" .. (#node.aggregates + 1)
   if type(made) == "table" and next(made) == nil then  -- of a legacy field: always null
     node.labels[label] = { from = "", group = true }
@@ -158,9 +161,10 @@ function aggregate.having(ctx, node, object, pointer)
   node.compared = {}
   for _, label in ipairs(sorted_keys(object)) do
     local what, at = node.labels[label], faults.at(pointer, label)
-    if not what or what.group or what.times then
+    local computed = what and not what.group and not what.times
+    if not computed then
       ctx.faults:query(at, "%s is no label of what is computed", host.show_key(label))
-    else
+    elseif not what.wrong then
       node.compared[#node.compared + 1] = { label = label, from = what.from, kind = what.kind, pointer = at }
     end
   end
