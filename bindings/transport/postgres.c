@@ -351,27 +351,37 @@ void neap__postgres_pump(struct postgres *c) {
   neap__postgres_watch(c);
 }
 
+static void watch(struct postgres *c, int events) {
+  if (events == c->watched) return;
+  if (events)
+    uv_poll_start(c->poll, events, c->poll->poll_cb);
+  else
+    uv_poll_stop(c->poll);
+  c->watched = events;
+}
+
+// Whether what nobody has asked for yet is in the way of all that comes.
+static bool paused(struct postgres *c) {
+  const struct expected *x = front(c);
+  if (c->copy) return c->copy->here && !c->copy->abandoned;
+  return x && x->kind == EXPECT_ANSWER && x->cursor->begun && !x->cursor->abandoned && !c->unflushed &&
+         !PQisBusy(c->pq);
+}
+
 void neap__postgres_ready(struct postgres *c, int events) {
   if (events & UV_WRITABLE) neap__postgres_flush(c);
   if (c->state != POSTGRES_READY) return;
+  if (paused(c)) {
+    watch(c, 0);  // until they have been taken
+    return;
+  }
   bool here = PQconsumeInput(c->pq);
   neap__postgres_pump(c);  // what came before the end still counts
   if (!here && c->state == POSTGRES_READY) neap__postgres_gone(c);
 }
 
 void neap__postgres_watch(struct postgres *c) {
-  struct expected *x = front(c);
-  bool paused =
-      x && x->kind == EXPECT_ANSWER && x->cursor->begun && !x->cursor->abandoned && !c->unflushed && !PQisBusy(c->pq);
-  paused |= c->copy && c->copy->here && !c->copy->abandoned;
-  int events = (paused ? 0 : UV_READABLE) | (c->unflushed ? UV_WRITABLE : 0);
-  if (events != c->watched) {
-    if (events)
-      uv_poll_start(c->poll, events, c->poll->poll_cb);
-    else
-      uv_poll_stop(c->poll);
-    c->watched = events;
-  }
+  watch(c, UV_READABLE | (c->unflushed ? UV_WRITABLE : 0));
   if (c->nexpected > 0 || c->unsent || c->listener || c->copy)
     uv_ref((uv_handle_t *)c->poll);
   else
@@ -405,7 +415,7 @@ static struct sql_cursor *postgres_start(struct sql_connection *connection, cons
     *e = out_of_memory;
     return NULL;
   }
-  look(c);
+  if (!s->harmless) look(c);
   if (s->listens) c->listener = cursor;
   neap__postgres_submit(c, cursor);
   cursor->op = op;  // NOLINT: only what is abandoned has been freed
@@ -431,8 +441,7 @@ void neap__postgres_post(struct postgres *c, const char *text, bool must) {
 static enum rows_state read_row(struct postgres_cursor *cursor, struct cell *cells, struct neap__error *e) {
   cursor->scratch.n = 0;
   cursor->given = true;
-  for (int i = 0; i < cursor->head.ncells; i++)
-    if (neap__postgres_read(cursor, i, cells, e) != 0) return ROWS_FAILED;
+  if (neap__postgres_row(cursor, cells, e) != 0) return ROWS_FAILED;
   cursor->row++;
   cursor->fetched++;
   return ROWS_ROW;

@@ -194,8 +194,8 @@ bool neap__postgres_send(struct postgres *c, struct postgres_cursor *cursor, con
 
 // How a column is read in binary; 0 = it cannot be.
 uint8_t neap__postgres_decoder(Oid type);
-// Reads column i of the present row. The cells before it may lie in the scratch, which may move.
-int neap__postgres_read(struct postgres_cursor *cursor, int i, struct cell *cells, struct neap__error *e);
+// Reads the present row.
+int neap__postgres_row(struct postgres_cursor *cursor, struct cell *cells, struct neap__error *e);
 // The type that a parameter is sent as, 0 = the server decides.
 Oid neap__postgres_type(const struct cell *cell);
 // Whether a cell may go to a parameter that the server gave this type, as text.

@@ -411,17 +411,12 @@ static void follow(struct cell *cells, int n, const char *old, size_t used, cons
       cells[i].p = now + (cells[i].p - old);
 }
 
-int neap__postgres_read(struct postgres_cursor *cursor, int i, struct cell *cells, struct neap__error *e) {
+static int read_column(struct postgres_cursor *cursor, int i, const char *p, int n, enum cell_kind want,
+                       struct cell *cells, struct neap__error *e) {
   const struct postgres_statement *s = cursor->statement;
   struct neap__buffer *out = &cursor->scratch;
   struct cell *cell = &cells[i];
-  enum cell_kind want = cursor->from.kinds && i < cursor->from.nkinds ? cursor->from.kinds[i] : CELL_UNLOADED;
-  int n = PQgetlength(cursor->result, cursor->row, i);
-  if (n == 0 && PQgetisnull(cursor->result, cursor->row, i)) {
-    *cell = (struct cell){.kind = CELL_NIL};
-    return 0;
-  }
-  const char *p = PQgetvalue(cursor->result, cursor->row, i), *old = out->p;
+  const char *old = out->p;
   size_t used = out->n;
   bool own = false;
   bool ok = s->binary ? neap__postgres_decode(s->decoders[i], p, n, cell, out, &own)
@@ -430,4 +425,34 @@ int neap__postgres_read(struct postgres_cursor *cursor, int i, struct cell *cell
   follow(cells, i, old, used, out->p);
   if (own) cell->p = out->p + cell->i;
   return ok ? 0 : wrong_value(cursor, i, want, e);
+}
+
+// Most columns: of a common type, and wanted as what they are.
+static inline bool read_common(enum decoder d, enum cell_kind want, const char *p, int n, struct cell *cell) {
+  if (d == DECODE_TEXT && (want == CELL_TEXT || want == CELL_UNLOADED)) {
+    *cell = (struct cell){.p = p, .n = (uint32_t)n, .kind = CELL_TEXT};
+    return true;
+  }
+  if (d == DECODE_INT8 && n == 8 && (want == CELL_INTEGER || want == CELL_UNLOADED)) {
+    *cell = (struct cell){.i = (int64_t)neap__postgres_u64(p), .kind = CELL_INTEGER};
+    return true;
+  }
+  return false;
+}
+
+int neap__postgres_row(struct postgres_cursor *cursor, struct cell *cells, struct neap__error *e) {
+  const struct postgres_statement *s = cursor->statement;
+  const uint8_t *kinds = cursor->from.kinds;
+  for (int i = 0; i < cursor->head.ncells; i++) {
+    enum cell_kind want = kinds && i < cursor->from.nkinds ? kinds[i] : CELL_UNLOADED;
+    int n = PQgetlength(cursor->result, cursor->row, i);
+    if (n == 0 && PQgetisnull(cursor->result, cursor->row, i)) {
+      cells[i] = (struct cell){.kind = CELL_NIL};
+      continue;
+    }
+    const char *p = PQgetvalue(cursor->result, cursor->row, i);
+    if (s->binary && read_common(s->decoders[i], want, p, n, &cells[i])) continue;
+    if (read_column(cursor, i, p, n, want, cells, e) != 0) return -1;
+  }
+  return 0;
 }
