@@ -100,7 +100,8 @@ void neap__postgres_lost(struct postgres *c, const struct neap__error *e) {
   c->state = POSTGRES_LOST;
   c->fault = *e;
   c->head.broken = true;
-  c->dirty = c->unflushed = false;
+  c->dirty = 0;
+  c->unflushed = false;
   neap__postgres_connect_end(c);
   neap__postgres_stop_poll(c);
   if (c->tick) uv_prepare_stop(c->tick);

@@ -96,7 +96,7 @@ struct postgres {
   uint64_t idle_ms, idle_from;  // for how long that may last, and loop time when it began; 0 = it is used
   struct postgres_lookup *lookup;
   struct postgres_cancel *cancel;
-  bool dirty;      // commands without a sync have been queued
+  int dirty;       // commands that have been queued without a sync
   bool unflushed;  // libpq holds output that the socket does not take yet
   struct expected *ring;
   unsigned first, nexpected, ring_size;

@@ -49,7 +49,7 @@ static void on_tick(uv_prepare_t *tick) {
 }
 
 bool neap__postgres_sync(struct postgres *c, struct postgres_cursor *cursor) {
-  c->dirty = false;
+  c->dirty = 0;
   if (!neap__postgres_reserve(c, 1) || !PQpipelineSync(c->pq)) {
     neap__postgres_gone(c);
     return false;
@@ -92,8 +92,11 @@ static bool send_texts(struct postgres *c, struct postgres_cursor *cursor) {
   return cursor->portal ? send_fetch(c, cursor) : send_declare(c, cursor);
 }
 
+#define GROUP 16  // reads behind one sync
+
 // What is alone begins and ends a group of its own.
 void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor) {
+  bool idle = c->nexpected == 0;
   if (cursor->alone && c->dirty && !neap__postgres_sync(c, NULL)) return;
   if (!neap__postgres_reserve(c, 3) || !send_texts(c, cursor)) {
     if (PQstatus(c->pq) == CONNECTION_BAD) {
@@ -106,9 +109,10 @@ void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor)
   neap__postgres_unqueue(cursor);
   cursor->state = CURSOR_SENT;
   neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
-  c->dirty = true;
+  c->dirty++;
   start_tick(c);
-  if (cursor->alone) neap__postgres_sync(c, cursor);
+  bool now = idle || c->dirty == GROUP;  // the server begins while scripts go on
+  if ((cursor->alone || now) && neap__postgres_sync(c, cursor->alone ? cursor : NULL) && now) neap__postgres_flush(c);
 }
 
 // Sends the cursor, or what has to be answered first: its statement is prepared.
