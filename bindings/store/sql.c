@@ -58,7 +58,7 @@ void neap__sql_cast(struct cell *cell, enum cell_kind kind) {
 }
 
 bool neap__sql_is_seconds(const struct type *type) {
-  return type->kind == TYPE_TIMESTAMP || (type->kind == TYPE_POINTER && neap__sql_is_seconds(type->of));
+  return type->kind == TYPE_TIMESTAMP || (type->kind == TYPE_POINTER && type->of && neap__sql_is_seconds(type->of));
 }
 
 struct cell neap__sql_value(const struct field *field, struct cell cell) {
