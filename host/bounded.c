@@ -117,10 +117,11 @@ void neap__bounded_open(lua_State *L) {
     const char *lib, *name;
     enum reach reach;
   } list[] = {
-      {"table", "move", MOVE},     {"table", "concat", RANGE},  {"table", "sort", LENGTH}, {"table", "insert", INSERT},
-      {"table", "remove", REMOVE}, {"utf8", "len", TEXT},       {"utf8", "offset", TEXT},  {"utf8", "codepoint", TEXT},
-      {"string", "upper", TEXT},   {"string", "reverse", TEXT}, {"string", "lower", TEXT}, {"string", "byte", TEXT},
-      {"table", "unpack", UNPACK},
+      {"table", "move", MOVE},     {"table", "concat", RANGE},    {"table", "sort", LENGTH},
+      {"table", "insert", INSERT}, {"table", "remove", REMOVE},   {"utf8", "len", TEXT},
+      {"utf8", "offset", TEXT},    {"utf8", "codepoint", TEXT},   {"string", "upper", TEXT},
+      {"string", "reverse", TEXT}, {"string", "lower", TEXT},     {"string", "byte", TEXT},
+      {"table", "unpack", UNPACK}, {LUA_GNAME, "tonumber", TEXT},
   };
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) bound(L, list[i].lib, list[i].name, list[i].reach);
   lua_getglobal(L, "string");

@@ -139,6 +139,8 @@ neap_task neap__task_current(neap *);
 // True when a loop that has done `rows` more rows since it last asked ought to pause: the step's budget, the slice or
 // max_rows_per_step is spent, or the task was killed. Always false where nothing limits the host. Costs a few ns.
 bool neap__should_pause(lua_State *L, unsigned rows);
+// Charges the running task for that many rows or values where no pause is possible; it dies of them later.
+void neap__charge(lua_State *L, unsigned rows);
 // Lets other tasks and the host run, then goes on in k with status LUA_YIELD. `return neap__pause(...)`. Where the stack
 // cannot yield, k is called at once.
 int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k);

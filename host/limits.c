@@ -7,6 +7,7 @@
 enum {
   STEP = 1000,   // instructions between two looks
   SWITCH = 100,  // charged for each resume and yield, so that coroutines too short for the hook pay as well
+  ROW = 10       // for each row or value that a loop in C goes over
 };
 #define STOP_AGAIN_US 50000  // a task that was told to stop may clean up this long before it is told again
 
@@ -107,6 +108,20 @@ void neap__limits_charge(lua_State *L, lua_State *co) {
 void neap__limits_work(lua_State *L, unsigned n) {
   neap *h = neap__host(L);
   if (h->task && h->limited) charge(L, h, h->task, n);
+}
+
+bool neap__limits_spend(neap *h, unsigned rows) {
+  uint64_t max = h->options.max_instructions;
+  if (!max) return false;
+  h->task->instructions += (uint64_t)rows * ROW;
+  if (h->task->instructions <= max) return false;
+  h->task->killed = KILL_INSTRUCTIONS;
+  return true;
+}
+
+void neap__charge(lua_State *L, unsigned rows) {
+  neap *h = neap__host(L);
+  if (h && h->task && neap__limits_spend(h, rows)) neap__limits_rearm(L);
 }
 
 void neap__limits_open(neap *h, lua_State *L) {

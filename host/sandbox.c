@@ -171,6 +171,7 @@ static int base_getmetatable(lua_State *L) {
 // load(chunk [, name [, mode [, env]]]): text only, and in the script's environment (upvalue 1) unless told otherwise.
 static int env_load(lua_State *L) {
   bool given = !lua_isnone(L, 4);
+  if (lua_type(L, 1) == LUA_TSTRING) neap__limits_work(L, (unsigned)(lua_rawlen(L, 1) / 4));
   lua_settop(L, 4);
   lua_pushliteral(L, "t");
   lua_replace(L, 3);

@@ -18,6 +18,9 @@ static void *refuse(neap *h, const void *block, size_t osize, size_t nsize) {
   return NULL;
 }
 
+// Who asks for much memory fills it, which may be the work of a single instruction: it is charged.
+enum { LARGE = 4096, BYTES = 32 };
+
 static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
   neap *h = ud;
   size_t old = p ? osize : 0;  // for a new block osize is a type tag
@@ -31,6 +34,7 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
     return NULL;
   }
   if (max && nsize > old && h->memory - old + nsize > max + h->overdraft) return refuse(h, p, osize, nsize);
+  if (nsize >= LARGE && h->task) h->task->instructions += nsize / BYTES;
   void *q = h->options.alloc ? h->options.alloc(h->options.ud, p, osize, nsize) : realloc(p, nsize);
   if (!q) return NULL;
   h->memory += nsize - old;

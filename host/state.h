@@ -175,6 +175,8 @@ void neap__limits_resume(neap *h, struct neap__task *t);
 void neap__limits_charge(lua_State *L, lua_State *co);
 // Charges for n instructions' worth of work in C.
 void neap__limits_work(lua_State *L, unsigned n);
+// The same for loops that pause, for each row or value: true if that was too much and the task has to be killed.
+bool neap__limits_spend(neap *h, unsigned rows);
 // Makes sure that what L still runs after a kill raises at once.
 void neap__limits_rearm(lua_State *L);
 void neap__limits_open(neap *h, lua_State *L);

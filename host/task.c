@@ -241,7 +241,7 @@ int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
 
 bool neap__should_pause(lua_State *L, unsigned rows) {
   neap *h = neap__host(L);
-  if (h->stop || (h->task && (h->task->killed || h->task->cancelled))) return true;
+  if (h->stop || (h->task && (h->task->killed || h->task->cancelled || neap__limits_spend(h, rows)))) return true;
   h->rows += rows;
   if (h->stepping && h->options.max_rows_per_step && h->rows >= h->options.max_rows_per_step) return true;
   if (h->pause_at == INT64_MAX || (h->ticks += rows) < 32) return false;
@@ -252,6 +252,7 @@ bool neap__should_pause(lua_State *L, unsigned rows) {
 int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   neap *h = neap__host(L);
   struct neap__task *t = h->task;
+  if (t && t->killed) return neap__kill(L, t->killed);
   if (cancelled(t)) return fail_cancelled(L);
   if (!h->parkable || L != h->running || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
   enqueue(h, t);

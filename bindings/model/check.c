@@ -254,6 +254,7 @@ static int check_list(lua_State *L, const struct type *type, const struct spot *
   lua_Integer n = (lua_Integer)lua_rawlen(L, idx), members = 0;
   for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) members++;
   if (members != n) return wrong(L, s, idx, e, what);
+  neap__charge(L, (unsigned)n);
   int top = lua_gettop(L);
   size_t count = 0;
   struct neap__buffer *b = neap__buffer_push(L);

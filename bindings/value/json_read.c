@@ -396,8 +396,9 @@ int neap__json_read(struct neap__json_reader *r, bool pausing) {
     }
     int got = read_value(r);
     while (got == SCALAR && r->nframes > 0) got = read_next(r);
-    if (got == FAILED) return NEAP_ERR;
-    if (got == SCALAR) return read_end(r);
+    if (got == OPENED) continue;
+    neap__charge(r->L, values);
+    return got == FAILED ? NEAP_ERR : read_end(r);
   }
 }
 

@@ -471,13 +471,15 @@ int neap__json_begin(struct neap__json_writer *w, int idx) {
 }
 
 int neap__json_continue(struct neap__json_writer *w, bool pausing) {
-  for (unsigned values = 0; w->nlevels > 0; values++) {
+  unsigned values = 0;
+  for (; w->nlevels > 0; values++) {
     if (pausing && values >= SLICE) {
       if (neap__should_pause(w->L, values)) return forget_keys(w), NEAP_PENDING;
       values = 0;
     }
     if (step(w) == FAILED) return NEAP_ERR;
   }
+  neap__charge(w->L, values);
   return NEAP_OK;
 }
 

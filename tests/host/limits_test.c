@@ -89,6 +89,23 @@ static void test_unbounded_functions(void) {
        "assert(not ok and e.kind == 'limit')");
 }
 
+// Few instructions with much work in each.
+static void test_work_in_c(void) {
+  killed(instructions, "local s = string.rep('x', 1 << 20) for i = 1, 1000 do local t = s .. i end");
+  killed(instructions, "local s = string.rep('x = 1 ', 1 << 16) for i = 1, 100 do load(s) end");
+  killed(instructions, "local s = string.rep('1', 1 << 16) for i = 1, 1000 do tonumber(s) end");
+  killed(instructions,
+         "local neap = require 'neap' local list = {} for i = 1, 1000 do list[i] = i end "
+         "for i = 1, 2000 do neap.json.encode(list) end");
+  killed(instructions,
+         "local neap = require 'neap' local text = '[' .. string.rep('1,', 999) .. '1]' "
+         "for i = 1, 2000 do neap.json.decode(text) end");
+  killed(instructions,
+         "local neap = require 'neap' local t = neap.types local list = {} for i = 1, 1000 do list[i] = i end "
+         "local Box = neap.open 'sqlite::memory:':model('Box', { id = t.integer { primary = true }, of = t.list(t.integer()) }) "
+         "for i = 1, 2000 do Box { of = list } end");
+}
+
 static void test_memory(void) {
   killed(memory, "local t = {} while true do t[#t + 1] = {} end");
   killed(memory, "pcall(function() local t = {} while true do t[#t + 1] = {} end end) error('caught')");
@@ -175,6 +192,7 @@ static void test_slices(void) {
 int main(void) {
   test_instructions();
   test_unbounded_functions();
+  test_work_in_c();
   test_memory();
   test_frozen();
   test_environments();
