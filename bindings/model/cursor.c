@@ -29,7 +29,7 @@ static void check_orders(lua_State *L, const struct query *q) {
       neap__fail(L, NEAP_USAGE, "page can order by columns of %s only, not by what '%s' names", q->class->shape->model,
                  lua_tostring(L, -1));
     lua_pop(L, 1);
-    if (r->place.type && (r->place.type->kind == TYPE_BYTES || r->place.type->kind == TYPE_JSON))
+    if (r->place.type && r->place.type->kind == TYPE_JSON)
       neap__fail(L, NEAP_USAGE, "page cannot order by '%s', a %s", r->place.field->name,
                  neap__type_name(r->place.type->kind));
   }
@@ -77,7 +77,14 @@ static const char *push_fingerprint(lua_State *L, const struct query *q) {
 
 // ---- Writing ----
 
-// Times and decimals go as text, as the checks read them back.
+static void push_base64(lua_State *L, const char *p, size_t n) {
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, NEAP_BASE64_SIZE(n));
+  neap__bytes_base64(p, n, out);
+  luaL_pushresultsize(&b, NEAP_BASE64_SIZE(n));
+}
+
+// Times and decimals go as text, as the checks read them back; bytes in base64.
 static void push_plain(lua_State *L, const struct cell *cell) {
   char text[40];
   if (cell->kind == CELL_NIL || cell->kind == CELL_NULL)
@@ -88,6 +95,8 @@ static void push_plain(lua_State *L, const struct cell *cell) {
     lua_pushlstring(L, text, neap__date_format(cell->i, text));
   else if (cell->kind == CELL_DECIMAL)
     lua_pushlstring(L, cell->p, cell->n);
+  else if (cell->kind == CELL_BYTES)
+    push_base64(L, cell->p, cell->n);
   else
     neap__cell_push(L, cell);
 }
@@ -108,10 +117,7 @@ static void push_cursor(lua_State *L, const struct query *q, int idx) {
   }
   if (neap__json_encode(L, list, &e) != 0) neap__raise(L, &e);
   const char *json = lua_tolstring(L, -1, &n);
-  luaL_Buffer b;
-  char *out = luaL_buffinitsize(L, &b, NEAP_BASE64_SIZE(n));
-  neap__bytes_base64(json, n, out);
-  luaL_pushresultsize(&b, NEAP_BASE64_SIZE(n));
+  push_base64(L, json, n);
 }
 
 // ---- Reading ----
@@ -138,6 +144,22 @@ static void push_decoded(lua_State *L, int idx) {
   lua_remove(L, -2);
 }
 
+static bool is_bytes(const struct type *type) {
+  return type->kind == TYPE_BYTES || (type->kind == TYPE_POINTER && is_bytes(type->of));
+}
+
+// Replaces the text on top of the stack by the bytes that it stands for, or by nil if it is none.
+static void read_bytes(lua_State *L) {
+  size_t n;
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+  ptrdiff_t len = -1;
+  char *bytes = text ? lua_newuserdatauv(L, n + 1, 0) : NULL;
+  if (text) len = neap__bytes_unbase64(text, n, bytes);
+  len < 0 ? lua_pushnil(L) : (void)lua_pushlstring(L, bytes, (size_t)len);
+  if (text) lua_remove(L, -2);
+  lua_replace(L, -2);
+}
+
 // Reads value i of the list on top of the stack; pushes what anchors it.
 static struct cell read_value(lua_State *L, int list, const struct order *o, int i) {
   struct neap__error e;
@@ -145,6 +167,7 @@ static struct cell read_value(lua_State *L, int list, const struct order *o, int
   const struct field *f = o->reach.place.field;
   lua_rawgeti(L, list, i + 2);
   if (neap__null_test(L, -1) && nullable(f)) return cell;
+  if (is_bytes(&f->type)) read_bytes(L);
   if (lua_isnil(L, -1) || neap__null_test(L, -1) || neap__check_operand(L, &f->type, lua_gettop(L), &cell, &e) != 0)
     neap__fail(L, NEAP_QUERY, "the cursor cannot be used: its value for %s is no %s", f->name,
                neap__type_name(f->type.kind));

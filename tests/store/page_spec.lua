@@ -65,6 +65,29 @@ for _, index in ipairs { false, true } do contract.each(index and "pages by inde
     end)
   end
 
+  it("go by bytes, also as keys", function()
+    local Blob = c.store:model("Blob", { id = t.bytes { primary = true }, at = t.bytes { index = index }, next = t.pointer "Blob" })
+    c.store:bind()
+    for i = 1, 20 do
+      local id = neap.bytes(("%c\0\255%c"):format(250 - i * 3, i))
+      Blob { id = id, at = i % 4 > 0 and neap.bytes(("%c"):format(255 - i % 5)) or nil, next = i % 3 > 0 and id or nil }:save()
+    end
+    local function key(ids)
+      local list = {}
+      for i, id in ipairs(ids) do list[i] = tostring(id) end
+      return list
+    end
+    assert.same(key(Blob:order("id"):pluck "id"), key(walk(Blob, 3)))
+    assert.same(key(Blob:order("-at", "id"):pluck "id"), key(walk(Blob:order "-at", 3)))
+    assert.same(key(Blob:order("next", "id"):pluck "id"), key(walk(Blob:order "next", 3)))
+    for _, bad in ipairs { "?", 5, neap.null, { 1 } } do
+      local forged = neap.bytes(require "neap.json".encode { "Blob id", bad }):base64()
+      local ok, e = pcall(function() return Blob:page { size = 5, after = forged } end)
+      assert.is_false(ok)
+      assert.equal("query", e.kind, tostring(e))
+    end
+  end)
+
   it("keep to the condition and the selection", function()
     local ids = walk(Item:where { r = 2 }:select "b":order "-a", 5)
     assert.equal(12, #ids)
