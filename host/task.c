@@ -254,7 +254,7 @@ int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   struct neap__task *t = h->task;
   if (t && t->killed) return neap__kill(L, t->killed);
   if (cancelled(t)) return fail_cancelled(L);
-  if (!h->parkable || L != h->running || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
+  if (!t || !h->parkable || L != h->running || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
   enqueue(h, t);
   return leave(L, t, ctx, k);
 }
