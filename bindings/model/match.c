@@ -13,7 +13,7 @@ struct object_row {
   struct row_source source;
   const struct cell *cells;
   lua_State *L;
-  int answers;  // index of a table: address of a SOME -> how many meet it; 0 = relations are not followed
+  int answers;  // index of nil or of a table, address of a SOME -> how many meet it; 0: relations are not followed
   const struct condition *question;  // the first SOME that is not in it
   bool counts;                       // how many do, not just whether one does
   bool computed, unloaded;           // what was asked for and is not here
@@ -33,9 +33,12 @@ static void cell_of(struct row_source *source, const struct field *field, struct
 static int64_t related_of(struct row_source *source, const struct condition *some, int64_t most) {
   struct object_row *row = (struct object_row *)source;
   int64_t n = 0;
-  bool known = row->answers && lua_rawgetp(row->L, row->answers, some) == LUA_TNUMBER;
-  if (known) n = lua_tointeger(row->L, -1);
-  if (row->answers) lua_pop(row->L, 1);
+  bool known = false;
+  if (row->answers && lua_istable(row->L, row->answers)) {
+    known = lua_rawgetp(row->L, row->answers, some) == LUA_TNUMBER;
+    n = lua_tointeger(row->L, -1);
+    lua_pop(row->L, 1);
+  }
   if (!known && !row->question) row->question = some, row->counts = most > 1;
   return n < most ? n : most;
 }
@@ -111,6 +114,10 @@ static void push_inner(lua_State *L, const struct condition *some) {
 
 // Remembers the answer on top of the stack, which is popped.
 static void keep_answer(lua_State *L, const struct condition *some) {
+  if (lua_isnil(L, MATCH_ANSWERS)) {
+    lua_newtable(L);
+    lua_replace(L, MATCH_ANSWERS);
+  }
   lua_pushinteger(L, lua_isinteger(L, -1) ? lua_tointeger(L, -1) : lua_toboolean(L, -1));
   lua_rawsetp(L, MATCH_ANSWERS, some);
 }
@@ -137,7 +144,7 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
 static int match(lua_State *L) {
   const struct shape *shape = neap__object_class(lua_touserdata(L, MATCH_OBJECT))->shape;
   lua_newuserdatauv(L, (size_t)shape->ncolumns * sizeof(struct cell) + 1, 0);
-  lua_newtable(L);
+  lua_pushnil(L);
   luaL_checkstack(L, 10, "matches");
   return go_on(L, LUA_OK, 0);
 }
