@@ -1,6 +1,7 @@
 // sql_halves.c: a limited select in two halves: rows that have a value in the column that leads the order, and, where those
 // are too few, rows that have none. Absent comes last in both directions, which no index of PostgreSQL's does unless it was
 // made so; and a page that goes on behind a value is a range of an index only where absent rows are not looked for.
+#include "model/condition_build.h"
 #include "store/sql_dialect.h"
 #include "store/sql_query.h"
 
@@ -52,7 +53,8 @@ static bool has_index(const struct query *q, const struct field *f) {
 }
 
 static bool is_plain(const struct sql_dialect *dialect, const struct reach *r) {
-  if (r->nvia > 0 || r->place.nsteps > 0 || r->place.counted || !neap__field_kept(r->place.field)) return false;
+  if (r->nvia > 0 || r->place.counted || neap__place_in_json(&r->place) || !neap__field_kept(r->place.field))
+    return false;
   return r->place.type->kind != TYPE_DECIMAL || !dialect->column[SQL_DECIMAL];
 }
 

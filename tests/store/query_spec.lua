@@ -64,6 +64,7 @@ contract.each("queries", function(c)
     it("reaches through pointers and into JSON", function()
       assert.same({ 3, 4, 1, 2, 5 }, ids(Post:order("-author.name", "id")))
       assert.same({ 3, 1 }, ids(Post:where { data__key__exists = true }:order "data.key"))
+      assert.equal(2, #Post:order "data":limit(2):all())
     end)
 
     it("names the nearest field for an unknown one", function()
