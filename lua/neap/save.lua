@@ -315,6 +315,9 @@ local function between_hooks(action, list, options, faults, write)
   return #errors > 0 and errors or nil
 end
 
+--- Hooks may change the list that they are called for.
+local function copy(list) return table.move(list, 1, #list, 1, {}) end
+
 --- Those that are still new: one that two others lead to was saved with the first.
 local function still_new(list)
   local new = {}
@@ -328,6 +331,7 @@ end
 function save_each(list, options, view, seen, depth)
   local errors, written = kernel.save(list, options, view, true)
   if written then return errors end
+  list = copy(list)
   local faults = save_pending(list, seen or { n = 0 }, depth or 0)
   if depth then list = still_new(list) end
   return between_hooks("save", list, options, faults, function(ready) return (kernel.save(ready, options, view)) end)
@@ -335,9 +339,10 @@ end
 
 --- Inside a transaction one failure fails all: a savepoint undoes the others.
 local function run_list(self, list, write)
+  local n = #list
   local function run()
     local errors = write()
-    if errors then raise_batch(errors, #list) end
+    if errors then raise_batch(errors, n) end
   end
   if kernel.in_transaction(self) then
     self:transaction(run)
@@ -364,7 +369,7 @@ function store.delete(self, list, options)
   run_list(self, list, function()
     local function write(some) return (kernel.delete(some, options, self)) end
     if not kernel.hooked(list) then return write(list) end
-    return between_hooks("delete", list, options, {}, write)
+    return between_hooks("delete", copy(list), options, {}, write)
   end)
 end
 

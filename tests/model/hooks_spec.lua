@@ -61,6 +61,20 @@ describe("hooks", function()
       assert.same({ "a2", "b2", "a0", "b0" }, calls)
     end)
 
+    it("may change the list: what was given is written", function()
+      local list = { Post { title = "a" }, Post { title = "b" }, Post { title = "c" } }
+      local function change()
+        list[1], list[2], list[3] = nil, nil, nil
+        list[1] = Post { title = "more" }
+      end
+      Post.before_save, Post.before_delete = change, change
+      store:save(list)
+      assert.same({ "a", "b", "c" }, Post:order("id"):pluck "title")
+      list = Post:order("id"):all()
+      store:delete(list)
+      assert.equal(0, Post:count())
+    end)
+
     it("stop those that they raise for, whatever they raise", function()
       function Post:before_save() if self.title == "bad" then error("no", 0) end end
       function Post:after_save() if self.title == "late" then error { code = 1 } end end
