@@ -66,6 +66,7 @@ void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor) {
   bool broken = cursor->posted && cursor->failed;
   cursor->state = CURSOR_DONE;
   cursor->head.in_transaction = c->head.in_transaction;
+  c->head.broken |= c->reset && !c->head.in_transaction;
   if (cursor->abandoned)
     cursor_free(cursor);
   else
@@ -154,6 +155,16 @@ static int64_t changed_by(PGresult *r) {
   return reads ? 0 : strtoll(PQcmdTuples(r), NULL, 10);
 }
 
+static void drop_statements(struct postgres *c) {
+  while (c->cache.oldest) neap__postgres_statement_drop(c, (struct postgres_statement *)c->cache.oldest);
+}
+
+// What the script has done to the session: statements are forgotten, limits and the like undone.
+static void note_command(struct postgres *c, const char *tag) {
+  if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0) drop_statements(c);
+  c->reset |= strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "RESET") == 0;
+}
+
 // A plan that the server has thrown away: prepared and sent once more, unless the failure has cost a transaction.
 static bool stale(const struct postgres *c, const struct postgres_cursor *cursor) {
   const char *state = cursor->error.code;
@@ -180,6 +191,7 @@ static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGre
     case PGRES_SINGLE_TUPLE:
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
+      if (cursor->from.rows) note_command(c, PQcmdStatus(r));
       if (PQresultStatus(r) != PGRES_SINGLE_TUPLE) cursor->head.changed += changed_by(r);
       if (cursor->head.ncells < 0 && PQnfields(r) > 0) cursor->head.ncells = PQnfields(r);
       PQclear(cursor->result);
@@ -576,7 +588,7 @@ static void postgres_close(struct sql_connection *connection) {
   neap__postgres_cancel_forget(c);
   stop_listening(c);
   neap__postgres_lost(c, &e);
-  while (c->cache.oldest) neap__postgres_statement_drop(c, (struct postgres_statement *)c->cache.oldest);
+  drop_statements(c);
   if (c->tick) {
     c->tick->data = NULL;
     uv_close((uv_handle_t *)c->tick, free_handle);

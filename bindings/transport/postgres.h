@@ -97,6 +97,7 @@ struct postgres {
   struct postgres_lookup *lookup;
   struct postgres_cancel *cancel;
   int dirty;       // commands that have been queued without a sync
+  bool reset;      // the script has undone what was set for the session: to be replaced
   bool unflushed;  // libpq holds output that the socket does not take yet
   struct expected *ring;
   unsigned first, nexpected, ring_size;

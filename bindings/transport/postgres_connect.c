@@ -300,6 +300,13 @@ void neap__postgres_connect_end(struct postgres *c) {
   c->timer = NULL;
 }
 
+// Compiling the statements that are generated here takes longer than running them. The first that is sent; servers that know
+// nothing of it refuse it, and nothing follows from that.
+static void avoid_compiler(struct postgres *c, const PQconninfoOption *options) {
+  const char *given = option(options, "options");
+  if (!given || !strstr(given, "jit")) neap__postgres_post(c, "SET jit = off", false);
+}
+
 bool neap__postgres_connect(struct postgres *c) {
   struct postgres_lookup *l = calloc(1, sizeof *l);
   PQconninfoOption *options = l && start_timer(c) ? read_options(c) : NULL;
@@ -310,6 +317,7 @@ bool neap__postgres_connect(struct postgres *c) {
     l->c = c;
     c->state = POSTGRES_RESOLVING;
     c->lookup = l;
+    avoid_compiler(c, options);
     for (int i = 0; i < l->n; i++)
       if (is_name(l->hosts[i].host)) ask(l, &l->hosts[i]);
   }

@@ -152,9 +152,36 @@ describe("postgres", function()
     end)
 
     it("are prepared anew when the server has forgotten them", function()
-      assert.equal(1, store:sql("SELECT 1 AS v")[1].v)
-      store:sql "DISCARD ALL"
-      for _ = 1, 4 do assert.equal(1, store:sql("SELECT 1 AS v")[1].v) end
+      for _, forget in ipairs { "DEALLOCATE ALL", "DISCARD ALL", "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$" } do
+        assert.equal(1, store:sql("SELECT 1 AS v")[1].v)
+        store:sql(forget)
+        for _ = 1, 4 do assert.equal(1, store:sql("SELECT 1 AS v")[1].v) end
+      end
+      store:transaction(function(tx)
+        for _ = 1, 2 do
+          assert.equal(1, tx:sql("SELECT 1 AS v")[1].v)
+          tx:sql "DEALLOCATE ALL"
+        end
+      end)
+    end)
+
+    it("are not compiled, unless the URL says so, whatever was reset", function()
+      local settings = "SELECT current_setting('jit') AS jit, current_setting('statement_timeout') AS timeout"
+      local one = neap.open(url "pool=1&timeout=7")
+      local fields = { jit = neap.types.string { primary = true }, timeout = neap.types.string() }
+      local Settings = one:model("Settings", fields, { table = "settings" })
+      one:sql("CREATE VIEW settings AS " .. settings)
+      for _, reset in ipairs { "SELECT 1", "DISCARD ALL", "RESET ALL", "RESET statement_timeout" } do
+        one:sql(reset)
+        assert.same({ { jit = "off", timeout = "0" } }, one:sql(settings))
+        assert.equal("7s", Settings:get("off").timeout)
+        one:transaction(function(tx) if reset ~= "DISCARD ALL" then tx:sql(reset) end end)
+        assert.equal("7s", Settings:get("off").timeout)
+      end
+      one:close()
+      local compiled = neap.open(url "options=-c%20jit%3Don")
+      assert.equal("on", compiled:sql(settings)[1].jit)
+      compiled:close()
     end)
 
     it("are prepared anew when a table changes under them", function()
