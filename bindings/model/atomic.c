@@ -345,6 +345,7 @@ static int atomic_change(lua_State *L) {
   neap__class_push(L, class);
   read_change(L, shape, &a->changes[0]);
   a->view = neap__view_effective(L, class->view);
+  neap__view_check_changes(L, a->view, shape, a->changes, 1);
   fill(L, a);
   neap__view_push_scope(L, a->view, shape);
   add_guards(L, shape, &a->changes[0]);

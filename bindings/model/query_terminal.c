@@ -398,6 +398,7 @@ static int query_update(lua_State *L) {
   neap__query_push_class(L, 1);
   struct change *sets = push_sets(L, shape, 3, &n);
   struct view *view = view_of(L, q);
+  neap__view_check_changes(L, view, shape, sets, n);
   view->store->verbs->update(L, view, q, sets, n);
   lua_insert(L, 2);
   return neap__query_one_row(L, 1, push_changed);

@@ -249,9 +249,7 @@ bool neap__save_is_forced(const struct save_options *o) {
 
 // Whether what is to be written lies outside of the view's scope, as far as that can be told without the store.
 static bool leaves_scope(struct planning *p, int idx, const struct save_entry *entry, bool insert) {
-  const struct condition *scope = neap__view_scope(p->view, p->shape);
-  struct neap__error e;
-  if (!scope) return false;
+  if (!neap__view_scope(p->view, p->shape)) return false;
   struct cell *cells = lua_newuserdatauv(p->L, (size_t)p->shape->ncolumns * sizeof *cells, 0);
   for (int i = 0; i < p->shape->ncolumns; i++) {
     neap__object_get(p->L, idx, i, &cells[i]);
@@ -260,11 +258,9 @@ static bool leaves_scope(struct planning *p, int idx, const struct save_entry *e
     if (made) cells[i].kind = CELL_UNLOADED;  // by the store
   }
   for (int i = 0; i < entry->ncomputed; i++) cells[entry->computed_columns[i]] = entry->computed[i];
-  bool met = true, several = scope->op == COND_AND;
-  for (int i = 0; met && i < (several ? scope->nchildren : 1); i++)
-    met = neap__condition_matches(p->L, several ? scope->children[i] : scope, cells, &e) != 0;
+  bool leaves = neap__view_leaves(p->L, p->view, p->shape, cells);
   lua_pop(p->L, 1);
-  return !met;
+  return leaves;
 }
 
 // Plans one save. True if something is to be sent.

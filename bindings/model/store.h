@@ -152,6 +152,12 @@ struct view *neap__view_effective(lua_State *L, struct view *view);
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
 // Pushes it, or nil.
 void neap__view_push_scope(lua_State *L, const struct view *view, const struct shape *shape);
+// Whether a row with these cells (UNLOADED: not known) lies outside of the scope, as far as they tell.
+bool neap__view_leaves(lua_State *L, const struct view *view, const struct shape *shape, const struct cell *cells);
+// Raises `condition` where changes would move rows out of the scope, `unsupported` where they change what it asks for into
+// what only the store knows.
+void neap__view_check_changes(lua_State *L, const struct view *view, const struct shape *shape,
+                              const struct change *changes, int n);
 // Remembers the object at idx as it is now, once, if the view has a transaction, for that and for those around it: called
 // before a save is sent. True if it was not known before.
 bool neap__view_touch(lua_State *L, struct view *view, int idx);

@@ -1,6 +1,7 @@
 // view.c: a store as one sees it: options, scope and transaction, and the context that carries them through tasks.
 #include <string.h>
 
+#include "model/condition.h"
 #include "model/live.h"
 #include "model/store.h"
 #include "modules.h"
@@ -286,6 +287,42 @@ void neap__view_push_scope(lua_State *L, const struct view *view, const struct s
     neap__live_push(L, c);
   else
     lua_pushnil(L);
+}
+
+bool neap__view_leaves(lua_State *L, const struct view *view, const struct shape *shape, const struct cell *cells) {
+  const struct condition *scope = neap__view_scope(view, shape);
+  struct neap__error e;
+  bool met = true, several = scope && scope->op == COND_AND;
+  for (int i = 0; scope && met && i < (several ? scope->nchildren : 1); i++)
+    met = neap__condition_matches(L, several ? scope->children[i] : scope, cells, &e) != 0;
+  return !met;
+}
+
+static bool asks_for(const struct condition *c, const struct field *field) {
+  bool found = c->place.field == field || (c->other && c->other->field == field);
+  for (int i = 0; !found && i < c->nchildren; i++) found = asks_for(c->children[i], field);
+  return found;
+}
+
+void neap__view_check_changes(lua_State *L, const struct view *view, const struct shape *shape,
+                              const struct change *changes, int n) {
+  const struct condition *scope = neap__view_scope(view, shape);
+  if (!scope) return;
+  struct cell *cells = lua_newuserdatauv(L, (size_t)shape->ncolumns * sizeof *cells, 0);
+  for (int i = 0; i < shape->ncolumns; i++) cells[i] = (struct cell){.kind = CELL_UNLOADED};
+  for (int i = 0; i < n; i++) {
+    const struct field *f = changes[i].place.field;
+    bool known = changes[i].place.nsteps == 0 && (changes[i].kind == CHANGE_SET || changes[i].kind == CHANGE_UNSET);
+    if (!known && asks_for(scope, f))
+      neap__fail(L, NEAP_UNSUPPORTED,
+                 "the scope of the view asks for %s.%s: it can be assigned and saved, or set as a whole, and not be "
+                 "changed in the store",
+                 shape->model, f->name);
+    if (known) cells[f->column] = changes[i].kind == CHANGE_SET ? changes[i].cell : (struct cell){.kind = CELL_NIL};
+  }
+  if (neap__view_leaves(L, view, shape, cells))
+    neap__fail(L, NEAP_CONDITION, "%s would lie outside of the scope of the view that changes it", shape->model);
+  lua_pop(L, 1);
 }
 
 // { class, condition }, on top of the stack, is ANDed to what the view has for the model. Pops it.
