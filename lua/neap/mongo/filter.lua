@@ -139,6 +139,9 @@ local names = { "$not", "$elemMatch" }
 for name in pairs(methods) do names[#names + 1] = name end
 table.sort(names)
 
+--- Whether there is such an operator without settings.
+function filter.is_operator(name) return methods[name] ~= nil or name == "$not" or name == "$elemMatch" end
+
 local function is_operators(value)
   if kernel.form(value) ~= "object" then return false end
   for key in pairs(value) do

@@ -2,6 +2,7 @@
 -- needed.
 local class = require "neap.class"
 local faults = require "neap.mongo.faults"
+local filter = require "neap.mongo.filter"
 local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
 local projection = require "neap.mongo.project"
@@ -137,6 +138,8 @@ local function check_operators(given, model)
       if type(name) ~= "string" or not name:find "^%$%a" or type(f) ~= "function" then
         usage('%s holds { ["$name"] = function(column, value) … end }, not %s', show(model, setting),
           host.show_key(name))
+      elseif filter.is_operator(name) then
+        usage("%s: %s is there already", show(model, setting), name)
       end
     end
   end
@@ -169,6 +172,21 @@ local function check_related(self, given)
     end
   elseif related ~= nil and type(related) ~= "function" then
     usage("%s is a table or a function that gives one, not %s", show(self.info.name, "related"), host.show(related))
+  end
+end
+
+--- Those by model: a name that there is not would leave the model open.
+local function check_related_models(self, by_model)
+  if by_model == nil or type(by_model) == "function" then return end
+  local setting = show(self.info.name, "related_models")
+  if type(by_model) ~= "table" then
+    usage("%s is a table or a function that gives one, not %s", setting, host.show(by_model))
+  end
+  for key in pairs(by_model) do
+    local known = key == "*"
+    if not known and type(key) == "string" then known = pcall(kernel.class, self.class, key) end
+    if type(key) ~= "string" then known = pcall(kernel.model, key) end
+    if not known then usage("%s: %s is no model", setting, host.show_key(key)) end
   end
 end
 
@@ -229,6 +247,7 @@ local function compile(of, given)
   self.eager = raises(given, info.name)
   self.legacy = check_names(self, "legacy_fields", given.legacy_fields or {})
   check_related(self, given)
+  check_related_models(self, given.related_models)
   for setting, groups in pairs(names) do
     if groups and given[setting] ~= nil then self[setting] = check_names(self, setting, given[setting], groups) end
   end
