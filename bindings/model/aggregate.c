@@ -224,10 +224,15 @@ static int count_keys(lua_State *L, int idx) {
 //   groups, with the groups' values too. $sum $min $max $avg of a field or path; $count of a field (values), of a condition
 //   (rows that meet it) or true (rows). order() may name labels of grouped queries.
 static int query_aggregate(lua_State *L) {
+  const struct query *q = neap__query_aggregate(L);
+  return neap__query_read(L, READ_TABLES, q->ngroups > 0 ? RESULT_LIST : RESULT_FIRST);
+}
+
+const struct query *neap__query_aggregate(lua_State *L) {
   lua_settop(L, 2);
   neap__arg_table(L, 2, "labels");
   int n = count_keys(L, 2);
-  if (n == 0) return neap__fail(L, NEAP_USAGE, "aggregate takes { label = { [\"$sum\"] = name }, … }");
+  if (n == 0) neap__fail(L, NEAP_USAGE, "aggregate takes { label = { [\"$sum\"] = name }, … }");
   struct aggregate *list = begin(L, n);
   struct query *q = lua_touserdata(L, 1);
   int anchors = lua_gettop(L);
@@ -236,13 +241,11 @@ static int query_aggregate(lua_State *L) {
   sort_labels(list, n);
   if (q->ngroups == 0) q->norders = 0;
   find_labels(L, q);
-  if (q->ngroups == 0 && q->nhavings > 0)
-    return neap__fail(L, NEAP_USAGE, "having chooses among groups: call group first");
+  if (q->ngroups == 0 && q->nhavings > 0) neap__fail(L, NEAP_USAGE, "having chooses among groups: call group first");
   if (q->ngroups == 0 && (q->limit >= 0 || q->skip > 0))
-    return neap__fail(L, NEAP_USAGE,
-                      "aggregate is of all rows that meet the condition: it does not go with limit and skip");
+    neap__fail(L, NEAP_USAGE, "aggregate is of all rows that meet the condition: it does not go with limit and skip");
   lua_settop(L, 1);
-  return neap__query_read(L, READ_TABLES, q->ngroups > 0 ? RESULT_LIST : RESULT_FIRST);
+  return q;
 }
 
 const luaL_Reg neap__query_aggregates[] = {

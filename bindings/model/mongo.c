@@ -259,15 +259,25 @@ static int mongo_eager(lua_State *L) {
 }
 
 int luaopen_neap_mongo_kernel(lua_State *L) {
-  static const luaL_Reg functions[] = {{"fields", mongo_fields},     {"model", mongo_model},
-                                       {"class", mongo_class},       {"view", mongo_view},
-                                       {"kind", mongo_kind},         {"condition", mongo_condition},
-                                       {"element", mongo_element},   {"elements", mongo_elements},
-                                       {"form", mongo_form},         {"is_object", mongo_is_object},
-                                       {"plan", mongo_plan},         {"included", mongo_included},
-                                       {"eager", mongo_eager},       {"tables", neap__mongo_tables},
-                                       {"json", neap__mongo_json},   {"labelled", neap__mongo_labelled},
-                                       {"shape", neap__mongo_shape}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fields", mongo_fields},
+                                       {"model", mongo_model},
+                                       {"class", mongo_class},
+                                       {"view", mongo_view},
+                                       {"kind", mongo_kind},
+                                       {"condition", mongo_condition},
+                                       {"element", mongo_element},
+                                       {"elements", mongo_elements},
+                                       {"form", mongo_form},
+                                       {"is_object", mongo_is_object},
+                                       {"plan", mongo_plan},
+                                       {"included", mongo_included},
+                                       {"eager", mongo_eager},
+                                       {"tables", neap__mongo_tables},
+                                       {"json", neap__mongo_json},
+                                       {"labelled", neap__mongo_labelled},
+                                       {"groups_json", neap__mongo_groups_json},
+                                       {"shape", neap__mongo_shape},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, plan_type);
   luaL_newlib(L, functions);
   return 1;

@@ -35,51 +35,51 @@ static int slot(const struct walk *w, int which) {
 
 // ---- JSON ----
 
-static void put(lua_State *L, struct walk *w, const char *p, size_t n) {
-  if (neap__buffer_append(w->out, p, n) != 0) neap__fail(L, NEAP_LIMIT, "cannot write JSON: not enough memory");
+void neap__mongo_put(lua_State *L, struct neap__buffer *out, const char *p, size_t n) {
+  if (neap__buffer_append(out, p, n) != 0) neap__fail(L, NEAP_LIMIT, "cannot write JSON: not enough memory");
 }
 
 static void put_char(lua_State *L, struct walk *w, char c) {
-  put(L, w, &c, 1);
+  neap__mongo_put(L, w->out, &c, 1);
 }
 
-// Writes the value on top of the stack, which is popped.
-static void put_value(lua_State *L, struct walk *w) {
+void neap__mongo_put_value(lua_State *L, struct neap__buffer *out) {
   struct neap__error e;
-  if (neap__json_write(L, lua_gettop(L), w->out, &e) != 0) neap__raise(L, &e);
+  if (neap__json_write(L, lua_gettop(L), out, &e) != 0) neap__raise(L, &e);
   lua_pop(L, 1);
 }
 
 static void put_name(lua_State *L, struct walk *w, const struct level *level) {
   const struct plan_part *part = &level->plan->parts[level->part];
   if (level->part > 0) put_char(L, w, ',');
-  put(L, w, part->json, part->njson);
+  neap__mongo_put(L, w->out, part->json, part->njson);
 }
 
 // Text without anything to escape goes over as it is; false for other text.
-static bool put_plain(lua_State *L, struct walk *w, const char *p, size_t n) {
+static bool put_plain(lua_State *L, struct neap__buffer *out, const char *p, size_t n) {
   bool high = false;
   size_t bad;
   if (neap__json_plain(p, p + n, &high) != p + n || (high && !neap__text_utf8(p, n, &bad))) return false;
-  put_char(L, w, '"');
-  put(L, w, p, n);
-  put_char(L, w, '"');
+  neap__mongo_put(L, out, "\"", 1);
+  neap__mongo_put(L, out, p, n);
+  neap__mongo_put(L, out, "\"", 1);
   return true;
 }
 
-// Writes what needs no Lua value. False: it does.
-static bool put_cell(lua_State *L, struct walk *w, const struct cell *cell) {
+bool neap__mongo_put_cell(lua_State *L, struct neap__buffer *out, const struct cell *cell) {
   char text[48];
   switch ((enum cell_kind)cell->kind) {
     case CELL_UNLOADED:
     case CELL_NIL:
-    case CELL_NULL: put(L, w, "null", 4); return true;
-    case CELL_BOOLEAN: put(L, w, cell->i ? "true" : "false", cell->i ? 4 : 5); return true;
-    case CELL_INTEGER: put(L, w, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)cell->i)); return true;
-    case CELL_NUMBER: put(L, w, text, neap__json_double(cell->d, text)); return true;
-    case CELL_TEXT: return put_plain(L, w, cell->p, cell->n);
-    case CELL_DATETIME: return put_plain(L, w, text, neap__datetime_format(cell->i, text));
-    case CELL_DATE: return put_plain(L, w, text, neap__date_format(cell->i, text));
+    case CELL_NULL: neap__mongo_put(L, out, "null", 4); return true;
+    case CELL_BOOLEAN: neap__mongo_put(L, out, cell->i ? "true" : "false", cell->i ? 4 : 5); return true;
+    case CELL_INTEGER:
+      neap__mongo_put(L, out, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)cell->i));
+      return true;
+    case CELL_NUMBER: neap__mongo_put(L, out, text, neap__json_double(cell->d, text)); return true;
+    case CELL_TEXT: return put_plain(L, out, cell->p, cell->n);
+    case CELL_DATETIME: return put_plain(L, out, text, neap__datetime_format(cell->i, text));
+    case CELL_DATE: return put_plain(L, out, text, neap__date_format(cell->i, text));
     case CELL_BYTES:
     case CELL_DECIMAL:
     case CELL_JSON: return false;
@@ -125,7 +125,7 @@ static void write_count(lua_State *L, struct walk *w, struct level *level) {
     return;
   }
   put_name(L, w, level);
-  put_value(L, w);
+  neap__mongo_put_value(L, w->out);
 }
 
 static void write_field(lua_State *L, struct walk *w, struct level *level) {
@@ -145,9 +145,9 @@ static void write_field(lua_State *L, struct walk *w, struct level *level) {
     return;
   }
   put_name(L, w, level);
-  if (part->field->column >= 0 && put_cell(L, w, &cell)) return;
+  if (part->field->column >= 0 && neap__mongo_put_cell(L, w->out, &cell)) return;
   push_value(L, part->field, part->name, object, &cell);
-  put_value(L, w);
+  neap__mongo_put_value(L, w->out);
 }
 
 // ---- Levels ----
@@ -220,7 +220,7 @@ static void write_relation(lua_State *L, struct walk *w, struct level *level) {
   }
   neap__null_push(L);
   if (w->out)
-    put_value(L, w);
+    neap__mongo_put_value(L, w->out);
   else
     lua_setfield(L, slot(w, LEVEL_TABLE), part->name);
 }

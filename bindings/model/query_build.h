@@ -49,6 +49,9 @@ uint64_t *neap__query_push_bits(lua_State *L, const struct query *q);
 void neap__query_mark(uint64_t *bits, int column);
 void neap__query_select(lua_State *L, int idx, const uint64_t *bits);
 
+// The arguments of Query:aggregate become the query that gives what is computed, alone on the stack.
+const struct query *neap__query_aggregate(lua_State *L);
+
 // Reads the reach that the value at idx (text, or a column expression) names for the class at class_idx. What it points to
 // is appended to the list at `anchors`. Raises usage, naming `what` wanted it.
 struct reach neap__reach_parse(lua_State *L, int class_idx, int idx, int anchors, const char *what);

@@ -375,6 +375,21 @@ contract.each("Query Objects", function(c)
           { related = { author = { aggregate_labels = true, aggregate_columns = { "name" } } } }))
     end)
 
+    it("are JSON text straight from the store, the same as their tables", function()
+      local object = { group = { "author_id", "data.key" }, sort = "author_id data.key", aggregate = {
+        n = { ["$count"] = true }, ['"x'] = { ["$sum"] = "price" }, twice = { ["$sum"] = 2 }, low = { ["$min"] = "views" },
+        some = { ["$count"] = { views = 20 } }, old = { ["$max"] = "old" }, mean = { ["$avg"] = "views" },
+      } }
+      local settings = { aggregate_columns = "views price", legacy_fields = "old" }
+      local text = mongo.query(m.Post, settings):query(object):json()
+      assert.equal(neap.json.encode(run(m.Post, object, settings)), text)
+      assert.equal('{"\\"x":0.30,"author_id":2,"data.key":1,"low":20,"mean":20.0,"n":1,"old":null,"some":1,"twice":2}',
+        text:match '{[^{]*0.30[^}]*}')
+      object.filter = { id = 99 }
+      assert.equal("[]", mongo.query(m.Post, settings):query(object):json())
+      assert.equal('[{"views":0},{"views":10}]', mongo.query(m.Post):query { group = "views", limit = 2 }:json())
+    end)
+
     it("are chosen by what is computed of them", function()
       local object = { group = "author_id", aggregate = { n = { ["$count"] = true }, low = { ["$min"] = "price" } }, sort = "author_id" }
       local function groups(having)

@@ -3,6 +3,7 @@
 local faults = require "neap.mongo.faults"
 local filter = require "neap.mongo.filter"
 local host = require "neap.host"
+local json = require "neap.json"
 local kernel = require "neap.mongo.kernel"
 
 local aggregate = {}
@@ -223,22 +224,36 @@ function aggregate.build(q, node)
   return node.skip and q:skip(node.skip) or q
 end
 
+--- { { label, name in the kernel, times }, … }, sorted by the label, and the expressions, nil = there are none.
+local function asked(node)
+  local names, expressions = {}, nil
+  for label, what in pairs(node.labels) do names[#names + 1] = { label, what.from, what.times } end
+  table.sort(names, function(a, b) return a[1] < b[1] end)
+  for _, each in ipairs(node.aggregates) do
+    expressions = expressions or {}
+    expressions[each.from] = each.expression
+  end
+  return names, expressions
+end
+
 --- Sends it: a list of plain tables, { label = value }.
 function aggregate.run(q, node)
-  local expressions, names = {}, {}
-  for _, each in ipairs(node.aggregates) do expressions[each.from] = each.expression end
-  for label, what in pairs(node.labels) do names[#names + 1] = { label, what.from, what.times } end
+  local names, expressions = asked(node)
   local rows
-  if #node.groups == 0 and #node.aggregates == 0 then
-    rows = { {} }
-  elseif #node.aggregates == 0 then
-    rows = q:all()
-  elseif #node.groups == 0 then
-    rows = { q:aggregate(expressions) }
+  if not expressions then
+    rows = #node.groups > 0 and q:all() or { {} }
   else
     rows = q:aggregate(expressions)
+    if #node.groups == 0 then rows = { rows } end
   end
   return kernel.labelled(rows, names)
+end
+
+--- Sends it: the same as JSON text.
+function aggregate.json(q, node)
+  local names, expressions = asked(node)
+  if not expressions and #node.groups == 0 then return json.encode(aggregate.run(q, node)) end
+  return kernel.groups_json(q, expressions, names)
 end
 
 return aggregate

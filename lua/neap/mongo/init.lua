@@ -299,7 +299,8 @@ end
 --- The same as JSON text, without building tables.
 function methods:json()
   local node = node_of(self)
-  if node.count or aggregate.is(node) then return json.encode(self:run()) end
+  if node.count then return json.encode(self:run()) end
+  if aggregate.is(node) then return aggregate.json(self:build(), node) end
   return written(self, kernel.json, self:objects())
 end
 

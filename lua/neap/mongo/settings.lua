@@ -183,10 +183,10 @@ local function check_related_models(self, by_model)
     usage("%s is a table or a function that gives one, not %s", setting, host.show(by_model))
   end
   for key in pairs(by_model) do
-    local known = key == "*"
-    if not known and type(key) == "string" then known = pcall(kernel.class, self.class, key) end
-    if type(key) ~= "string" then known = pcall(kernel.model, key) end
-    if not known then usage("%s: %s is no model", setting, host.show_key(key)) end
+    local there = key == "*"
+    if not there and type(key) == "string" then there = pcall(kernel.class, self.class, key) end
+    if type(key) ~= "string" then there = pcall(kernel.model, key) end
+    if not there then usage("%s: %s is no model", setting, host.show_key(key)) end
   end
 end
 
