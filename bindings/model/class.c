@@ -27,16 +27,19 @@ void neap__class_push(lua_State *L, const struct class *class) {
   neap__live_push(L, class);
 }
 
-void neap__class_function(lua_State *L, const struct class *class, const struct field *field, const char *name) {
+int neap__class_functions(lua_State *L, const struct class *class, const struct field *field) {
   neap__class_push(L, class);
   lua_getiuservalue(L, -1, CLASS_SHAPE);
   lua_getiuservalue(L, -1, SHAPE_FUNCTIONS);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-  if (lua_getfield(L, -1, field->name) == LUA_TTABLE) {
-    lua_getfield(L, -1, name);
-    lua_replace(L, -2);
-  }
+  int type = lua_getfield(L, -1, field->name);
+  lua_replace(L, -4);
+  lua_pop(L, 2);
+  return type;
+}
+
+void neap__class_function(lua_State *L, const struct class *class, const struct field *field, const char *name) {
+  if (neap__class_functions(L, class, field) != LUA_TTABLE) return;
+  lua_getfield(L, -1, name);
   lua_replace(L, -2);
 }
 

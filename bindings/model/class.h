@@ -21,7 +21,9 @@ enum class_value {
 
 // Pushes a metatable for the objects of the class at class_idx, whose own methods are the table at `own`.
 void neap__object_metatable(lua_State *L, int class_idx, int own);
-// Pushes functions[field][name] of the declaration, or nil.
+// Pushes functions[field] of the declaration, and gives its type: a table or nil.
+int neap__class_functions(lua_State *L, const struct class *class, const struct field *field);
+// Pushes its member, or nil.
 void neap__class_function(lua_State *L, const struct class *class, const struct field *field, const char *name);
 // Pushes a new object of the class at class_idx; defaults that are values are in it.
 struct object *neap__object_new(lua_State *L, int class_idx);

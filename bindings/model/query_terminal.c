@@ -178,14 +178,18 @@ struct getting {
 };
 
 static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
-  const struct shape *shape = neap__class_test(L, 1)->shape;
+  const struct shape *shape = ((const struct class *)lua_touserdata(L, 1))->shape;
   struct rows *rows = lua_touserdata(L, (int)ctx);
   struct getting *g = lua_touserdata(L, (int)ctx + 1);
   struct object_builder b;
   (void)status;
   enum rows_state state = rows->next(rows, g->cells);
   if (state == ROWS_WAIT) return neap__await(L, (int)ctx, ctx, get_go_on);
-  struct neap__error e = rows->error;
+  if (state == ROWS_FAILED) {
+    struct neap__error e = rows->error;
+    rows->close(rows);
+    return neap__raise(L, &e);
+  }
   if (state == ROWS_ROW) {
     neap__object_builder(L, &b, 1, shape->ncells, NULL);
     neap__object_build(L, &b, g->cells);
@@ -193,7 +197,6 @@ static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
     lua_pushnil(L);
   }
   rows->close(rows);
-  if (state == ROWS_FAILED) return neap__raise(L, &e);
   if (state == ROWS_ROW || !g->must) return 1;
   if (shape->nkeys > 1) return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with this key", shape->model);
   return neap__fail(L, NEAP_NOT_FOUND, "there is no %s with %s %s", shape->model, shape->keys[0]->name,

@@ -213,9 +213,19 @@ static void narrow_to(lua_State *L, const struct field *field, enum condition_op
   lua_settop(L, query);
 }
 
+// Whether the declaration narrows or orders the relation.
+static bool is_shaped(lua_State *L, const struct class *class, const struct field *field) {
+  int top = lua_gettop(L);
+  bool shaped = neap__class_functions(L, class, field) == LUA_TTABLE &&
+                (lua_getfield(L, -1, "where") != LUA_TNIL || lua_getfield(L, top + 1, "order") != LUA_TNIL);
+  lua_settop(L, top);
+  return shaped;
+}
+
 // An order that was asked for stays.
 void neap__relation_declared(lua_State *L, int class_idx, const struct field *field) {
   const struct class *class = neap__class_test(L, class_idx);
+  if (!is_shaped(L, class, field)) return;
   narrow(L, class, field);
   if (((const struct query *)lua_touserdata(L, -1))->norders == 0) order(L, class, field);
 }
@@ -250,7 +260,7 @@ static void push_list(lua_State *L) {
   lua_pushvalue(L, -1);
   if (lua_rawget(L, LOAD_MAP) == LUA_TNIL) {
     lua_pop(L, 1);
-    lua_newtable(L);
+    lua_createtable(L, 4, 0);
     lua_pushvalue(L, -2);
     lua_pushvalue(L, -2);
     lua_rawset(L, LOAD_MAP);

@@ -61,7 +61,7 @@ void neap__row_values(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   if (lua_getiuservalue(L, idx, 1) == LUA_TTABLE) return;
   lua_pop(L, 1);
-  lua_newtable(L);
+  lua_createtable(L, 0, 2);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, idx, 1);
 }

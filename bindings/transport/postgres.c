@@ -62,8 +62,9 @@ void neap__postgres_fail(struct postgres_cursor *cursor, const struct neap__erro
 }
 
 void neap__postgres_done(struct postgres *c, struct postgres_cursor *cursor) {
-  struct neap__error e = cursor->error;
+  struct neap__error e;
   bool broken = cursor->posted && cursor->failed;
+  if (broken) e = cursor->error;
   cursor->state = CURSOR_DONE;
   cursor->head.in_transaction = c->head.in_transaction;
   c->head.broken |= c->reset && !c->head.in_transaction;
