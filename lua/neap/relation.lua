@@ -38,6 +38,19 @@ local function write(verb, links)
   store[verb](store, #links > 1 and links or links[1])
 end
 
+--- Saves new links. Those that others have made meanwhile are what was wanted; a transaction that one has broken is not.
+local function tie(link, here, there, owner, new)
+  local ok, e = pcall(write, "save", new)
+  if ok then return end
+  local taken = host.is(e, "conflict") or host.is(e, "batch")
+  local kept = taken and not kernel.in_transaction(kernel.store_of(new[1]))
+  local have = kept and linked(link, here, there, owner) or {}
+  for _, row in ipairs(new) do
+    local key = key_of(row, there)
+    if key == nil or not have[key] then error(e, 0) end
+  end
+end
+
 local function add_missing(link, here, there, owner, have, items)
   local new, wanted = {}, {}
   for _, item in ipairs(items) do
@@ -46,7 +59,7 @@ local function add_missing(link, here, there, owner, have, items)
     if key == nil or not have[key] and not wanted[key] then new[#new + 1] = row end
     if key ~= nil then wanted[key] = true end  -- an object that is new is saved with its link
   end
-  write("save", new)
+  tie(link, here, there, owner, new)
   return wanted
 end
 

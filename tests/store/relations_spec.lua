@@ -175,6 +175,21 @@ contract.each("relations", function(c)
       assert.same({ "tag 1", "tag 2" }, p.tags:order "name":pluck "name")
     end)
 
+    it("ties what others tie at the same time", function()
+      local Page = c.store:model("Page", { id = t.integer { primary = true },
+        words = t.many_to_many("Word", { through = "PageWord" }) })
+      local Word = c.store:model("Word", { id = t.integer { primary = true } })
+      c.store:bind()
+      c.store:save { Page { id = 1 }, Word { id = 1 }, Word { id = 2 }, Word { id = 3 } }
+      local page, tasks = Page:get(1), {}
+      for i = 1, 20 do tasks[i] = function() page.words:add { 1, i % 3 + 1 } end end
+      neap.all(tasks)
+      assert.equal(3, page.words:count())
+      local ok, e = pcall(function() page.words:add { 1, 9 } end)
+      assert.is_false(ok)
+      assert.equal("conflict", e.kind)
+    end)
+
     it("adds, removes and sets links", function()
       local p = m.Post:get(1)
       p.tags:add { 2, m.Tag:get(3) }
