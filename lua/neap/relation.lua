@@ -38,7 +38,7 @@ local function write(verb, links)
   store[verb](store, #links > 1 and links or links[1])
 end
 
---- Saves new links. Those that others have made meanwhile are what was wanted, but for a transaction that one has broken.
+--- Saves new links. What others have tied meanwhile is tied, but for a transaction, which that has broken.
 local function tie(link, here, there, owner, new)
   local ok, e = pcall(write, "save", new)
   if ok then return end
