@@ -5,7 +5,7 @@
 
 // "Post 5", "Post" of an object without key.
 static void write_name(lua_State *L, int idx, const struct shape *shape, char *out, size_t size) {
-  char key[64];
+  char key[80];
   size_t n = (size_t)snprintf(out, size, "%s", shape->model);
   for (int i = 0; i < shape->nkeys && n < size; i++) {
     struct cell cell;
