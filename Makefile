@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/.*NEAP_VERSION "\(.*\)"/\1/p' host/neap.h)
 # Debian packages: to build, to test, to compare with in `make bench`.
 BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libcjson-dev libsodium-dev \
               libedit-dev libgmp-dev libcsv-dev libpq-dev
-TEST_DEPS  := lua5.4 lua-busted sqlite3 postgresql
+TEST_DEPS  := lua5.4 lua-busted sqlite3 postgresql openssl
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 

@@ -135,6 +135,25 @@ static const char *state_in(const char *said, char state[6]) {
   return NULL;
 }
 
+// What libpq refuses by itself, without the server: trying again does not help.
+static const struct refusal {
+  const char *said;
+  enum neap__kind kind;
+  const char *advice;
+} refusals[] = {
+    {"certificate verify failed", NEAP_CONNECTION, "sslrootcert=FILE names who has signed the server's certificate"},
+    {"root certificate file", NEAP_CONNECTION, "sslrootcert=FILE names who has signed the server's certificate"},
+    {"does not match host name", NEAP_CONNECTION, "name the host in the URL as the certificate does"},
+    {"server does not support SSL", NEAP_CONNECTION, "turn it on there (ssl = on), or choose another sslmode"},
+    {"invalid sslmode value", NEAP_USAGE, "disable, allow, prefer, require, verify-ca and verify-full are known"},
+};
+
+static const struct refusal *refusal_of(const char *said) {
+  for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    if (strstr(said, refusals[i].said)) return &refusals[i];
+  return NULL;
+}
+
 int neap__postgres_fault(struct postgres *c, struct neap__error *e) {
   const char *said = c->pq ? PQerrorMessage(c->pq) : "memory is short", *host = c->pq ? PQhost(c->pq) : "";
   char state[6] = "";
@@ -142,14 +161,17 @@ int neap__postgres_fault(struct postgres *c, struct neap__error *e) {
   if (!text) text = said;
   int n = (int)strcspn(text, "\n");
   const struct failure *f = find(*state ? state : "08");
+  const struct refusal *refusal = c->head.made || *state ? NULL : refusal_of(said);
   if (!c->head.made && *state)
     neap__error_set(e, f->kind, "%s:%s does not let us in: %.*s", host, PQport(c->pq), n, text);
+  else if (refusal)
+    neap__error_set(e, refusal->kind, "no connection to PostgreSQL: %.*s; %s", n, text, refusal->advice);
   else if (!c->head.made)
     neap__error_set(e, f->kind, "no connection to PostgreSQL: %.*s", n, text);
   else
     neap__error_set(e, NEAP_CONNECTION, "the connection to %s was lost: %.*s", host, n, text);
   snprintf(e->code, sizeof e->code, "%s", state);
-  e->retryable = f->retryable;
+  e->retryable = f->retryable && !refusal;
   e->store = "postgres";
   return -1;
 }
