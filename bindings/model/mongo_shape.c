@@ -130,7 +130,7 @@ static void add_list(lua_State *L, struct shape_text *s, enum part part, int dep
 }
 
 static void add_object(lua_State *L, struct shape_text *s, enum part part, int depth) {
-  struct shape_key keys[SHAPE_KEYS];
+  struct shape_key keys[SHAPE_KEYS] = {{NULL, 0}};
   int object = lua_gettop(L), n = 0;
   for (lua_pushnil(L); lua_next(L, object) && !s->over; lua_pop(L, 1)) {
     s->over = lua_type(L, -2) != LUA_TSTRING || n == SHAPE_KEYS;
