@@ -38,6 +38,12 @@ local refused = {
   '{"filter":{"$or":[' .. table.concat(many, ",") .. "]}}",
   '{"filter":{"title":"\\u0000"}}', '{"filter":{"title":{"$in":["a\\u0000"]}}}', '{"filter":{"data":{"$eq":{"a":["\\u0000"]}}}}',
   '{"filter":{"data.\\u0000":1}}', '{"sort":"data.\\u0000"}', '{"filter":{"data":{"$eq":{"\\u0000":1}}}}',
+  '{"filter":{"data":{"$in":[' .. ("{},"):rep(600) .. '{}]}}}', '{"filter":{"data":{"$elemMatch":1}}}',
+  '{"filter":{"title":{"$elemMatch":{"$eq":1}}}}', '{"filter":{"data":{"$elemMatch":{"$where":1}}}}',
+  '{"filter":{"data":{"$elemMatch":[]}}}',
+  '{"filter":{"data":{"$elemMatch":{"a":{"$gt":null}}}}}', '{"filter":{"data.' .. ("a."):rep(40) .. 'b":1}}',
+  '{"filter":{"data":' .. ('{"$elemMatch":'):rep(20) .. "{}" .. ("}"):rep(20) .. "}}", '{"filter":{"comments.count":"many"}}',
+  '{"filter":{"comments.count":{"$prefix":"1"}}}', '{"filter":{"comments":{"$count":{"$some":1}}}}', '{"filter":{"comments.text.x":1}}',
   -- sort, skip, limit, count
   '{"sort":1}', '{"sort":true}', '{"sort":["-id"]}', '{"sort":["-"]}', '{"sort":[""]}', '{"sort":[null]}', '{"sort":[["id"]]}',
   '{"sort":{"id":1,"views":1}}', '{"sort":{"id":2}}', '{"sort":{"id":"desc"}}', '{"sort":"id desc"}', '{"sort":["id; --"]}',
@@ -47,7 +53,9 @@ local refused = {
   -- project, join
   '{"project":5}', '{"project":"*"}', '{"project":["*"]}', '{"project":{"id":2}}', '{"project":{"id":"1"}}', '{"project":{"id":null}}',
   '{"project":{"id":1,"title":0}}', '{"project":[1]}', '{"project":["id as x"]}', '{"project":["count(*)"]}',
-  '{"project":["author.name"]}', '{"project":{"id":{"project":"x"}}}', '{"join":1}', '{"join":["id"]}', '{"join":["nothing"]}',
+  '{"project":["author.name"]}', '{"project":["author.count"]}', '{"project":{"comments.count":{}}}', '{"project":["comments.counts"]}',
+  '{"project":{"comments.count":1,"id":0}}', '{"project":["data.key"]}', '{"project":{"author":{"limit":"x"}}}',
+  '{"project":{"id":{"project":"x"}}}', '{"join":1}', '{"join":["id"]}', '{"join":["nothing"]}',
   '{"join":{"author":1}}', '{"join":{"author":"name"}}', '{"join":{"author":["name"]}}', '{"join":{"author":{"aggregate":{"n":1}}}}',
   '{"join":{"author":{"count":true}}}', '{"join":{"author":{"group":"id"}}}', '{"join":{"author":{"join":' .. joins .. "}}}",
   '{"join":{"author":{"foo":1}}}', '{"join":[{"author":1}]}',
@@ -77,6 +85,16 @@ contract.each("hostile Query Objects", function(c)
       end
     end
     assert.equal(5, m.Post:count())
+  end)
+
+  it("with patterns that a store cannot read are refused before anything is sent", function()
+    for _, pattern in ipairs { "(?<=a)b", "(a", "a++", "[[:alpha:]]", "(?i)x", "\\1", "(a+)+$", "^S" } do
+      for _, criteria in ipairs { { title = { ["$regex"] = pattern } }, { data = { ["$elemMatch"] = { ["$regex"] = pattern } } } } do
+        local mq = mongo.query(m.Post, { regex_enabled = true })
+        local ok, e = pcall(mq.query, mq, { filter = criteria })
+        if ok then assert.is_table(mq:run()) else assert.truthy(e.errors[1].pointer:find("$regex", 1, true) or criteria.data, pattern) end
+      end
+    end
   end)
 
   it("that look bad and are not, run", function()

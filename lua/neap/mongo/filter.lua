@@ -88,8 +88,10 @@ function filter.convert(field, value)
   return read_operand(field.kind, value)
 end
 
+local MOST_CONTAINERS = 500  -- lists and objects in one list of values: each is a comparison of its own
+
 local function operands(ctx, kind, list, pointer, name)
-  local made = {}
+  local made, containers = {}, 0
   if kernel.form(list) ~= "list" and kernel.form(list) ~= "empty" then
     ctx.faults:query(pointer, "a list was expected, not %s", host.show(list))
     return nil
@@ -102,6 +104,11 @@ local function operands(ctx, kind, list, pointer, name)
     local read = operand(ctx, kind, value, faults.at(pointer, i - 1), name)
     if read == nil then return nil end
     made[i] = read
+    containers = containers + (kernel.form(read) and 1 or 0)
+  end
+  if containers > MOST_CONTAINERS then
+    ctx.faults:add(pointer, "limit", "more than %d lists and objects in a list of values", MOST_CONTAINERS)
+    return nil
   end
   return made
 end
@@ -165,6 +172,12 @@ local function try(ctx, pointer, f, ...)
   ctx.faults:add(pointer, made.kind == "limit" and "limit" or "query", "%s", made.message)
 end
 
+--- The condition, if the store can ask for it: not each of them reads every pattern.
+local function storable(ctx, settings, made, pointer)
+  local sql = made and try(ctx, pointer, function() return settings.class:where(made):explain().sql end)
+  return sql and made
+end
+
 local function list_condition(ctx, place, op, value, pointer)
   local whole = kernel.form(value) ~= nil and not takes_list[op]
   if whole and op == "$has" then
@@ -223,7 +236,10 @@ local function column_condition(ctx, place, op, value, pointer)
   else
     made = operand(ctx, place.kind, value, pointer, place.name)
   end
-  if made ~= nil then return try(ctx, pointer, place.col[methods[op]], place.col, made) end
+  if made == nil then return end
+  local condition = try(ctx, pointer, place.col[methods[op]], place.col, made)
+  if op == "$regex" and not place.settings.element then return storable(ctx, place.settings, condition, pointer) end
+  return condition
 end
 
 -- ---- Recipes ----
@@ -325,7 +341,9 @@ local function elements(ctx, place, value, pointer)
   ctx:leave()
   return make and function(now, object)
     local made = make(now, object)
-    return made and kernel.elements(place.col, made)
+    made = made and kernel.elements(place.col, made)
+    if now.regex and not place.settings.element then return storable(now, place.settings, made, pointer) end
+    return made
   end
 end
 
