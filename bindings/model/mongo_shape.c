@@ -140,7 +140,7 @@ static void add_object(lua_State *L, struct shape_text *s, enum part part, int d
     }
   }
   lua_settop(L, object);
-  qsort(keys, (size_t)n, sizeof *keys, by_text);
+  if (n > 1) qsort(keys, (size_t)n, sizeof *keys, by_text);
   add_char(s, '{');
   for (int i = 0; i < n && !s->over; i++) {
     add_text(s, keys[i].p, keys[i].n);
