@@ -112,6 +112,7 @@ static void limit(struct sql_store *s, struct sql_slot *slot, bool unlimited) {
   char text[64];
   if (s->statement_timeout <= 0 || slot->unlimited == unlimited) return;
   slot->unlimited = unlimited;
+  slot->connection->limit = unlimited ? 0 : s->statement_timeout;
   snprintf(text, sizeof text, "SET statement_timeout = %.0f", unlimited ? 0 : s->statement_timeout * 1000);
   s->transport->post(slot->connection, text);
 }

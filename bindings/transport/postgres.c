@@ -374,8 +374,7 @@ static void watch(struct postgres *c, int events) {
   c->watched = events;
 }
 
-// Whether what nobody has asked for yet is in the way of all that comes.
-static bool paused(struct postgres *c) {
+bool neap__postgres_paused(struct postgres *c) {
   const struct expected *x = front(c);
   if (c->copy) return c->copy->here && !c->copy->abandoned;
   return x && x->kind == EXPECT_ANSWER && x->cursor->begun && !x->cursor->abandoned && !c->unflushed &&
@@ -383,9 +382,11 @@ static bool paused(struct postgres *c) {
 }
 
 void neap__postgres_ready(struct postgres *c, int events) {
+  c->heard_at = uv_now(neap__loop(c->head.host));
+  c->warned = false;
   if (events & UV_WRITABLE) neap__postgres_flush(c);
   if (c->state != POSTGRES_READY) return;
-  if (paused(c)) {
+  if (neap__postgres_paused(c)) {
     watch(c, 0);  // until they have been taken
     return;
   }
@@ -552,36 +553,6 @@ static void free_handle(uv_handle_t *handle) {
   free(handle);
 }
 
-// Use and rest change often, the timer seldom: it looks when it is due.
-static void on_idle(uv_timer_t *timer) {
-  struct postgres *c = timer->data;
-  struct neap__error e;
-  if (!c || !c->idle_from) return;
-  uint64_t rested = uv_now(timer->loop) - c->idle_from;
-  if (c->nexpected > 0 || c->unsent || rested < c->idle_ms) {
-    uv_timer_start(timer, on_idle, rested < c->idle_ms ? c->idle_ms - rested : c->idle_ms, 0);
-    return;
-  }
-  neap__error_set(&e, NEAP_CONNECTION, "the connection was closed because nobody used it");
-  neap__postgres_lost(c, &e);
-  PQfinish(c->pq);
-  c->pq = NULL;
-}
-
-static void postgres_rest(struct sql_connection *connection, double seconds) {
-  struct postgres *c = (struct postgres *)connection;
-  uv_loop_t *loop = neap__loop(c->head.host);
-  c->idle_from = seconds > 0 ? uv_now(loop) : 0;
-  if (seconds <= 0 || c->state == POSTGRES_LOST) return;
-  c->idle_ms = (uint64_t)(seconds * 1000);
-  if (!c->idle && (c->idle = calloc(1, sizeof *c->idle))) {
-    uv_timer_init(loop, c->idle);
-    uv_unref((uv_handle_t *)c->idle);
-    c->idle->data = c;
-  }
-  if (c->idle && !uv_is_active((uv_handle_t *)c->idle)) uv_timer_start(c->idle, on_idle, c->idle_ms, 0);
-}
-
 static void postgres_close(struct sql_connection *connection) {
   struct postgres *c = (struct postgres *)connection;
   struct neap__error e;
@@ -594,10 +565,7 @@ static void postgres_close(struct sql_connection *connection) {
     c->tick->data = NULL;
     uv_close((uv_handle_t *)c->tick, free_handle);
   }
-  if (c->idle) {
-    c->idle->data = NULL;
-    uv_close((uv_handle_t *)c->idle, free_handle);
-  }
+  neap__postgres_stop_timers(c);
   PQfinish(c->pq);
   free(c->ring);
   free(c->url);
@@ -634,6 +602,6 @@ const struct sql_transport neap__postgres = {
     .rollback = postgres_rollback,
     .put = neap__postgres_put,
     .post = postgres_post,
-    .rest = postgres_rest,
+    .rest = neap__postgres_rest,
     .column_name = postgres_column_name,
 };

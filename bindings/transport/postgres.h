@@ -94,6 +94,9 @@ struct postgres {
   uv_timer_t *timer;            // while it connects
   uv_timer_t *idle;             // while nobody uses it
   uint64_t idle_ms, idle_from;  // for how long that may last, and loop time when it began; 0 = it is used
+  uv_timer_t *overdue;          // while the server owes an answer within a time
+  uint64_t heard_at;            // loop time when it last said something
+  bool warned;                  // that was too long ago
   struct postgres_lookup *lookup;
   struct postgres_cancel *cancel;
   int dirty;       // commands that have been queued without a sync
@@ -117,6 +120,8 @@ struct postgres {
 void neap__postgres_watch(struct postgres *c);
 // The socket has something, or takes something.
 void neap__postgres_ready(struct postgres *c, int events);
+// Whether what nobody has asked for yet is in the way of all that comes.
+bool neap__postgres_paused(struct postgres *c);
 // Takes the answers that are here, and sends what waited for them.
 void neap__postgres_pump(struct postgres *c);
 // The connection is of no use any more: everything on it fails with the error.
@@ -164,6 +169,13 @@ void neap__postgres_connecting(struct postgres *c);
 void neap__postgres_stop_poll(struct postgres *c);
 // Forgets what connecting still has under way.
 void neap__postgres_connect_end(struct postgres *c);
+
+// ---- postgres_quiet.c ----
+
+void neap__postgres_rest(struct sql_connection *connection, double seconds);
+// Something has been sent; `first`: nothing else is owed.
+void neap__postgres_await_answer(struct postgres *c, bool first);
+void neap__postgres_stop_timers(struct postgres *c);
 
 // ---- postgres_copy.c ----
 

@@ -195,6 +195,10 @@ static void begin(struct postgres *c, const PQconninfoOption *options, const str
     if (expanded && strcmp(k, "hostaddr") == 0) value = addresses;
     if (expanded && strcmp(k, "port") == 0) value = ports;
     if (strcmp(k, "options") == 0) value = settings;
+    if (!value && strcmp(k, "keepalives_idle") == 0) value = "60";  // by themselves most systems take hours to notice
+    if (!value && strcmp(k, "keepalives_interval") == 0) value = "10";
+    if (!value && strcmp(k, "keepalives_count") == 0) value = "3";
+    if (!value && strcmp(k, "tcp_user_timeout") == 0) value = "90000";
     if (strcmp(k, "client_encoding") == 0) value = "UTF8";
     if (strcmp(k, "fallback_application_name") == 0) value = "neap";
     if (!value) continue;

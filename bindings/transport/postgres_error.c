@@ -154,20 +154,32 @@ static const struct refusal *refusal_of(const char *said) {
   return NULL;
 }
 
+// What was said of each host, a line each, as one line. What libpq asks back is indented.
+static void join_lines(const char *said, char *out, size_t size) {
+  size_t n = 0;
+  for (out[0] = 0; *said && n < size; said += strspn(said, "\n")) {
+    int line = (int)strcspn(said, "\n");
+    if (*said != '\t') n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? "; " : "", line, said);
+    said += line;
+  }
+}
+
 int neap__postgres_fault(struct postgres *c, struct neap__error *e) {
   const char *said = c->pq ? PQerrorMessage(c->pq) : "memory is short", *host = c->pq ? PQhost(c->pq) : "";
   char state[6] = "";
   const char *text = state_in(said, state);
   if (!text) text = said;
   int n = (int)strcspn(text, "\n");
+  char lines[360];
+  join_lines(text, lines, sizeof lines);
   const struct failure *f = find(*state ? state : "08");
   const struct refusal *refusal = c->head.made || *state ? NULL : refusal_of(said);
   if (!c->head.made && *state)
     neap__error_set(e, f->kind, "%s:%s does not let us in: %.*s", host, PQport(c->pq), n, text);
   else if (refusal)
-    neap__error_set(e, refusal->kind, "no connection to PostgreSQL: %.*s; %s", n, text, refusal->advice);
+    neap__error_set(e, refusal->kind, "no connection to PostgreSQL: %s; %s", lines, refusal->advice);
   else if (!c->head.made)
-    neap__error_set(e, f->kind, "no connection to PostgreSQL: %.*s", n, text);
+    neap__error_set(e, f->kind, "no connection to PostgreSQL: %s", lines);
   else
     neap__error_set(e, NEAP_CONNECTION, "the connection to %s was lost: %.*s", host, n, text);
   snprintf(e->code, sizeof e->code, "%s", state);

@@ -109,6 +109,7 @@ void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor)
   neap__postgres_unqueue(cursor);
   cursor->state = CURSOR_SENT;
   neap__postgres_expect(c, (struct expected){.kind = EXPECT_ANSWER, .cursor = cursor});
+  neap__postgres_await_answer(c, idle);
   c->dirty++;
   start_tick(c);
   bool now = idle || c->dirty == GROUP;  // the server begins while scripts go on

@@ -45,8 +45,9 @@ struct sql_connection {
   neap *host;
   bool broken;          // must be closed, not given back
   bool in_transaction;  // what the database says, as of the last statement that has come back
-  bool doomed;  // in a transaction in which a statement has failed: it can only be rolled back, or to a savepoint
-  bool made;    // has been connected: when it is broken now, another may be tried
+  bool doomed;   // in a transaction in which a statement has failed: it can only be rolled back, or to a savepoint
+  bool made;     // has been connected: when it is broken now, another may be tried
+  double limit;  // seconds after which each statement on it ends by itself, 0 = never
 };
 
 // The head of a running statement.

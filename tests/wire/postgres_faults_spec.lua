@@ -115,6 +115,28 @@ describe("postgres, when something gives way,", function()
       s:close()
     end)
 
+    it("goes to the host that is what target_session_attrs asks for", function()
+      local hosts = ("postgres://postgres@127.0.0.1:1,localhost:%s,127.0.0.1:%s/postgres?target_session_attrs="):format(PORT, PORT)
+      for _, attribute in ipairs { "any", "read-write", "primary", "prefer-standby" } do
+        local s = neap.open(hosts .. attribute)
+        assert.equal(1, s:sql("SELECT 1 AS v")[1].v)
+        s:close()
+      end
+      local s = neap.open(hosts .. "standby")
+      assert.matches("standby", fails("connection", s.sql, s, "SELECT 1").message)
+      s:close()
+    end)
+
+    it("that ends while it is made says so, and the next one is made", function()
+      for _, bytes in ipairs { 0, 1, 50, 300 } do
+        local url, _ <close> = through("reset", bytes, true)
+        local s = neap.open(url)
+        fails("connection", s.sql, s, "SELECT 1")
+        assert.equal(1, s:sql("SELECT 1 AS v")[1].v)
+        s:close()
+      end
+    end)
+
     it("to a server that says nothing is given up", function()
       local url, _ <close> = through("hang", 0)
       local s = neap.open(url .. "?connect_timeout=0.2")
@@ -133,6 +155,23 @@ describe("postgres, when something gives way,", function()
         store:close()
         open(URL)
       end
+    end)
+
+    it("that falls silent is given up: reads go to another one, and nobody knows of writes", function()
+      store:sql [[INSERT INTO "Item" SELECT i, 'name' || i, i FROM generate_series(1, 1000) i]]
+      for _, bytes in ipairs { 900, 1500 } do
+        local url, _ <close> = through("hang", bytes, true)
+        local s = neap.open(url .. "?timeout=0.1")
+        local model = s:model("Item", { id = t.integer { primary = true }, name = t.string { unique = true }, n = t.integer() })
+        for i = 1, 50 do assert.equal(i, model:get(i).n) end
+        s:close()
+      end
+      local url, _ <close> = through("hang", 900, true)
+      local s = neap.open(url .. "?timeout=0.1")
+      local model = s:model("Item", { id = t.integer { primary = true }, name = t.string { unique = true }, n = t.integer() })
+      local e = fails("timeout", function() for i = 2001, 2050 do model { id = i }:save() end end)
+      assert.equal("unknown", e.outcome)
+      s:close()
     end)
 
     it("that is reset in the middle of a stream ends it with an error", function()
@@ -190,6 +229,17 @@ describe("postgres, when something gives way,", function()
       assert.equal(0, count())
       Item { id = 1 }:save()
       assert.equal(1, count())
+    end)
+
+    it("killed under a listener ends its loop, and may be listened to again", function()
+      local listener = store:listen "jobs"
+      kill()
+      fails("connection", function() for _ in listener:each() do error "a notification" end end)
+      start()
+      listener = store:listen "jobs"
+      store:sql "NOTIFY jobs, 'back'"
+      assert.equal("back", listener:each()().payload)
+      listener:close()
     end)
 
     it("killed under a COPY ends it, and nothing of it is written", function()
