@@ -106,6 +106,8 @@ local function make(of, given, is_strict)
   local rest
   self.mine, rest = split(given, self.info.name, is_strict)
   self.mongo = mongo.query(of, rest)
+  self.columns = {}  -- by the names of fields, what input calls them
+  for name, field in pairs(self.info.columns) do self.columns[field.field] = name end
   self.legacy = self.mongo.settings.legacy
   read_fields(self)
   read_savers(self)
@@ -317,11 +319,21 @@ local function snapshot(self, object)
   })
 end
 
+--- Saves the object itself; what the model or the store says of its fields gets pointers.
+local function store(self, object)
+  local ok, e = pcall(object.save, object)
+  if ok then return object end
+  if type(e) ~= "table" or type(e.errors) ~= "table" then error(e, 0) end
+  local list = faults.new()
+  for name, message in pairs(e.errors) do list:add(faults.at("", self.columns[name] or name), e.kind, "%s", message) end
+  raise(list)
+end
+
 --- Saves, then calls the savers and the hook: all of it or nothing.
 local function save(self, object, old, given)
-  if #self.savers == 0 and not self.mine.on_save then return object:save() end
+  if #self.savers == 0 and not self.mine.on_save then return store(self, object) end
   kernel.view(self.class):transaction(function()
-    object:save()
+    store(self, object)
     for _, saver in ipairs(self.savers) do
       local own_given = {}
       for _, name in ipairs(saver) do own_given[name] = given[name] end
@@ -353,7 +365,13 @@ function helper:update(input, object, from)
   object = object_of(self, "update", object, from)
   local old = snapshot(self, object)
   local _, given = self:apply(input, object)
-  return save(self, object, old, given)
+  local ok, e = pcall(save, self, object, old, given)
+  if ok then return object end
+  for name in pairs(object:changes()) do
+    local column = self.columns[name] or name
+    object[column] = rawget(old, column)
+  end
+  error(e, 0)
 end
 
 --- Deletes an object, and gives it.
