@@ -23,7 +23,7 @@
 
 // Where libedit's functions and variables are.
 static struct {
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name) *(name);
   LIBEDIT(MEMBER)
 #undef MEMBER
 } edit;

@@ -12,9 +12,9 @@ struct postgres_libpq neap__libpq;
 // The name of a function that the library does not have, NULL = it has all.
 static const char *fill(void *library) {
   void *found;
-#define FIND(name)                     \
-  found = dlsym(library, #name);       \
-  memcpy(&name, &found, sizeof found); \
+#define FIND(name)                       \
+  found = dlsym(library, #name);         \
+  memcpy(&(name), &found, sizeof found); \
   if (!found) return #name;
   POSTGRES_LIBPQ(FIND)
 #undef FIND

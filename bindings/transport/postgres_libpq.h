@@ -20,7 +20,7 @@
 // clang-format on
 
 struct postgres_libpq {
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name) *(name);
   POSTGRES_LIBPQ(MEMBER)
 #undef MEMBER
 };
