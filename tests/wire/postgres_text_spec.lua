@@ -232,6 +232,44 @@ contract.only("postgres", "PostgreSQL's SQL", function(c)
       assert.same({ "300" }, c:client "SELECT count(*) FROM User WHERE mail = 'm' || id || '!' AND version = 2")
     end)
 
+    it("write lists as they write single objects, whatever type a value has", function()
+      local Everything = c.store:model("Everything", {
+        { "id", t.integer { primary = true } }, { "s", t.string() }, { "i", t.integer() }, { "n", t.number() }, { "d", t.decimal() },
+        { "b", t.boolean() }, { "at", t.datetime() }, { "ts", t.timestamp() }, { "day", t.date() }, { "u", t.uuid() },
+        { "blob", t.bytes() }, { "j", t.json() }, { "l", t.list(t.string()) }, { "m", t.map(t.integer()) }, { "g", t.geopoint() },
+      })
+      c.store:bind()
+      local values = {
+        { s = "", i = math.mininteger, n = 3, d = "-1.50", b = false, at = "1900-01-01T00:00:00.000001Z", ts = "1970-01-01T00:00:00Z", day = "1999-12-31",
+          u = "00000000-0000-0000-0000-0000000000ff", blob = neap.bytes "\0\255", j = 1, l = {}, m = {},
+          g = { latitude = 1.5, longitude = -2 } },
+        { s = 'a "b" {c}, é', i = 5, n = math.huge, d = "12345678901234567890.5", b = true, at = "2024-05-01T10:00:00Z", ts = "2024-05-01T10:00:09Z",
+          day = "0001-01-01", u = "FFFFFFFF-0000-4000-8000-ABCDEFABCDEF", blob = neap.bytes "", j = neap.null, l = { "x", "NULL" },
+          m = { a = 1 } },
+        {},
+        { s = "last", j = { a = { 1, "two" } }, n = -0.5 },
+      }
+      local function object(i, first)
+        local fields = { id = first + i }
+        for name, value in pairs(values[i]) do fields[name] = value end
+        return Everything(fields)
+      end
+      local list = {}
+      for i = 1, #values do
+        object(i, 10):save()
+        list[i] = object(i, 20)
+      end
+      c.store:save(list)
+      local rest = "s, i, n, d, b, at, ts, day, u, blob, j, l, m, g FROM Everything WHERE id"
+      local single = c:client("SELECT id - 10, " .. rest .. " < 20 ORDER BY id")
+      assert.equal(4, #single)
+      assert.same(single, c:client("SELECT id - 20, " .. rest .. " > 20 ORDER BY id"))
+      for i = 1, 2 do list[i].i, list[i].at, list[i].u, list[i].j = nil, nil, nil, nil end
+      c.store:save { list[1], list[2] }
+      assert.same({ "21|t", "22|t" },
+        c:client "SELECT id, num_nulls(i, at, u, j) = 4 FROM Everything WHERE id IN (21, 22) ORDER BY id")
+    end)
+
     it("find each object that fails among many; the others stand", function()
       local User = c.store:model("User", { id = id(), mail = t.string { unique = true } })
       c.store:bind()
