@@ -240,11 +240,12 @@ contract.only("postgres", "PostgreSQL's SQL", function(c)
       })
       c.store:bind()
       local values = {
-        { s = "", i = math.mininteger, n = 3, d = "-1.50", b = false, at = "1900-01-01T00:00:00.000001Z", ts = "1970-01-01T00:00:00Z", day = "1999-12-31",
-          u = "00000000-0000-0000-0000-0000000000ff", blob = neap.bytes "\0\255", j = 1, l = {}, m = {},
+        { s = "", i = math.mininteger, n = 3, d = "-1.50", b = false, at = "1900-01-01T00:00:00.000001Z", ts = "1970-01-01T00:00:00Z",
+          day = "1999-12-31", u = "00000000-0000-0000-0000-0000000000ff", blob = neap.bytes "\0\255", j = 1, l = {}, m = {},
           g = { latitude = 1.5, longitude = -2 } },
-        { s = 'a "b" {c}, é', i = 5, n = math.huge, d = "12345678901234567890.5", b = true, at = "2024-05-01T10:00:00Z", ts = "2024-05-01T10:00:09Z",
-          day = "0001-01-01", u = "FFFFFFFF-0000-4000-8000-ABCDEFABCDEF", blob = neap.bytes "", j = neap.null, l = { "x", "NULL" },
+        { s = 'a "b" {c}, é', i = 5, n = math.huge, d = "12345678901234567890.5", b = true, at = "2024-05-01T10:00:00Z",
+          ts = "2024-05-01T10:00:09Z", day = "0001-01-01", u = "FFFFFFFF-0000-4000-8000-ABCDEFABCDEF",
+          blob = neap.bytes "", j = neap.null, l = { "x", "NULL" },
           m = { a = 1 } },
         {},
         { s = "last", j = { a = { 1, "two" } }, n = -0.5 },
