@@ -118,11 +118,11 @@ static const struct query *unordered(lua_State *L) {
 // Query:count() -> integer
 //   the rows that the query would give: limit and skip count too
 int neap__query_count(lua_State *L) {
-  const struct query *q = begin(L, 0);
+  begin(L, 0);
   if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
   if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TNUMBER) return 1;
   lua_settop(L, 1);
-  q = unordered(L);
+  const struct query *q = unordered(L);
   struct view *view = view_of(L, q);
   view->store->verbs->count(L, view, q);
   return neap__query_one_row(L, 1, push_cell);
