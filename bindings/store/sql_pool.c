@@ -181,6 +181,7 @@ static void release(struct sql_run *run) {
 static void leave(struct sql_run *run) {
   struct sql_store *s = run->store;
   bool wanted = false;
+  if (run->rows.op.late) name_holders(run);  // for how long by now
   for (int i = 0; i < s->nslots; i++) {
     if (s->slots[i].wanted != run) continue;
     s->slots[i].wanted = NULL;
@@ -191,9 +192,8 @@ static void leave(struct sql_run *run) {
 
 // Streams of the transaction that a script still holds give nothing more.
 static void ended(struct sql_store *s, struct sql_transaction *tx) {
-  for (struct sql_run *run = s->running; run; run = run->next) {
+  for (struct sql_run *run = s->running; run; run = run->next)
     if (run->transaction == tx && run->rows.stream) neap__sql_run_stop(run, "the transaction has ended");
-  }
   for (int i = 0; i < s->nslots; i++) {
     if (s->slots[i].tx != tx) continue;
     s->slots[i].tx = NULL;
