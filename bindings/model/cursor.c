@@ -145,7 +145,7 @@ static void push_decoded(lua_State *L, int idx) {
 }
 
 static bool is_bytes(const struct type *type) {
-  return type->kind == TYPE_BYTES || (type->kind == TYPE_POINTER && is_bytes(type->of));
+  return type->kind == TYPE_BYTES || (type->kind == TYPE_POINTER && type->of && is_bytes(type->of));
 }
 
 // Replaces the text on top of the stack by the bytes that it stands for, or by nil if it is none.

@@ -330,6 +330,10 @@ static bool ordered_by(const struct query *q, const struct field *f) {
 void neap__query_complete_order(lua_State *L, int idx) {
   struct query *q = lua_touserdata(L, idx);
   const struct shape *shape = q->class->shape;
+  struct neap__error e;
+  neap__query_push_class(L, idx);  // where a key is a pointer, what it points to tells its type, if that is declared
+  for (int i = 0; i < shape->nkeys; i++) neap__shape_resolve(L, lua_gettop(L), shape->keys[i], &e);
+  lua_pop(L, 1);
   struct order *orders = lua_newuserdatauv(L, (size_t)(q->norders + shape->nkeys) * sizeof *orders + 1, 1);
   if (q->norders > 0) memcpy(orders, q->orders, (size_t)q->norders * sizeof *orders);
   int n = q->norders;
