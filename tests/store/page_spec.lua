@@ -36,6 +36,21 @@ for _, index in ipairs { false, true } do contract.each(index and "pages by inde
     return ids, pages
   end
 
+  it("go by keys that are pointers, whatever else has been asked before", function()
+    local function declare(store)
+      store:model("Tag", { id = t.integer { primary = true } })
+      return store:model("Link", { tag = t.pointer("Tag", { primary = true }), n = t.integer { primary = true } })
+    end
+    declare(c.store)
+    c.store:bind()
+    c:client "INSERT INTO Tag (id) VALUES (1); INSERT INTO Link (tag_id, n) VALUES (1, 1), (1, 2), (1, 3)"
+    local store = neap.open(c.url)
+    local Link = declare(store)
+    local _, cursor = Link:page { size = 2 }
+    assert.equal(3, Link:page({ size = 2, after = cursor })[1].n)
+    store:close()
+  end)
+
   for _, order in ipairs {
     {}, { "-id" }, { "a" }, { "-a" }, { "a", "-b" }, { "-a", "b", "-at" }, { "r", "-a" }, { "-r", "id" }, { "price", "-at" },
   } do
