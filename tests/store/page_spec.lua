@@ -41,13 +41,12 @@ for _, index in ipairs { false, true } do contract.each(index and "pages by inde
       store:model("Tag", { id = t.integer { primary = true } })
       return store:model("Link", { tag = t.pointer("Tag", { primary = true }), n = t.integer { primary = true } })
     end
-    declare(c.store)
+    local Link = declare(c.store)
     c.store:bind()
     c:client "INSERT INTO Tag (id) VALUES (1); INSERT INTO Link (tag_id, n) VALUES (1, 1), (1, 2), (1, 3)"
-    local store = neap.open(c.url)
-    local Link = declare(store)
     local _, cursor = Link:page { size = 2 }
-    assert.equal(3, Link:page({ size = 2, after = cursor })[1].n)
+    local store = neap.open(c.url)
+    assert.equal(3, declare(store):page({ size = 2, after = cursor })[1].n)
     store:close()
   end)
 
