@@ -64,6 +64,15 @@ static bool has_index(const struct place *place) {
   return false;
 }
 
+// Whether a step is a key that no JSON of the database has.
+static bool is_nowhere(const struct sql_dialect *dialect, const struct place *place) {
+  for (int i = 0; i < place->nsteps; i++) {
+    const struct cell key = {.p = place->steps[i].key, .n = place->steps[i].nkey, .kind = CELL_TEXT};
+    if (key.p && neap__sql_has_nul(dialect, &key)) return true;
+  }
+  return false;
+}
+
 // The column; an array as JSON.
 static int write_base(struct writer *w, const struct field *f) {
   bool array = neap__sql_is_array(w->s->dialect, &f->type);
@@ -100,6 +109,7 @@ static int write_jsonpath(struct writer *w, const struct place *place) {
 
 // Where paths are steps: (t0."data" -> 'a' -> 'b')
 static int write_steps(struct writer *w, const struct place *place) {
+  if (is_nowhere(w->s->dialect, place)) return neap__sql_add(w->s, "NULL::jsonb"), 0;
   if (has_index(place)) return write_jsonpath(w, place);
   neap__sql_add(w->s, "(");
   if (write_base(w, place->field) != 0) return -1;

@@ -200,6 +200,11 @@ contract.only("postgres", "PostgreSQL's SQL", function(c)
       assert.equal(1, Note:where { text__in = { "x", "x\0" } }:count())
       assert.equal(0, Note:where { tags__has = "\0" }:count())
       assert.equal(0, Note:where { data = { k = "\0" } }:count())
+      for _, key in ipairs { "data.k", "data.k.0" } do
+        assert.equal(0, Note:where { [key .. "\0"] = { ["$exists"] = true } }:count())
+        assert.equal(0, Note:where { [key .. "\0"] = 5 }:count())
+        assert.equal(3, Note:order(key .. "\0"):count())
+      end
     end)
 
     it("use GIN indexes of lists and of JSON, and the index of a prefix", function()
