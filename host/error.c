@@ -15,10 +15,6 @@ static const char *const kinds[] = {
 };
 #define KINDS ((int)(sizeof kinds / sizeof *kinds))
 
-const char *neap__kind_name(enum neap__kind kind) {
-  return kinds[kind];
-}
-
 static int kind_find(const char *name) {
   for (int i = 0; i < KINDS; i++)
     if (strcmp(kinds[i], name) == 0) return i;

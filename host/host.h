@@ -75,7 +75,6 @@ void neap__faults_raise(lua_State *L, struct neap__faults *f);
 void neap__error_wrap(lua_State *L);
 // The kind of the error object at idx, or -1 if it is none.
 int neap__error_kind(lua_State *L, int idx);
-const char *neap__kind_name(enum neap__kind kind);
 
 // ---- Values and names in messages (show.c) ----
 
@@ -157,6 +156,8 @@ void neap__context_set(lua_State *L);
 
 neap *neap__host(lua_State *L);
 struct uv_loop_s *neap__loop(neap *);
+// Closes a handle of libuv that was made by malloc, and frees it when libuv lets go of it.
+void neap__handle_free(void *handle);
 // Makes the loop return, and asks the owner of a stepped host for a step. May be called from any thread.
 void neap__wake(neap *);
 // Loop time in milliseconds; monotonic.

@@ -174,6 +174,14 @@ struct uv_loop_s *neap__loop(neap *h) {
   return h->loop;
 }
 
+static void on_closed(uv_handle_t *handle) {
+  free(handle);
+}
+
+void neap__handle_free(void *handle) {
+  uv_close(handle, on_closed);
+}
+
 int64_t neap__deadline_in(neap *h, double seconds) {
   return neap__now_ms(h) + (seconds < 1e12 ? (int64_t)(seconds * 1000 + 0.999) : INT64_MAX / 2);
 }

@@ -117,10 +117,6 @@ static void read_change(lua_State *L, const struct shape *shape, struct change *
   check_required(L, change);
 }
 
-static void set_bit(uint64_t *bits, int i) {
-  bits[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
 // What changes along with it: the version and the times of saving.
 static void add_companions(struct atomic *a, size_t words) {
   uint64_t *returning = a->bits + words, *stamped = returning + words;
@@ -130,8 +126,8 @@ static void add_companions(struct atomic *a, size_t words) {
     const struct field *f = a->shape->columns[i];
     if (!(f->flags & FIELD_AUTO_NOW)) continue;
     a->computed[n++] = neap__save_time(f, now);
-    set_bit(stamped, i);
-    set_bit(returning, i);
+    neap__set_bit(stamped, i);
+    neap__set_bit(returning, i);
   }
   a->write.columns = stamped;
   a->write.cells = a->computed;
@@ -139,7 +135,7 @@ static void add_companions(struct atomic *a, size_t words) {
   const struct field *f = a->shape->columns[a->shape->version];
   a->changes[a->write.nchanges++] = (struct change){
       .kind = CHANGE_INCREMENT, .place = {.field = f, .type = &f->type}, .cell = {.i = 1, .kind = CELL_INTEGER}};
-  set_bit(returning, a->shape->version);
+  neap__set_bit(returning, a->shape->version);
 }
 
 // Takes the answer, the values up to the rows being its arguments.
@@ -201,8 +197,8 @@ static void fill(lua_State *L, struct atomic *a) {
   a->write.kind = WRITE_UPDATE;
   a->write.changes = a->changes;
   a->write.nchanges = 1;
-  set_bit(a->bits, place->field->column);
-  set_bit(a->bits + words, place->field->column);
+  neap__set_bit(a->bits, place->field->column);
+  neap__set_bit(a->bits + words, place->field->column);
   add_companions(a, words);
   for (int i = 0; i < a->shape->nkeys; i++) {
     int c = a->shape->keys[i]->column;
@@ -212,7 +208,7 @@ static void fill(lua_State *L, struct atomic *a) {
   a->write.key = a->key;
   a->write.returning = a->bits + words;
   for (int i = 0; i < a->shape->ncolumns; i++)
-    if (a->write.returning[i / 64] >> (i % 64) & 1) a->columns[a->ncolumns++] = i;
+    if (neap__has_bit(a->write.returning, i)) a->columns[a->ncolumns++] = i;
 }
 
 // ANDs to the condition on top of the stack (or nil) that what is at the place is of a type, or not there.

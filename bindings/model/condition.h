@@ -100,8 +100,6 @@ void neap__condition_print(lua_State *L, const struct condition *c);
 
 // Logic is two-valued: a leaf is true or false, and not(a < 5) is true where a is absent. Who compiles a tree carries a flag
 // `negated` down through AND, OR and NOT (negation-normal form on the fly), and only a negated leaf or SOME says IS NOT TRUE.
-// These leaves have an opposite: EQ NE, IN NIN, EXISTS true and false (turn the operand around). Gives op itself for others.
-enum condition_op neap__condition_opposite(enum condition_op op);
 const char *neap__condition_op_name(enum condition_op op);
 
 // ---- Columns (column.c): Post.title, col:at("key", 1), and paths in text ----

@@ -74,7 +74,7 @@ static int object_changes(lua_State *L) {
   int n = neap__row_changes(L, 1, bits);
   lua_createtable(L, 0, n);
   for (int c = 0; n > 0 && c < shape->ncolumns; c++) {
-    if (!(bits[c / 64] >> (c % 64) & 1)) continue;
+    if (!neap__has_bit(bits, c)) continue;
     const struct field *f = shape->columns[c];
     struct cell old = neap__row_base(o, c), new = neap__row_present(o, c);
     lua_settop(L, 3);

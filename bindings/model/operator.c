@@ -62,16 +62,6 @@ const char *neap__condition_op_name(enum condition_op op) {
   }
 }
 
-enum condition_op neap__condition_opposite(enum condition_op op) {
-  switch (op) {
-    case COND_EQ: return COND_NE;
-    case COND_NE: return COND_EQ;
-    case COND_IN: return COND_NIN;
-    case COND_NIN: return COND_IN;
-    default: return op;
-  }
-}
-
 const struct type *neap__operand_type(const struct place *place) {
   const struct type *type = place->type;
   if (type && type->kind == TYPE_COMPUTED) type = type->of;

@@ -372,7 +372,7 @@ void neap__query_select(lua_State *L, int idx, const uint64_t *bits) {
   const struct field **select = lua_newuserdatauv(L, (size_t)(shape->ncells + 1) * sizeof(const struct field *), 0);
   q->nselect = 0;
   for (int i = 0; i < shape->ncells; i++)
-    if (bits[i / 64] >> (i % 64) & 1) select[q->nselect++] = shape->columns[i];
+    if (neap__has_bit(bits, i)) select[q->nselect++] = shape->columns[i];
   q->select = select;
   neap__query_keep(L, idx, QUERY_SELECT);
 }
@@ -383,7 +383,7 @@ uint64_t *neap__query_push_bits(lua_State *L, const struct query *q) {
 }
 
 void neap__query_mark(uint64_t *bits, int column) {
-  bits[column / 64] |= UINT64_C(1) << (column % 64);
+  neap__set_bit(bits, column);
 }
 
 // Marks what a field is read from: its column, and of a field computed by code the fields that it needs. False: it has neither.

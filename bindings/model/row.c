@@ -256,7 +256,7 @@ int neap__row_changes(lua_State *L, int idx, uint64_t *bits) {
   for (int c = 0; c < shape->ncolumns; c++) {
     if (neap__row_kinds(o)[c] & (COLUMN_CHANGED | COLUMN_DECODED)) refresh(L, idx, o, c);
     if (!is_sent(o, c)) continue;
-    bits[c / 64] |= UINT64_C(1) << (c % 64);
+    neap__set_bit(bits, c);
     n++;
   }
   return n;
@@ -372,7 +372,7 @@ void neap__object_confirm(lua_State *L, int idx, const uint64_t *sent, const str
   for (int c = 0; c < n; c++) {
     if (!(neap__row_kinds(o)[c] & COLUMN_CHANGED)) continue;
     struct cell base = neap__row_base(o, c), change = neap__row_present(o, c);
-    bool was_sent = sent && (sent[c / 64] >> (c % 64) & 1);
+    bool was_sent = neap__has_bit(sent, c);
     if (was_sent && (*neap__overlay_side(o->overlay, c) & OVERLAY_WRITTEN))
       overtake(o, c);
     else if (was_sent || equal(o->class->shape->columns[c], &base, &change))

@@ -201,10 +201,6 @@ static size_t bits_size(const struct shape *shape) {
   return (size_t)(shape->ncolumns + 63) / 64 * sizeof(uint64_t);
 }
 
-static void set_bit(uint64_t *bits, const struct field *f) {
-  bits[f->column / 64] |= UINT64_C(1) << (f->column % 64);
-}
-
 // The bits of the columns that the list of names at idx gives, in a userdata that is pushed.
 static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int idx) {
   uint64_t *bits = memset(lua_newuserdatauv(L, bits_size(shape), 0), 0, bits_size(shape));
@@ -219,7 +215,7 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
       neap__shape_unknown(shape, name, n, &e);
       neap__raise(L, &e);
     }
-    set_bit(bits, f);
+    neap__set_bit(bits, f->column);
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -230,15 +226,15 @@ static const uint64_t *read_columns(lua_State *L, const struct shape *shape, int
 // it does not.
 static bool unique_set(const struct shape *shape, int k, uint64_t *bits) {
   memset(bits, 0, bits_size(shape));
-  for (int i = 0; k == 0 && i < shape->nkeys; i++) set_bit(bits, shape->keys[i]);
+  for (int i = 0; k == 0 && i < shape->nkeys; i++) neap__set_bit(bits, shape->keys[i]->column);
   if (k > 0 && k <= shape->ncolumns) {
-    set_bit(bits, shape->columns[k - 1]);
+    neap__set_bit(bits, k - 1);
     return shape->columns[k - 1]->flags & FIELD_UNIQUE;
   }
   const struct index *index = k > 0 ? &shape->indexes[k - 1 - shape->ncolumns] : NULL;
   for (int i = 0; index && i < index->nparts; i++) {
     if (!index->parts[i].field) return false;
-    set_bit(bits, index->parts[i].field);
+    neap__set_bit(bits, index->parts[i].field->column);
   }
   return !index || (index->unique && !index->partial);
 }
@@ -246,7 +242,7 @@ static bool unique_set(const struct shape *shape, int k, uint64_t *bits) {
 static void add_names(luaL_Buffer *b, const struct shape *shape, const uint64_t *bits) {
   const char *between = "{ \"";
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!(bits[i / 64] >> (i % 64) & 1)) continue;
+    if (!neap__has_bit(bits, i)) continue;
     luaL_addstring(b, between);
     luaL_addstring(b, shape->columns[i]->name);
     between = "\", \"";
@@ -280,12 +276,12 @@ static void check_unique(lua_State *L, const struct shape *shape, const uint64_t
 // An upsert finds its row by the values of these columns: nothing equals no other nothing, so a row more would be made.
 static void check_found_by(lua_State *L, const struct shape *shape, const uint64_t *bits) {
   int n = 0;
-  for (int i = 0; i < shape->ncolumns; i++) n += bits[i / 64] >> (i % 64) & 1;
+  for (int i = 0; i < shape->ncolumns; i++) n += neap__has_bit(bits, i);
   if (n == 0) neap__fail(L, NEAP_USAGE, "upsert takes the unique fields that tell whether a %s is there", shape->model);
   check_unique(L, shape, bits);
   for (int i = 0; i < shape->ncolumns; i++) {
     struct cell cell;
-    if (!(bits[i / 64] >> (i % 64) & 1)) continue;
+    if (!neap__has_bit(bits, i)) continue;
     neap__object_get(L, S_TARGET, i, &cell);
     if (cell.kind == CELL_NIL || cell.kind == CELL_NULL)
       neap__fail(L, NEAP_USAGE, "upsert finds the row of %s by %s: give it a value", shape->model,

@@ -22,14 +22,6 @@ static size_t words(const struct shape *shape) {
   return (size_t)(shape->ncolumns + 63) / 64;
 }
 
-static void set_bit(uint64_t *bits, int i) {
-  bits[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
-static bool has_bit(const uint64_t *bits, int i) {
-  return bits[i / 64] >> (i % 64) & 1;
-}
-
 // ---- Columns that the pipeline fills ----
 
 // Fields whose value is made here: versions, times of saving, uuid keys.
@@ -124,7 +116,7 @@ static int check_required(struct planning *p, int idx, const uint64_t *sent, str
   for (int i = 0; i < p->shape->ncolumns; i++) {
     const struct field *f = p->shape->columns[i];
     struct cell cell;
-    if (!is_required(f) || (is_computed(f) && !has_bit(sent, i))) continue;
+    if (!is_required(f) || (is_computed(f) && !neap__has_bit(sent, i))) continue;
     neap__object_get(p->L, idx, i, &cell);
     if (cell.kind != CELL_NIL && cell.kind != CELL_NULL) continue;
     if (n < sizeof names) n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", f->name);
@@ -147,11 +139,11 @@ static void fill_cells(struct planning *p, int idx, struct write *w, struct save
   memcpy(columns, entry->sent, size);
   for (int i = 0; i < p->shape->ncolumns; i++) {
     const struct field *f = p->shape->columns[i];
-    bool set = has_bit(entry->sent, i);
+    bool set = neap__has_bit(entry->sent, i);
     if (computed && is_computed(f) && compute(p->L, idx, f, p->now, insert, set, &cells[n], &text)) {
       entry->computed[entry->ncomputed] = cells[n++];
       entry->computed_columns[entry->ncomputed++] = i;
-      set_bit(columns, i);
+      neap__set_bit(columns, i);
     } else if (set) {
       neap__object_get(p->L, idx, i, &cells[n]);
       keep(p, idx, i, &cells[n++]);
@@ -184,7 +176,7 @@ static void fill_expected(struct planning *p, int idx, struct write *w) {
     if ((shape->columns[i]->flags & FIELD_PRIMARY) || (!p->options->atomic && i != shape->version)) continue;
     neap__object_confirmed(p->L, idx, i, &cell);
     if (cell.kind == CELL_UNLOADED) continue;
-    set_bit(bits, i);
+    neap__set_bit(bits, i);
     keep(p, idx, i, &cell);
     cells[n++] = cell;
   }
@@ -197,19 +189,19 @@ static void add_loaded(struct planning *p, int idx, uint64_t *sent) {
   struct cell cell;
   for (int i = 0; i < p->shape->ncolumns; i++) {
     neap__object_confirmed(p->L, idx, i, &cell);
-    if (cell.kind != CELL_UNLOADED && cell.kind != CELL_NIL) set_bit(sent, i);
+    if (cell.kind != CELL_UNLOADED && cell.kind != CELL_NIL) neap__set_bit(sent, i);
   }
 }
 
 // A row that is replaced loses what the new object does not have.
 static void add_absent(struct planning *p, uint64_t *sent) {
   for (int i = 0; i < p->shape->ncolumns; i++)
-    if (!is_computed(p->shape->columns[i])) set_bit(sent, i);
+    if (!is_computed(p->shape->columns[i])) neap__set_bit(sent, i);
 }
 
 static const uint64_t *key_bits(struct planning *p) {
   uint64_t *bits = memset(deal(&p->arena, words(p->shape), sizeof *bits), 0, words(p->shape) * sizeof *bits);
-  for (int i = 0; i < p->shape->nkeys; i++) set_bit(bits, p->shape->keys[i]->column);
+  for (int i = 0; i < p->shape->nkeys; i++) neap__set_bit(bits, p->shape->keys[i]->column);
   return bits;
 }
 
@@ -218,13 +210,13 @@ static const uint64_t *kept_bits(struct planning *p, const uint64_t *conflict) {
   uint64_t *bits = deal(&p->arena, words(p->shape), sizeof *bits);
   memcpy(bits, conflict, words(p->shape) * sizeof *bits);
   for (int i = 0; i < p->shape->ncolumns; i++)
-    if (p->shape->columns[i]->flags & (FIELD_PRIMARY | FIELD_AUTO_NOW_ADD)) set_bit(bits, i);
+    if (p->shape->columns[i]->flags & (FIELD_PRIMARY | FIELD_AUTO_NOW_ADD)) neap__set_bit(bits, i);
   return bits;
 }
 
 static bool has_key(struct planning *p, const uint64_t *sent) {
   for (int i = 0; i < p->shape->nkeys; i++)
-    if (!has_bit(sent, p->shape->keys[i]->column)) return false;
+    if (!neap__has_bit(sent, p->shape->keys[i]->column)) return false;
   return true;
 }
 
@@ -380,7 +372,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   p.now = neap__datetime_now();
   uint64_t *all = memset(deal(&p.arena, words(shape), sizeof *all), 0, words(shape) * sizeof *all);
   for (int i = 0; i < shape->ncolumns; i++) {
-    set_bit(all, i);
+    neap__set_bit(all, i);
     chunk->columns[i] = i;
     p.required |= is_required(shape->columns[i]);
   }

@@ -6,6 +6,7 @@
 #ifndef NEAP_SHAPE_H
 #define NEAP_SHAPE_H
 
+#include "value/bits.h"
 #include "value/cell.h"
 
 enum type_kind {

@@ -381,7 +381,7 @@ static void sql_put(struct rows *rows, const char *p, size_t n) {
   .write = neap__sql_write, .begin = sql_begin, .commit = sql_commit, .rollback = sql_rollback,         \
   .explain = sql_explain, .raw = neap__sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
 
-const struct store_verbs neap__postgres_verbs = {
+static const struct store_verbs postgres_verbs = {
     .name = "postgres",
     .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS | CAN_COPY,
     .waits = true,
@@ -390,7 +390,7 @@ const struct store_verbs neap__postgres_verbs = {
     .copy = sql_copy,
     .put = sql_put};
 
-const struct store_verbs neap__sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
+static const struct store_verbs sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
 
 static void on_host_close(struct neap__closer *closer) {
   struct sql_store *s = (struct sql_store *)((char *)closer - offsetof(struct sql_store, closer));
@@ -443,7 +443,7 @@ static int opened(lua_State *L, struct sql_store *s) {
 // sql.open{ path =, read_only =, timeout =, table_template = } -> store
 static int sql_open(lua_State *L) {
   struct neap__error e;
-  struct sql_store *s = store_new(L, &neap__sqlite_verbs);
+  struct sql_store *s = store_new(L, &sqlite_verbs);
   s->leasing = &neap__sql_lease;
   s->transport = neap__stepped(s->head.host) ? &neap__sqlite_threaded : &neap__sqlite;
   s->dialect = &neap__sql_sqlite;
@@ -462,7 +462,7 @@ static int sql_open(lua_State *L) {
 // sql.connect{ url =, pool =, wait =, idle =, connect_timeout =, timeout =, table_template = } -> store
 //   Connections are made when they are needed.
 static int sql_connect(lua_State *L) {
-  struct sql_store *s = store_new(L, &neap__postgres_verbs);
+  struct sql_store *s = store_new(L, &postgres_verbs);
   neap__need(L, NEAP_NO_NET, "connecting to a database");
   s->leasing = &neap__sql_pool;
   s->transport = &neap__postgres;

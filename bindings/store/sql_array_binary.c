@@ -2,9 +2,7 @@
 #include <string.h>
 
 #include "store/sql.h"
-
-#define EPOCH_DAYS 10957  // 2000-01-01, from which PostgreSQL counts
-#define EPOCH_US (INT64_C(946684800) * 1000000)
+#include "transport/postgres_wire.h"
 
 enum {
   BOOL = 16,
@@ -55,14 +53,9 @@ uint32_t neap__sql_array_type(uint32_t element) {
   return 0;
 }
 
-static inline char *put(char *p, uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) p[i] = (char)(v >> (8 * (bytes - 1 - i)));
-  return p + bytes;
-}
-
 static int add_number(struct neap__buffer *out, uint64_t v, int bytes) {
   if (neap__buffer_reserve(out, 12) != 0) return -1;
-  put(put(out->p + out->n, (uint64_t)bytes, 4), v, bytes);
+  neap__postgres_put_bytes(neap__postgres_put_bytes(out->p + out->n, (uint64_t)bytes, 4), v, bytes);
   out->n += 4 + (size_t)bytes;
   return 0;
 }
@@ -76,7 +69,7 @@ static int add_double(struct neap__buffer *out, double d) {
 static int add_text(struct neap__buffer *out, const struct cell *cell, const char *head) {
   size_t nhead = strlen(head);
   if (neap__buffer_reserve(out, 4 + nhead + cell->n) != 0) return -1;
-  memcpy(put(out->p + out->n, nhead + cell->n, 4), head, nhead);
+  memcpy(neap__postgres_put_bytes(out->p + out->n, nhead + cell->n, 4), head, nhead);
   if (cell->n) memcpy(out->p + out->n + 4 + nhead, cell->p, cell->n);
   out->n += 4 + nhead + cell->n;
   return 0;
@@ -102,7 +95,7 @@ static int add_uuid(struct neap__buffer *out, const struct cell *cell) {
 int neap__sql_array_begin(struct neap__buffer *out, uint32_t element, int n) {
   char head[20], *p = head;
   const uint32_t words[] = {1, 0, element, (uint32_t)n, 1};  // dimensions, flags, type; length and first index
-  for (int i = 0; i < 5; i++) p = put(p, words[i], 4);
+  for (int i = 0; i < 5; i++) p = neap__postgres_put_bytes(p, words[i], 4);
   return neap__buffer_append(out, head, sizeof head);
 }
 
@@ -115,8 +108,8 @@ int neap__sql_array_put(struct neap__buffer *out, uint32_t element, const struct
     case FLOAT8:
       if (kind == CELL_INTEGER) return add_double(out, (double)cell->i);
       return kind == CELL_NUMBER ? add_double(out, cell->d) : 1;
-    case DATE: return kind == CELL_DATE ? add_number(out, (uint64_t)(cell->i - EPOCH_DAYS), 4) : 1;
-    case TIMESTAMPTZ: return kind == CELL_DATETIME ? add_number(out, (uint64_t)(cell->i - EPOCH_US), 8) : 1;
+    case DATE: return kind == CELL_DATE ? add_number(out, (uint64_t)(cell->i - POSTGRES_EPOCH_DAYS), 4) : 1;
+    case TIMESTAMPTZ: return kind == CELL_DATETIME ? add_number(out, (uint64_t)(cell->i - POSTGRES_EPOCH_US), 8) : 1;
     case UUID: return kind == CELL_TEXT ? add_uuid(out, cell) : 1;
     case BYTEA: return kind == CELL_BYTES ? add_text(out, cell, "") : 1;
     case TEXT: return kind == CELL_TEXT && !memchr(cell->p, 0, cell->n) ? add_text(out, cell, "") : 1;

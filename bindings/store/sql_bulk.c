@@ -65,10 +65,6 @@ struct bulk {
   struct item items[];
 };
 
-static bool has_bit(const uint64_t *bits, int i) {
-  return bits && (bits[i / 64] >> (i % 64) & 1);
-}
-
 // ---- Before: the texts ----
 
 static bool same_bits(const uint64_t *a, const uint64_t *b, int n) {
@@ -78,7 +74,8 @@ static bool same_bits(const uint64_t *a, const uint64_t *b, int n) {
 // Arrays are text that the statement owns.
 static bool has_arrays(const struct sql_dialect *dialect, const struct shape *shape, const struct write *w) {
   for (int i = 0; dialect->arrays && i < shape->ncolumns; i++)
-    if ((has_bit(w->columns, i) || has_bit(w->expected, i)) && neap__sql_is_array(dialect, &shape->columns[i]->type))
+    if ((neap__has_bit(w->columns, i) || neap__has_bit(w->expected, i)) &&
+        neap__sql_is_array(dialect, &shape->columns[i]->type))
       return true;
   return false;
 }
@@ -176,7 +173,7 @@ static void write_texts(lua_State *L, struct bulk *b, struct view *view, int tex
 
 static int add_cells(struct bulk *b, int n, const uint64_t *bits, const struct cell *cells) {
   for (int i = 0; i < b->shape->ncolumns; i++)
-    if (has_bit(bits, i)) b->params[n++] = neap__sql_value(b->shape->columns[i], *cells++);
+    if (neap__has_bit(bits, i)) b->params[n++] = neap__sql_value(b->shape->columns[i], *cells++);
   return n;
 }
 
@@ -189,7 +186,7 @@ static int keys_of(struct bulk *b, int n, const struct write *w) {
 static void prefetch(const struct write *w, int ncolumns) {
   const struct cell *cell = w->cells;
   for (int i = 0; i < ncolumns; i++) {
-    if (!has_bit(w->columns, i)) continue;
+    if (!neap__has_bit(w->columns, i)) continue;
     if (neap__cell_has_text(cell)) __builtin_prefetch(cell->p), __builtin_prefetch(cell->p + cell->n / 2);
     cell++;
   }
@@ -214,7 +211,7 @@ static int returned(const struct bulk *b, const struct write *w) {
   if (neap__sql_serial(b->shape, w) && dialect_of(b)->returns_key) b->kinds[n++] = CELL_INTEGER;
   if (b->phase != PHASE_ANSWER && marked(b, w)) b->kinds[n++] = CELL_INTEGER;
   for (int i = 0; w->returning && i < b->shape->ncolumns; i++)
-    if (has_bit(w->returning, i)) b->kinds[n++] = (uint8_t)neap__sql_kind(&b->shape->columns[i]->type);
+    if (neap__has_bit(w->returning, i)) b->kinds[n++] = (uint8_t)neap__sql_kind(&b->shape->columns[i]->type);
   return n;
 }
 

@@ -37,10 +37,6 @@ static int write_reach(lua_State *L, struct sql_text *s, int alias, const struct
   return 0;
 }
 
-int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e) {
-  return write_reach(L, s, alias, r, neap__sql_place, e);
-}
-
 static int write_first_key(struct sql_text *s, int alias, const struct place *place, struct neap__error *e) {
   return neap__sql_place_sort(s, alias, place, 0, e);
 }

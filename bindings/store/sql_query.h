@@ -6,12 +6,11 @@
 
 #include "store/sql.h"
 
-// The value that a reach leads to, as a scalar subquery where it goes through pointers: what a scope hides is absent.
-int neap__sql_reach(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
-// What it sorts by: as neap__sql_place_sort.
+// What the value that a reach leads to sorts by: as neap__sql_place_sort. It is a scalar subquery where the reach goes through
+// pointers: what a scope hides is absent.
 int neap__sql_reach_sort(lua_State *L, struct sql_text *s, int alias, const struct reach *r, int key,
                          struct neap__error *e);
-// The same, but what lies in JSON and is no text is absent.
+// That value; what lies in JSON and is no text is absent.
 int neap__sql_reach_text(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);
 // The same, but what lies in JSON stays JSON, so that text, lists and booleans are told apart; its null is absent.
 int neap__sql_reach_whole(lua_State *L, struct sql_text *s, int alias, const struct reach *r, struct neap__error *e);

@@ -7,13 +7,9 @@
 #define GROUP_ROWS 10000
 #define GROUP_BYTES (8u << 20)  // of texts in one statement
 
-static bool has_bit(const uint64_t *bits, int i) {
-  return bits && (bits[i / 64] >> (i % 64) & 1);
-}
-
 static bool is_empty(const struct shape *shape, const uint64_t *bits) {
   for (int i = 0; i < shape->ncolumns; i++)
-    if (has_bit(bits, i)) return false;
+    if (neap__has_bit(bits, i)) return false;
   return true;
 }
 
@@ -36,7 +32,7 @@ struct column {
 
 static bool next_set(const struct shape *shape, struct column *c, const uint64_t *bits, const struct cell *cells) {
   for (; c->bit < shape->ncolumns; c->bit++) {
-    if (!has_bit(bits, c->bit)) continue;
+    if (!neap__has_bit(bits, c->bit)) continue;
     c->field = shape->columns[c->bit++];
     c->cell = cells + c->at++;
     return true;
@@ -155,7 +151,7 @@ struct sql_array_column {
 
 static int bits_in(const struct shape *shape, const uint64_t *bits) {
   int n = 0;
-  for (int i = 0; i < shape->ncolumns; i++) n += has_bit(bits, i);
+  for (int i = 0; i < shape->ncolumns; i++) n += neap__has_bit(bits, i);
   return n;
 }
 

@@ -1,14 +1,10 @@
 // sql_write.c: the text of one object's INSERT, UPDATE or DELETE.
 #include "store/sql_store.h"
 
-static bool has_bit(const uint64_t *bits, int i) {
-  return bits && (bits[i / 64] >> (i % 64) & 1);
-}
-
 static void write_name_list(struct sql_text *s, const struct shape *shape, const uint64_t *bits) {
   const char *comma = "";
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(bits, i)) continue;
+    if (!neap__has_bit(bits, i)) continue;
     neap__sql_add(s, comma);
     neap__sql_name(s, shape->columns[i]->wire);
     comma = ", ";
@@ -23,7 +19,7 @@ static void write_returning(struct sql_text *s, const struct shape *shape, const
 
 bool neap__sql_serial(const struct shape *shape, const struct write *w) {
   return w->kind == WRITE_INSERT && !w->returning && shape->nkeys == 1 && shape->keys[0]->type.kind == TYPE_INTEGER &&
-         (shape->keys[0]->flags & FIELD_AUTO) && !has_bit(w->columns, shape->keys[0]->column);
+         (shape->keys[0]->flags & FIELD_AUTO) && !neap__has_bit(w->columns, shape->keys[0]->column);
 }
 
 void neap__sql_returning(struct sql_text *s, const struct shape *shape, const struct write *w) {
@@ -42,7 +38,7 @@ static void write_values(struct sql_text *s, const struct shape *shape, const st
   neap__sql_table(s, shape);
   neap__sql_add(s, alias);
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(w->columns, i)) continue;
+    if (!neap__has_bit(w->columns, i)) continue;
     neap__sql_add(s, comma);
     neap__sql_name(s, shape->columns[i]->wire);
     comma = ", ";
@@ -53,7 +49,7 @@ static void write_values(struct sql_text *s, const struct shape *shape, const st
   }
   comma = ") VALUES (";
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(w->columns, i)) continue;
+    if (!neap__has_bit(w->columns, i)) continue;
     neap__sql_add(s, comma);
     neap__sql_bind_field(s, shape->columns[i], cell++);
     comma = ", ";
@@ -87,7 +83,7 @@ static int write_guards(lua_State *L, struct sql_text *s, const struct shape *sh
                         const char *word, struct neap__error *e) {
   const struct cell *cell = w->expected_cells;
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(w->expected, i)) continue;
+    if (!neap__has_bit(w->expected, i)) continue;
     neap__sql_add(s, word);
     neap__sql_column(s, 0, shape->columns[i]);
     neap__sql_add(s, " IS NOT DISTINCT FROM ");
@@ -127,9 +123,9 @@ static int write_sets(struct sql_text *s, const struct shape *shape, const struc
   const struct cell *cell = w->cells;
   const char *comma = " SET ";
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(w->columns, i)) continue;
+    if (!neap__has_bit(w->columns, i)) continue;
     const struct cell *value = cell++;
-    if (has_bit(except, i)) continue;
+    if (neap__has_bit(except, i)) continue;
     neap__sql_add(s, comma);
     neap__sql_name(s, shape->columns[i]->wire);
     neap__sql_add(s, " = ");
@@ -157,9 +153,9 @@ int neap__sql_update_conflict(lua_State *L, struct sql_text *s, const struct sha
   write_table(s, "UPDATE ", shape);
   if (write_sets(s, shape, w, w->keep, e) != 0) return -1;
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(w->columns, i)) continue;
+    if (!neap__has_bit(w->columns, i)) continue;
     const struct cell *value = cell++;
-    if (!has_bit(w->conflict, i)) continue;
+    if (!neap__has_bit(w->conflict, i)) continue;
     neap__sql_add(s, word);
     neap__sql_name(s, shape->columns[i]->wire);
     neap__sql_add(s, " = ");
@@ -179,7 +175,7 @@ int neap__sql_upsert(lua_State *L, struct sql_text *s, const struct shape *shape
   write_values(s, shape, w, " AS t0");
   write_conflict(s, shape, w, ") DO UPDATE");
   for (int i = 0; i < shape->ncolumns; i++) {
-    if (!has_bit(w->columns, i) || has_bit(w->keep, i)) continue;
+    if (!neap__has_bit(w->columns, i) || neap__has_bit(w->keep, i)) continue;
     neap__sql_add(s, comma);
     neap__sql_name(s, shape->columns[i]->wire);
     neap__sql_add(s, " = excluded.");

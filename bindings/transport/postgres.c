@@ -549,10 +549,6 @@ static const char *postgres_column_name(struct sql_cursor *head, int i) {
 
 // ---- Opening and closing ----
 
-static void free_handle(uv_handle_t *handle) {
-  free(handle);
-}
-
 static void postgres_close(struct sql_connection *connection) {
   struct postgres *c = (struct postgres *)connection;
   struct neap__error e;
@@ -563,7 +559,7 @@ static void postgres_close(struct sql_connection *connection) {
   drop_statements(c);
   if (c->tick) {
     c->tick->data = NULL;
-    uv_close((uv_handle_t *)c->tick, free_handle);
+    neap__handle_free(c->tick);
   }
   neap__postgres_stop_timers(c);
   PQfinish(c->pq);

@@ -54,13 +54,9 @@ static void *run(void *ud) {
   return NULL;
 }
 
-static void free_handle(uv_handle_t *handle) {
-  free(handle);
-}
-
 static void leave(struct postgres_cancel *k) {
   pthread_mutex_lock(&k->mutex);
-  uv_close((uv_handle_t *)k->async, free_handle);
+  neap__handle_free(k->async);
   k->async = NULL;
   k->over = true;
   pthread_cond_signal(&k->changed);

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "transport/postgres.h"
+#include "transport/postgres_wire.h"
 #include "value/datetime.h"
 
-#define EPOCH_DAYS 10957  // 2000-01-01, from which PostgreSQL counts
-#define EPOCH_US (INT64_C(946684800) * 1000000)
 #define FIRST_US (INT64_C(-62135596800) * 1000000)  // 0001-01-01
 #define LAST_US (INT64_C(253402300800) * 1000000 - 1)
 
@@ -119,7 +118,7 @@ bool neap__postgres_fits(const struct cell *cell, Oid type) {
 }
 
 static const char *put(char *room, uint64_t v, int bytes, int *n) {
-  for (int i = 0; i < bytes; i++) room[i] = (char)(v >> (8 * (bytes - 1 - i)));
+  neap__postgres_put_bytes(room, v, bytes);
   *n = bytes;
   return room;
 }
@@ -130,8 +129,8 @@ static const char *value_binary(const struct cell *cell, char *room, int *n) {
     case CELL_BOOLEAN: return put(room, (uint64_t)cell->i, 1, n);
     case CELL_INTEGER: return put(room, (uint64_t)cell->i, 8, n);
     case CELL_NUMBER: memcpy(&bits, &cell->d, 8); return put(room, bits, 8, n);
-    case CELL_DATETIME: return put(room, (uint64_t)(cell->i - EPOCH_US), 8, n);
-    case CELL_DATE: return put(room, (uint64_t)(cell->i - EPOCH_DAYS), 4, n);
+    case CELL_DATETIME: return put(room, (uint64_t)(cell->i - POSTGRES_EPOCH_US), 8, n);
+    case CELL_DATE: return put(room, (uint64_t)(cell->i - POSTGRES_EPOCH_DAYS), 4, n);
     case CELL_UNLOADED:
     case CELL_NIL:
     case CELL_NULL:
@@ -182,13 +181,13 @@ static bool set_text(struct cell *cell, enum cell_kind kind, const char *p, int 
 }
 
 static bool set_datetime(struct cell *cell, int64_t us) {
-  bool fits = us >= FIRST_US - EPOCH_US && us <= LAST_US - EPOCH_US;
-  *cell = (struct cell){.i = fits ? us + EPOCH_US : 0, .kind = CELL_DATETIME};
+  bool fits = us >= FIRST_US - POSTGRES_EPOCH_US && us <= LAST_US - POSTGRES_EPOCH_US;
+  *cell = (struct cell){.i = fits ? us + POSTGRES_EPOCH_US : 0, .kind = CELL_DATETIME};
   return fits;
 }
 
 static bool set_date(struct cell *cell, int32_t days) {
-  int64_t d = (int64_t)days + EPOCH_DAYS;
+  int64_t d = (int64_t)days + POSTGRES_EPOCH_DAYS;
   *cell = (struct cell){.i = d, .kind = CELL_DATE};
   return d >= FIRST_US / 1000000 / 86400 && d <= LAST_US / 1000000 / 86400;
 }

@@ -86,15 +86,11 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     neap__postgres_connecting(c);
 }
 
-static void free_handle(uv_handle_t *handle) {
-  free(handle);
-}
-
 void neap__postgres_stop_poll(struct postgres *c) {
   if (!c->poll) return;
   c->poll->data = NULL;
   uv_poll_stop(c->poll);
-  uv_close((uv_handle_t *)c->poll, free_handle);
+  neap__handle_free(c->poll);
   c->poll = NULL;
 }
 
@@ -299,7 +295,7 @@ void neap__postgres_connect_end(struct postgres *c) {
   c->lookup = NULL;
   if (c->timer) {
     c->timer->data = NULL;
-    uv_close((uv_handle_t *)c->timer, free_handle);
+    neap__handle_free(c->timer);
   }
   c->timer = NULL;
 }

@@ -14,14 +14,10 @@ static uv_timer_t *timer_of(struct postgres *c, uv_timer_t **timer) {
   return *timer;
 }
 
-static void free_handle(uv_handle_t *handle) {
-  free(handle);
-}
-
 static void stop(uv_timer_t **timer) {
   if (!*timer) return;
   (*timer)->data = NULL;
-  uv_close((uv_handle_t *)*timer, free_handle);
+  neap__handle_free(*timer);
   *timer = NULL;
 }
 

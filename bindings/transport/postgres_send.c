@@ -1,5 +1,6 @@
 // postgres_send.c: what is sent to PostgreSQL and when: cursors wait until their statements are prepared, and go in groups that a
-// sync ends: one a turn of the loop for what shares it, one of its own for everything else.
+// sync ends: what finds the connection idle goes at once, reads that share it sixteen by sixteen or by the turn of the loop,
+// everything else alone.
 #include <stdlib.h>
 #include <string.h>
 

@@ -273,10 +273,6 @@ static const char *threaded_column_name(struct sql_cursor *cursor, int i) {
 
 // ---- Opening and closing ----
 
-static void free_handle(uv_handle_t *handle) {
-  free(handle);
-}
-
 // What remains is let go without asking the thread, which has ended.
 static void drop_all(struct remote *r) {
   for (struct remote *next; r; r = next) {
@@ -295,7 +291,7 @@ static void threaded_close(struct sql_connection *connection) {
   uv_thread_join(&c->thread);
   drop_all(c->served);
   c->async->data = NULL;
-  uv_close((uv_handle_t *)c->async, free_handle);
+  neap__handle_free(c->async);
   uv_mutex_destroy(&c->mutex);
   uv_cond_destroy(&c->wanted);
   neap__sqlite_close(&c->local);
@@ -313,7 +309,7 @@ static bool start_thread(struct threaded *c, neap *host) {
   uv_mutex_init(&c->mutex);
   uv_cond_init(&c->wanted);
   if (uv_thread_create(&c->thread, run, c) == 0) return true;
-  uv_close((uv_handle_t *)c->async, free_handle);
+  neap__handle_free(c->async);
   uv_mutex_destroy(&c->mutex);
   uv_cond_destroy(&c->wanted);
   return false;
