@@ -8,6 +8,7 @@ local marks = require "neap.marks"
 local mongo = require "neap.mongo"
 local class = require "neap.class"
 local settings = require "neap.mongo.settings"
+local words = require "neap.mongo.words"
 
 local crud = {}
 local helper = {}
@@ -41,11 +42,7 @@ local function check_set(self, setting, list)
   if type(list) == "function" then list = list() end
   local set, names = {}, {}
   for _, field in ipairs(self.info.list) do names[#names + 1] = field.name end
-  if type(list) == "string" then
-    local words = {}
-    for word in list:gmatch "%S+" do words[#words + 1] = word end
-    list = words
-  end
+  if type(list) == "string" then list = words.split(list) end
   if type(list) ~= "table" then usage("crud settings of %s: %s is a list of names", self.info.name, setting) end
   for _, name in ipairs(list) do
     if not (self.info.columns[name] or self.info.relations[name]) then
@@ -193,13 +190,6 @@ local function new_list(self, input)
   return list
 end
 
-local function names_of(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
-
 --- An object for a JSON column goes over what is there, key by key.
 local function merged(old, value)
   if kernel.form(value) == "list" or not kernel.form(value) then return value end
@@ -224,14 +214,14 @@ end
 --- The values to be assigned, by field; and what savers are given.
 local function read_input(self, list, input, object)
   local values, given = {}, {}
-  for _, name in ipairs(names_of(input)) do
+  for _, name in ipairs(words.sorted_keys(input)) do
     local value, field = input[name], self.info.columns[name]
     local at = faults.at("", name)
     local ignored = self.ro_fields[name] or self.legacy[name] or (object and self.const_fields[name])
     if self.saved[name] then
       given[name] = value
     elseif not ignored and not (field and is_writable(self, field)) then
-      list:unknown(at, "field to be written", name, self.info.name, names_of(self.rw_fields))
+      list:unknown(at, "field to be written", name, self.info.name, words.sorted_keys(self.rw_fields))
     elseif not ignored then
       values[field] = read_value(list, field, value, object, at)
     end

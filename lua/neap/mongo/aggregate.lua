@@ -5,6 +5,7 @@ local filter = require "neap.mongo.filter"
 local host = require "neap.host"
 local json = require "neap.json"
 local kernel = require "neap.mongo.kernel"
+local words = require "neap.mongo.words"
 
 local aggregate = {}
 
@@ -70,13 +71,6 @@ local function bare(ctx, node, name, pointer)
   ctx.faults:query(pointer, "%s is none of the fields of group, nor { $function: … }", host.show(name))
 end
 
-local function sorted_keys(object)
-  local keys = {}
-  for key in pairs(object) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  return keys
-end
-
 local function read_label(ctx, node, reach, label, expression, pointer)
   local known = node.labels[label]
   if type(label) ~= "string" or known then
@@ -130,7 +124,7 @@ function aggregate.labels(ctx, node, reach, object, pointer)
   if form ~= "object" and form ~= "empty" then
     return ctx.faults:query(pointer, "aggregate is an object of labels, not %s", host.show(object))
   end
-  for _, label in ipairs(sorted_keys(object)) do
+  for _, label in ipairs(words.sorted_keys(object)) do
     read_label(ctx, node, reach, label, object[label], faults.at(pointer, label))
   end
 end
@@ -142,7 +136,7 @@ local comparison_names = { "$eq", "$gt", "$gte", "$lt", "$lte", "$ne" }
 local function compare(ctx, label, kind, value, pointer)
   if kernel.form(value) ~= "object" then value = { ["$eq"] = value } end
   local made = {}
-  for _, op in ipairs(sorted_keys(value)) do
+  for _, op in ipairs(words.sorted_keys(value)) do
     local at = faults.at(pointer, op)
     if not comparisons[op] then
       ctx.faults:unknown(at, "comparison", op, label, comparison_names)
@@ -160,7 +154,7 @@ function aggregate.having(ctx, node, object, pointer)
     return ctx.faults:query(pointer, "having is an object of labels, not %s", host.show(object))
   end
   node.compared = {}
-  for _, label in ipairs(sorted_keys(object)) do
+  for _, label in ipairs(words.sorted_keys(object)) do
     local what, at = node.labels[label], faults.at(pointer, label)
     local computed = what and not what.group and not what.times
     if not computed then

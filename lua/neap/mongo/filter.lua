@@ -6,6 +6,7 @@ local host = require "neap.host"
 local json = require "neap.json"
 local kernel = require "neap.mongo.kernel"
 local marks = require "neap.marks"
+local words = require "neap.mongo.words"
 
 local filter = {}
 local null = marks.null
@@ -268,13 +269,6 @@ local function apply(ctx, place, op, pointer)
   ctx.faults:unknown(pointer, "operator", op, place.name, names)
 end
 
-local function sorted_keys(object)
-  local keys = {}
-  for key in pairs(object) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  return keys
-end
-
 --- Conditions on an element are of no class: they are combined one by one.
 local function combined_elements(op, list)
   local made = list[1]
@@ -357,7 +351,7 @@ end
 --- What { ["$gte"] = 1, ["$lt"] = 5 } asks of a place.
 function operators_of(ctx, place, object, pointer)
   local parts = {}
-  for _, op in ipairs(sorted_keys(object)) do
+  for _, op in ipairs(words.sorted_keys(object)) do
     local make = operator(ctx, place, op, object[op], faults.at(pointer, op))
     if make then parts[#parts + 1] = { key = op, make = make } end
   end
@@ -524,7 +518,7 @@ local function relation_itself(ctx, settings, relation, value, pointer)
     return ctx.faults:query(pointer, "%s is a relation: it takes %s", relation.name, quantifier_names)
   end
   local parts = {}
-  for _, op in ipairs(sorted_keys(value)) do
+  for _, op in ipairs(words.sorted_keys(value)) do
     local at = faults.at(pointer, op)
     if quantifiers[op] then
       local make = quantifiers[op](ctx, settings, relation, related, value[op], at)
@@ -628,7 +622,7 @@ function criteria(ctx, settings, object, pointer)
   end
   if not ctx:enter(pointer) then return end
   local entries = {}
-  for _, name in ipairs(sorted_keys(object)) do
+  for _, name in ipairs(words.sorted_keys(object)) do
     entries[#entries + 1] = { name = name, key = name, value = object[name], pointer = faults.at(pointer, name) }
   end
   local make, only_legacy = entries_recipe(ctx, settings, entries)

@@ -7,6 +7,7 @@ local filter = require "neap.mongo.filter"
 local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
 local marks = require "neap.marks"
+local words = require "neap.mongo.words"
 
 local projection = {}
 projection.__index = projection
@@ -35,16 +36,14 @@ local function read_list(ctx, list, pointer)
 end
 
 local function split(text)
-  local list = { text = true }
-  for word in text:gmatch "%S+" do list[#list + 1] = word end
+  local list = words.split(text)
+  list.text = true
   return list
 end
 
 --- Values by name, in the order of their names: a table has none of its own.
 local function read_object(ctx, object, pointer)
-  local named, order = {}, {}
-  for name in pairs(object) do order[#order + 1] = name end
-  table.sort(order, function(a, b) return tostring(a) < tostring(b) end)
+  local named, order = {}, words.sorted_keys(object)
   for _, name in ipairs(order) do
     local value, at = object[name], faults.at(pointer, name)
     local on = switch(value)

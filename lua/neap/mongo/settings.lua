@@ -6,6 +6,7 @@ local filter = require "neap.mongo.filter"
 local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
 local projection = require "neap.mongo.project"
+local words = require "neap.mongo.words"
 
 local settings = {}
 settings.__index = settings
@@ -89,11 +90,8 @@ end
 
 --- A setting of names as a set; a text is split at blanks.
 local function check_names(self, setting, value, groups)
-  local model, list = self.info, value
-  if type(value) == "string" then
-    list = {}
-    for name in value:gmatch "%S+" do list[#list + 1] = name end
-  end
+  local model = self.info
+  local list = type(value) == "string" and words.split(value) or value
   if type(list) ~= "table" then usage("%s is a list of names, not %s", show(model.name, setting), host.show(value)) end
   local valid = groups and names_of(model, groups)
   local legal = valid and to_set(valid)
