@@ -185,8 +185,8 @@ static void add_table(lua_State *L, int idx) {
 
 // Query:include(path or { relation = query or true } ...) -> Query
 //   path  a pointer or relation, "author", or one behind another, "comments.user". What is one object comes by the statement of
-//         the rows, each relation to many by one more a level. A query says which related objects come, in what order and, for each row, how many. Several
-//         calls add up.
+//         the rows, each relation to many by one more a level. A query says which related objects come, in what order and, for
+//         each row, how many. Several calls add up.
 static int query_include(lua_State *L) {
   neap__query_self(L, 1);
   int last = lua_gettop(L);

@@ -1,6 +1,6 @@
 -- PostgreSQL: rows into objects and back, beside the plain loop over libpq's functions and beside the peers, over a server of
 -- its own.
-local pipe = assert(io.popen [[d=$(mktemp -d /tmp/neap-bench.XXXXXX) && chmod 755 $d &&
+local pipe = assert(io.popen [[d=$(mktemp -d) && chmod 755 $d &&
   tests/services/postgres start $d/cluster && echo $d]])
 local url, folder = pipe:read("a"):match "^(%S+)%s+(%S+)"
 pipe:close()
