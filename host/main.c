@@ -12,24 +12,11 @@
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, SIGNALLED = 128 };
 
-static const char usage[] =
-    "usage: neap [options] script.lua [args]   run a script (- reads standard input)\n"
-    "       neap [options] -e 'code' [args]    run code\n"
-    "       neap [options]                     type Lua: history, completion, results are printed\n"
-    "       neap migrate URL dir               run the migrations in a folder: --plan shows them,\n"
-    "                                          --to N stops at one, --down N undoes the last\n"
-    "       neap --busted [args]               run specs with busted, inside neap\n"
-    "options:\n"
-    "  --lua-dir DIR   Lua modules in DIR win over the embedded ones\n"
-    "  --dump-lua DIR  write the embedded Lua modules to DIR\n"
-    "  --version       print the version\n"
-    "  --help          print this text\n"
-    "exit codes: 0 done, 1 the script failed, 2 wrong use, 75 locked by another run, 128+n ended by signal n\n";
-
 static const char busted[] = "require 'busted.runner' ({ standalone = false })";
 static const char repl[] = "require 'neap.repl'.run(require 'neap.edit')";
 static const char dump[] = "require 'neap.dump' (arg[1])";
-static const char command[] = "require('neap.command.' .. arg[0])(arg)";
+static const char command[] = "require 'neap.command'.run(arg)";
+static const char help[] = "io.write(require 'neap.command'.help())";
 
 struct command {
   const char *code, *name, *script, *lua_dir;
@@ -80,7 +67,7 @@ static void set_code(struct command *c, const char *code, const char *name) {
 static int parse_option(struct command *c, int *i) {
   const char *arg = c->argv[*i];
   if (strcmp(arg, "--version") == 0) return puts("neap " NEAP_VERSION), DONE;
-  if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) return fputs(usage, stdout), DONE;
+  if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) return set_code(c, help, "=help"), -1;
   if (strcmp(arg, "--busted") == 0) return set_code(c, busted, "=busted"), -1;
   if (strcmp(arg, "-e") && strcmp(arg, "--lua-dir") && strcmp(arg, "--dump-lua"))
     return complain("unknown option ", arg);
@@ -99,7 +86,7 @@ static int parse(struct command *c) {
   for (; i < c->argc && c->argv[i][0] == '-' && c->argv[i][1]; i++) {
     int code = parse_option(c, &i);
     if (code >= 0) return code;
-    if (c->code == busted || c->code == dump) {  // what follows is theirs
+    if (c->code == busted || c->code == dump || c->code == help) {  // what follows is theirs
       i++;
       break;
     }

@@ -74,7 +74,7 @@ INSERT INTO posts VALUES (?);  -- "x"
     end
     local text, code = capture(bin .. " migrate --help")
     assert.equal(0, code)
-    assert.matches("^usage: neap migrate URL dir", text)
+    assert.matches("^usage: neap migrate %[options%] URL dir", text)
   end)
 
   it("ends with 75 while another run is at work", function()
