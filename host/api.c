@@ -4,16 +4,25 @@
 
 #include "state.h"
 
+const char *neap_version(void) {
+  return NEAP_VERSION;
+}
+
 const char *neap_message(neap *h) {
-  return h ? h->message : "";
+  if (!neap__enter(h)) return "";
+  neap__left(h, NEAP_OK);
+  return h->message;
 }
 
 lua_State *neap_lua(neap *h) {
-  return h ? h->L : NULL;
+  if (!neap__enter(h)) return NULL;
+  neap__left(h, NEAP_OK);
+  return h->L;
 }
 
 int neap_exit_code(neap *h) {
-  return h ? h->exit_code : -1;
+  if (!neap__enter(h)) return -1;
+  return neap__left(h, h->exit_code);
 }
 
 static int fail(neap *h, int status, const char *message) {
@@ -85,19 +94,27 @@ static int spawn(lua_State *L) {
 }
 
 static int spawn_with(neap *h, lua_CFunction f, struct spawning *s, neap_task *task) {
+  if (task) *task = 0;
+  if (!neap__enter(h)) return NEAP_EARG;
+  if (h->close_by) return neap__left(h, NEAP_EARG);
   s->keep = task != NULL;
   int status = protected(h, f, s);
-  if (task) *task = status == NEAP_OK ? s->id : 0;
-  return status;
+  if (task && status == NEAP_OK) *task = s->id;
+  return neap__left(h, status);
+}
+
+static int no_task(neap_task *task) {
+  if (task) *task = 0;
+  return NEAP_EARG;
 }
 
 int neap_spawn(neap *h, const char *source, size_t len, const char *name, neap_task *task) {
-  if (!h || !source) return NEAP_EARG;
+  if (!source) return no_task(task);
   return spawn_with(h, spawn, &(struct spawning){.source = source, .len = len, .name = name}, task);
 }
 
 int neap_spawn_file(neap *h, const char *path, neap_task *task) {
-  if (!h || !path) return NEAP_EARG;
+  if (!path) return no_task(task);
   return spawn_with(h, spawn, &(struct spawning){.name = path}, task);
 }
 
@@ -184,43 +201,44 @@ static int call(lua_State *L) {
 }
 
 int neap_call(neap *h, const char *function, const char *json_args, neap_task *task) {
-  if (!h || !function) return NEAP_EARG;
+  if (!function) return no_task(task);
   return spawn_with(h, call, &(struct spawning){.name = function, .args = json_args}, task);
 }
 
 // ---- Asking about tasks ----
 
 static int status_of(const struct neap__task *t) {
+  if (!t->op.done) return NEAP_PENDING;
   if (t->state == TASK_DONE) return NEAP_OK;
-  if (t->state != TASK_FAILED) return NEAP_PENDING;
   return t->killed == KILL_INSTRUCTIONS || t->killed == KILL_MEMORY ? NEAP_ELIMIT : NEAP_ERR;
 }
 
 // The task with that id, or NULL. Kept and running tasks are anchored elsewhere, so that nothing stays on the stack.
 static struct neap__task *find(neap *h, neap_task id) {
-  struct neap__task *t = h && id ? neap__task_find(h->L, id) : NULL;
+  struct neap__task *t = id && lua_checkstack(h->L, 4) ? neap__task_find(h->L, id) : NULL;
   if (t) lua_pop(h->L, 1);
   return t;
 }
 
 int neap_status(neap *h, neap_task id) {
+  if (!neap__enter(h)) return NEAP_EARG;
   struct neap__task *t = find(h, id);
-  return t ? status_of(t) : NEAP_EARG;
+  return neap__left(h, t ? status_of(t) : NEAP_EARG);
 }
 
 int neap_cancel(neap *h, neap_task id) {
+  if (!neap__enter(h)) return NEAP_EARG;
   struct neap__task *t = find(h, id);
-  if (!t) return NEAP_EARG;
-  neap__task_cancel(t);
-  return NEAP_OK;
+  if (t) neap__task_cancel(t);
+  return neap__left(h, t ? NEAP_OK : NEAP_EARG);
 }
 
 int neap_release(neap *h, neap_task id) {
+  if (!neap__enter(h)) return NEAP_EARG;
   struct neap__task *t = find(h, id);
-  if (!t) return NEAP_EARG;
-  t->kept = false;  // a task that still runs is forgotten when it has ended
-  if (t->op.done) neap__task_forget(h->L, t);
-  return NEAP_OK;
+  if (t) t->kept = false;  // a task that still runs is forgotten when it has ended
+  if (t && t->op.done) neap__task_forget(h->L, t);
+  return neap__left(h, t ? NEAP_OK : NEAP_EARG);
 }
 
 // Pushes a plain table with the fields of the error object on top that JSON can hold, in its place.
@@ -256,9 +274,8 @@ static int make_result(lua_State *L) {
   return 0;
 }
 
-const char *neap_result(neap *h, neap_task id, size_t *len) {
+static const char *result(neap *h, neap_task id, size_t *len) {
   struct neap__task *t = find(h, id);
-  if (len) *len = 0;
   if (!t || !t->op.done) return NULL;
   lua_State *L = h->L;
   neap__task_find(L, id);
@@ -275,6 +292,14 @@ const char *neap_result(neap *h, neap_task id, size_t *len) {
   return text;
 }
 
+const char *neap_result(neap *h, neap_task id, size_t *len) {
+  if (len) *len = 0;
+  if (!neap__enter(h)) return NULL;
+  const char *text = result(h, id, len);
+  neap__left(h, NEAP_OK);
+  return text;
+}
+
 // ---- Running ----
 
 static bool rows_spent(const neap *h) {
@@ -282,7 +307,7 @@ static bool rows_spent(const neap *h) {
 }
 
 int neap_step(neap *h, uint32_t budget_us) {
-  if (!h) return NEAP_EARG;
+  if (!neap__enter_turn(h)) return NEAP_EARG;
   h->stepping = true;
   h->rows = 0;
   h->step_ends = budget_us ? neap__now_us() + budget_us : INT64_MAX;
@@ -294,11 +319,10 @@ int neap_step(neap *h, uint32_t budget_us) {
   if (!h->ready) neap__failure_sweep(h, h->L, false);
   h->stepping = false;
   h->pause_at = h->step_ends = INT64_MAX;
-  return h->live > INT32_MAX ? INT32_MAX : (int)h->live;
+  return neap__left_turn(h, h->live > INT32_MAX ? INT32_MAX : (int)h->live);
 }
 
-int neap_run(neap *h) {
-  if (!h) return NEAP_EARG;
+static int run(neap *h) {
   h->failed = false;
   h->message[0] = '\0';
   while (h->live > 0) {
@@ -311,6 +335,11 @@ int neap_run(neap *h) {
   return h->failed ? NEAP_ERR : NEAP_OK;
 }
 
+int neap_run(neap *h) {
+  if (!neap__enter_turn(h)) return NEAP_EARG;
+  return neap__left_turn(h, run(h));
+}
+
 // Argument: { name, function }.
 static int preload(lua_State *L) {
   const luaL_Reg *module = lua_touserdata(L, 1);
@@ -321,6 +350,6 @@ static int preload(lua_State *L) {
 }
 
 int neap_register(neap *h, const char *module, int (*open)(lua_State *)) {
-  if (!h || !module || !open) return NEAP_EARG;
-  return protected(h, preload, &(luaL_Reg){module, open});
+  if (!module || !open || !neap__enter(h)) return NEAP_EARG;
+  return neap__left(h, protected(h, preload, &(luaL_Reg){module, open}));
 }

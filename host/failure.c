@@ -90,6 +90,12 @@ static int report_now(lua_State *L) {
   return failure_gc(L);
 }
 
+int neap__failure_due_ms(neap *h) {
+  if (!h->failures || h->swept) return -1;
+  int64_t left = h->swept_at + SWEEP_US - neap__now_us();
+  return left > 0 ? (int)(left / 1000) + 1 : 0;
+}
+
 void neap__failure_sweep(neap *h, lua_State *L, bool all) {
   bool due = !h->swept && neap__now_us() - h->swept_at > SWEEP_US;
   if (h->failures && (all || due)) {

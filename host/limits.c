@@ -1,5 +1,6 @@
 // limits.c: instructions, slices and kills. A count hook looks every STEP instructions; it is set only where a limit or a
 // signal asks for it.
+#include <pthread.h>
 #include <time.h>
 
 #include "state.h"
@@ -46,6 +47,7 @@ void neap__kill_wrap(lua_State *L, struct neap__task *t) {
                       o->max_memory);
       break;
     case KILL_EXIT: neap__error_set(&e, NEAP_CANCELLED, "the script called os.exit"); break;
+    case KILL_CLOSE: neap__error_set(&e, NEAP_CANCELLED, "the host closes"); break;
   }
   lua_pop(L, 1);
   neap__error_push(L, &e);
@@ -79,12 +81,13 @@ static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   if (t && t->killed) neap__kill(L, t->killed);
   if (lua_gethookcount(L) != STEP) {  // armed by a signal
-    if (h->limited || h->stop)
+    if (h->limited || h->stop || h->close_by)
       lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
     else
       lua_sethook(L, NULL, 0, 0);
   }
   if (!t) return;
+  if (h->close_by && neap__now_us() >= h->close_by) neap__kill(L, KILL_CLOSE);
   if (h->stop) told_to_stop(L, h, t);
   charge(L, h, t, STEP);
   if (h->pause_at != INT64_MAX && h->options.slice_us && neap__now_us() >= h->pause_at) suspend(L, h, t);
@@ -130,10 +133,11 @@ void neap__limits_open(neap *h, lua_State *L) {
   if (h->limited) lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
 }
 
-// What computes is interrupted by its hook, what waits by the loop.
+// What computes is interrupted by its hook, what waits by the loop. From another thread no hook can be set: there it takes one
+// that limits have set.
 void neap_stop(neap *h) {
-  if (!h) return;
-  h->stop = 1;
-  if (h->running) neap__limits_rearm(h->running);
+  if (!h || !h->events) return;
+  atomic_store(&h->stop, 1);
+  if (atomic_load(&h->thread) == (uintptr_t)pthread_self() && h->running) neap__limits_rearm(h->running);
   neap__loop_wake(h);
 }

@@ -161,8 +161,18 @@ void neap__loop_clear(neap *h) {
   while (h->events && h->events->timers) neap__timer_stop(h, h->events->timers);
 }
 
+static _Thread_local bool waking;
+
+bool neap__waking(void) {
+  return waking;
+}
+
 void neap__wake(neap *h) {
-  if (h->options.wake) h->options.wake(h->options.ud);
+  if (h->options.wake) {
+    waking = true;
+    h->options.wake(h->options.ud);
+    waking = false;
+  }
   neap__loop_wake(h);
 }
 
@@ -192,10 +202,14 @@ int64_t neap__now_ms(neap *h) {
 }
 
 int neap_fd(neap *h) {
-  return h ? uv_backend_fd(h->loop) : NEAP_EARG;
+  if (!neap__enter(h)) return NEAP_EARG;
+  return neap__left(h, uv_backend_fd(h->loop));
 }
 
 int neap_timeout(neap *h) {
-  if (!h) return NEAP_EARG;
-  return h->ready || h->later ? 0 : uv_backend_timeout(h->loop);
+  if (!neap__enter(h)) return NEAP_EARG;
+  uv_update_time(h->loop);
+  int ms = h->ready || h->later ? 0 : uv_loop_alive(h->loop) ? uv_backend_timeout(h->loop) : -1;
+  int sweep = neap__failure_due_ms(h);
+  return neap__left(h, sweep >= 0 && (ms < 0 || sweep < ms) ? sweep : ms);
 }

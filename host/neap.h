@@ -1,7 +1,9 @@
 // neap.h: embed neap, a host for data scripts, in a C program.
 //
 // A host (`struct neap`) owns one Lua 5.4 state, one event loop and the tasks that run in it. One thread at a time may
-// use a host; any number of hosts may live in one process. Every function is harmless on NULL and returns NEAP_EARG.
+// use a host; any number of hosts may live in one process. Every function is harmless on NULL and returns NEAP_EARG, as it
+// does to a thread that calls while another is inside. C functions that scripts call, and the callbacks `log` and `error`,
+// may call everything but neap_step, neap_run and neap_close; `alloc` and `wake` nothing (docs/embedding.md has the table).
 // Strings given to neap are copied; strings given out live until the next call on the same host, unless said otherwise.
 #ifndef NEAP_H
 #define NEAP_H
@@ -33,8 +35,8 @@ enum {
   NEAP_ERR = -1,     // a script failed; neap_message tells why
   NEAP_ENOMEM = -2,  // memory is short
   NEAP_ELIMIT = -3,  // a limit of neap_options
-  NEAP_EARG = -4,    // an argument makes no sense, or the task id is stale
-  NEAP_EABI = -5     // neap_options.size is not one that this library knows
+  NEAP_EARG = -4,    // an argument makes no sense, the task id is stale, or the call is not allowed here
+  NEAP_EABI = -5     // neap_options is smaller than any version of it, or sets what this library does not know
 };
 
 enum { NEAP_LOG_DEBUG, NEAP_LOG_INFO, NEAP_LOG_WARN, NEAP_LOG_ERROR };
@@ -44,7 +46,7 @@ enum { NEAP_NO_FS = 1, NEAP_NO_NET = 2, NEAP_NO_OS = 4 };
 
 // Zero is the default everywhere: memset, set `size`, fill in what matters.
 typedef struct neap_options {
-  size_t size;  // sizeof(neap_options); the struct only ever grows at its end
+  size_t size;  // sizeof(neap_options): the struct only ever grows at its end, so that older and newer programs run
   // Like lua_Alloc: nsize 0 frees, NULL means that memory is short. Default: realloc and free.
   void *(*alloc)(void *ud, void *p, size_t osize, size_t nsize);
   void (*log)(void *ud, int level, const char *msg, size_t len);
@@ -62,6 +64,8 @@ typedef struct neap_options {
   const char *lua_dir;     // Lua modules in this folder win over the embedded ones
 } neap_options;
 
+// The version of the library that runs; NEAP_VERSION is that of the header.
+NEAP_API const char *neap_version(void);
 // Opens a host with a Lua state of its own. options may be NULL. *out is NULL on failure.
 NEAP_API int neap_open(neap **out, const neap_options *options);
 // Opens a host on a Lua state that the caller owns. alloc, max_memory and flags must be zero (NEAP_EARG).
@@ -76,9 +80,10 @@ NEAP_API int neap_spawn_file(neap *, const char *path, neap_task *task);
 // (NULL = none). Its first result, as JSON, is what neap_result gives.
 NEAP_API int neap_call(neap *, const char *function, const char *json_args, neap_task *task);
 
-// NEAP_PENDING, NEAP_OK, NEAP_ERR, NEAP_ELIMIT, or NEAP_EARG for a stale id.
+// NEAP_PENDING (also inside the error callback for that task), NEAP_OK, NEAP_ERR, NEAP_ELIMIT, or NEAP_EARG for a stale id.
 NEAP_API int neap_status(neap *, neap_task);
-// The JSON text of a finished task's first result, or of its error object. NULL while it is pending. Valid until released.
+// The JSON text of a finished task's first result, or of its error object; *len is without the NUL at its end. NULL while it
+// is pending, and where the result is nothing that JSON can hold (neap_message). Valid until released.
 NEAP_API const char *neap_result(neap *, neap_task, size_t *len);
 // Asks a task to end: its present wait, and every later one, raises `cancelled`.
 NEAP_API int neap_cancel(neap *, neap_task);
@@ -90,12 +95,14 @@ NEAP_API int neap_release(neap *, neap_task);
 NEAP_API int neap_step(neap *, uint32_t budget_us);
 // Runs until no task is left. NEAP_OK, or NEAP_ERR if a task that nobody awaits failed.
 NEAP_API int neap_run(neap *);
-// A file descriptor to poll for reading, and how long to poll (milliseconds; -1 = for ever); then neap_step.
+// A file descriptor to poll for reading, and how long to poll (milliseconds; -1 = for ever); then neap_step. Ask for the time
+// before each poll: it also says when something has to be told to the system before it can be polled for (0).
 NEAP_API int neap_fd(neap *);
 NEAP_API int neap_timeout(neap *);
 
-// Asks the host to stop, from a signal handler of its thread: every task is cancelled, also one that computes, and
-// neap_run returns when all have ended. New tasks may be started then.
+// Asks the host to stop, from a signal handler of its thread or from any thread: every task is cancelled, also one that
+// computes (from another thread: only in hosts with max_instructions or slice_us), and neap_run returns when all have ended.
+// New tasks may be started then.
 NEAP_API void neap_stop(neap *);
 // The exit code if a script called os.exit, which ends the tasks of its host and nothing else; -1 if none did.
 NEAP_API int neap_exit_code(neap *);
@@ -107,7 +114,8 @@ NEAP_API const char *neap_message(neap *);
 NEAP_API struct lua_State *neap_lua(neap *);
 // The module for a stock Lua: `require "neap"` finds it in neap.so.
 NEAP_API int luaopen_neap(struct lua_State *);
-// Cancels all tasks, drains the loop, frees everything and sets *host to NULL.
+// Cancels all tasks, drains the loop, frees everything and sets *host to NULL. Scripts that do not let go are ended after a
+// second. Called where it may not be, it does nothing, and *host stays.
 NEAP_API void neap_close(neap **host);
 
 #ifdef __cplusplus

@@ -1,10 +1,16 @@
 // state.c: a host from open to close, and the allocator that counts its memory.
 #include <lualib.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "state.h"
+
+// What neap_options was in version 0.1.0.
+#define FIRST_SIZE (offsetof(neap_options, lua_dir) + sizeof(char *))
+// Scripts that are cancelled because the host closes may clean up this long.
+#define CLOSE_US 1000000
 
 static const char host_key = 0;  // registry of a state that is not ours: the host
 
@@ -21,13 +27,20 @@ static void *refuse(neap *h, const void *block, size_t osize, size_t nsize) {
 // Who asks for much memory fills it, which may be the work of a single instruction: it is charged.
 enum { LARGE = 4096, BYTES = 32 };
 
+static void *owners(neap *h, void *p, size_t osize, size_t nsize) {
+  h->allocating = true;
+  void *q = h->options.alloc(h->options.ud, p, osize, nsize);
+  h->allocating = false;
+  return q;
+}
+
 static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
   neap *h = ud;
   size_t old = p ? osize : 0;  // for a new block osize is a type tag
   size_t max = h->options.max_memory;
   if (nsize == 0) {
     if (h->options.alloc)
-      h->options.alloc(h->options.ud, p, osize, 0);
+      owners(h, p, osize, 0);
     else
       free(p);
     h->memory -= old;
@@ -35,11 +48,38 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
   }
   if (max && nsize > old && h->memory - old + nsize > max + h->overdraft) return refuse(h, p, osize, nsize);
   if (nsize >= LARGE && h->task) h->task->instructions += nsize / BYTES;
-  void *q = h->options.alloc ? h->options.alloc(h->options.ud, p, osize, nsize) : realloc(p, nsize);
+  void *q = h->options.alloc ? owners(h, p, osize, nsize) : realloc(p, nsize);
   if (!q) return NULL;
   h->memory += nsize - old;
   if (h->refused.nsize == nsize && h->refused.osize == osize && h->refused.block == p) h->refused.nsize = 0;
   return q;
+}
+
+// ---- Who may call ----
+
+bool neap__enter(neap *h) {
+  uintptr_t self = (uintptr_t)pthread_self(), inside = 0;
+  if (!h || neap__waking()) return false;
+  if (!atomic_compare_exchange_strong(&h->thread, &inside, self) && inside != self) return false;
+  h->calls++;
+  if (h->events && !h->allocating) return true;
+  return neap__left(h, false);
+}
+
+int neap__left(neap *h, int result) {
+  if (--h->calls == 0) atomic_store(&h->thread, 0);
+  return result;
+}
+
+bool neap__enter_turn(neap *h) {
+  if (!neap__enter(h)) return false;
+  if (h->turning || h->task || h->pumps > 0) return neap__left(h, false);
+  return h->turning = true;
+}
+
+int neap__left_turn(neap *h, int result) {
+  h->turning = false;
+  return neap__left(h, result);
 }
 
 // ---- The host of a state ----
@@ -119,15 +159,51 @@ static int init(neap *h, const neap_options *options) {
   h->pause_at = h->step_ends = INT64_MAX;
   h->shuffle = shuffle_seed();
   if (!options) return NEAP_OK;
-  h->options = *options;
+  memcpy(&h->options, options, options->size < sizeof *options ? options->size : sizeof *options);
   if (options->lua_dir && !(h->options.lua_dir = strdup(options->lua_dir))) return NEAP_ENOMEM;
   return NEAP_OK;
+}
+
+// Cancels the tasks and runs them to their end; what then still waits for nothing is dropped.
+static void drain(neap *h) {
+  if (!h->L || !h->events) return;
+  h->close_by = neap__now_us() + CLOSE_US;
+  h->stop = 1;
+  neap__task_cancel_all(h);
+  while (h->live > 0) {
+    neap__task_run_ready(h, h->L);
+    if (h->live > 0 && !h->ready && !neap__loop_poll(h, true)) return;
+  }
+}
+
+// Ends everything but the memory of the host itself. Harmless when called again.
+static void shut(neap *h) {
+  drain(h);
+  for (struct neap__closer *c; (c = h->closers) != NULL;) {
+    neap__closer_remove(c);
+    c->close(c);
+  }
+  neap__loop_clear(h);
+  if (h->owned && h->L) lua_close(h->L);
+  neap__loop_close(h);
+  free((void *)(uintptr_t)h->options.lua_dir);
+  h->options.lua_dir = NULL;
+}
+
+// A program may be older than the library, and know less of the struct, or newer: then what is unknown here must be zero.
+static bool knows(const neap_options *options) {
+  if (!options) return true;
+  if (options->size < FIRST_SIZE) return false;
+  const char *p = (const char *)options;
+  for (size_t i = sizeof *options; i < options->size; i++)
+    if (p[i]) return false;
+  return true;
 }
 
 int neap_open(neap **out, const neap_options *options) {
   if (!out) return NEAP_EARG;
   neap *h = *out = NULL;
-  if (options && options->size != sizeof *options) return NEAP_EABI;
+  if (!knows(options)) return NEAP_EABI;
   if (!(h = calloc(1, sizeof *h))) return NEAP_ENOMEM;
   h->owned = true;
   int status = init(h, options);
@@ -138,12 +214,14 @@ int neap_open(neap **out, const neap_options *options) {
     lua_pushcfunction(h->L, open_state);
     if (lua_pcall(h->L, 0, 0, 0) != LUA_OK) status = NEAP_ENOMEM;
   }
-  if (status != NEAP_OK) neap_close(&h);
-  *out = h;
+  if (status == NEAP_OK) {
+    *out = h;
+    return NEAP_OK;
+  }
+  shut(h);
+  free(h);
   return status;
 }
-
-static void shut(neap *h);
 
 static int attached_gc(lua_State *L) {
   shut(lua_touserdata(L, 1));
@@ -169,7 +247,7 @@ static int attach(lua_State *L) {
 int neap_attach(neap **out, lua_State *L, const neap_options *options) {
   if (!out || !L) return NEAP_EARG;
   *out = NULL;
-  if (options && options->size != sizeof *options) return NEAP_EABI;
+  if (!knows(options)) return NEAP_EABI;
   const neap_options *o = options;
   if (o && (o->alloc || o->max_memory || o->flags || o->max_instructions || o->slice_us)) return NEAP_EARG;
   if (!lua_checkstack(L, 8)) return NEAP_ENOMEM;
@@ -183,34 +261,13 @@ int neap_attach(neap **out, lua_State *L, const neap_options *options) {
   return status == LUA_OK ? NEAP_OK : NEAP_ENOMEM;
 }
 
-// Cancels the tasks and runs them to their end; what then still waits for nothing is dropped.
-static void drain(neap *h) {
-  if (!h->L || !h->events) return;
-  neap__task_cancel_all(h);
-  while (h->live > 0) {
-    neap__task_run_ready(h, h->L);
-    if (h->live > 0 && !h->ready && !neap__loop_poll(h, true)) return;
-  }
-}
-
-// Ends everything but the memory of the host itself. Harmless when called again.
-static void shut(neap *h) {
-  drain(h);
-  for (struct neap__closer *c; (c = h->closers) != NULL;) {
-    neap__closer_remove(c);
-    c->close(c);
-  }
-  neap__loop_clear(h);
-  if (h->owned && h->L) lua_close(h->L);
-  neap__loop_close(h);
-  free((void *)(uintptr_t)h->options.lua_dir);
-  h->options.lua_dir = NULL;
-}
-
 void neap_close(neap **host) {
   neap *h = host ? *host : NULL;
-  if (!h) return;
+  if (!h || !neap__enter_turn(h)) return;
   *host = NULL;
   shut(h);
-  if (h->owned) free(h);
+  if (h->owned)
+    free(h);
+  else
+    neap__left_turn(h, NEAP_OK);
 }

@@ -3,6 +3,7 @@
 #define NEAP_STATE_H
 
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "host.h"
 
@@ -20,7 +21,7 @@ struct neap__timer {
 enum neap__task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED };
 
 // Why a task must end, whatever its script does about it.
-enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_EXIT };
+enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_EXIT, KILL_CLOSE };
 
 struct neap__nursery;
 
@@ -61,6 +62,8 @@ struct neap__failure {
 
 struct neap {
   lua_State *L;
+  _Atomic uintptr_t thread;  // the one that is inside a call of neap.h, 0 = none
+  unsigned calls;            // how deep
   struct uv_loop_s *loop;
   struct neap__loop *events;  // handles of loop.c
   struct neap__task *task;    // the one that runs, NULL = none
@@ -79,28 +82,42 @@ struct neap {
     const void *block;
     size_t osize, nsize;
   } refused;
-  size_t overdraft;            // bytes that may be used above max_memory, to say what happened
-  uint64_t shuffle;            // state of the random order of the ready queue, 0 = in order
-  int64_t stopped_at;          // us: when a computing task was last told to stop
-  int64_t pause_at;            // us: when the running task should let go, INT64_MAX = never
-  int64_t step_ends;           // us: when neap_step should return
-  unsigned ticks;              // rows since the clock was last looked at
-  uint32_t rows;               // in this step
-  int pumps;                   // how deep waits pump in place
-  int exit_code;               // of os.exit, -1 = not called
-  bool owned;                  // the Lua state is ours
-  bool finalizers;             // scripts have some, or may have
-  bool limited;                // instructions or slices are limited: a count hook runs
-  bool sandboxed;              // scripts have bounded functions and an environment of their own
-  bool contexts;               // some coroutine has a context
-  bool stepping;               // inside neap_step: nothing may block
-  bool ending;                 // all tasks have been cancelled: os.exit, a signal, or the host closes
-  bool failed;                 // a task that nobody awaits has failed
-  bool swept;                  // failures have been looked for since the last one
-  int64_t swept_at;            // us: when that was
-  volatile sig_atomic_t stop;  // asked to stop, perhaps from a signal handler
+  size_t overdraft;    // bytes that may be used above max_memory, to say what happened
+  uint64_t shuffle;    // state of the random order of the ready queue, 0 = in order
+  int64_t stopped_at;  // us: when a computing task was last told to stop
+  int64_t pause_at;    // us: when the running task should let go, INT64_MAX = never
+  int64_t step_ends;   // us: when neap_step should return
+  unsigned ticks;      // rows since the clock was last looked at
+  uint32_t rows;       // in this step
+  int pumps;           // how deep waits pump in place
+  int exit_code;       // of os.exit, -1 = not called
+  bool owned;          // the Lua state is ours
+  bool finalizers;     // scripts have some, or may have
+  bool limited;        // instructions or slices are limited: a count hook runs
+  bool sandboxed;      // scripts have bounded functions and an environment of their own
+  bool contexts;       // some coroutine has a context
+  bool stepping;       // inside neap_step: nothing may block
+  bool turning;        // inside neap_step, neap_run or neap_close, which do not nest
+  bool allocating;     // inside the owner's allocator
+  bool ending;         // all tasks have been cancelled: os.exit, a signal, or the host closes
+  bool failed;         // a task that nobody awaits has failed
+  bool swept;          // failures have been looked for since the last one
+  int64_t swept_at;    // us: when that was
+  int64_t close_by;    // us: when neap_close is out of patience with the scripts, 0 = it has not begun
+  atomic_int stop;     // asked to stop, perhaps from a signal handler or another thread
   char message[1024];
 };
+
+// ---- Who may call (state.c) ----
+
+// A call of neap.h begins, or is refused: the host is closed or another thread is inside, or its allocator or wake function
+// calls.
+bool neap__enter(neap *h);
+// It ends and gives `result`.
+int neap__left(neap *h, int result);
+// The same for those that run tasks, which scripts and callbacks may not do.
+bool neap__enter_turn(neap *h);
+int neap__left_turn(neap *h, int result);
 
 void neap__error_open(lua_State *L);
 int neap__error_is(lua_State *L);
@@ -117,6 +134,7 @@ void neap__loop_ready(neap *h);
 // Stops all timers, before what they live in is freed.
 void neap__loop_clear(neap *h);
 void neap__loop_wake(neap *h);  // safe in signal handlers and from other threads
+bool neap__waking(void);        // this thread is inside the owner's wake function
 void neap__timer_start(neap *h, struct neap__timer *t, int64_t at, void (*fire)(struct neap__timer *));
 int64_t neap__deadline_in(neap *h, double seconds);  // loop time, rounded up
 void neap__timer_stop(neap *h, struct neap__timer *t);
@@ -152,6 +170,8 @@ void neap__failure_new(lua_State *L, struct neap__task *t);
 void neap__failure_seen(struct neap__task *t);
 // Reports those whose task nobody can reach any more, or all.
 void neap__failure_sweep(neap *h, lua_State *L, bool all);
+// In how many ms it is due again, -1 = there is nothing to look for.
+int neap__failure_due_ms(neap *h);
 
 // ---- Coroutines (coroutine.c) ----
 
