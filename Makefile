@@ -48,7 +48,7 @@ VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=d
 INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so include/neap.h share/man/man1/neap.1 $(META:lua/neap/%=share/neap/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check test-fast tests san valgrind fuzz soak lint bench format install uninstall clean help
+.PHONY: all deps demo check test-fast tests san tsan valgrind fuzz soak lint bench format install uninstall clean help
 
 all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so  ## build the command, the libraries and the module for stock Lua
 
@@ -129,6 +129,11 @@ tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy
 san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap tests
 	@BIN=build/san/bin BUILD=build/san tests/run --fast
+
+tsan:  ## run many hosts on many threads under ThreadSanitizer
+	@$(SUB) BUILD=build/tsan BIN=build/tsan/bin CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
+	  build/tsan/tests/host/threads_test
+	@BIN=$(BIN) BUILD=build/tsan tests/run tests/host/threads_test.c
 
 valgrind: all  ## run the tests that need no server under valgrind
 	@tests/deps $(LINT_DEPS)

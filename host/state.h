@@ -2,7 +2,6 @@
 #ifndef NEAP_STATE_H
 #define NEAP_STATE_H
 
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "host.h"

@@ -22,6 +22,9 @@ struct remote {
   struct spool block;     // rows that have come over
   enum rows_state state;  // after the block: ROWS_ROW when there may be more
   char **names;
+  int ncells;  // these the script's side reads in `cursor`, once it has the statement back
+  int64_t changed, last_id;
+  bool in_transaction;
   bool busy, abandoned, cancelled;
   bool undo;  // what is open when it has been served is rolled back
   struct neap__error error;
@@ -47,7 +50,7 @@ static void append(struct remote **list, struct remote *r) {
 }
 
 static void remote_free(struct remote *r) {
-  for (int i = 0; r->names && i < r->cursor.ncells; i++) free(r->names[i]);
+  for (int i = 0; r->names && i < r->ncells; i++) free(r->names[i]);
   free(r->names);
   free(r->copy);
   neap__spool_free(&r->block);
@@ -57,27 +60,27 @@ static void remote_free(struct remote *r) {
 // ---- On the thread ----
 
 static bool copy_names(struct remote *r) {
-  r->cursor.ncells = r->local->cursor.ncells;
-  r->names = calloc((size_t)r->cursor.ncells + 1, sizeof *r->names);
-  for (int i = 0; r->names && i < r->cursor.ncells; i++)
+  r->ncells = r->local->cursor.ncells;
+  r->names = calloc((size_t)r->ncells + 1, sizeof *r->names);
+  for (int i = 0; r->names && i < r->ncells; i++)
     if (!(r->names[i] = strdup(sqlite3_column_name(r->local->stmt, i)))) return false;
   return r->names != NULL;
 }
 
 static void fill(struct remote *r) {
-  struct cell *cells = malloc((size_t)r->cursor.ncells * sizeof *cells + 1);
+  struct cell *cells = malloc((size_t)r->ncells * sizeof *cells + 1);
   int rows = 0;
   r->state = cells ? ROWS_ROW : ROWS_FAILED;
   while (r->state == ROWS_ROW && rows++ < BLOCK_ROWS) {
     r->state = neap__sqlite_step(r->local, cells, &r->error);
-    if (r->state == ROWS_ROW && !neap__spool_add(&r->block, cells, r->cursor.ncells)) {
+    if (r->state == ROWS_ROW && !neap__spool_add(&r->block, cells, r->ncells)) {
       neap__error_set(&r->error, NEAP_LIMIT, "memory is short");
       r->state = ROWS_FAILED;
     }
   }
   if (!cells) neap__error_set(&r->error, NEAP_LIMIT, "memory is short");
   free(cells);
-  r->cursor.changed = r->local->cursor.changed;
+  r->changed = r->local->cursor.changed;
 }
 
 static void serve(struct threaded *c, struct remote *r) {
@@ -127,8 +130,8 @@ static void run(void *ud) {
     if (r->undo) undo(c);
     r->undo = false;
     c->serving = NULL;
-    c->last_id = sqlite3_last_insert_rowid(c->local.db);
-    r->cursor.in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
+    r->last_id = sqlite3_last_insert_rowid(c->local.db);
+    r->in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
     append(&c->served, r);
     uv_async_send(c->async);
     neap__wake(c->head.host);
@@ -151,7 +154,10 @@ static void post(struct threaded *c, struct remote *r, enum job job) {
 
 static void take_back(struct threaded *c, struct remote *r) {
   r->busy = false;
-  c->head.in_transaction = r->cursor.in_transaction;
+  if (r->names) r->cursor.ncells = r->ncells;
+  r->cursor.changed = r->changed;
+  r->cursor.in_transaction = c->head.in_transaction = r->in_transaction;
+  c->last_id = r->last_id;
   if (--c->in_flight == 0) uv_unref((uv_handle_t *)c->async);
   if (r->job == JOB_FINISH) {
     remote_free(r);
@@ -268,7 +274,7 @@ static int64_t threaded_last_id(struct sql_connection *connection) {
 
 static const char *threaded_column_name(struct sql_cursor *cursor, int i) {
   struct remote *r = (struct remote *)cursor;
-  return r->names && i < r->cursor.ncells ? r->names[i] : NULL;
+  return i < r->cursor.ncells ? r->names[i] : NULL;
 }
 
 // ---- Opening and closing ----
