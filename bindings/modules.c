@@ -16,6 +16,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.mongo.kernel", luaopen_neap_mongo_kernel},
     {"neap.now", luaopen_neap_now},
     {"neap.object_kernel", luaopen_neap_object_kernel},
+    {"neap.process", luaopen_neap_process},
     {"neap.query", luaopen_neap_query},
     {"neap.save_kernel", luaopen_neap_save_kernel},
     {"neap.sql", luaopen_neap_sql},

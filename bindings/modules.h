@@ -17,6 +17,7 @@ int luaopen_neap_marks(lua_State *L);
 int luaopen_neap_mongo_kernel(lua_State *L);
 int luaopen_neap_now(lua_State *L);
 int luaopen_neap_object_kernel(lua_State *L);
+int luaopen_neap_process(lua_State *L);
 int luaopen_neap_query(lua_State *L);
 int luaopen_neap_save_kernel(lua_State *L);
 int luaopen_neap_sql(lua_State *L);
