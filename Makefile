@@ -11,20 +11,22 @@ FUZZ_SECONDS ?= 60
 BUILD   ?= build
 BIN     ?= bin
 VERSION := $(shell sed -n 's/.*NEAP_VERSION "\(.*\)"/\1/p' host/neap.h)
+SONAME  := libneap.so.$(firstword $(subst ., ,$(VERSION)))
 
 # Debian packages: to build, to test, to compare with in `make bench`.
-BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libcjson-dev libsodium-dev \
+BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libsodium-dev \
               libedit-dev libgmp-dev libcsv-dev libpq-dev
-TEST_DEPS  := lua5.4 lua-busted sqlite3 postgresql openssl
+TEST_DEPS  := libcjson-dev lua5.4 lua-busted sqlite3 postgresql openssl zsh groff-base
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 
-PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libcjson libsodium
+PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libsodium
 LOADED   := libpq libedit  # when they are first used: every start is three times as fast
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef
 INCLUDES := -Ihost -Ibindings $(shell pkg-config --cflags $(PACKAGES) $(LOADED) 2>/dev/null)
 override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(INCLUDES)
-LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lgmp -lcsv -lm -ldl -lpthread
+OTHERS   := -lgmp -lcsv -lm -ldl -lpthread
+LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(OTHERS)
 
 COMMAND  := host/main.c host/edit.c
 SOURCES  := $(filter-out $(COMMAND),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
@@ -45,12 +47,20 @@ endif
 SUB := $(MAKE) --no-print-directory
 SAN := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-INSTALL_FILES := bin/neap lib/libneap.a lib/libneap.so lib/lua/5.4/neap.so include/neap.h share/man/man1/neap.1 $(META:lua/neap/%=share/neap/%)
+
+# What `make install` puts where below PREFIX.
+MADE := $(addprefix $(BUILD)/share/,neap.1 neap.3 neap.pc neap.bash _neap)
+INSTALLED := $(BIN)/neap=bin/neap $(BIN)/libneap.a=lib/libneap.a $(BIN)/libneap.so=lib/libneap.so.$(VERSION) \
+  $(BIN)/neap.so=lib/lua/5.4/neap.so host/neap.h=include/neap.h $(BUILD)/share/neap.pc=lib/pkgconfig/neap.pc \
+  $(BUILD)/share/neap.1=share/man/man1/neap.1 $(BUILD)/share/neap.3=share/man/man3/neap.3 \
+  $(BUILD)/share/neap.bash=share/bash-completion/completions/neap $(BUILD)/share/_neap=share/zsh/site-functions/_neap \
+  $(foreach f,$(META),$(f)=$(f:lua/neap/%=share/neap/%))
+INSTALLED_LINKS := lib/$(SONAME) lib/libneap.so
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check test-fast tests san tsan valgrind fuzz soak lint bench format install uninstall clean help
+.PHONY: all deps demo check test-fast tests san tsan valgrind fuzz soak lint bench format install install-strip uninstall clean help
 
-all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so  ## build the command, the libraries and the module for stock Lua
+all: $(BIN)/neap $(BIN)/libneap.a $(BIN)/libneap.so $(BIN)/neap.so $(MADE)  ## build the command, the libraries and the module for stock Lua
 
 # Lua is linked into the command, whole, as Debian's lua5.4 does: calls into it cost a third less than through a library,
 # and C modules find all of it.
@@ -65,7 +75,7 @@ $(BIN)/libneap.a: $(OBJECTS)
 
 $(BIN)/libneap.so: $(OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -o $@ $^ $(LIBS)
 
 # Lua itself comes from the program that loads this one.
 $(BIN)/neap.so: $(OBJECTS)
@@ -88,12 +98,30 @@ $(BUILD)/sources.c: $(LUA) Makefile
 $(BUILD)/sources.o: $(BUILD)/sources.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Manual pages, completions and neap.pc: their words and the version come from the sources.
+$(BUILD)/share/neap.1: docs/man/neap.1 host/neap.h
+	$(Q)mkdir -p $(@D) && sed 's/@VERSION@/$(VERSION)/' $< > $@
+
+$(BUILD)/share/neap.3: scripts/package/manual.lua host/neap.h $(BIN)/neap
+	$(Q)mkdir -p $(@D) && $(BIN)/neap $< host/neap.h > $@
+
+$(BUILD)/share/neap.bash: scripts/package/completions.lua $(BIN)/neap
+	$(Q)mkdir -p $(@D) && $(BIN)/neap $< bash > $@
+
+$(BUILD)/share/_neap: scripts/package/completions.lua $(BIN)/neap
+	$(Q)mkdir -p $(@D) && $(BIN)/neap $< zsh > $@
+
+$(BUILD)/share/neap.pc: scripts/package/neap.pc.in host/neap.h Makefile
+	$(Q)mkdir -p $(@D) && sed 's|@VERSION@|$(VERSION)|; s|@PACKAGES@|$(PACKAGES)|; s|@OTHERS@|$(OTHERS)|' $< > $@
+
 # Programs of the tests: each its own, linked with the library. The allocation sweeps replace malloc.
 $(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tests/host/rollback_sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # Sees what is sent to SQLite.
 $(BUILD)/tests/host/statements_test: LDFLAGS += -Wl,--wrap=sqlite3_prepare_v3
 # Links every library, used or not: what starting costs at least.
 $(BUILD)/tests/bench/linked: LDFLAGS += -Wl,--no-as-needed
+# The JSON reader of others, to compare with.
+$(BUILD)/tests/fuzz/json_replay $(BUILD)/tests/fuzz/json_fuzzer $(BUILD)/tests/bench/%_peer: LIBS += -lcjson
 # Calls libpq itself, which neap loads when it is first needed.
 $(BUILD)/tests/bench/postgres_peer: LIBS += -lpq
 
@@ -169,16 +197,20 @@ format:  ## lay out the C files
 	clang-format -i $(SOURCES) $(COMMAND) $(HEADERS)
 
 install: all  ## install to DESTDIR/PREFIX
-	install -D $(BIN)/neap $(DESTDIR)$(PREFIX)/bin/neap
-	install -D -m 644 $(BIN)/libneap.a $(DESTDIR)$(PREFIX)/lib/libneap.a
-	install -D -m 644 $(BIN)/libneap.so $(DESTDIR)$(PREFIX)/lib/libneap.so
-	install -D -m 644 $(BIN)/neap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
-	install -D -m 644 host/neap.h $(DESTDIR)$(PREFIX)/include/neap.h
-	install -D -m 644 docs/man/neap.1 $(DESTDIR)$(PREFIX)/share/man/man1/neap.1
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/neap/meta $(META)
+	@for f in $(INSTALLED); do case $${f#*=} in bin/*) mode=755 ;; *) mode=644 ;; esac; \
+	  install -D -m $$mode "$${f%%=*}" "$(DESTDIR)$(PREFIX)/$${f#*=}" || exit 1; done
+	@for f in $(INSTALLED_LINKS); do ln -sf libneap.so.$(VERSION) "$(DESTDIR)$(PREFIX)/$$f" || exit 1; done
+	@sed -i 's|@PREFIX@|$(PREFIX)|' "$(DESTDIR)$(PREFIX)/lib/pkgconfig/neap.pc"
+
+install-strip: all  ## the same without symbols for debuggers
+	@$(SUB) install
+	@strip -s $(DESTDIR)$(PREFIX)/bin/neap
+	@strip -g $(DESTDIR)$(PREFIX)/lib/libneap.a
+	@strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libneap.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/neap.so
 
 uninstall:  ## remove what install put there
-	rm -f $(INSTALL_FILES:%=$(DESTDIR)$(PREFIX)/%)
+	@for f in $(INSTALLED) $(INSTALLED_LINKS); do rm -f "$(DESTDIR)$(PREFIX)/$${f#*=}" || exit 1; done
+	@rmdir "$(DESTDIR)$(PREFIX)/share/neap/meta" "$(DESTDIR)$(PREFIX)/share/neap" 2> /dev/null || true
 
 clean:  ## remove what was built
 	rm -rf $(BUILD) $(BIN)

@@ -49,6 +49,7 @@ typedef struct neap_options {
   size_t size;  // sizeof(neap_options): the struct only ever grows at its end, so that older and newer programs run
   // Like lua_Alloc: nsize 0 frees, NULL means that memory is short. Default: realloc and free.
   void *(*alloc)(void *ud, void *p, size_t osize, size_t nsize);
+  // A line that a script logs. Default: to standard error.
   void (*log)(void *ud, int level, const char *msg, size_t len);
   // Called for an error in a task that nobody awaits. kind is "" for an error that the script itself raised.
   void (*error)(void *ud, neap_task task, const char *kind, const char *msg, const char *traceback);
@@ -111,6 +112,7 @@ NEAP_API int neap_exit_code(neap *);
 NEAP_API int neap_register(neap *, const char *module, int (*open)(struct lua_State *));
 // The last failure of a call on this host, "" if none.
 NEAP_API const char *neap_message(neap *);
+// The Lua state of the host.
 NEAP_API struct lua_State *neap_lua(neap *);
 // The module for a stock Lua: `require "neap"` finds it in neap.so.
 NEAP_API int luaopen_neap(struct lua_State *);

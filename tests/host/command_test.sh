@@ -49,8 +49,6 @@ like "--version" "neap 0.*" "$(cat "$dir/out")"
 code 0 --help
 like "--help" "usage: neap *" "$(cat "$dir/out")"
 
-is "the manual page is of this version" "$($NEAP --version)" "$(sed -n 's/^\.TH.*"\(neap [0-9.]*\)".*/\1/p' docs/man/neap.1)"
-
 echo 'print(arg[0] ~= nil, ...) print(#arg, arg[1])' > "$dir/a.lua"
 code 0 "$dir/a.lua" one two
 is "arguments" "true	one	two
