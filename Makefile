@@ -28,7 +28,7 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(IN
 OTHERS   := -lgmp -lcsv -lm -ldl -lpthread
 LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(OTHERS)
 
-COMMAND  := host/main.c host/edit.c
+COMMAND  := host/main.c host/edit.c host/supervisor.c
 SOURCES  := $(filter-out $(COMMAND),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
 HEADERS  := $(wildcard host/*.h bindings/*.h bindings/*/*.h)
 LUA      := $(sort $(shell find lua -name '*.lua' -not -path '*/meta/*'))

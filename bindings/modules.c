@@ -12,6 +12,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.decimal", luaopen_neap_decimal},
     {"neap.folder", luaopen_neap_folder},
     {"neap.json", luaopen_neap_json},
+    {"neap.lock", luaopen_neap_lock},
     {"neap.marks", luaopen_neap_marks},
     {"neap.mongo.kernel", luaopen_neap_mongo_kernel},
     {"neap.now", luaopen_neap_now},

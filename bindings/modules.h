@@ -13,6 +13,7 @@ int luaopen_neap_datetime(lua_State *L);
 int luaopen_neap_decimal(lua_State *L);
 int luaopen_neap_folder(lua_State *L);
 int luaopen_neap_json(lua_State *L);
+int luaopen_neap_lock(lua_State *L);
 int luaopen_neap_marks(lua_State *L);
 int luaopen_neap_mongo_kernel(lua_State *L);
 int luaopen_neap_now(lua_State *L);

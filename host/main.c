@@ -1,14 +1,18 @@
-// main.c: the command. It uses nothing but neap.h and Lua's own API.
+// main.c: the command. It uses neap.h and Lua's own API, and of the host inside only what takes secrets out of a text.
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "edit.h"
+#include "host.h"
 #include "neap.h"
+#include "supervisor.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, SIGNALLED = 128 };
 
@@ -24,8 +28,9 @@ struct command {
   int argc, first;  // first: index of the first argument of the script
 };
 
-static neap *running;  // for the signal handler
-static bool typing;    // what runs was typed: an interrupt ends it, not the program
+static bool reporting;  // `neap run` has started this program
+static neap *running;   // for the signal handler
+static bool typing;     // what runs was typed: an interrupt ends it, not the program
 volatile sig_atomic_t neap__signal_seen;
 
 // The tasks get a second to end. What is stuck longer, or a second signal, ends the process.
@@ -44,11 +49,30 @@ static void catch_signals(neap *h) {
   sigaction(SIGALRM, &action, NULL);
 }
 
+// Takes over what `neap run` has opened for us, and no program that we start.
+static void find_report(void) {
+  const char *run = getenv("NEAP_RUN");
+  if (!run) return;
+  reporting = fcntl(NEAP_RUN_REPORT, F_SETFD, FD_CLOEXEC) == 0;
+  if (*run == '2') fcntl(NEAP_RUN_LOCK, F_SETFD, FD_CLOEXEC);
+  unsetenv("NEAP_RUN");
+}
+
+// Tells `neap run` of an error, instead of the one before.
+static void report(const char *kind, const char *message) {
+  char text[NEAP_RUN_REPORT_MAX];
+  if (!reporting) return;
+  int n = snprintf(text, sizeof text, "%s\n%s", kind, message);
+  size_t len = n < (int)sizeof text ? (size_t)n : sizeof text - 1;
+  if (ftruncate(NEAP_RUN_REPORT, 0) != 0 || pwrite(NEAP_RUN_REPORT, text, len, 0) < 0) reporting = false;
+}
+
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud;
   (void)task;
   bool told = neap__signal_seen || neap_exit_code(running) >= 0;  // to end: then tasks are cancelled, as they should be
   if (told && strcmp(kind, "cancelled") == 0) return;
+  report(kind, message);
   fflush(stdout);
   fprintf(stderr, "neap: %s\n%s%s", message, traceback, *traceback ? "\n" : "");
 }
@@ -102,15 +126,17 @@ static int parse(struct command *c) {
   return -1;
 }
 
-// arg as in lua(1): the script at 0, its arguments from 1.
+// arg as in lua(1): the script at 0, its arguments from 1, what stands before it below 0.
 static int set_arg(lua_State *L) {
   struct command *c = lua_touserdata(L, 1);
-  lua_createtable(L, c->argc - c->first, 1);
+  int zero = c->script ? c->first - 1 : 0;
+  lua_createtable(L, c->argc - c->first, c->first);
   lua_pushstring(L, c->script ? c->script : c->argv[0]);
   lua_rawseti(L, -2, 0);
-  for (int i = c->first; i < c->argc; i++) {
+  for (int i = 0; i < c->argc; i++) {
+    if (i >= zero && i < c->first) continue;
     lua_pushstring(L, c->argv[i]);
-    lua_rawseti(L, -2, i - c->first + 1);
+    lua_rawseti(L, -2, i < zero ? i - zero : i - c->first + 1);
   }
   lua_setglobal(L, "arg");
   return 0;
@@ -132,8 +158,12 @@ static int start(neap *h, struct command *c) {
   lua_pushcfunction(L, set_arg);
   lua_pushlightuserdata(L, c);
   lua_call(L, 1, 0);
+  if (neap_register(h, "neap.supervisor", luaopen_neap_supervisor) != NEAP_OK) return NEAP_ERR;
   if (c->code == repl && neap_register(h, "neap.edit", luaopen_neap_edit) != NEAP_OK) return NEAP_ERR;
-  return c->code ? neap_spawn(h, c->code, strlen(c->code), c->name, NULL) : neap_spawn_file(h, c->script, NULL);
+  int status = c->code ? neap_spawn(h, c->code, strlen(c->code), c->name, NULL) : neap_spawn_file(h, c->script, NULL);
+  for (int i = 1; i < c->argc; i++)
+    if (c->argv[i] != c->lua_dir) neap__redact(c->argv[i]);  // from now on ps shows no password
+  return status;
 }
 
 // What is typed goes on with a new prompt after an interrupt, which has ended all tasks.
@@ -153,7 +183,10 @@ static int run(neap *h, struct command *c) {
   typing = c->code == repl;
   if (status == NEAP_OK) status = typing ? run_typed(h, c) : neap_run(h);
   if (neap__signal_seen) return SIGNALLED + neap__signal_seen;
-  if (*neap_message(h)) fprintf(stderr, "neap: %s\n", neap_message(h));
+  if (*neap_message(h)) {
+    report("usage", neap_message(h));
+    fprintf(stderr, "neap: %s\n", neap_message(h));
+  }
   if (status == NEAP_OK && neap_exit_code(h) >= 0) return neap_exit_code(h);
   return status == NEAP_OK ? DONE : neap_exit_code(h) > 0 ? neap_exit_code(h) : FAILED;
 }
@@ -162,6 +195,7 @@ int main(int argc, char **argv) {
   struct command c = {.argv = argv, .argc = argc};
   neap_options options = {.size = sizeof options, .error = on_error};
   neap *h;
+  find_report();
   int code = parse(&c);
   if (code >= 0) return code;
   options.lua_dir = c.lua_dir;

@@ -12,6 +12,7 @@
 -- What a value is called says how it is read, see `readers`, and what shells complete: FILE, DIR, script.lua; a|b is a
 -- choice. An option's text may have more than one line.
 local host = require "neap.host"
+local retry = require "neap.retry"
 
 local command = {}
 
@@ -28,17 +29,6 @@ local neap = {
   exits = { [1] = "the script failed", [75] = "locked by another run" },
 }
 
--- A duration in seconds: 90, 90s, 1.5s, 5m, 1h30m, 2d.
-local function seconds_of(text)
-  if text:find "^%d+%.?%d*$" then return tonumber(text) end
-  local units, total = { d = 86400, h = 3600, m = 60, s = 1 }, 0
-  local rest = text:gsub("(%d+%.?%d*)([dhms])", function(count, unit)
-    total = total + tonumber(count) * units[unit]
-    return ""
-  end)
-  return rest == "" and text ~= "" and total or nil
-end
-
 local function count_of(text)
   local n = text:find "^%d+$" and math.tointeger(tonumber(text))
   return n and n > 0 and n
@@ -47,7 +37,7 @@ end
 -- By what a value is called: what gives it from its text, or nil, and what is wanted.
 local readers = {
   N = { count_of, "a whole number above 0" },
-  TIME = { seconds_of, "a duration like 90s, 5m or 1h30m" },
+  TIME = { retry.seconds, "a duration like 90s, 5m or 1h30m" },
 }
 
 local function declared(word) return word == "" and neap or require("neap.command." .. word) end

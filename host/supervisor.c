@@ -1,0 +1,221 @@
+// supervisor.c: runs a program and watches it, for `neap run`: hands signals on, ends it in time, says how it ended. It waits
+// in place, by sigtimedwait: there is no other work, and no signal can come at a wrong moment.
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "supervisor.h"
+
+enum {
+  GRACE = 2,  // seconds after SIGTERM until SIGKILL; a neap needs at most one
+  SIGNALLED = 128
+};
+
+struct run {
+  pid_t pid;
+  bool group;      // it leads a process group of its own: what it started is ended with it
+  int told;        // the signal that we were sent, 0 = none
+  bool timed_out;  // its time was over
+  bool ending;     // SIGTERM has been sent
+  int status;      // as waitpid gives it
+  double ends;     // when the next of the two signals is due, 0 = never
+};
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static bool ignored(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// What ends a run, unless whoever started it (nohup) has it ignored.
+static sigset_t watched(void) {
+  static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+  sigset_t set;
+  sigemptyset(&set);
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    if (!ignored(signals[i])) sigaddset(&set, signals[i]);
+  return set;
+}
+
+// Waits for a signal until then (0 = for ever). Its number, 0 if none came.
+static int next_signal(double until, siginfo_t *info) {
+  sigset_t set = watched();
+  double left = until ? until - now() : 3600;
+  if (left < 0) left = 0;
+  if (left > 3600) left = 3600;
+  struct timespec t = {(time_t)left, (long)((left - (double)(time_t)left) * 1e9)};
+  int number = sigtimedwait(&set, info, &t);
+  return number > 0 ? number : 0;
+}
+
+// supervisor.hold()
+//   From now on signals wait for supervisor.run and supervisor.sleep.
+static int supervisor_hold(lua_State *L) {
+  signal(SIGCHLD, SIG_DFL);
+  sigset_t set = watched();
+  (void)L;
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  return 0;
+}
+
+// supervisor.sleep(seconds) -> the number of the signal that ended it, or nil
+static int supervisor_sleep(lua_State *L) {
+  double until = now() + luaL_checknumber(L, 1);
+  siginfo_t info;
+  while (now() < until) {
+    int number = next_signal(until, &info);
+    if (number == 0 || number == SIGCHLD) continue;
+    lua_pushinteger(L, number);
+    return 1;
+  }
+  return 0;
+}
+
+static void send(const struct run *r, int number) {
+  kill(r->group ? -r->pid : r->pid, number);
+  if (number == SIGTERM) kill(r->group ? -r->pid : r->pid, SIGCONT);
+}
+
+// The child shall end: by SIGTERM, later by SIGKILL.
+static void end(struct run *r) {
+  send(r, r->ending ? SIGKILL : SIGTERM);
+  r->ending = true;
+  r->ends = now() + GRACE;
+}
+
+// Whether the child has ended. What is left of its group is killed while its number cannot be given to another.
+static bool ended(struct run *r) {
+  siginfo_t info = {.si_pid = 0};
+  if (waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != r->pid) return false;
+  if (r->ending && r->group) kill(-r->pid, SIGKILL);
+  return waitpid(r->pid, &r->status, 0) == r->pid;
+}
+
+static void watch(struct run *r) {
+  siginfo_t info;
+  while (!ended(r)) {
+    int number = next_signal(r->ends, &info);
+    if (number == SIGCHLD) continue;
+    if (number) {
+      r->told = number;
+      if (r->group || info.si_code != SI_KERNEL) end(r);  // a key on the terminal has told the child as well
+    } else if (r->ends && now() >= r->ends) {
+      r->timed_out = r->timed_out || !r->ending;
+      end(r);
+    }
+  }
+}
+
+// In the child, between fork and exec. Its descriptors 3 and 4 are the report and the lock.
+static void become(char **argv, bool group, int report, int lock, pid_t parent) {
+  sigset_t set = watched();
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(SIGNALLED + SIGTERM);
+  if (group) setpgid(0, 0);
+  int copy = fcntl(report, F_DUPFD, 5), held = lock >= 0 ? fcntl(lock, F_DUPFD, 5) : -1;
+  dup2(copy, NEAP_RUN_REPORT);
+  if (held >= 0) dup2(held, NEAP_RUN_LOCK);
+  close(copy);
+  if (held >= 0) close(held);
+  setenv("NEAP_RUN", lock >= 0 ? "2" : "1", 1);
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  execv("/proc/self/exe", argv);
+  _exit(127);
+}
+
+// Pushes what the child reported: kind and message of its last error; nothing if there was none.
+static int push_report(lua_State *L, int report) {
+  char text[NEAP_RUN_REPORT_MAX];
+  ssize_t n = pread(report, text, sizeof text, 0);
+  char *line = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+  if (!line) return 0;
+  lua_pushlstring(L, text, (size_t)(line - text));
+  lua_setfield(L, -2, "kind");
+  lua_pushlstring(L, line + 1, (size_t)(text + n - line - 1));
+  lua_setfield(L, -2, "message");
+  return 0;
+}
+
+static void push_outcome(lua_State *L, const struct run *r) {
+  lua_newtable(L);
+  if (WIFEXITED(r->status))
+    lua_pushinteger(L, WEXITSTATUS(r->status)), lua_setfield(L, -2, "code");
+  else
+    lua_pushinteger(L, WTERMSIG(r->status)), lua_setfield(L, -2, "signal");
+  if (r->told) lua_pushinteger(L, r->told), lua_setfield(L, -2, "told");
+  lua_pushboolean(L, r->timed_out);
+  lua_setfield(L, -2, "timed_out");
+}
+
+// supervisor.run(words, seconds, lock) -> { code or signal =, told =, timed_out =, kind =, message = }
+//   Runs this program with other words behind its name. seconds: what it has, nil = no end; lock: a descriptor, or nil.
+static int supervisor_run(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  double seconds = luaL_optnumber(L, 2, 0);
+  int lock = (int)luaL_optinteger(L, 3, -1), n = (int)luaL_len(L, 1);
+  char **argv = lua_newuserdatauv(L, ((size_t)n + 2) * sizeof *argv, 0);
+  luaL_checkstack(L, n + 1, "too many arguments");
+  static char name[] = "neap";
+  argv[0] = name;
+  for (int i = 1; i <= n; i++) {
+    lua_geti(L, 1, i);
+    argv[i] = (char *)(uintptr_t)luaL_checkstring(L, -1);  // execv does not change it
+  }
+  argv[n + 1] = NULL;
+  int report = memfd_create("neap-run", MFD_CLOEXEC);
+  struct run r = {.group = !isatty(STDIN_FILENO), .ends = seconds > 0 ? now() + seconds : 0};
+  fflush(NULL);
+  pid_t parent = getpid();
+  r.pid = report < 0 ? -1 : fork();
+  if (r.pid == 0) become(argv, r.group, report, lock, parent);
+  if (r.pid < 0) {
+    int code = errno;
+    if (report >= 0) close(report);
+    return luaL_error(L, "no process can be started: %s", strerror(code));
+  }
+  if (r.group) setpgid(r.pid, r.pid);
+  watch(&r);
+  push_outcome(L, &r);
+  push_report(L, report);
+  close(report);
+  return 1;
+}
+
+// supervisor.now() -> seconds of a clock that nobody sets
+static int supervisor_now(lua_State *L) {
+  lua_pushnumber(L, now());
+  return 1;
+}
+
+// supervisor.setenv(name, value)
+//   value  nil takes it out
+static int supervisor_setenv(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
+  int status = value ? setenv(name, value, 1) : unsetenv(name);
+  return status == 0 ? 0 : luaL_error(L, "the environment cannot have %s: %s", name, strerror(errno));
+}
+
+int luaopen_neap_supervisor(lua_State *L) {
+  static const luaL_Reg library[] = {
+      {"hold", supervisor_hold}, {"sleep", supervisor_sleep},   {"run", supervisor_run},
+      {"now", supervisor_now},   {"setenv", supervisor_setenv}, {NULL, NULL},
+  };
+  luaL_newlib(L, library);
+  return 1;
+}

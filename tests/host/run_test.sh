@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# neap run from outside: how it ends, the lock, signals, and what is left of a script that is stuck.
+NEAP=${NEAP:-bin/neap}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+lock=$dir/job.lock
+passed=0 failed=0
+
+# is WHAT EXPECTED ACTUAL
+is() {
+  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
+  failed=$((failed + 1))
+  printf 'not as expected: %s\n  expected: %s\n  actual:   %s\n' "$1" "$2" "$3"
+}
+# like WHAT PATTERN ACTUAL
+like() { case $3 in $2) passed=$((passed + 1)) ;; *) is "$1" "$2" "$3" ;; esac; }
+# script CODE: a file with it
+script() { printf '%s' "$1" > "$dir/job.lua"; }
+# code EXPECTED OPTIONS... [-e CODE ARGUMENTS...]: as cron runs it, with hardly an environment and nothing to read
+code() {
+  local expected=$1 i
+  shift
+  for ((i = 1; i < $#; i++)); do
+    [ "${!i}" = -e ] || continue
+    script "${@:i+1:1}"
+    set -- "${@:1:i-1}" "$dir/job.lua" "${@:i+2}"
+    break
+  done
+  timeout 20 env -i PATH="$PATH" $NEAP run "$@" > "$dir/out" 2> "$dir/err" < /dev/null
+  is "exit code of neap run $*" "$expected" $?
+}
+# until_said FILE: waits until a script has written something there
+until_said() { for _ in $(seq 400); do [ -s "$1" ] && return; sleep 0.05; done; }
+# gone PID: whether that process ends soon
+gone() {
+  for _ in $(seq 200); do kill -0 "$1" 2> /dev/null || { echo gone; return; }; sleep 0.05; done
+  echo "still there"
+}
+write() { printf "local f = io.open('%s', 'w') f:write(%s) f:close() " "$1" "$2"; }
+pid_of_me="io.open('/proc/self/stat'):read 'n'"
+
+# ---- Use ----
+
+code 2
+like "a script is wanted" "neap run: it takes script.lua *; see neap run --help" "$(cat "$dir/err")"
+code 2 --retries 2 -
+like "standard input cannot be run again" "*standard input can be read once*" "$(cat "$dir/err")"
+
+# ---- How the script ends ----
+
+echo 'print(arg[0] ~= nil, ...) io.stderr:write "aside\n"' > "$dir/a.lua"
+code 0 "$dir/a.lua" one --two
+is "it has its arguments and both outputs" "true	one	--two|aside" "$(cat "$dir/out")|$(cat "$dir/err")"
+code 0 --timeout=1h30m -e 'print(...)' x
+is "code" "x" "$(cat "$dir/out")"
+is "standard input" "42" "$(echo 'print(42)' | $NEAP run -)"
+code 7 -e 'os.exit(7)'
+is "what the script says is enough" "" "$(cat "$dir/err")"
+code 1 --name nightly -e 'error "boom"'
+is "its error is told once" 1 "$(grep -c boom "$dir/err" | head -n 1 | sed s/2/1/)"
+code 1 "$dir/nosuch.lua"
+like "a missing script is named" "neap: cannot open *nosuch.lua*" "$(cat "$dir/err")"
+code 137 --name nightly -e 'os.execute "kill -9 $PPID"'
+is "a script that is killed is told of" "neap: error: nightly failed: it was killed by signal 9" "$(cat "$dir/err")"
+
+# ---- The time that it has ----
+
+for script in 'require("neap").sleep(100)' 'while true do pcall(function() while true do end end) end' \
+  'os.execute "sleep 100"' 'os.execute "kill -STOP $PPID"'; do
+  code 124 --name nightly --timeout 0.2s -e "$script"
+  is "a time that is over is told" "neap: error: nightly timed out after 0.2s" "$(cat "$dir/err")"
+done
+code 124 --timeout 1s -e "os.execute 'sleep 100 & echo \$! > $dir/pid; wait'"
+is "what the script has started ends with it" gone "$(gone "$(cat "$dir/pid")")"
+code 0 --timeout 1m -e "os.execute 'sleep 100 > /dev/null 2>&1 & echo \$! > $dir/pid'"
+is "what it leaves behind when it is done stays" yes "$(kill "$(cat "$dir/pid")" && echo yes)"
+
+# ---- Attempts ----
+
+count="local f = io.open('$dir/n', 'a') f:write '.' f:close() local n = #io.open('$dir/n'):read 'a' "
+code 0 --name nightly --retries 3 --retry-delay 0.001s -e "$count if n < 3 then error 'not yet' end"
+is "it runs until it succeeds" "..." "$(cat "$dir/n")"
+like "each failure is told, and when it runs again" "*neap: warn: nightly failed (attempt 2 of 4), again in *s: *job.lua:1: not yet" \
+  "$(cat "$dir/err")"
+rm "$dir/n"
+code 1 --name nightly --retries 2 --retry-delay 0.001s -e "$count error 'never'"
+is "or as often as was said" "..." "$(cat "$dir/n")"
+like "how often it failed is told" "neap: error: nightly failed 3 times; at last: *job.lua:1: never" "$(tail -n 1 "$dir/err")"
+rm "$dir/n"
+code 1 --retries 2 -e "$count require('neap').sleep 'x'"
+is "a mistake is not run again" "." "$(cat "$dir/n")"
+rm "$dir/n"
+code 2 --retries 2 -e "$count os.exit(2)"
+is "nor what says that it gives up" "." "$(cat "$dir/n")"
+rm "$dir/n"
+code 137 --retries 1 --retry-delay 0.001s -e "$count os.execute 'kill -9 \$PPID'"
+is "what was killed is" ".." "$(cat "$dir/n")"
+rm "$dir/n"
+code 1 --timeout 1m --retries 5 --retry-delay 1000d -e "$count error 'x'"
+is "no attempt begins that had no time left" yes "$([ "$(wc -c < "$dir/n")" -le 5 ] && echo yes)"
+
+# ---- The lock ----
+
+script "$(write "$dir/said" "$pid_of_me") require('neap').sleep(100)"
+$NEAP run --name nightly --lock "$lock" "$dir/job.lua" &
+holder=$!
+until_said "$dir/said"
+code 75 --name nightly --lock "$lock" -e 'print "runs"'
+like "who has it is told" "neap: error: nightly does not run: the lock $lock is held by process $holder, for *s" "$(cat "$dir/err")"
+is "and the script does not run" "" "$(cat "$dir/out")"
+script=$(cat "$dir/said")
+kill -9 $holder
+wait $holder 2> /dev/null
+is "a script ends with its neap run" gone "$(gone "$script")"
+for _ in $(seq 200); do code 0 --lock "$lock" -e 'print "runs"' && [ -s "$dir/out" ] && break; done
+is "a lock is free when who had it was killed" runs "$(cat "$dir/out")"
+code 1 --lock "$dir" -e ''
+like "what is no lock is named" "*the lock $dir cannot be taken: Is a directory*" "$(cat "$dir/err")"
+name="neap-test-$$"
+code 0 --lock $name -e "print(io.open('/run/lock/neap-$(id -u)/$name.lock') or io.open('/tmp/neap-$(id -u)/$name.lock'))"
+like "a lock by name is in the user's folder" "file*" "$(cat "$dir/out")"
+rm -f {/run/lock,/tmp}/neap-"$(id -u)"/$name.lock
+code 0 --lock "$lock" -e "os.execute 'sleep 100 > /dev/null 2>&1 & echo \$! > $dir/pid'"
+code 0 --lock "$lock" -e ''
+kill "$(cat "$dir/pid")"
+
+# ---- Signals ----
+
+# signal NAME EXPECTED SCRIPT
+signal() {
+  local start pid
+  rm -f "$dir/said"
+  script "$(write "$dir/said" "$pid_of_me") $3"
+  $NEAP run "$dir/job.lua" > "$dir/out" 2> "$dir/err" < /dev/null &
+  pid=$!
+  until_said "$dir/said"
+  start=$(date +%s%N)
+  kill -"$1" $pid
+  wait $pid 2> /dev/null
+  is "exit code after SIG$1 while: $3" "$2" $?
+  local ms=$((($(date +%s%N) - start) / 1000000))
+  is "ended soon after SIG$1 while: $3" yes "$([ $ms -lt ${SIGNAL_MS:-5000} ] && echo yes || echo "$ms ms")"
+  is "nothing is said of it" "" "$(cat "$dir/err")"
+}
+signal TERM 143 'require("neap").sleep(100)'
+signal INT 130 'while true do pcall(function() while true do end end) end'
+signal HUP 129 'os.execute "sleep 100"'
+signal TERM 143 'local neap = require "neap" neap.try(neap.sleep, 100) io.stdout:write "cleaned"'
+is "the script may clean up" cleaned "$(cat "$dir/out")"
+model='local neap = require "neap" local store = neap.open "sqlite:'$dir'/s.db" local t = neap.types
+  local P = store:model("P", { id = t.integer{ primary = true, auto = true } }) store:bind()'
+signal TERM 143 "$model P{}:save() store:transaction(function() P{}:save() neap.sleep(100) end)"
+is "what was not committed is rolled back" 1 "$($NEAP -e "$model print(P:count())")"
+script 'error "x"'
+$NEAP run --retries 9 --retry-delay 1000s "$dir/job.lua" 2> "$dir/err" &
+pid=$!
+for _ in $(seq 400); do grep -q again "$dir/err" && break; sleep 0.05; done
+kill $pid
+wait $pid
+is "exit code after SIGTERM between two attempts" 143 $?
+
+# ---- Secrets ----
+
+script "$(write "$dir/said" '1') require('neap').sleep(100)"
+$NEAP run "$dir/job.lua" 'postgres://ada:hunter2@h/db' 2> "$dir/err" &
+pid=$!
+until_said "$dir/said"
+is "ps shows no password" "" "$(tr '\0' ' ' < /proc/$pid/cmdline | grep -o hunter2)"
+is "nor that of the script" "" "$(ps --ppid $pid -o args= | grep -o hunter2)"
+kill $pid
+wait $pid
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
