@@ -6,6 +6,7 @@ DESTDIR ?=
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 V       ?= 0
+WITH_PG ?= 1
 FUZZ_SECONDS ?= 60
 
 BUILD   ?= build
@@ -20,16 +21,23 @@ TEST_DEPS  := libcjson-dev lua5.4 lua-busted sqlite3 postgresql openssl zsh grof
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 
+# Small builds: WITH_PG=0 leaves PostgreSQL out.
+PARTS := -DWITH_PG=$(WITH_PG)
+ifeq ($(WITH_PG),0)
+LEFT_OUT   := bindings/transport/postgres%.c bindings/store/%_postgres.c
+BUILD_DEPS := $(filter-out libpq-dev,$(BUILD_DEPS))
+endif
+
 PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libsodium
-LOADED   := libpq libedit  # when they are first used: every start is three times as fast
+LOADED   := $(if $(LEFT_OUT),,libpq) libedit  # when they are first used: every start is three times as fast
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef
 INCLUDES := -Ihost -Ibindings $(shell pkg-config --cflags $(PACKAGES) $(LOADED) 2>/dev/null)
-override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) $(INCLUDES)
+override CFLAGS += -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(PARTS) $(WARN) $(INCLUDES)
 OTHERS   := -lgmp -lcsv -lm -ldl -lpthread
 LIBS     := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(OTHERS)
 
 COMMAND  := host/main.c host/edit.c host/supervisor.c
-SOURCES  := $(filter-out $(COMMAND),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
+SOURCES  := $(filter-out $(COMMAND) $(LEFT_OUT),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
 HEADERS  := $(wildcard host/*.h bindings/*.h bindings/*/*.h)
 LUA      := $(sort $(shell find lua -name '*.lua' -not -path '*/meta/*'))
 META     := $(sort $(wildcard lua/neap/meta/*.lua))
@@ -75,12 +83,18 @@ $(BIN)/libneap.a: $(OBJECTS)
 
 $(BIN)/libneap.so: $(OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-soname,$(SONAME) -o $@ $^ $(LIBS)
 
 # Lua itself comes from the program that loads this one.
 $(BIN)/neap.so: $(OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(filter-out -llua%,$(LIBS))
+
+# What knows of the parts is compiled again when others are wanted.
+$(BUILD)/bindings/store/sql_open.o: $(BUILD)/parts
+$(BUILD)/parts: always
+	@mkdir -p $(@D) && { echo '$(PARTS)' | cmp -s - $@ || echo '$(PARTS)' > $@; }
+always:
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)

@@ -1,4 +1,4 @@
-// sql.c: the verbs of the SQL stores: reads, set-based writes, transactions, raw statements; and opening one.
+// sql.c: the verbs of the SQL stores: reads, set-based writes, transactions, raw statements.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,6 @@
 #include "store/sql_dialect.h"
 #include "store/sql_store.h"
 #include "value/datetime.h"
-
-#define STORE_TYPE "neap.sql.store"
 
 // ---- Values ----
 
@@ -278,6 +276,13 @@ static int transaction_gc(lua_State *L) {
 
 #define TRANSACTION_TYPE "neap.sql.transaction"
 
+void neap__sql_transaction_open(lua_State *L) {
+  luaL_newmetatable(L, TRANSACTION_TYPE);
+  lua_pushcfunction(L, transaction_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
 static struct rows *sql_begin(lua_State *L, struct view *view) {
   struct sql_store *s = (struct sql_store *)view->store;
   struct sql_run *run;
@@ -370,7 +375,7 @@ static void sql_put(struct rows *rows, const char *p, size_t n) {
   if (run->cursor) run->connection->transport->put(run->cursor, p, n);
 }
 
-// ---- Opening ----
+// ---- What the two databases can do ----
 
 // What both databases can do. PostgreSQL's verbs are the same functions: the store's dialect and driver differ.
 #define SQL_CAPABILITIES                                                                                    \
@@ -381,7 +386,7 @@ static void sql_put(struct rows *rows, const char *p, size_t n) {
   .write = neap__sql_write, .begin = sql_begin, .commit = sql_commit, .rollback = sql_rollback,         \
   .explain = sql_explain, .raw = neap__sql_raw, .column_name = sql_column_name, .close = neap__sql_store_close
 
-static const struct store_verbs postgres_verbs = {
+const struct store_verbs neap__sql_verbs_postgres = {
     .name = "postgres",
     .capabilities = SQL_CAPABILITIES | CAN_FOR_UPDATE | CAN_CHANNELS | CAN_COPY,
     .waits = true,
@@ -390,109 +395,4 @@ static const struct store_verbs postgres_verbs = {
     .copy = sql_copy,
     .put = sql_put};
 
-static const struct store_verbs sqlite_verbs = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};
-
-static void on_host_close(struct neap__closer *closer) {
-  struct sql_store *s = (struct sql_store *)((char *)closer - offsetof(struct sql_store, closer));
-  neap__sql_store_close(&s->head);
-}
-
-static int store_gc(lua_State *L) {
-  neap__sql_store_close(lua_touserdata(L, 1));
-  return 0;
-}
-
-static const char *option_string(lua_State *L, const char *name, const char *otherwise) {
-  if (lua_getfield(L, 1, name) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return otherwise;
-  }
-  const char *s = neap__arg_string(L, -1, name, NULL);
-  lua_setfield(L, 2, name);  // index 2: what the store keeps
-  return s;
-}
-
-static double option_seconds(lua_State *L, const char *name, double otherwise) {
-  if (lua_getfield(L, 1, name) != LUA_TNIL) otherwise = neap__arg_seconds(L, -1, name);
-  lua_pop(L, 1);
-  return otherwise;
-}
-
-// Pushes a store that can be collected before it is open, and what it keeps. The options are at index 1.
-static struct sql_store *store_new(lua_State *L, const struct store_verbs *verbs) {
-  neap__arg_table(L, 1, "options");
-  lua_settop(L, 1);
-  lua_newtable(L);
-  struct sql_store *s = memset(lua_newuserdatauv(L, sizeof *s, 2), 0, sizeof *s);
-  s->head.verbs = verbs;
-  s->head.host = neap__host(L);
-  s->head.table_template = option_string(L, "table_template", NULL);
-  luaL_setmetatable(L, STORE_TYPE);
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, 3, 2);
-  return s;
-}
-
-static int opened(lua_State *L, struct sql_store *s) {
-  s->closer.close = on_host_close;
-  neap__closer_add(s->head.host, &s->closer);
-  neap__view_new(L, 3);
-  return 1;
-}
-
-// sql.open{ path =, read_only =, timeout =, table_template = } -> store
-static int sql_open(lua_State *L) {
-  struct neap__error e;
-  struct sql_store *s = store_new(L, &sqlite_verbs);
-  s->leasing = &neap__sql_lease;
-  s->transport = neap__stepped(s->head.host) ? &neap__sqlite_threaded : &neap__sqlite;
-  s->dialect = &neap__sql_sqlite;
-  s->address.path = option_string(L, "path", ":memory:");
-  s->address.timeout = option_seconds(L, "timeout", 5);
-  lua_getfield(L, 1, "read_only");
-  s->address.read_only = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  s->one_connection = strcmp(s->address.path, ":memory:") == 0 || !*s->address.path;
-  if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
-  s->writer = s->transport->open(s->head.host, &s->address, false, &e);
-  if (!s->writer) return neap__raise(L, &e);
-  return opened(L, s);
-}
-
-// sql.connect{ url =, pool =, wait =, idle =, connect_timeout =, timeout =, table_template = } -> store
-//   Connections are made when they are needed.
-static int sql_connect(lua_State *L) {
-  struct sql_store *s = store_new(L, &postgres_verbs);
-  neap__need(L, NEAP_NO_NET, "connecting to a database");
-  s->leasing = &neap__sql_pool;
-  s->transport = &neap__postgres;
-  s->dialect = &neap__sql_postgres;
-  s->address.path = option_string(L, "url", "postgres://");
-  s->address.timeout = option_seconds(L, "connect_timeout", 10);
-  s->wait = option_seconds(L, "wait", 30);
-  s->idle = option_seconds(L, "idle", 300);
-  s->statement_timeout = option_seconds(L, "timeout", 30);
-  lua_getfield(L, 1, "pool");
-  int n = (int)(lua_isnil(L, -1) ? 4 : neap__arg_integer(L, -1, "pool", 1, SQL_POOL_MAX));
-  lua_pop(L, 1);
-  s->slots = calloc((size_t)n, sizeof *s->slots);
-  if (!s->slots) return neap__fail(L, NEAP_LIMIT, "memory is short");
-  s->nslots = n;
-  return opened(L, s);
-}
-
-static void metatable(lua_State *L, const char *name, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
-int luaopen_neap_sql(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", sql_open}, {"connect", sql_connect}, {NULL, NULL}};
-  neap__sql_run_open(L);
-  metatable(L, STORE_TYPE, store_gc);
-  metatable(L, TRANSACTION_TYPE, transaction_gc);
-  luaL_newlib(L, functions);
-  return 1;
-}
+const struct store_verbs neap__sql_verbs_sqlite = {.name = "sqlite", .capabilities = SQL_CAPABILITIES, SQL_VERBS};

@@ -1,10 +1,16 @@
 // sql_array.c: lists as the text of PostgreSQL's arrays, {1,2,"three"}.
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "store/sql.h"
+#include "store/sql_dialect.h"
 #include "value/datetime.h"
 #include "value/json.h"
+
+bool neap__sql_is_array(const struct sql_dialect *dialect, const struct type *type) {
+  return dialect->arrays && type && (type->kind == TYPE_LIST || type->kind == TYPE_SET) &&
+         strstr(dialect->column_type(type), "[]");
+}
 
 static int add_quoted(struct neap__buffer *out, const char *p, size_t n) {
   int status = neap__buffer_byte(out, '"');

@@ -55,11 +55,6 @@ static const char *column_type(const struct type *type) {
   return "";
 }
 
-bool neap__sql_is_array(const struct sql_dialect *dialect, const struct type *type) {
-  return dialect->arrays && type && (type->kind == TYPE_LIST || type->kind == TYPE_SET) &&
-         strcmp(array_type(type->of), "jsonb") != 0;
-}
-
 // ---- Regular expressions: those that mean the same to PCRE2 and to PostgreSQL, a few of them spelled otherwise ----
 
 struct translation {

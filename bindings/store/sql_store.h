@@ -145,6 +145,22 @@ void neap__sql_cast(struct cell *cell, enum cell_kind kind);
 // Writes a value of the field as the database keeps it.
 struct cell neap__sql_value(const struct field *field, struct cell cell);
 
+// Makes the metatable of transactions.
+void neap__sql_transaction_open(lua_State *L);
+
+extern const struct store_verbs neap__sql_verbs_sqlite, neap__sql_verbs_postgres;
+
+// ---- sql_open.c, sql_open_postgres.c ----
+
+// Pushes a store that can be collected before it is open, and what it keeps. The options are at index 1.
+struct sql_store *neap__sql_store_new(lua_State *L, const struct store_verbs *verbs);
+// An option of the table at index 1, of which the store keeps the text.
+const char *neap__sql_option_string(lua_State *L, const char *name, const char *otherwise);
+double neap__sql_option_seconds(lua_State *L, const char *name, double otherwise);
+// Pushes the view of the store, which is open now, and returns 1.
+int neap__sql_opened(lua_State *L, struct sql_store *s);
+int neap__sql_connect(lua_State *L);
+
 // ---- sql_raw.c ----
 
 // A statement with ? or :name for values, which are in the table at index params (0 = none).

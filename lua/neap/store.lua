@@ -14,6 +14,10 @@ local function usage(format, ...)
   error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
 end
 
+local function unsupported(format, ...)
+  error(host.error { kind = "unsupported", message = string.format(format, ...) }, 0)
+end
+
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
@@ -121,7 +125,9 @@ local function open_postgres(rest, given, url)
   table.sort(others)
   options.url = "postgres:" .. base .. (#others > 0 and "?" .. table.concat(others, "&") or "")
   options.table_template = given.table_template
-  return require "neap.sql".connect(options)
+  local connect = require "neap.sql".connect
+  if not connect then unsupported("%s: this neap was built without PostgreSQL (WITH_PG=0)", url) end
+  return connect(options)
 end
 
 local schemes = { sqlite = open_sqlite, postgres = open_postgres, postgresql = open_postgres }

@@ -97,7 +97,7 @@ for block in $(ls "$dir"/block* | sort -V); do
 done
 linked_in() { ! readelf -d game | grep libneap; }
 try "the static one needs no libneap.so" linked_in
-packages() { grep -q "^apt-get install $(sed -n '/^BUILD_DEPS/,/[^\\]$/p' Makefile | tr -s ' \\\n' ' ' | sed 's/BUILD_DEPS := //; s/ $//')$" "$dir/log"; }
+packages() { grep -qxF "apt-get install $(sed -n '/^BUILD_DEPS/,$ { s/BUILD_DEPS *:= //; p; /[^\\]$/q }' Makefile | tr -s ' \\\n' ' ' | sed 's/ $//')" "$dir/log"; }
 try "the manual names the packages that building needs" packages
 try "make uninstall, as the manual has it" nothing_left "$PREFIX"
 

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Small builds: without a part neap builds where that part's -dev package is missing, without a warning, opens what is left,
+# and says of what was left out which option brings it back.
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+unset MAKEFLAGS NEAP_TEST_POSTGRES
+passed=0 failed=0
+# try WHAT COMMAND...
+try() {
+  local what=$1 out
+  shift
+  if out=$("$@" 2>&1); then passed=$((passed + 1)); return; fi
+  failed=$((failed + 1))
+  printf 'failed: %s\n%s\n' "$what" "$out"
+}
+
+# without PACKAGE HEADER COMMAND...: as on a machine that has not got it.
+without() {
+  local package=$1 header=$2
+  shift 2
+  mkdir -p "$dir/bin" "$dir/include"
+  printf '#!/bin/sh\ncase " $* " in *" %s "*) exit 1 ;; esac\nexec %s "$@"\n' "$package" "$(command -v pkg-config)" > "$dir/bin/pkg-config"
+  chmod +x "$dir/bin/pkg-config"
+  echo "#error \"$header is not there\"" > "$dir/include/$header"
+  CPATH=$dir/include PATH=$dir/bin:$PATH "$@"
+}
+build() { make --no-print-directory -s -j2 BUILD="$dir/$1" BIN="$dir/$1" CFLAGS="-O1 -Werror" "${@:2}" all; }
+refused() { [ "$("$1/neap" -e 'local _, e = pcall(require("neap").open, arg[1]) print(e.kind, tostring(e):match "%(WITH_.*%)")' "$2")" = "unsupported	($3)" ]; }
+opens() { "$1/neap" -e 'local store = require("neap").open "sqlite::memory:" assert(store:sql("SELECT 1 AS one")[1].one == 1)'; }
+
+try "it builds without libpq-dev" without libpq libpq-fe.h build pg WITH_PG=0
+try "SQLite opens" opens "$dir/pg"
+try "PostgreSQL is refused" refused "$dir/pg" postgres://h/d WITH_PG=0
+try "also by its other name" refused "$dir/pg" postgresql://h/d WITH_PG=0
+for spec in tests/store/save_spec.lua tests/store/transaction_spec.lua tests/wire/migrate_spec.lua; do
+  try "$spec" env BIN="$dir/pg" "$dir/pg/neap" --busted "$spec"
+done
+no_libpq() { ! nm -D "$dir/pg/neap" | grep ' PQ' && ! grep -q libpq.so "$dir/pg/neap"; }
+try "nothing of libpq is in it" no_libpq
+
+# The same folder, built again with the part.
+again() { build pg > /dev/null && "$dir/pg/neap" -e 'require("neap").open "postgres://h/d"'; }
+try "the part comes back when it is asked for" again
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
