@@ -49,7 +49,8 @@ struct type {
   const char *match;     // a PCRE2 pattern, NULL = none
   const struct cell *one_of;
   int n_one_of;
-  int scale;  // DECIMAL: digits after the point, -1 = free
+  int scale;        // DECIMAL: digits after the point, -1 = free
+  const char *own;  // what the database calls the column's type where others chose it, NULL = neap chooses
 };
 
 struct type_member {

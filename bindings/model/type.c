@@ -34,6 +34,7 @@ static const struct option {
     {"default", KEPT, 0, false},
     {"validate", KEPT, 0, false},
     {"column", KEPT, 0, false},
+    {"type", KEPT & ~K(POINTER), 0, false},
     {"on_delete", K(POINTER), 0, false},
     {"lazy", K(POINTER) | LINKS, 0, false},
     {"through", K(MANY_TO_MANY), 0, false},
@@ -81,6 +82,17 @@ static void push_options(struct declare *d, int spec, enum type_kind kind, bool 
 }
 
 // ---- Bounds ----
+
+static const char *read_text(struct declare *d, int table, const char *name) {
+  const char *text = NULL;
+  int type = lua_getfield(d->L, table, name);
+  if (type == LUA_TSTRING)
+    text = neap__declare_text(d, -1);
+  else if (type != LUA_TNIL)
+    neap__declare_fail(d, "%s is text, not %s", name, neap__show_value(d->L, -1).text);
+  lua_pop(d->L, 1);
+  return text;
+}
 
 // Reads the option `name` of the table on top of the stack as a value of the type. False if it is not there.
 static bool read_value(struct declare *d, const struct type *type, const char *name, struct cell *out) {
@@ -199,6 +211,7 @@ void neap__declare_type(struct declare *d, int spec, struct type *out, bool nest
   read_members(d, spec, out);
   push_options(d, spec, out->kind, nested);
   read_scale(d, out);
+  out->own = read_text(d, lua_gettop(d->L), "type");
   read_bounds(d, out);
   read_match(d, out);
   read_one_of(d, out);
@@ -206,17 +219,6 @@ void neap__declare_type(struct declare *d, int spec, struct type *out, bool nest
 }
 
 // ---- Fields ----
-
-static const char *read_text(struct declare *d, int table, const char *name) {
-  const char *text = NULL;
-  int type = lua_getfield(d->L, table, name);
-  if (type == LUA_TSTRING)
-    text = neap__declare_text(d, -1);
-  else if (type != LUA_TNIL)
-    neap__declare_fail(d, "%s is text, not %s", name, neap__show_value(d->L, -1).text);
-  lua_pop(d->L, 1);
-  return text;
-}
 
 static void read_flags(struct declare *d, struct field *f) {
   for (size_t i = 0; i < OPTIONS; i++) {

@@ -151,7 +151,8 @@ struct get_text {
 static uint64_t names_of(const struct shape *shape) {
   uint64_t h = (uint64_t)(uintptr_t)shape->table;
   for (int i = 0; i < shape->ncells; i++)
-    h = (h ^ (uint64_t)(uintptr_t)(shape->columns[i]->sql ? shape->columns[i]->sql : shape->columns[i]->wire)) *
+    h = (h ^ (uint64_t)(uintptr_t)(shape->columns[i]->sql ? shape->columns[i]->sql : shape->columns[i]->wire) ^
+         (uint64_t)(uintptr_t)shape->columns[i]->type.own) *
         UINT64_C(0x100000001b3);
   return h;
 }
@@ -162,7 +163,7 @@ static int write_get(struct sql_text *text, const struct shape *shape, const str
     const struct field *f = shape->columns[i];
     if (i > 0) neap__sql_add(text, ", ");
     if (i < shape->ncolumns)
-      neap__sql_name(text, f->wire);
+      neap__sql_name(text, f->wire), neap__sql_as_text(text, f);
     else if (neap__sql_place_whole(text, 0, &(struct place){.field = f, .type = f->type.of}, e) != 0)
       return -1;
   }

@@ -229,6 +229,7 @@ static int write_selected(struct sql_text *s, int alias, const struct field *f, 
   if (f->type.kind == TYPE_COMPUTED)
     return neap__sql_place(s, alias, &(struct place){.field = f, .type = f->type.of}, e);
   neap__sql_column(s, alias, f);
+  neap__sql_as_text(s, f);
   return 0;
 }
 

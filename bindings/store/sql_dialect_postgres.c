@@ -27,6 +27,7 @@ static const char *array_type(const struct type *of) {
 }
 
 static const char *column_type(const struct type *type) {
+  if (type->own) return type->own;
   switch (type->kind) {
     case TYPE_STRING: return "text";
     case TYPE_INTEGER:

@@ -30,6 +30,7 @@ static bool sqlite_path(char *out, size_t size, const struct place *place) {
 }
 
 static const char *column_type(const struct type *type) {
+  if (type->own) return type->own;
   switch (type->kind) {
     case TYPE_INTEGER:
     case TYPE_BOOLEAN:

@@ -143,6 +143,11 @@ void neap__sql_column(struct sql_text *s, int alias, const struct field *f) {
   neap__sql_name(s, f->wire);
 }
 
+void neap__sql_as_text(struct sql_text *s, const struct field *f) {
+  const struct type *type = f->type.kind == TYPE_POINTER ? f->type.of : &f->type;
+  if (s->dialect->arrays && type && type->kind == TYPE_STRING && type->own) neap__sql_add(s, "::text");
+}
+
 void neap__sql_param(struct sql_text *s, int number) {
   neap__sql_addf(s, "%c%d", s->dialect->placeholder, number);
 }

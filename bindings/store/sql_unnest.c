@@ -56,10 +56,15 @@ static bool next_column(const struct shape *shape, const struct write *w, struct
   return next_set(shape, c, w->expected, w->expected_cells);
 }
 
-// v.c1, as the column has it: arrays of arrays travel as arrays of their texts.
+// Arrays of arrays travel as arrays of their texts; so do values of types that only the database knows.
+static bool as_text(const struct sql_dialect *dialect, const struct type *type) {
+  return neap__sql_is_array(dialect, type) || (type->kind == TYPE_STRING && type->own);
+}
+
+// v.c1, as the column has it.
 static void write_value(struct sql_text *s, const struct field *f, int n) {
   neap__sql_addf(s, "v.c%d", n);
-  if (neap__sql_is_array(s->dialect, &f->type)) neap__sql_addf(s, "::%s", s->dialect->column_type(&f->type));
+  if (as_text(s->dialect, &f->type)) neap__sql_addf(s, "::%s", s->dialect->column_type(&f->type));
 }
 
 // unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS v (c1, c2, n)
@@ -68,7 +73,7 @@ static void write_source(struct sql_text *s, const struct shape *shape, const st
   int n = 0;
   neap__sql_add(s, "unnest(");
   while (next_column(shape, w, &c)) {
-    bool array = neap__sql_is_array(s->dialect, &c.field->type);
+    bool array = as_text(s->dialect, &c.field->type);
     neap__sql_add(s, n++ > 0 ? ", " : "");
     neap__sql_bind(s, &(struct cell){.kind = CELL_NIL});
     neap__sql_addf(s, "::%s[]", array ? "text" : s->dialect->column_type(&c.field->type));

@@ -1,12 +1,13 @@
 // sql_write.c: the text of one object's INSERT, UPDATE or DELETE.
 #include "store/sql_store.h"
 
-static void write_name_list(struct sql_text *s, const struct shape *shape, const uint64_t *bits) {
+static void write_name_list(struct sql_text *s, const struct shape *shape, const uint64_t *bits, bool read) {
   const char *comma = "";
   for (int i = 0; i < shape->ncolumns; i++) {
     if (!neap__has_bit(bits, i)) continue;
     neap__sql_add(s, comma);
     neap__sql_name(s, shape->columns[i]->wire);
+    if (read) neap__sql_as_text(s, shape->columns[i]);
     comma = ", ";
   }
 }
@@ -14,7 +15,7 @@ static void write_name_list(struct sql_text *s, const struct shape *shape, const
 static void write_returning(struct sql_text *s, const struct shape *shape, const uint64_t *bits) {
   if (!bits) return;
   neap__sql_add(s, " RETURNING ");
-  write_name_list(s, shape, bits);
+  write_name_list(s, shape, bits, true);
 }
 
 bool neap__sql_serial(const struct shape *shape, const struct write *w) {
@@ -59,7 +60,7 @@ static void write_values(struct sql_text *s, const struct shape *shape, const st
 
 static void write_conflict(struct sql_text *s, const struct shape *shape, const struct write *w, const char *then) {
   neap__sql_add(s, " ON CONFLICT (");
-  write_name_list(s, shape, w->conflict);
+  write_name_list(s, shape, w->conflict, false);
   neap__sql_add(s, then);
 }
 
@@ -186,7 +187,7 @@ int neap__sql_upsert(lua_State *L, struct sql_text *s, const struct shape *shape
   if (write_guards(L, s, shape, w, " WHERE ", e) != 0) return -1;
   neap__sql_addf(s, " RETURNING %s", s->dialect->inserted);
   neap__sql_add(s, w->returning ? ", " : "");
-  write_name_list(s, shape, w->returning);
+  write_name_list(s, shape, w->returning, true);
   return 0;
 }
 

@@ -80,7 +80,7 @@ end
 
 local known = {
   table = "string", open = "boolean", read_units = "number", write_units = "number", billing = "string", ttl = "string",
-  stream = "string",
+  stream = "string", view = "boolean",
 }
 
 local function check_options(model, options)
@@ -97,11 +97,11 @@ local function check_options(model, options)
   end
 end
 
---- What bind has to know beside the classes: the links between them and the conditions of partial indexes.
-local function note(self, name, list)
+--- What bind has to know beside the classes: the links between them, the conditions of partial indexes, and views.
+local function note(self, name, list, options)
   local shared = view.shared(self)
-  if not shared.links then shared.links, shared.wheres = {}, {} end
-  shared.wheres[name] = {}
+  if not shared.links then shared.links, shared.wheres, shared.views = {}, {}, {} end
+  shared.wheres[name], shared.views[name] = {}, options.view
   for _, pair in ipairs(list) do
     local spec = pair[2]
     if spec.kind == "many_to_many" then
@@ -138,7 +138,7 @@ local function declare(self, name, fields, options)
   copy.table = copy.table or name
   check_table(self, name, copy.table)
   local made = class.declare(self, name, list, copy)
-  note(self, name, list)
+  note(self, name, list, options)
   view.shared(self).tables[name] = copy.table
   return made
 end

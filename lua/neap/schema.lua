@@ -21,14 +21,19 @@ local take = {}
 --- A table is known by its name; where there are schemas also by "schema.table", which stands first.
 function take.table(tables, row, fold)
   local t = { name = row.name, kind = row.type, columns = {}, order = {}, keys = {}, references = {}, indexes = {} }
+  t.path, t.part, t.text = row.place == 1 and row.name or row.table, row.key == 1, row.text
+  tables[#tables + 1] = t
   tables[fold(row.table)] = t
   if row.place == 1 then tables[fold(row.name)] = t end
 end
 
 function take.column(tables, row, fold)
   local t = tables[fold(row.table)]
-  local column = { name = row.name, type = row.type, required = row.required == 1, key = row.key > 0 }
-  column.fallback = row.fallback
+  local column = { name = row.name, type = row.type, required = row.required == 1, place = row.place }
+  column.key = row.key > 0
+  column.generated = row.action ~= nil
+  column.fallback = row.fallback or row.action
+  column.base, column.values = row.target, row.text
   t.columns[fold(row.name)] = column
   t.order[#t.order + 1] = column
   if column.key then t.keys[row.key] = row.name end
@@ -36,24 +41,38 @@ end
 
 function take.reference(tables, row, fold)
   local t = tables[fold(row.table)]
-  table.insert(t.references, { column = row.name, table = row.type, to = row.target, on_delete = row.action })
+  table.insert(t.references, {
+    column = row.name, table = row.type, to = row.target, on_delete = row.action, constraint = row.text,
+  })
 end
 
 function take.part(tables, row, fold)
   local t, name = tables[fold(row.table)], fold(row.name)
   local index = t.indexes[name] or { unique = row.unique == 1, parts = {}, text = row.text }
-  index.broken = row.required == 0
+  index.broken, index.method = row.required == 0, row.action
   t.indexes[name] = index
   local plain = index.parts and row.type and not (row.text and row.text:upper():find "%)%s*WHERE%s")
   if plain then table.insert(index.parts, (row.descending == 1 and "-" or "") .. row.type) else index.parts = nil end
 end
 
+--- Everything that the database has: a list of tables and views, which are found by their names as well.
 local function read(store, db)
   local tables = {}
   local rows = store:sql(db.read)
   for _, row in ipairs(rows) do if row.what == "table" then take.table(tables, row, db.fold) end end
   for _, row in ipairs(rows) do if row.what ~= "table" then take[row.what](tables, row, db.fold) end end
+  for _, t in ipairs(tables) do table.sort(t.order, function(a, b) return a.place < b.place end) end
   return tables
+end
+
+--- The same for those who know but the store.
+---@return table tables, table dialect
+function schema.read(store)
+  if not store:supports "sql" then
+    error(host.error { kind = "unsupported", message = view.kind(store) .. " has no schema to read" }, 0)
+  end
+  local db = dialects[view.kind(store)]
+  return read(store, db), db
 end
 
 -- ---- Comparing ----
@@ -94,7 +113,8 @@ function Comparison:column(declared, actual)
     return self:differ(what, show(declared), "missing; it cannot be added: rows that are there would lack a value")
   end
   if not self.db.same_type(declared, actual) then self:differ(what .. ": type", declared.type, actual.type) end
-  if not declared.rowid and not actual.key and declared.required ~= actual.required then
+  local made = actual.fallback ~= nil and actual.required  -- a new row has a value, whoever makes it
+  if not declared.rowid and not actual.key and not made and declared.required ~= actual.required then
     self:differ(what, nullability(declared.required), nullability(actual.required))
   end
 end
@@ -173,12 +193,39 @@ function Comparison:columns(actual)
   return added
 end
 
+--- A unique index of columns that are never empty is a key as well.
+function Comparison:is_key(columns, actual)
+  local fold = self.db.fold
+  if same_list(columns, actual.keys, fold) then return true end
+  for _, index in pairs(#actual.keys == 0 and actual.indexes or {}) do
+    local serves = index.unique and not index.broken and same_list(columns, index.parts, fold)
+    for _, name in ipairs(columns) do serves = serves and actual.columns[fold(name)].required end
+    if serves then return true end
+  end
+  return false
+end
+
+--- Of a view only the columns count.
+function Comparison:view(actual)
+  local model = self.model
+  local expected = { "table " .. model.table, "a view" }
+  if not actual then return self:differ(expected[1], expected[2], "missing; a view is made by a migration") end
+  if actual.kind == "table" then return self:differ(expected[1], expected[2], "a table") end
+  self.db.read_view(self.store, actual)
+  for _, column in ipairs(model.columns) do
+    local there = actual.columns[self.db.fold(column.name)]
+    if not there or not self.db.same_type(column, there) then
+      self:differ("column " .. column.name, column.type, there and there.type or "missing")
+    end
+  end
+end
+
 function Comparison:table(actual)
   local model = self.model
   if actual.kind ~= "table" then return self:differ("table " .. model.table, "a table", "a " .. actual.kind) end
   local added = self:columns(actual)
   self:extra_columns(actual)
-  if not same_list(model.keys, actual.keys, self.db.fold) then
+  if not self:is_key(model.keys, actual) then
     self:differ("key", table.concat(model.keys, ", "), #actual.keys > 0 and table.concat(actual.keys, ", ") or "none")
   end
   for _, reference in ipairs(model.references) do
@@ -204,12 +251,15 @@ function Comparison:create()
 end
 
 --- What brings the database to what the models declare, and the differences that nothing of it can remove.
-local function compare(models, tables, db)
+local function compare(models, store, db)
+  local tables = read(store, db)
   local plan, made = { statements = {}, later = {}, indexes = {}, schemas = {}, differences = {} }, {}
   for _, model in ipairs(models) do
-    local self = setmetatable({ model = model, plan = plan, db = db, tables = tables }, Comparison)
+    local self = setmetatable({ model = model, plan = plan, db = db, tables = tables, store = store }, Comparison)
     local name = db.fold(model.table)
-    if tables[name] then
+    if model.view then
+      self:view(tables[name])
+    elseif tables[name] then
       self:table(tables[name])
     elseif not made[name] then  -- two models of one table: the second is compared with it once it is there
       made[name] = true
@@ -237,7 +287,7 @@ end
 
 --- The statements to run, and the indexes to make.
 local function plan(models, store, db)
-  local found = compare(models, read(store, db), db)
+  local found = compare(models, store, db)
   if #found.differences > 0 then mismatch(found.differences) end
   return found.statements, found.indexes
 end
@@ -270,7 +320,10 @@ local function models_of(store)
   local shared, models, seen = view.shared(store), {}, {}
   declare_links(store, shared)
   for _, name in ipairs(shared.order or {}) do
-    if not seen[name] then models[#models + 1] = describe(store:model(name), shared.wheres[name]) end
+    if not seen[name] then
+      models[#models + 1] = describe(store:model(name), shared.wheres[name])
+      models[#models].view = shared.views[name]
+    end
     seen[name] = true
   end
   return models

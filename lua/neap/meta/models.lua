@@ -7,7 +7,7 @@ local neap = {}
 ---What `t.integer{…}` and its like give: a description that `store:model` compiles. It may be shared.
 ---@class neap.type
 
----Options of all kinds: primary, auto, default, required, unique, index, secret, column, validate; by kind: min, max, match,
+---Options of all kinds: primary, auto, default, required, unique, index, secret, column, type, validate; by kind: min, max, match,
 ---one_of, scale, version, auto_now, auto_now_add, on_delete, lazy, hash_key, range_key.
 ---@alias neap.type.options table
 
