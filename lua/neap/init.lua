@@ -39,6 +39,15 @@ function neap.open(spec)
   return require "neap.store".open(spec)
 end
 
+--- Declares models for the tables and views that a database has.
+---@param store table
+---@param options? table  only = { tables }, keys = { table = column or columns }
+---@return table<string, table> models by their names
+---@return table[] left what has no model or is no pointer: { table =, column =, reason = }
+function neap.reflect(store, options)
+  return require "neap.reflect".declare(store, options)
+end
+
 --- `neap.json` is `require "neap.json"`; a name that no module bears is nil.
 setmetatable(neap, {
   __index = function(self, name)

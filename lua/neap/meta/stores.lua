@@ -10,6 +10,14 @@ local neap = {}
 ---@return neap.store
 function neap.open(url) end
 
+---Declares models for the tables and views that a database has: keys, types, references as pointers and relations, indexes. What is
+---declared already stays as it is.
+---@param store neap.store
+---@param options? { only?: string[], keys?: table<string, string|string[]> } some tables; the key of a view or table that has none
+---@return table<string, neap.model> models by their names
+---@return { table: string, column?: string, reason: string }[] left what has no model, or is no pointer
+function neap.reflect(store, options) end
+
 ---A condition that is met where any of these is.
 ---@param conditions neap.condition[]
 ---@return neap.condition
@@ -34,7 +42,7 @@ function store:supports(capability) end
 ---Declares a model, or gives one that is declared.
 ---@param name string
 ---@param fields? table { field = type } or a list of { "field", type }; {} is an open model
----@param options? { table?: string, open?: boolean }
+---@param options? { table?: string, open?: boolean, view?: boolean }
 ---@return neap.model
 function store:model(name, fields, options) end
 
