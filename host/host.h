@@ -182,6 +182,8 @@ void neap__closer_add(neap *, struct neap__closer *);
 void neap__closer_remove(struct neap__closer *);
 // Puts *** in place of passwords and keys of the URLs in a text, which gets no longer.
 void neap__redact(char *text);
+// Writes an error that ended a task, as NEAP_LOG_FORMAT says.
+void neap__log_failure(const char *kind, const char *message, const char *traceback);
 void neap__log(neap *, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // C modules that `require` knows, ended by { NULL, NULL }. Defined above the host, in bindings/modules.c.

@@ -1,9 +1,12 @@
-// log.c: what the host and its scripts tell their owner, by level, with secrets taken out.
+// log.c: what the host and its scripts tell their owner, by level, with secrets taken out. Where that is standard error,
+// NEAP_LOG_FORMAT says how an entry looks: "neap: info: words" without it, with the time for text, an object for json.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include "state.h"
 
@@ -58,12 +61,90 @@ static int threshold(void) {
   return NEAP_LOG_INFO;
 }
 
+struct entry {
+  int level;
+  const char *text;
+  const char *fields;            // the text of a JSON object, NULL or "" = none
+  const char *kind, *traceback;  // of an error that ended a task, else NULL
+};
+
+static void put_time(FILE *out) {
+  char text[32];
+  struct timeval t;
+  struct tm utc;
+  gettimeofday(&t, NULL);
+  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime_r(&t.tv_sec, &utc));
+  fprintf(out, "%s.%03dZ", text, (int)(t.tv_usec / 1000));
+}
+
+// A further member of an object, if there is a text.
+static void put_member(FILE *out, const char *name, const char *text) {
+  if (!text || !*text) return;
+  fprintf(out, ",\"%s\":\"", name);
+  for (const char *p = text; *p; p++) {
+    if (*p == '"' || *p == '\\')
+      fprintf(out, "\\%c", *p);
+    else if ((unsigned char)*p < 0x20)
+      fprintf(out, "\\u%04x", *p);
+    else
+      putc(*p, out);
+  }
+  putc('"', out);
+}
+
+static void put_json(FILE *out, const struct entry *e, const char *job) {
+  fputs("{\"time\":\"", out);
+  put_time(out);
+  putc('"', out);
+  put_member(out, "level", levels[e->level]);
+  put_member(out, "job", job);
+  put_member(out, "message", e->text);
+  put_member(out, "kind", e->kind);
+  put_member(out, "traceback", e->traceback);
+  if (e->fields && *e->fields) fprintf(out, ",\"fields\":%s", e->fields);
+  fputs("}\n", out);
+}
+
+static void put_text(FILE *out, const struct entry *e, const char *job, bool with_time) {
+  if (with_time)
+    put_time(out);
+  else
+    fputs("neap:", out);
+  if (with_time || !e->traceback) fprintf(out, with_time ? " %s" : " %s:", levels[e->level]);
+  if (job && (with_time || !e->traceback)) fprintf(out, " %s:", job);
+  fprintf(out, " %s\n", e->text);
+  if (e->traceback && *e->traceback) fprintf(out, "%s\n", e->traceback);
+}
+
+static bool wants(const char *format) {
+  const char *name = getenv("NEAP_LOG_FORMAT");
+  return name && strcmp(name, format) == 0;
+}
+
+// Writes the entry at once, so that those of other processes come before or behind it.
+static void write_entry(const struct entry *e) {
+  const char *job = getenv("NEAP_JOB");
+  char *text = NULL;
+  size_t len;
+  FILE *out = open_memstream(&text, &len);
+  if (!out) return;
+  if (wants("json"))
+    put_json(out, e, job);
+  else
+    put_text(out, e, job, wants("text"));
+  if (fclose(out) == 0) {
+    neap__redact(text);
+    fputs(text, stderr);
+  }
+  free(text);
+}
+
 static void write_line(neap *h, int level, char *text) {
   neap__redact(text);
   if (h->options.log)
     h->options.log(h->options.ud, level, text, strlen(text));
   else if (level >= threshold())
-    fprintf(stderr, "neap: %s: %s\n", levels[level], text);
+    write_entry(&(struct entry){.level = level, .text = text});
 }
 
 void neap__log(neap *h, int level, const char *format, ...) {
@@ -75,15 +156,41 @@ void neap__log(neap *h, int level, const char *format, ...) {
   write_line(h, level, text);
 }
 
-// log(level, text): what neap.log.* call, fields already behind the text
-int neap__log_write(lua_State *L) {
-  int level = luaL_checkoption(L, 1, NULL, levels);
+void neap__log_failure(const char *kind, const char *message, const char *traceback) {
+  write_entry(&(struct entry){.level = NEAP_LOG_ERROR, .text = message, .kind = kind, .traceback = traceback});
+}
+
+// Pushes the text at that index, whole and as valid UTF-8.
+static const char *push_clean(lua_State *L, int idx, bool lines) {
   size_t len;
-  const char *text = luaL_tolstring(L, 2, &len);
-  neap__show_push(L, text, len, false);
-  text = lua_tolstring(L, -1, &len);
-  char *copy = lua_newuserdatauv(L, len + 8, 0);
-  memcpy(copy, text, len + 1);
-  write_line(neap__host(L), level, copy);
+  const char *text = luaL_tolstring(L, idx, &len);
+  neap__show_push(L, text, len, lines);
+  return lua_tostring(L, -1);
+}
+
+// host.log_format() -> "text" or "json"; nil where entries have no time, or the owner of the host gets them
+int neap__log_format(lua_State *L) {
+  if (neap__host(L)->options.log || !(wants("text") || wants("json"))) return 0;
+  lua_pushstring(L, getenv("NEAP_LOG_FORMAT"));
+  return 1;
+}
+
+// host.log_write(level, text, plain, json): what neap.log.* call
+//   plain, json  the fields as they stand behind the text, or (nil unless host.log_format() says so) the text of a JSON object
+int neap__log_write(lua_State *L) {
+  neap *h = neap__host(L);
+  int level = luaL_checkoption(L, 1, NULL, levels);
+  lua_settop(L, 4);
+  if (lua_isstring(L, 4)) {
+    const char *text = push_clean(L, 2, true);
+    if (level >= threshold()) write_entry(&(struct entry){.level = level, .text = text, .fields = lua_tostring(L, 4)});
+    return 0;
+  }
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_concat(L, 2);
+  const char *text = push_clean(L, -1, false);
+  size_t size = strlen(text) + 1;
+  write_line(h, level, memcpy(lua_newuserdatauv(L, size, 0), text, size));
   return 0;
 }

@@ -1,4 +1,4 @@
-// main.c: the command. It uses neap.h and Lua's own API, and of the host inside only what takes secrets out of a text.
+// main.c: the command. It uses neap.h and Lua's own API, and of the host inside only what writes logs and hides secrets.
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -74,7 +74,7 @@ static void on_error(void *ud, neap_task task, const char *kind, const char *mes
   if (told && strcmp(kind, "cancelled") == 0) return;
   report(kind, message);
   fflush(stdout);
-  fprintf(stderr, "neap: %s\n%s%s", message, traceback, *traceback ? "\n" : "");
+  neap__log_failure(kind, message, traceback);
 }
 
 static int complain(const char *what, const char *value) {
@@ -185,7 +185,7 @@ static int run(neap *h, struct command *c) {
   if (neap__signal_seen) return SIGNALLED + neap__signal_seen;
   if (*neap_message(h)) {
     report("usage", neap_message(h));
-    fprintf(stderr, "neap: %s\n", neap_message(h));
+    neap__log_failure("", neap_message(h), "");
   }
   if (status == NEAP_OK && neap_exit_code(h) >= 0) return neap_exit_code(h);
   return status == NEAP_OK ? DONE : neap_exit_code(h) > 0 ? neap_exit_code(h) : FAILED;

@@ -296,6 +296,7 @@ static const luaL_Reg functions[] = {
     {"install", host_install},
     {"has_module", neap__module_exists},
     {"sources", neap__module_sources},
+    {"log_format", neap__log_format},
     {"log_write", neap__log_write},
     {NULL, NULL},
 };

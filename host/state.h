@@ -201,6 +201,7 @@ void neap__limits_rearm(lua_State *L);
 void neap__limits_open(neap *h, lua_State *L);
 int64_t neap__now_us(void);
 
+int neap__log_format(lua_State *L);
 int neap__log_write(lua_State *L);
 int neap__module_sources(lua_State *L);
 int neap__module_exists(lua_State *L);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,10 +212,96 @@ static int supervisor_setenv(lua_State *L) {
   return status == 0 ? 0 : luaL_error(L, "the environment cannot have %s: %s", name, strerror(errno));
 }
 
+// ---- Output that waits ----
+
+static int held = -1, before[2] = {-1, -1};  // the file that has the output, and where it went before
+
+// A file without a name: on disk where there is a folder for such, else in memory.
+static int open_nameless(void) {
+  const char *folder = getenv("TMPDIR");
+  int fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+  return fd >= 0 ? fd : memfd_create("neap-output", MFD_CLOEXEC);
+}
+
+// supervisor.hold_output()
+//   From now on what this process and those that it starts print goes to a file.
+static int supervisor_hold_output(lua_State *L) {
+  fflush(NULL);
+  held = open_nameless();
+  if (held < 0) return luaL_error(L, "the output cannot be held: %s", strerror(errno));
+  for (int i = 0; i < 2; i++) {
+    before[i] = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, 5);
+    dup2(held, STDOUT_FILENO + i);
+  }
+  return 0;
+}
+
+// supervisor.release_output(print)
+//   Output goes where it went before; if `print`, first all that was held, to standard error.
+static int supervisor_release_output(lua_State *L) {
+  char text[65536];
+  ssize_t n;
+  if (held < 0) return 0;
+  fflush(NULL);
+  for (int i = 0; i < 2; i++) {
+    dup2(before[i], STDOUT_FILENO + i);
+    close(before[i]);
+  }
+  lseek(held, 0, SEEK_SET);
+  while (lua_toboolean(L, 1) && (n = read(held, text, sizeof text)) > 0) fwrite(text, 1, (size_t)n, stderr);
+  close(held);
+  held = -1;
+  return 0;
+}
+
+// ---- Secrets ----
+
+// Whether only this user can read the file, or its owner is root, and then its group at most: as libpq wants it of keys.
+static bool is_private(const struct stat *s) {
+  if (s->st_uid == geteuid()) return (s->st_mode & 077) == 0;
+  return s->st_uid == 0 && (s->st_mode & 037) == 0;
+}
+
+// supervisor.read_private(path) -> text, or nil and why not
+static int supervisor_read_private(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+  struct stat s;
+  luaL_Buffer text;
+  luaL_pushfail(L);
+  if (!file || fstat(fd, &s) != 0) {
+    lua_pushfstring(L, "%s: %s", path, strerror(errno));
+    if (fd >= 0) file ? fclose(file) : close(fd);
+    return 2;
+  }
+  if (!is_private(&s)) {
+    lua_pushfstring(L, "others may read %s: chmod 600 it", path);
+    fclose(file);
+    return 2;
+  }
+  luaL_buffinit(L, &text);
+  size_t n;
+  do {
+    n = fread(luaL_prepbuffer(&text), 1, LUAL_BUFFERSIZE, file);
+    luaL_addsize(&text, n);
+  } while (n > 0);
+  fclose(file);
+  luaL_pushresult(&text);
+  return 1;
+}
+
 int luaopen_neap_supervisor(lua_State *L) {
   static const luaL_Reg library[] = {
-      {"hold", supervisor_hold}, {"sleep", supervisor_sleep},   {"run", supervisor_run},
-      {"now", supervisor_now},   {"setenv", supervisor_setenv}, {NULL, NULL},
+      {"hold", supervisor_hold},
+      {"sleep", supervisor_sleep},
+      {"run", supervisor_run},
+      {"hold_output", supervisor_hold_output},
+      {"release_output", supervisor_release_output},
+      {"read_private", supervisor_read_private},
+      {"now", supervisor_now},
+      {"setenv", supervisor_setenv},
+      {NULL, NULL},
   };
   luaL_newlib(L, library);
   return 1;

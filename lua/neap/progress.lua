@@ -1,13 +1,17 @@
--- neap.progress: how far a long job is, as a bar on a terminal; in a pipe or a log it prints nothing.
+-- neap.progress: how far a long job is, as a bar on a terminal; as lines in a log with times; elsewhere
+-- it prints nothing.
+local host = require "neap.host"
+local log = require "neap.log"
 local now = require "neap.now"
 local terminal = require "neap.terminal"
 
-local INTERVAL = 0.1  -- seconds between two drawings
+local INTERVAL, LOG_INTERVAL = 0.1, 10  -- seconds between two drawings, two lines
 
 local Progress = {}
 Progress.__index = Progress
 
 local function draw(self)
+  if self.logged then return log.info(self.label, { done = self.done, total = self.total }) end
   local columns = terminal.columns(2)
   if not columns then return end
   local share = self.total > 0 and math.min(self.done / self.total, 1) or 1
@@ -23,7 +27,7 @@ end
 function Progress:step(count)
   self.done = self.done + (count or 1)
   local time = now():timestamp()
-  if self.done < self.total and time - self.last < INTERVAL then return end
+  if self.done < self.total and time - self.last < (self.logged and LOG_INTERVAL or INTERVAL) then return end
   self.last = time
   draw(self)
 end
@@ -36,7 +40,9 @@ end
 Progress.__close = Progress.close
 
 local function start(total, label)
-  return setmetatable({ total = total, label = label or "", done = 0, last = 0 }, Progress)
+  local logged = host.log_format() ~= nil
+  local last = logged and now():timestamp() or 0
+  return setmetatable({ total = total, label = label or "", done = 0, last = last, logged = logged }, Progress)
 end
 
 --- For a query: iterates over its objects and shows how far it is.

@@ -61,14 +61,14 @@ is "its error is told once" 1 "$(grep -c boom "$dir/err" | head -n 1 | sed s/2/1
 code 1 "$dir/nosuch.lua"
 like "a missing script is named" "neap: cannot open *nosuch.lua*" "$(cat "$dir/err")"
 code 137 --name nightly -e 'os.execute "kill -9 $PPID"'
-is "a script that is killed is told of" "neap: error: nightly failed: it was killed by signal 9" "$(cat "$dir/err")"
+is "a script that is killed is told of" "neap: error: nightly: it failed: it was killed by signal 9" "$(cat "$dir/err")"
 
 # ---- The time that it has ----
 
 for script in 'require("neap").sleep(100)' 'while true do pcall(function() while true do end end) end' \
   'os.execute "sleep 100"' 'os.execute "kill -STOP $PPID"'; do
   code 124 --name nightly --timeout 0.2s -e "$script"
-  is "a time that is over is told" "neap: error: nightly timed out after 0.2s" "$(cat "$dir/err")"
+  is "a time that is over is told" "neap: error: nightly: it timed out after 0.2s" "$(cat "$dir/err")"
 done
 code 124 --timeout 1s -e "os.execute 'sleep 100 & echo \$! > $dir/pid; wait'"
 is "what the script has started ends with it" gone "$(gone "$(cat "$dir/pid")")"
@@ -80,12 +80,12 @@ is "what it leaves behind when it is done stays" yes "$(kill "$(cat "$dir/pid")"
 count="local f = io.open('$dir/n', 'a') f:write '.' f:close() local n = #io.open('$dir/n'):read 'a' "
 code 0 --name nightly --retries 3 --retry-delay 0.001s -e "$count if n < 3 then error 'not yet' end"
 is "it runs until it succeeds" "..." "$(cat "$dir/n")"
-like "each failure is told, and when it runs again" "*neap: warn: nightly failed (attempt 2 of 4), again in *s: *job.lua:1: not yet" \
+like "each failure is told, and when it runs again" "*neap: warn: nightly: it failed (attempt 2 of 4), again in *s: *job.lua:1: not yet" \
   "$(cat "$dir/err")"
 rm "$dir/n"
 code 1 --name nightly --retries 2 --retry-delay 0.001s -e "$count error 'never'"
 is "or as often as was said" "..." "$(cat "$dir/n")"
-like "how often it failed is told" "neap: error: nightly failed 3 times; at last: *job.lua:1: never" "$(tail -n 1 "$dir/err")"
+like "how often it failed is told" "neap: error: nightly: it failed 3 times; at last: *job.lua:1: never" "$(tail -n 1 "$dir/err")"
 rm "$dir/n"
 code 1 --retries 2 -e "$count require('neap').sleep 'x'"
 is "a mistake is not run again" "." "$(cat "$dir/n")"
@@ -106,7 +106,7 @@ $NEAP run --name nightly --lock "$lock" "$dir/job.lua" &
 holder=$!
 until_said "$dir/said"
 code 75 --name nightly --lock "$lock" -e 'print "runs"'
-like "who has it is told" "neap: error: nightly does not run: the lock $lock is held by process $holder, for *s" "$(cat "$dir/err")"
+like "who has it is told" "neap: error: nightly: it does not run: the lock $lock is held by process $holder, for *s" "$(cat "$dir/err")"
 is "and the script does not run" "" "$(cat "$dir/out")"
 script=$(cat "$dir/said")
 kill -9 $holder
@@ -158,6 +158,66 @@ for _ in $(seq 400); do grep -q again "$dir/err" && break; sleep 0.05; done
 kill $pid
 wait $pid
 is "exit code after SIGTERM between two attempts" 143 $?
+
+# ---- What is printed ----
+
+code 0 --quiet -e 'print "fine" io.stderr:write "aside" require("neap").log.warn "careful"'
+is "a quiet job that is done prints nothing" "|" "$(cat "$dir/out")|$(cat "$dir/err")"
+code 3 --quiet -e 'print "one" io.stderr:write "two\n" os.execute "echo three" os.exit(3)' --name x
+is "one that failed prints all in order, to standard error" "|one two three" "$(cat "$dir/out")|$(tr '\n' ' ' < "$dir/err" | sed 's/ $//')"
+code 0 --quiet --name x --retries 3 --retry-delay 0.001s -e "$count if n < 3 then error 'not yet' end"
+is "one that is done at last prints nothing" "" "$(cat "$dir/err")"
+rm "$dir/n"
+code 124 --quiet --name x --timeout 0.2s -e 'print "at work" require("neap").sleep(100)'
+like "one that timed out prints what it had said" "at work*neap: error: x: it timed out after 0.2s" "$(cat "$dir/err")"
+code 0 --quiet --name x -e 'io.write(("x"):rep(1e6, "y"))'
+TMPDIR=$dir/nosuch $NEAP run --quiet "$dir/job.lua" > "$dir/out" 2>&1
+is "without a folder for files too" "0 0" "$? $(wc -c < "$dir/out")"
+
+time='[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]Z'
+code 0 --name x --log text -e 'require("neap").log.info("hello", { n = 1 })'
+is "a log of text has times and the job" "info x: it begins|info x: hello n=1|info x: it has ended attempts=1 code=0 seconds=" \
+  "$(sed -E "s/^$time //; s/(seconds=).*/\\1/" "$dir/err" | paste -sd'|')"
+code 1 --name x --log json -e 'require("neap").log.info("a \"b\"\nc", { n = 1, t = true, s = "\\", url = "postgres://u:hunter2@h/d" }) error "boom"'
+is "one of JSON has an object a line" \
+  '["info","x","it begins",null]["info","x","a \"b\"\nc","\\"]["error","x","*boom",null]["info","x","it has ended",null]' \
+  "$($NEAP -e 'local json = require "neap.json" for line in io.lines(arg[1]) do local e = json.decode(line)
+    io.write(json.encode { e.level, e.job, (e.message:gsub("^.*boom", "*boom")), e.fields and e.fields.s or require "neap".null }) end' "$dir/err")"
+is "which names kinds and hides secrets" "0" "$(grep -c hunter2 "$dir/err")"
+code 0 --log json -e 'local bar = require("neap").progress(3, "import") bar:step(3)'
+like "progress is a line of the log" '*"message":"import","fields":{"done":3,"total":3}}*' "$(cat "$dir/err")"
+is "a dumb terminal gets no progress bar" "" \
+  "$(TERM=dumb script -qec "$NEAP -e 'require(\"neap\").progress(2, \"x\"):step(2)'" /dev/null)"
+
+# ---- The environment ----
+
+cat > "$dir/env" << 'END'
+# what the job needs
+NEAP_STORE=sqlite::memory:
+export GREETING = "hello \"you\"\n" # a comment
+PLAIN=a b # c
+ LITERAL='$HOME \n'
+EMPTY=
+HASH=a#b
+END
+chmod 600 "$dir/env"
+code 0 --env-file "$dir/env" -e 'for _, n in ipairs { "NEAP_STORE", "GREETING", "PLAIN", "LITERAL", "EMPTY", "HASH", "NEAP_JOB" } do
+  io.write("[", os.getenv(n), "]") end'
+is "variables from a file" '[sqlite::memory:][hello "you"
+][a b][$HOME \n][][a#b][job]' "$(cat "$dir/out")"
+code 0 --env-file "$dir/env" --store "sqlite:$dir/x.db" -e 'require("neap").open():sql "CREATE TABLE a (b)"'
+is "--store is what neap.open() opens, before the file's" yes "$([ -s "$dir/x.db" ] && echo yes)"
+chmod 644 "$dir/env"
+code 2 --env-file "$dir/env" -e ''
+is "a file that others can read is refused" "neap run: others may read $dir/env: chmod 600 it; see neap run --help" "$(cat "$dir/err")"
+code 2 --env-file "$dir/nosuch" -e ''
+like "one that is missing is named" "neap run: $dir/nosuch: No such file or directory; *" "$(cat "$dir/err")"
+printf 'A=1\nB="x\ny"\nhunter2\n' > "$dir/bad" && chmod 600 "$dir/bad"
+code 2 --env-file "$dir/bad" -e ''
+like "a line that is none is told without its text" "neap run: $dir/bad, line 4: it is no NAME=value; *" "$(cat "$dir/err")"
+printf "A='1\n2\n" > "$dir/bad"
+code 2 --env-file "$dir/bad" -e ''
+like "a quote that is not closed" "*line 1: a quote is not closed*" "$(cat "$dir/err")"
 
 # ---- Secrets ----
 

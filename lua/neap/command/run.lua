@@ -1,6 +1,7 @@
 -- neap run script.lua: runs a script as a job, for cron: once at a time, for so long, so many times. The script has a
 -- process of its own, so that it can be ended whatever it does, and said of how it ended.
 local command = require "neap.command"
+local env_file = require "neap.env_file"
 local lock = require "neap.lock"
 local log = require "neap.log"
 local retry = require "neap.retry"
@@ -20,7 +21,7 @@ local function take_lock(job)
   local held, pid, since = lock.take(lock_path(job.lock))
   if held then return held end
   local who = pid and (" by process %d, for %s"):format(pid, retry.show(math.max(os.time() - since, 0))) or ""
-  log.error(("%s does not run: the lock %s is held%s"):format(job.name, job.lock, who))
+  log.error(("it does not run: the lock %s is held%s"):format(job.lock, who))
   os.exit(LOCKED)
 end
 
@@ -49,8 +50,8 @@ end
 local function pause(job, outcome, deadline)
   local seconds = retry.delay(outcome.attempts, job.delay)
   if deadline and supervisor.now() + seconds >= deadline then return false end
-  log.warn(("%s failed (attempt %d of %d), again in %s: %s"):format(
-    job.name, outcome.attempts, job.retries + 1, retry.show(seconds), reason(outcome)))
+  log.warn(("it failed (attempt %d of %d), again in %s: %s"):format(
+    outcome.attempts, job.retries + 1, retry.show(seconds), reason(outcome)))
   outcome.told = supervisor.sleep(seconds)
   return not outcome.told
 end
@@ -70,12 +71,27 @@ end
 local function tell(job, outcome)
   if outcome.code == 0 or outcome.told then return end
   if outcome.timed_out then
-    log.error(("%s timed out after %s"):format(job.name, retry.show(job.timeout)))
+    log.error("it timed out after " .. retry.show(job.timeout))
   elseif outcome.attempts > 1 then
-    log.error(("%s failed %d times; at last: %s"):format(job.name, outcome.attempts, reason(outcome)))
+    log.error(("it failed %d times; at last: %s"):format(outcome.attempts, reason(outcome)))
   elseif outcome.signal then
-    log.error(("%s failed: %s"):format(job.name, reason(outcome)))
+    log.error("it failed: " .. reason(outcome))
   end
+end
+
+--- Runs the job, and logs when it begins and ends.
+local function run(job)
+  local began = supervisor.now()
+  if job.log then log.info "it begins" end
+  local outcome = attempt(job)
+  local code = exit_code(outcome)
+  tell(job, outcome)
+  if job.log then
+    log.info("it has ended", {
+      code = code, attempts = outcome.attempts, seconds = (supervisor.now() - began) * 1000 // 1 / 1000,
+    })
+  end
+  return code
 end
 
 -- ---- The command ----
@@ -88,6 +104,23 @@ local function words_of(...)
   return table.move({ ... }, 1, select("#", ...), #words + 1, words)
 end
 
+--- Puts what the options say into the environment, where the script finds it.
+local function set_environment(options, name)
+  if options.env_file then
+    local text, problem = supervisor.read_private(options.env_file)
+    local list
+    if text then
+      list, problem = env_file.read(text)
+      problem = problem and options.env_file .. ", " .. problem
+    end
+    if problem then command.wrong("run", "%s", problem) end
+    for _, variable in ipairs(list) do supervisor.setenv(variable.name, variable.value) end
+  end
+  if options.store then supervisor.setenv("NEAP_STORE", options.store) end
+  if options.log then supervisor.setenv("NEAP_LOG_FORMAT", options.log) end
+  supervisor.setenv("NEAP_JOB", name)
+end
+
 local function read_job(options, script, ...)
   if script == "-" and options.retries then
     command.wrong("run", "standard input can be read once: give --retries a file")
@@ -98,6 +131,8 @@ local function read_job(options, script, ...)
     timeout = options.timeout,
     retries = options.retries or 0,
     delay = options.retry_delay or 1,
+    log = options.log,
+    quiet = options.quiet,
     words = words_of(script, ...),
   }
 end
@@ -111,14 +146,20 @@ return {
     { "--timeout TIME", "end the run after this long, whatever it does" },
     { "--retries N", "run the script again, up to N times, if it fails" },
     { "--retry-delay TIME", "wait up to this long (1s) before that, up to twice as long each time" },
+    { "--quiet", "print nothing unless it fails: then all, to standard error" },
+    { "--log text|json", "log on standard error with times, and when the job begins and ends" },
+    { "--store URL", "what neap.open() opens" },
+    { "--env-file FILE", "put the NAME=value lines of a file that nobody else can read into the environment" },
   },
   exits = { [1] = "the script failed", [75] = "another run holds the lock", [124] = "timed out" },
   run = function(options, ...)
     local job = read_job(options, ...)
+    set_environment(options, job.name)
     supervisor.hold()
     job.held = job.lock and take_lock(job)
-    local outcome = attempt(job)
-    tell(job, outcome)
-    os.exit(exit_code(outcome))
+    if job.quiet then supervisor.hold_output() end
+    local code = run(job)
+    supervisor.release_output(code ~= 0)
+    os.exit(code)
   end,
 }
