@@ -54,10 +54,10 @@ typed() { timeout 60 zsh -f "$dir/type.zsh" "$dir"; }
 if command -v zsh > /dev/null; then
   is "zsh completes words, scripts and folders" "$(printf '%s\n' migrate script.lua '--lua-dir folder' 'migrate --plan' \
     'migrate --to=2 x folder')" "$(printf '%s\n' migr scri '--lua-dir fol' 'migrate --pla' 'migrate --to=2 x fol' | typed)"
-  for word in '' $words; do
+  for word in '' $words; do  # without the last letter, where that leaves no choice
     options=$(options_of "$word" | grep -- --)
     is "zsh completes the options of neap $word" "$(sed "s/^/${word:+$word }/" <<< "$options")" \
-      "$(sed "s/^/${word:+$word }/; s/.$//" <<< "$options" | typed | sed 's/ *$//; s/=$//')"
+      "$(sed "s/^/${word:+$word }/; s/.$//; s/--lo$/--log/" <<< "$options" | typed | sed 's/ *$//; s/=$//')"
   done
 fi
 
