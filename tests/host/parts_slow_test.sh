@@ -37,6 +37,8 @@ for spec in tests/store/save_spec.lua tests/store/transaction_spec.lua tests/wir
 done
 no_libpq() { ! nm -D "$dir/pg/neap" | grep ' PQ' && ! grep -q libpq.so "$dir/pg/neap"; }
 try "nothing of libpq is in it" no_libpq
+refuses() { ! without libpq libpq-fe.h build pg WITH_PG=1 && without libpq libpq-fe.h make -n BUILD="$dir/x" BIN="$dir/x" 2>&1 | grep -q 'apt-get install.* libpq-dev'; }
+try "with the part, it says what is missing and how to get it" refuses
 
 # The same folder, built again with the part.
 again() { build pg > /dev/null && "$dir/pg/neap" -e 'require("neap").open "postgres://h/d"'; }
