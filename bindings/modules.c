@@ -27,3 +27,9 @@ const luaL_Reg neap__modules[] = {
     {"neap.view", luaopen_neap_view},
     {NULL, NULL},
 };
+
+// What is behind them takes its arguments on trust, or is the program's own business.
+const char *const neap__public[] = {
+    "bytes",   "crud",  "csv", "date",     "datetime", "decimal", "job",   "json",  "lease", "log",
+    "migrate", "mongo", "now", "progress", "reflect",  "test",    "types", "users", "uuid",  NULL,
+};

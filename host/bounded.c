@@ -8,7 +8,12 @@
 #define MAX_REPEATED (64 << 20)  // bytes that string.rep may make
 
 // What a bounded function touches, from its arguments.
-enum reach { MOVE, RANGE, UNPACK, LENGTH, INSERT, REMOVE, TEXT };
+enum reach { MOVE, RANGE, UNPACK, INSERT, REMOVE, TEXT };
+
+static int too_many(lua_State *L, const char *name, lua_Unsigned n) {
+  return neap__fail(L, NEAP_LIMIT, "%s would touch %llu elements; %d are allowed in one call", name,
+                    (unsigned long long)n, MAX_ELEMENTS);
+}
 
 static lua_Unsigned between(lua_Integer first, lua_Integer last) {
   return first > last ? 0 : (lua_Unsigned)last - (lua_Unsigned)first + 1;
@@ -18,7 +23,7 @@ static lua_Unsigned between(lua_Integer first, lua_Integer last) {
 static lua_Unsigned length(lua_State *L) {
   if (!lua_istable(L, 1)) return 0;
   if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL)
-    neap__fail(L, NEAP_LIMIT, "%s takes no table with __len here", lua_tostring(L, lua_upvalueindex(3)));
+    neap__fail(L, NEAP_LIMIT, "functions of table take no table with __len here");
   return lua_rawlen(L, 1);
 }
 
@@ -33,7 +38,6 @@ static lua_Unsigned reach_of(lua_State *L, enum reach reach) {
     case MOVE: return between(luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
     case RANGE: return range(L, 3);   // table.concat(t, sep, i, j)
     case UNPACK: return range(L, 2);  // table.unpack(t, i, j)
-    case LENGTH: return length(L);
     case INSERT: return lua_gettop(L) < 3 ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
     case REMOVE: return lua_isnoneornil(L, 2) ? 1 : between(luaL_checkinteger(L, 2), (lua_Integer)length(L));
     case TEXT: return lua_type(L, 1) == LUA_TSTRING ? lua_rawlen(L, 1) / 16 : 1;
@@ -44,9 +48,7 @@ static lua_Unsigned reach_of(lua_State *L, enum reach reach) {
 // Upvalues: the function, its reach, its name.
 static int bounded(lua_State *L) {
   lua_Unsigned n = reach_of(L, (enum reach)lua_tointeger(L, lua_upvalueindex(2)));
-  if (n > MAX_ELEMENTS)
-    return neap__fail(L, NEAP_LIMIT, "%s would touch %llu elements; %d are allowed in one call",
-                      lua_tostring(L, lua_upvalueindex(3)), (unsigned long long)n, MAX_ELEMENTS);
+  if (n > MAX_ELEMENTS) return too_many(L, lua_tostring(L, lua_upvalueindex(3)), n);
   neap__limits_work(L, (unsigned)n);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
@@ -62,6 +64,49 @@ static void bound(lua_State *L, const char *lib, const char *name, enum reach re
   lua_pushcclosure(L, bounded, 3);
   lua_setfield(L, -2, name);
   lua_pop(L, 1);
+}
+
+// Charges for the texts at 1 and 2, of which a comparison may read all.
+static void charge_texts(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING && lua_type(L, 2) == LUA_TSTRING)
+    neap__limits_work(L, lua_rawlen(L, 1) / 64 + lua_rawlen(L, 2) / 64);
+}
+
+// What sorts where no comparator is given.
+static int less(lua_State *L) {
+  charge_texts(L);
+  lua_pushboolean(L, lua_compare(L, 1, 2, LUA_OPLT));
+  return 1;
+}
+
+// Stands before a comparator that is written in C (upvalue 1), which no hook interrupts.
+static int less_by(lua_State *L) {
+  charge_texts(L);
+  neap__limits_work(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+// table.sort(t [, comparator]). Upvalue: Lua's own.
+static int tab_sort(lua_State *L) {
+  lua_Unsigned n = length(L), compared = 0;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (n > MAX_ELEMENTS) too_many(L, "table.sort", n);
+  for (lua_Unsigned rest = n; rest > 0; rest /= 2) compared += n;
+  neap__limits_work(L, compared);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushcfunction(L, less);
+    lua_replace(L, 2);
+  } else if (lua_iscfunction(L, 2)) {
+    lua_pushcclosure(L, less_by, 1);
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 2, 0);
+  return 0;
 }
 
 // string.rep(s, n [, sep])
@@ -117,13 +162,18 @@ void neap__bounded_open(lua_State *L) {
     const char *lib, *name;
     enum reach reach;
   } list[] = {
-      {"table", "move", MOVE},     {"table", "concat", RANGE},    {"table", "sort", LENGTH},
-      {"table", "insert", INSERT}, {"table", "remove", REMOVE},   {"utf8", "len", TEXT},
-      {"utf8", "offset", TEXT},    {"utf8", "codepoint", TEXT},   {"string", "upper", TEXT},
-      {"string", "reverse", TEXT}, {"string", "lower", TEXT},     {"string", "byte", TEXT},
-      {"table", "unpack", UNPACK}, {LUA_GNAME, "tonumber", TEXT},
+      {"table", "move", MOVE},       {"table", "concat", RANGE}, {"table", "remove", REMOVE},
+      {"table", "insert", INSERT},   {"utf8", "len", TEXT},      {"utf8", "offset", TEXT},
+      {"utf8", "codepoint", TEXT},   {"string", "upper", TEXT},  {"string", "reverse", TEXT},
+      {"string", "lower", TEXT},     {"string", "byte", TEXT},   {"table", "unpack", UNPACK},
+      {LUA_GNAME, "tonumber", TEXT},
   };
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) bound(L, list[i].lib, list[i].name, list[i].reach);
+  lua_getglobal(L, "table");
+  lua_getfield(L, -1, "sort");
+  lua_pushcclosure(L, tab_sort, 1);
+  lua_setfield(L, -2, "sort");
+  lua_pop(L, 1);
   lua_getglobal(L, "string");
   luaL_setfuncs(L, neap__match_functions, 0);
   lua_pushcfunction(L, str_rep);

@@ -5,6 +5,9 @@
 // from the scripts in between.
 #include "state.h"
 
+#define MAX_CLOSES 200  // coroutines that close each other; 5.4.4 does not count them, and so overflows the stack of C
+#define MAX_STACK (256 << 10)  // bytes of it below the task that runs, which grows downwards
+
 static const char contexts_key = 0;  // registry: weak table, coroutine -> context
 
 // ---- Context ----
@@ -290,6 +293,12 @@ static int co_isyieldable(lua_State *L) {
   return 1;
 }
 
+// Whether closing one more coroutine might overflow the stack of C.
+static bool too_deep(const neap *h) {
+  const char *here = __builtin_frame_address(0);
+  return h->closes >= MAX_CLOSES || (h->stack && h->stack - here > MAX_STACK);
+}
+
 // Its __close functions cannot yield while Lua closes it, so their waits pump the loop.
 static int co_close(lua_State *L) {
   neap *h = neap__host(L);
@@ -298,9 +307,13 @@ static int co_close(lua_State *L) {
   bool parkable = h->parkable;
   if (waits(h, co)) return luaL_error(L, "cannot close a coroutine that waits for an operation");
   if (*status != 's' && *status != 'd') return luaL_error(L, "cannot close a %s coroutine", status);
+  if (too_deep(h)) return luaL_error(L, "C stack overflow");
+  if (h->limited) neap__limits_charge(L, co);
   h->running = co;
   h->parkable = false;
+  h->closes++;
   int result = lua_resetthread(co);
+  h->closes--;
   h->running = running;
   h->parkable = parkable;
   lua_pushboolean(L, result == LUA_OK);

@@ -1,20 +1,30 @@
 // limits.c: instructions, slices and kills. A count hook looks every STEP instructions; it is set only where a limit or a
 // signal asks for it.
+//
+// One instruction may take long: it compares two texts of megabytes, or copies all arguments of a call. So looks come closer
+// together while they find that much time has passed, and CPU time counts as well: a microsecond is an instruction at least.
 #include <pthread.h>
 #include <time.h>
 
 #include "state.h"
 
 enum {
-  STEP = 1000,   // instructions between two looks
+  STEP = 100,    // instructions between two looks
   SWITCH = 100,  // charged for each resume and yield, so that coroutines too short for the hook pay as well
   ROW = 10       // for each row or value that a loop in C goes over
 };
 #define STOP_AGAIN_US 50000  // a task that was told to stop may clean up this long before it is told again
+#define LONG_US 200          // between two looks: then the next one comes sooner
 
 int64_t neap__now_us(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t cpu_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
@@ -35,7 +45,9 @@ int neap__kill(lua_State *L, enum neap__kill why) {
 void neap__kill_wrap(lua_State *L, struct neap__task *t) {
   const neap_options *o = &t->op.host->options;
   struct neap__error e;
-  if (neap__error_kind(L, -1) >= 0) return;
+  bool limit = t->killed == KILL_INSTRUCTIONS || t->killed == KILL_MEMORY;
+  int kind = neap__error_kind(L, -1);
+  if (kind == NEAP_LIMIT || (kind >= 0 && !limit)) return;
   switch (t->killed) {
     case KILL_NONE: return;
     case KILL_INSTRUCTIONS:
@@ -53,10 +65,37 @@ void neap__kill_wrap(lua_State *L, struct neap__task *t) {
   neap__error_push(L, &e);
 }
 
-static void charge(lua_State *L, neap *h, struct neap__task *t, unsigned n) {
+static bool overspent(neap *h, struct neap__task *t, uint64_t n) {
   uint64_t max = h->options.max_instructions;
-  t->instructions += n;
-  if (max && t->instructions > max) neap__kill(L, KILL_INSTRUCTIONS);
+  *t->spent += n;
+  return max && *t->spent > max;
+}
+
+static void charge(lua_State *L, neap *h, struct neap__task *t, uint64_t n) {
+  if (overspent(h, t, n)) neap__kill(L, KILL_INSTRUCTIONS);
+}
+
+// Charges for CPU time that the instructions since the last such look have not paid for.
+static void charge_time(lua_State *L, neap *h, struct neap__task *t) {
+  int64_t now = cpu_us();
+  uint64_t used = (uint64_t)(now - h->cpu_at), paid = *t->spent - h->spent_at;
+  bool known = h->cpu_at != 0;
+  h->cpu_at = now;
+  if (known && used > paid) charge(L, h, t, used - paid);
+  h->spent_at = *t->spent;
+}
+
+// The clock at a look, and how many instructions it is to the next one.
+static int64_t look(lua_State *L, neap *h, struct neap__task *t) {
+  int64_t now = neap__now_us(), passed = now - h->looked_at;
+  h->looked_at = now;
+  if (passed > LONG_US) {
+    h->interval = h->interval > 8 ? h->interval / 8 : 1;
+    charge_time(L, h, t);
+  } else if (h->interval < STEP) {
+    h->interval = h->interval * 2 < STEP ? h->interval * 2 : STEP;
+  }
+  return now;
 }
 
 static void told_to_stop(lua_State *L, neap *h, struct neap__task *t) {
@@ -78,48 +117,67 @@ static void suspend(lua_State *L, neap *h, struct neap__task *t) {
 static void hook(lua_State *L, lua_Debug *ar) {
   neap *h = neap__host(L);
   struct neap__task *t = h->task;
+  int n = lua_gethookcount(L);
   (void)ar;
   if (t && t->killed) neap__kill(L, t->killed);
-  if (lua_gethookcount(L) != STEP) {  // armed by a signal
-    if (h->limited || h->stop || h->close_by)
-      lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
-    else
-      lua_sethook(L, NULL, 0, 0);
+  if (!h->limited && !h->stop && !h->close_by) {  // it was armed by a signal
+    lua_sethook(L, NULL, 0, 0);
+    return;
   }
   if (!t) return;
   if (h->close_by && neap__now_us() >= h->close_by) neap__kill(L, KILL_CLOSE);
   if (h->stop) told_to_stop(L, h, t);
-  charge(L, h, t, STEP);
-  if (h->pause_at != INT64_MAX && h->options.slice_us && neap__now_us() >= h->pause_at) suspend(L, h, t);
+  charge(L, h, t, (uint64_t)n);
+  int64_t now = look(L, h, t);
+  if (n != h->interval) lua_sethook(L, hook, LUA_MASKCOUNT, h->interval);
+  if (h->options.slice_us && now >= h->pause_at) suspend(L, h, t);
+}
+
+// Before L goes on: it may have been made when looks were further apart.
+static void prepare(neap *h, lua_State *L) {
+  if (h->stop || (h->task && h->task->killed))
+    neap__limits_rearm(L);
+  else if (h->limited && lua_gethookcount(L) != h->interval)
+    lua_sethook(L, hook, LUA_MASKCOUNT, h->interval);
 }
 
 void neap__limits_resume(neap *h, struct neap__task *t) {
-  int64_t slice = h->options.slice_us ? neap__now_us() + h->options.slice_us : INT64_MAX;
+  int64_t now = neap__now_us(), slice = h->options.slice_us ? now + h->options.slice_us : INT64_MAX;
   h->pause_at = h->stepping && h->step_ends < slice ? h->step_ends : slice;
-  t->instructions += SWITCH;
-  if (h->stop) neap__limits_rearm(t->L);
+  h->looked_at = now;
+  h->cpu_at = h->interval < STEP ? cpu_us() : 0;
+  if (overspent(h, t, SWITCH) && !t->killed) t->killed = KILL_INSTRUCTIONS;
+  h->spent_at = *t->spent;
+  prepare(h, t->L);
 }
 
 void neap__limits_charge(lua_State *L, lua_State *co) {
   neap *h = neap__host(L);
   if (!h->task) return;
   if (h->task->killed) neap__kill(L, h->task->killed);
-  if (h->stop) neap__limits_rearm(co);
+  prepare(h, co);
   charge(L, h, h->task, SWITCH);
 }
 
-void neap__limits_work(lua_State *L, unsigned n) {
+void neap__limits_work(lua_State *L, uint64_t n) {
   neap *h = neap__host(L);
   if (h->task && h->limited) charge(L, h, h->task, n);
 }
 
-bool neap__limits_spend(neap *h, unsigned rows) {
-  uint64_t max = h->options.max_instructions;
-  if (!max) return false;
-  h->task->instructions += (uint64_t)rows * ROW;
-  if (h->task->instructions <= max) return false;
+uint64_t neap__work_left(neap *h) {
+  uint64_t max = h->options.max_instructions, spent = max && h->task ? *h->task->spent : 0;
+  if (!max) return UINT64_MAX;
+  return spent < max ? max - spent : 0;
+}
+
+bool neap__work(neap *h, uint64_t n) {
+  if (!h->task || !overspent(h, h->task, n)) return false;
   h->task->killed = KILL_INSTRUCTIONS;
   return true;
+}
+
+bool neap__limits_spend(neap *h, unsigned rows) {
+  return h->options.max_instructions && neap__work(h, (uint64_t)rows * ROW);
 }
 
 void neap__charge(lua_State *L, unsigned rows) {
@@ -127,8 +185,23 @@ void neap__charge(lua_State *L, unsigned rows) {
   if (h && h->task && neap__limits_spend(h, rows)) neap__limits_rearm(L);
 }
 
+void neap__limits_share(lua_State *L, struct neap__task *t) {
+  struct neap__task *parent = t->op.host->task;
+  if (parent) {
+    neap__task_find(L, parent->id);
+    lua_getiuservalue(L, -1, 4);
+    lua_remove(L, -2);
+    t->spent = lua_touserdata(L, -1);
+  } else {
+    t->spent = lua_newuserdatauv(L, sizeof *t->spent, 0);
+    *t->spent = 0;
+  }
+  lua_setiuservalue(L, -2, 4);
+}
+
 void neap__limits_open(neap *h, lua_State *L) {
   h->pause_at = INT64_MAX;
+  h->interval = STEP;
   h->limited = h->options.max_instructions || h->options.slice_us;
   if (h->limited) lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
 }

@@ -51,12 +51,22 @@ static int search(lua_State *L) {
   return 2;
 }
 
+static bool is_loaded(lua_State *L, const char *name) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, name);
+  bool loaded = lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  return loaded;
+}
+
 // host.has_module(name) -> boolean
-//   Whether `require` would find it among what is built in or in lua_dir.
+//   Whether `require` would find it among what is loaded, built in or in lua_dir, and scripts may have it.
 int neap__module_exists(lua_State *L) {
   const char *name = luaL_checkstring(L, 1), *dir = neap__host(L)->options.lua_dir;
+  if (!neap__sandbox_allows(neap__host(L), name)) return lua_pushboolean(L, 0), 1;
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  bool found = lua_getfield(L, -1, name) != LUA_TNIL || source_find(name) || (dir && load_file(L, dir, name));
+  bool found = is_loaded(L, name) || lua_getfield(L, -1, name) != LUA_TNIL || source_find(name) ||
+               (dir && load_file(L, dir, name));
   lua_pushboolean(L, found);
   return 1;
 }

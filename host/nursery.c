@@ -5,6 +5,7 @@
 
 #define NURSERY_TYPE "neap.nursery"
 #define SLEEP_TYPE "neap.sleep"
+#define MAX_CHILDREN 100000000
 
 enum mode { ALL, RACE, TIMEOUT };
 
@@ -141,12 +142,14 @@ static int all_ended(lua_State *L, int status, lua_KContext ctx) {
 static int check_functions(lua_State *L, const char *what) {
   neap__arg_table(L, 1, what);
   lua_Integer n = luaL_len(L, 1);
+  if (n > MAX_CHILDREN) neap__fail(L, NEAP_LIMIT, "%lld functions are too many to run at a time", (long long)n);
   for (lua_Integer i = 1; i <= n; i++) {
+    neap__limits_work(L, 1);
     lua_geti(L, 1, i);
     neap__arg_function(L, -1, what);
     lua_settop(L, 1);
   }
-  return (int)n;
+  return n > 0 ? (int)n : 0;
 }
 
 // Starts the functions in the list at index 1; leaves their nursery there instead.

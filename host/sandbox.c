@@ -1,5 +1,6 @@
 // sandbox.c: what a host lets its scripts do: capabilities that were taken away, and the environment of a script in a host
 // with limits, where no script can change a library for the others. Bounded functions are in bounded.c.
+#include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,11 @@ static int os_exit(lua_State *L) {
   neap__task_cancel_all(h);
   return neap__kill(L, KILL_EXIT);
 }
+
+// What `package.loaded` has of Lua's own.
+static const char *const own[] = {LUA_COLIBNAME,   LUA_DBLIBNAME,   LUA_IOLIBNAME,
+                                  LUA_MATHLIBNAME, LUA_OSLIBNAME,   LUA_STRLIBNAME,
+                                  LUA_TABLIBNAME,  LUA_UTF8LIBNAME, NULL};
 
 // ---- Capabilities ----
 
@@ -40,14 +46,22 @@ static void take_away(lua_State *L, const char *lib, const char *const *names) {
 }
 
 static void take_capabilities(lua_State *L, unsigned flags) {
-  static const char *const io[] = {"open", "lines", "input", "output", "popen", "tmpfile", NULL};
+  static const char *const io[] = {"open", "lines", "input", "output",  "popen",
+                                   "read", "write", "close", "tmpfile", NULL};
+  static const char *const standard[] = {"stdin", "stdout", "stderr", NULL};
   static const char *const files[] = {"remove", "rename", "tmpname", NULL};
   static const char *const chunks[] = {"loadfile", "dofile", NULL};
   static const char *const libraries[] = {"loadlib", "searchpath", NULL};
-  static const char *const system[] = {"execute", "getenv", "setlocale", NULL};
+  static const char *const system[] = {"execute", "exit", "getenv", "setlocale", NULL};
   static const char *const pipes[] = {"popen", NULL};
   if (flags & NEAP_NO_FS) {
     take_away(L, "io", io);
+    lua_getglobal(L, "io");
+    for (const char *const *name = standard; *name; name++) {
+      lua_pushnil(L);
+      lua_setfield(L, -2, *name);
+    }
+    lua_pop(L, 1);
     take_away(L, "os", files);
     take_away(L, "_G", chunks);
     take_away(L, "package", libraries);
@@ -81,9 +95,29 @@ static int refuse_write(lua_State *L) {
                     neap__show_value(L, 2).text);
 }
 
+static void freeze(lua_State *L, bool deep);
+
+// Replaces the value on top by what scripts may see of it: plain tables are frozen as well.
+static void freeze_value(lua_State *L) {
+  if (!lua_istable(L, -1)) return;
+  if (luaL_getmetafield(L, -1, "__name") == LUA_TNIL)
+    freeze(L, true);
+  else
+    lua_pop(L, 1);
+}
+
+// next(anything, key), in the table that is upvalue 1, which no script gets hold of.
+static int proxy_next(lua_State *L) {
+  lua_settop(L, 2);
+  if (!lua_next(L, lua_upvalueindex(1))) return lua_pushnil(L), 1;
+  freeze_value(L);
+  return 2;
+}
+
 static int proxy_pairs(lua_State *L) {
-  lua_getglobal(L, "next");
   lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushcclosure(L, proxy_next, 1);
+  lua_pushvalue(L, 1);
   lua_pushnil(L);
   return 3;
 }
@@ -100,14 +134,10 @@ static int proxy_call(lua_State *L) {
   return lua_gettop(L);
 }
 
-static void freeze(lua_State *L, bool deep);
-
-// Fields that are plain tables are frozen as well.
 static int proxy_index(lua_State *L) {
   lua_settop(L, 2);
   lua_gettable(L, lua_upvalueindex(1));
-  if (lua_istable(L, -1) && luaL_getmetafield(L, -1, "__name") == LUA_TNIL) freeze(L, true);
-  lua_settop(L, 2);
+  freeze_value(L);
   return 1;
 }
 
@@ -218,9 +248,19 @@ static int required(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
+bool neap__sandbox_allows(const neap *h, const char *module) {
+  if (!h->sandboxed || strncmp(module, "neap.", 5) != 0) return true;
+  for (const char *const *name = neap__public; *name; name++)
+    if (strcmp(module + 5, *name) == 0) return true;
+  return false;
+}
+
 // require(name): what it gives is frozen.
 static int env_require(lua_State *L) {
-  luaL_checkstring(L, 1);
+  const char *name = luaL_checkstring(L, 1);
+  if (!neap__sandbox_allows(neap__host(L), name))
+    return neap__fail(L, NEAP_FORBIDDEN, "%s is a part of neap that scripts do not have here",
+                      neap__show_name(name, strlen(name)).text);
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushvalue(L, 1);
@@ -276,13 +316,32 @@ bool neap__sandbox_global(lua_State *L, const char *name) {
   return false;
 }
 
+// What is left of `package`, in place of the table on top: its searchers would find what `require` does not give.
+static void reduce_package(lua_State *L) {
+  static const char *const kept[] = {"config", "cpath", "loadlib", "path", "searchpath", NULL};
+  lua_newtable(L);
+  for (const char *const *name = kept; *name; name++) {
+    lua_getfield(L, -2, *name);
+    lua_setfield(L, -2, *name);
+  }
+  lua_newtable(L);
+  for (const char *const *lib = own; *lib; lib++) {
+    lua_getglobal(L, *lib);
+    lua_setfield(L, -2, *lib);
+  }
+  lua_setfield(L, -2, "loaded");
+  lua_replace(L, -2);
+}
+
 // The globals as scripts see them: a copy in which the libraries are frozen.
 static void make_base(lua_State *L) {
   lua_newtable(L);
   lua_pushglobaltable(L);
   lua_pushnil(L);
   while (lua_next(L, -2)) {
-    if (lua_istable(L, -1)) freeze(L, strcmp(lua_tostring(L, -2), "package") == 0);
+    bool package = strcmp(lua_tostring(L, -2), LUA_LOADLIBNAME) == 0;
+    if (package) reduce_package(L);
+    if (lua_istable(L, -1)) freeze(L, package);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, -5);
@@ -293,6 +352,24 @@ static void make_base(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &base_key);
 }
 
+// debug.getinfo([thread,] f [, what]): without the function itself, which may be the one that a bounded one stands before.
+// Upvalue: Lua's own.
+static int debug_getinfo(lua_State *L) {
+  int at = lua_isthread(L, 1) ? 2 : 1;
+  bool here = at == 1 || lua_tothread(L, 1) == L;
+  if (here && lua_type(L, at) == LUA_TNUMBER && lua_tointeger(L, at) > 0) {  // this function is a level as well
+    lua_pushinteger(L, lua_tointeger(L, at) + 1);
+    lua_replace(L, at);
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  if (!lua_istable(L, -1)) return 1;
+  lua_pushnil(L);
+  lua_setfield(L, -2, "func");
+  return 1;
+}
+
 // What a script could use to reach around the limits: hooks, upvalues and the registry.
 static void reduce_debug(lua_State *L) {
   static const char *const dangerous[] = {"debug",        "sethook",      "getregistry",    "setmetatable",
@@ -300,10 +377,17 @@ static void reduce_debug(lua_State *L) {
                                           "setlocal",     "getuservalue", "getupvalue",     "getlocal",
                                           "gethook",      "upvalueid",    "setcstacklimit", NULL};
   take_away(L, "debug", dangerous);
+  lua_getglobal(L, "debug");
+  lua_getfield(L, -1, "getinfo");
+  lua_pushcclosure(L, debug_getinfo, 1);
+  lua_setfield(L, -2, "getinfo");
+  lua_pop(L, 1);
 }
 
 static void sandbox(lua_State *L) {
+  static const char *const native[] = {"loadlib", NULL};
   reduce_debug(L);
+  take_away(L, LUA_LOADLIBNAME, native);
   neap__bounded_open(L);
   lua_pushcfunction(L, frozen_rawset);
   lua_setglobal(L, "rawset");
@@ -360,7 +444,7 @@ void neap__sandbox_open(neap *h, lua_State *L) {
   lua_setfield(L, -2, "exit");
   lua_pop(L, 1);
   take_capabilities(L, o->flags);
-  h->sandboxed = o->max_memory || o->max_instructions || o->slice_us;
+  h->sandboxed = o->max_memory || o->max_instructions || o->slice_us || o->flags;
   if (h->sandboxed)
     sandbox(L);
   else

@@ -47,7 +47,7 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
     return NULL;
   }
   if (max && nsize > old && h->memory - old + nsize > max + h->overdraft) return refuse(h, p, osize, nsize);
-  if (nsize >= LARGE && h->task) h->task->instructions += nsize / BYTES;
+  if (nsize >= LARGE && h->task) *h->task->spent += nsize / BYTES;
   void *q = h->options.alloc ? owners(h, p, osize, nsize) : realloc(p, nsize);
   if (!q) return NULL;
   h->memory += nsize - old;

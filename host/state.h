@@ -25,7 +25,7 @@ enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_EXIT, KILL_CLO
 struct neap__nursery;
 
 // A task is a userdata. Its user values: the coroutine that runs it, on whose stack results or error stay; the sentinel of
-// an error that nobody has seen; the result as JSON, once neap_result has asked.
+// an error that nobody has seen; the result as JSON, once neap_result has asked; the counter that `spent` points to.
 struct neap__task {
   struct neap__op op;  // done when the task has ended: other tasks wait for it
   neap_task id;
@@ -38,7 +38,7 @@ struct neap__task {
   struct neap__timer timer;  // the deadline of the wait
   enum neap__task_state state;
   enum neap__kill killed;
-  uint64_t instructions;                       // charged so far, where they are limited
+  uint64_t *spent;                             // instructions that it and those that share them have used up
   int nargs;                                   // for the first resume
   bool yielded;                                // it is on its way to the scheduler: our resume lets it through
   bool cancelled;                              // sticky: every wait raises
@@ -86,9 +86,15 @@ struct neap {
   int64_t stopped_at;  // us: when a computing task was last told to stop
   int64_t pause_at;    // us: when the running task should let go, INT64_MAX = never
   int64_t step_ends;   // us: when neap_step should return
+  int64_t looked_at;   // us: when the hook last looked
+  int64_t cpu_at;      // us: CPU time of the thread when it was last charged for, 0 = not known
+  uint64_t spent_at;   // instructions of the running task then
+  int interval;        // instructions between two looks
   unsigned ticks;      // rows since the clock was last looked at
   uint32_t rows;       // in this step
   int pumps;           // how deep waits pump in place
+  int closes;          // how deep coroutines close each other
+  const char *stack;   // C's stack where the outermost task was resumed, NULL = no task runs
   int exit_code;       // of os.exit, -1 = not called
   bool owned;          // the Lua state is ours
   bool finalizers;     // scripts have some, or may have
@@ -193,7 +199,10 @@ void neap__limits_resume(neap *h, struct neap__task *t);
 // Called by L before it resumes the coroutine co, or yields (co = L): charges for it. May kill the task.
 void neap__limits_charge(lua_State *L, lua_State *co);
 // Charges for n instructions' worth of work in C.
-void neap__limits_work(lua_State *L, unsigned n);
+void neap__limits_work(lua_State *L, uint64_t n);
+// Gives the new task on top of the stack a counter of instructions: that of the task that starts it, so that no script goes on
+// for ever in tasks that are short, or its own.
+void neap__limits_share(lua_State *L, struct neap__task *t);
 // The same for loops that pause, for each row or value: true if that was too much and the task has to be killed.
 bool neap__limits_spend(neap *h, unsigned rows);
 // Makes sure that what L still runs after a kill raises at once.
@@ -214,6 +223,8 @@ void neap__sandbox_open(neap *h, lua_State *L);
 void neap__sandbox_env(lua_State *L, const char *name);
 // Pushes a global, in a host with limits one of any script. False, and nil pushed, if there is none.
 bool neap__sandbox_global(lua_State *L, const char *name);
+// Whether the scripts of the host may have the module of that name.
+bool neap__sandbox_allows(const neap *h, const char *module);
 void neap__bounded_open(lua_State *L);
 extern const luaL_Reg neap__match_functions[];
 

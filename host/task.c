@@ -185,6 +185,7 @@ static void pump_until(neap *h, lua_State *L, struct neap__op *op) {
 
 // Waits where the stack cannot yield.
 static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lua_KFunction k) {
+  if (h->task && h->task->op.done) return neap__fail(L, NEAP_USAGE, "cannot wait while a result is written as JSON");
   if (h->stepping || h->options.loop)
     return neap__fail(L, NEAP_USAGE, "cannot wait inside a sort or a callback here: load it before the sort");
   if (h->pumps >= MAX_PUMPS)
@@ -315,7 +316,8 @@ struct neap__task *neap__task_new(lua_State *L, int nargs) {
   if (h->options.max_tasks && h->live >= h->options.max_tasks)
     neap__fail(L, NEAP_LIMIT, "more than %u tasks at a time", (unsigned)h->options.max_tasks);
   luaL_checkstack(L, 4, NULL);
-  struct neap__task *t = neap__op_new(L, sizeof *t, TASK_TYPE, 3);
+  struct neap__task *t = neap__op_new(L, sizeof *t, TASK_TYPE, 4);
+  neap__limits_share(L, t);
   lua_insert(L, -nargs - 2);
   t->L = lua_newthread(L);
   lua_setiuservalue(L, -nargs - 3, 1);
@@ -390,6 +392,14 @@ static int settle(lua_State *L) {
   return 0;
 }
 
+// What a script has started ends with it when all that it may spend is spent.
+static void end_group(neap *h, const struct neap__task *spender) {
+  for (struct neap__task *t = h->tasks, *next; t; t = next) {
+    next = t->live_next;
+    if (t->spent == spender->spent) neap__task_cancel(t);
+  }
+}
+
 static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) {
   if (status != LUA_OK) t->state = TASK_FAILED;  // memory was too short even for its base
   unlink_live(h, t);
@@ -398,6 +408,7 @@ static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) 
     h->stop = 0;
   }
   neap__timer_stop(h, &t->timer);
+  if (t->killed == KILL_INSTRUCTIONS) end_group(h, t);
   h->refused.nsize = 0;
   if (t->state == TASK_FAILED) {
     h->overdraft = 1 << 16;
@@ -419,6 +430,7 @@ static void resume(neap *h, lua_State *L, struct neap__task *t) {
   lua_State *running = h->running;
   bool parkable = h->parkable;
   int n = t->nargs, results;
+  if (!task) h->stack = __builtin_frame_address(0);
   h->task = t;
   h->running = t->L;
   h->parkable = true;
@@ -430,6 +442,7 @@ static void resume(neap *h, lua_State *L, struct neap__task *t) {
   h->task = task;
   h->running = running;
   h->parkable = parkable;
+  if (!task) h->stack = NULL;
   if (status != LUA_YIELD)
     task_ended(h, L, t, status);
   else if (t->state == TASK_RUNNING)

@@ -43,7 +43,7 @@ end
 setmetatable(neap, {
   __index = function(self, name)
     local module = "neap." .. tostring(name)
-    if not (package.loaded[module] or host.has_module(module)) then return nil end
+    if not host.has_module(module) then return nil end
     local value = require(module)
     rawset(self, name, value)
     return value

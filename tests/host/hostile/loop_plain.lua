@@ -1,0 +1,2 @@
+-- limit: a loop that never ends
+while true do end
