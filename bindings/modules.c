@@ -10,6 +10,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.date", luaopen_neap_date},
     {"neap.datetime", luaopen_neap_datetime},
     {"neap.decimal", luaopen_neap_decimal},
+    {"neap.fence", luaopen_neap_fence},
     {"neap.folder", luaopen_neap_folder},
     {"neap.json", luaopen_neap_json},
     {"neap.lock", luaopen_neap_lock},

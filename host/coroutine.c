@@ -9,6 +9,7 @@
 #define MAX_STACK (256 << 10)  // bytes of it below the task that runs, which grows downwards
 
 static const char contexts_key = 0;  // registry: weak table, coroutine -> context
+const char neap__context_job = 0;
 
 // ---- Context ----
 
@@ -38,6 +39,39 @@ void neap__context_set(lua_State *L) {
   lua_pushthread(L);
   lua_insert(L, -2);
   context_assign(L);
+}
+
+void neap__context_put(lua_State *L, const void *key) {
+  luaL_checkstack(L, 5, NULL);
+  neap__context_push(L);
+  lua_newtable(L);
+  int made = lua_gettop(L), from = made - 1, value = made - 2;
+  if (lua_istable(L, from))
+    for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, made);
+    }
+  lua_pushvalue(L, value);
+  lua_rawsetp(L, made, key);
+  neap__context_set(L);
+  lua_settop(L, value - 1);
+}
+
+void neap__context_pass(lua_State *L, lua_State *co) {
+  if (!neap__host(L)->contexts) return;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 6, NULL);
+  neap__context_push(L);
+  if (lua_istable(L, -1) && lua_rawgetp(L, -1, &neap__context_job) != LUA_TNIL) {
+    lua_pushthread(co);
+    lua_xmove(co, L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -3);
+    lua_rawsetp(L, -2, &neap__context_job);
+    context_assign(L);
+  }
+  lua_settop(L, top);
 }
 
 void neap__context_inherit(lua_State *L, lua_State *co) {

@@ -151,10 +151,14 @@ int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k);
 // ---- Context: an immutable chain that a coroutine holds (coroutine.c) ----
 
 // Pushes the context table of the running coroutine, or nil. all, race, gather, timeout and coroutines made by scripts
-// inherit it when they are created; spawn starts clean.
+// inherit it when they are created; spawn starts clean, but for what belongs to the job.
 void neap__context_push(lua_State *L);
 // Pops a table (or nil) and makes it the context of the running coroutine.
 void neap__context_set(lua_State *L);
+// Pops a value: the context of the running coroutine becomes one that has it under the key, and all else that it had.
+void neap__context_put(lua_State *L, const void *key);
+// The key of what all tasks of a job share: spawn passes that on.
+extern const char neap__context_job;
 
 // ---- The host itself (state.c, module.c, log.c, loop.c) ----
 

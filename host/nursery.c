@@ -27,10 +27,11 @@ static int nothing(lua_State *L, int status, lua_KContext ctx) {
 }
 
 // neap.spawn(f, ...) -> task
-//   Starts f(...) as a task of its own, with a clean context. Raises `limit` where there are too many.
+//   Starts f(...) as a task of its own, with a clean context but for what belongs to the job. Raises `limit` where there are too many.
 static int host_spawn(lua_State *L) {
   neap__arg_function(L, 1, "f");
-  neap__task_new(L, lua_gettop(L) - 1);
+  struct neap__task *t = neap__task_new(L, lua_gettop(L) - 1);
+  neap__context_pass(L, t->L);
   return 1;
 }
 

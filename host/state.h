@@ -187,6 +187,8 @@ void neap__coroutine_install(lua_State *L);
 void neap__recheck(lua_State *L, int status);
 // Gives the coroutine `co` the context of L.
 void neap__context_inherit(lua_State *L, lua_State *co);
+// The same with what belongs to the job alone.
+void neap__context_pass(lua_State *L, lua_State *co);
 
 // ---- Limits (limits.c) ----
 

@@ -8,6 +8,7 @@
 
 #include "model/object.h"
 #include "model/query.h"
+#include "value/fence.h"
 #include "value/rows.h"
 
 enum capability {
@@ -113,6 +114,7 @@ struct store {
   const struct store_verbs *verbs;
   neap *host;
   const char *table_template;  // "test_{table}", NULL = none; anchored by the store's user value
+  const char *place;           // of the database: the same for two stores on one, as far as can be told
   bool closed;
 };
 
@@ -128,6 +130,7 @@ struct view {
   bool atomic, overwrite, consistent;
   bool dead;                   // its transaction has ended: using it raises
   double timeout;              // seconds, 0 = the default
+  const struct fence *fence;   // what is written through it stands behind this, NULL = nothing
   const struct scope *scopes;  // of this view alone
   const struct view *base;     // the view whose transaction this one borrows, NULL = its own or none
 };
@@ -146,8 +149,10 @@ struct view *neap__view_check(lua_State *L, int idx);  // raises usage; also whe
 // Pushes the table in which all views of the store keep what they share: `models` (name -> class), and what others add.
 void neap__view_shared(lua_State *L, const struct view *view);
 // The view that statements made through `view` really use: the running coroutine's context may carry a transaction or
-// options for the same store. Raises usage if its transaction has ended or the store is closed.
+// options for the same store, and a fence for all. Raises usage if its transaction has ended or the store is closed.
 struct view *neap__view_effective(lua_State *L, struct view *view);
+// Pushes the fence that the running coroutine stands behind, or nil.
+const struct fence *neap__view_fence(lua_State *L);
 // The condition that the view's scope adds for a model, NULL = none.
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
 // Pushes it, or nil.

@@ -13,6 +13,8 @@ enum { UV_STORE = 1, UV_PARENT, UV_KEPT, UV_COUNT = UV_KEPT };
 static const char undo_key =
     0;  // in what a view keeps: weak table, object -> how it was before the transaction changed it
 
+static const char fenced_key = 0;  // the same: weak table, fence -> the view that is like it and stands behind that
+
 // ---- Finding ----
 
 struct view *neap__view_test(lua_State *L, int idx) {
@@ -86,15 +88,6 @@ static bool descends(const struct view *v, const struct view *from) {
   return v != NULL;
 }
 
-// Pushes the view that the running coroutine's context has for the store, or nil.
-static struct view *context_view(lua_State *L, const struct store *store) {
-  neap__context_push(L);
-  if (lua_isnil(L, -1)) return NULL;
-  lua_rawgetp(L, -1, store);
-  lua_remove(L, -2);
-  return lua_touserdata(L, -1);
-}
-
 // Pushes a view with the options of `view` and the transaction of `tx`; kept in tx, so that it is made once.
 static struct view *merge(lua_State *L, const struct view *view, const struct view *tx) {
   neap__live_push(L, tx);
@@ -121,9 +114,56 @@ static bool is_dead(const struct view *v) {
   return false;
 }
 
-struct view *neap__view_effective(lua_State *L, struct view *view) {
-  if (view->store->closed) neap__fail(L, NEAP_USAGE, "the store is closed");
-  struct view *context = context_view(L, view->store);
+const struct fence *neap__view_fence(lua_State *L) {
+  neap__context_push(L);
+  if (lua_isnil(L, -1)) return NULL;
+  lua_rawgetp(L, -1, &neap__context_job);
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
+}
+
+// Pushes the table with weak keys that the view keeps under a key; nil if there is none and `make` is false.
+static void push_weak(lua_State *L, const struct view *view, const void *key, bool make) {
+  neap__live_push(L, view);
+  lua_getiuservalue(L, -1, UV_KEPT);
+  lua_remove(L, -2);
+  if (lua_rawgetp(L, -1, key) == LUA_TNIL && make) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, key);
+  }
+  lua_remove(L, -2);
+}
+
+// The view behind the fence on top of the stack; kept by it, so that it is made once.
+static struct view *behind(lua_State *L, struct view *view) {
+  int fence = lua_gettop(L);
+  push_weak(L, view, &fenced_key, true);
+  lua_pushvalue(L, fence);
+  lua_rawget(L, -2);
+  struct view *fenced = lua_touserdata(L, -1);
+  if (!fenced) {
+    fenced = neap__view_child(L, view);
+    fenced->fence = lua_touserdata(L, fence);
+    lua_pushvalue(L, fence);
+    neap__view_keep(L, -2);
+    lua_pushvalue(L, fence);
+    lua_insert(L, -2);
+    lua_rawset(L, fence + 1);
+  }
+  lua_settop(L, fence);
+  return fenced;
+}
+
+// What counts in the context on top of the stack.
+static struct view *in_context(lua_State *L, struct view *view) {
+  lua_rawgetp(L, -1, view->store);
+  struct view *context = lua_touserdata(L, -1);
   if (context && !is_dead(context) && context != view) {
     if (descends(context, view))
       view = context;
@@ -133,6 +173,17 @@ struct view *neap__view_effective(lua_State *L, struct view *view) {
     }
   }
   lua_pop(L, 1);
+  lua_rawgetp(L, -1, &neap__context_job);
+  if (!lua_isnil(L, -1) && lua_touserdata(L, -1) != view->fence) view = behind(L, view);
+  lua_pop(L, 1);
+  return view;
+}
+
+struct view *neap__view_effective(lua_State *L, struct view *view) {
+  if (view->store->closed) neap__fail(L, NEAP_USAGE, "the store is closed");
+  neap__context_push(L);
+  if (!lua_isnil(L, -1)) view = in_context(L, view);
+  lua_pop(L, 1);
   if (is_dead(view)) neap__fail(L, NEAP_USAGE, "the transaction has ended; use the store, or begin another one");
   return view;
 }
@@ -141,17 +192,10 @@ struct view *neap__view_effective(lua_State *L, struct view *view) {
 //   Makes the view count for its store in this coroutine and what it starts.
 static int view_enter(lua_State *L) {
   struct view *v = neap__view_check(L, 1);
+  lua_settop(L, 1);
   neap__context_push(L);
-  lua_newtable(L);
-  if (lua_istable(L, 2))
-    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, 3);
-    }
   lua_pushvalue(L, 1);
-  lua_rawsetp(L, 3, v->store);
-  neap__context_set(L);
+  neap__context_put(L, v->store);
   return 1;
 }
 
@@ -163,24 +207,6 @@ static int view_leave(lua_State *L) {
 }
 
 // ---- Undo ----
-
-// Pushes the view's table of snapshots; nil if there is none and `make` is false.
-static void push_undo(lua_State *L, const struct view *view, bool make) {
-  neap__live_push(L, view);
-  lua_getiuservalue(L, -1, UV_KEPT);
-  lua_remove(L, -2);
-  if (lua_rawgetp(L, -1, &undo_key) == LUA_TNIL && make) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, -3, &undo_key);
-  }
-  lua_remove(L, -2);
-}
 
 // The view that began the transaction which `view` is in.
 static const struct view *owner(const struct view *view) {
@@ -206,7 +232,7 @@ bool neap__view_touch(lua_State *L, struct view *view, int idx) {
   idx = lua_absindex(L, idx);
   lua_pushnil(L);
   for (const struct view *v = owner(view); v; v = outer(v), lua_settop(L, snapshot)) {
-    push_undo(L, v, true);
+    push_weak(L, v, &undo_key, true);
     lua_pushvalue(L, idx);
     if (lua_rawget(L, -2) != LUA_TNIL) break;  // those around it know the same or an earlier state
     lua_pushvalue(L, idx);
@@ -222,7 +248,7 @@ bool neap__view_touch(lua_State *L, struct view *view, int idx) {
 // Takes the snapshot out of what `v` and those around it remember of the object. Allocates nothing.
 static void forget(lua_State *L, const struct view *v, int object, int snapshot) {
   for (; v; v = outer(v), lua_settop(L, snapshot)) {
-    push_undo(L, v, false);
+    push_weak(L, v, &undo_key, false);
     if (!lua_istable(L, -1)) continue;
     lua_pushvalue(L, object);
     lua_rawget(L, -2);
@@ -235,7 +261,7 @@ static void forget(lua_State *L, const struct view *v, int object, int snapshot)
 
 void neap__view_untouch(lua_State *L, const struct view *view, int idx) {
   idx = lua_absindex(L, idx);
-  push_undo(L, owner(view), false);
+  push_weak(L, owner(view), &undo_key, false);
   lua_pushvalue(L, idx);
   lua_rawget(L, -2);
   forget(L, owner(view), idx, lua_gettop(L));
@@ -243,7 +269,7 @@ void neap__view_untouch(lua_State *L, const struct view *view, int idx) {
 }
 
 void neap__view_undo(lua_State *L, struct view *view) {
-  push_undo(L, view, false);
+  push_weak(L, view, &undo_key, false);
   if (lua_istable(L, -1))
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
       int snapshot = lua_gettop(L);

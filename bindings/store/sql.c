@@ -364,10 +364,14 @@ static struct rows *sql_listen(lua_State *L, struct view *view, const char *chan
 
 // ---- COPY ----
 
+// libpq does it outside of pipelines, where nothing else can be in the transaction of a single statement: behind a fence it is
+// given one of its own.
 static struct rows *sql_copy(lua_State *L, struct view *view, const char *text, size_t n, bool in) {
   struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, 0);
   run->rows.stream = true;
   run->statement = (struct sql_statement){.text = text, .n = n, .control = true, .copy = in ? COPY_IN : COPY_OUT};
+  run->wrapped = !view->transaction && neap__fence_at(view->fence, view->store->place) != NULL;
+  if (run->wrapped) run->second = "COMMIT";
   return &run->rows;
 }
 

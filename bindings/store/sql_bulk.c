@@ -226,16 +226,14 @@ static bool start_text(struct bulk *b, const struct sql_text *s, const struct ce
                                           .arrays = arrays,
                                           .kinds = b->kinds,
                                           .nkinds = returned(b, w)};
-  run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, &run->rows.error);
-  return run->cursor != NULL;
+  return neap__sql_run_send(run);
 }
 
 static bool start_control(struct bulk *b, const char *text) {
   struct sql_run *run = b->run;
   run->statement =
       (struct sql_statement){.text = text, .n = strlen(text), .control = true, .harmless = b->phase == PHASE_BEGIN};
-  run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, &run->rows.error);
-  return run->cursor != NULL;
+  return neap__sql_run_send(run);
 }
 
 static bool start_group(struct bulk *b) {
@@ -328,7 +326,7 @@ static bool fatal(const struct bulk *b) {
     return true;
   }
   return e->kind == NEAP_CANCELLED || e->kind == NEAP_TIMEOUT || e->kind == NEAP_SERVER || e->kind == NEAP_LIMIT ||
-         e->retryable;
+         e->retryable || neap__fence_is_lost(e);
 }
 
 // Keeps the error as the answer of the one object. False if memory is short.

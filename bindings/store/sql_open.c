@@ -1,5 +1,6 @@
 // sql_open.c: opening a store of SQL; SQLite here, PostgreSQL in sql_open_postgres.c.
 #include <string.h>
+#include <sys/stat.h>
 
 #include "modules.h"
 #include "store/sql_dialect.h"
@@ -54,6 +55,17 @@ int neap__sql_opened(lua_State *L, struct sql_store *s) {
   return 1;
 }
 
+// A file is the same by whatever path; what is in memory is each its own.
+static const char *place_of(struct sql_store *s) {
+  struct stat file;
+  if (!s->one_connection && stat(s->address.path, &file) == 0)
+    snprintf(s->file, sizeof s->file, "sqlite:%llx:%llx", (unsigned long long)file.st_dev,
+             (unsigned long long)file.st_ino);
+  else
+    snprintf(s->file, sizeof s->file, "sqlite:%p", (void *)s);
+  return s->file;
+}
+
 // sql.open{ path =, read_only =, timeout =, table_template = } -> store
 static int sql_open(lua_State *L) {
   struct neap__error e;
@@ -70,6 +82,7 @@ static int sql_open(lua_State *L) {
   if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
   s->writer = s->transport->open(s->head.host, &s->address, false, &e);
   if (!s->writer) return neap__raise(L, &e);
+  s->head.place = place_of(s);
   return neap__sql_opened(L, s);
 }
 

@@ -4,7 +4,7 @@
 #include "store/sql_dialect.h"
 #include "store/sql_store.h"
 
-// sql.connect{ url =, pool =, wait =, idle =, connect_timeout =, timeout =, table_template = } -> store
+// sql.connect{ url =, place =, pool =, wait =, idle =, connect_timeout =, timeout =, table_template = } -> store
 //   Connections are made when they are needed.
 int neap__sql_connect(lua_State *L) {
   struct sql_store *s = neap__sql_store_new(L, &neap__sql_verbs_postgres);
@@ -13,6 +13,7 @@ int neap__sql_connect(lua_State *L) {
   s->transport = &neap__postgres;
   s->dialect = &neap__sql_postgres;
   s->address.path = neap__sql_option_string(L, "url", "postgres://");
+  s->head.place = neap__sql_option_string(L, "place", "postgres:");
   s->address.timeout = neap__sql_option_seconds(L, "connect_timeout", 10);
   s->wait = neap__sql_option_seconds(L, "wait", 30);
   s->idle = neap__sql_option_seconds(L, "idle", 300);

@@ -141,6 +141,7 @@ static enum rows_state fail(struct sql_run *run) {
   if (run->transaction && undone) run->transaction->lost = true;
   run->ended = true;
   run->failed = !run->lenient;
+  if (run->wrapped && run->connection) run->connection->transport->rollback(run->connection);
   if (run->lenient && run->at_end) run->at_end(run);
   release(run);
   return run->failed ? ROWS_FAILED : ROWS_END;
@@ -154,12 +155,25 @@ static void describe(struct sql_run *run) {
   s->paged = run->rows.stream && run->transaction && run->use == USE_READ;
 }
 
-static enum rows_state start(struct sql_run *run) {
+bool neap__sql_run_send(struct sql_run *run) {
+  struct sql_statement *s = &run->statement;
   struct neap__error *e = &run->rows.error;
+  const char *place = run->store->head.place;
+  s->fence = NULL;
+  if (run->fence && !s->harmless && (!s->control || s->copy)) {
+    if (neap__fence_check(run->fence, place, e) != 0) return false;
+    s->fence = neap__fence_at(run->fence, place);
+    s->place = place;
+  }
+  run->cursor = run->connection->transport->start(run->connection, s, &run->rows.op, e);
+  return run->cursor != NULL;
+}
+
+static enum rows_state start(struct sql_run *run) {
   describe(run);
-  run->cursor = run->connection->transport->start(run->connection, &run->statement, &run->rows.op, e);
+  if (run->wrapped && run->second) run->connection->transport->post(run->connection, "BEGIN");
   run->known = false;
-  return run->cursor ? ROWS_ROW : fail(run);
+  return neap__sql_run_send(run) ? ROWS_ROW : fail(run);
 }
 
 bool neap__sql_run_again(struct sql_run *run, bool undone) {
@@ -294,6 +308,7 @@ struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use 
   run->transaction = view->transaction;
   run->level = view->level;
   run->use = use;
+  run->fence = view->fence;
   run->statement.kinds = nkinds ? run->kinds : NULL;
   run->statement.nkinds = nkinds;
   neap__view_push(L, view);

@@ -35,6 +35,7 @@ struct sql_run {
   struct sql_transaction *transaction;
   int level;  // the level of the transaction at which it may run
   enum sql_use use;
+  const struct fence *fence;  // what it writes stands behind this, NULL = nothing
   struct sql_connection *connection;
   bool reader;        // the connection goes back to the idle readers
   bool leased;        // the connection is to be given back at the end
@@ -50,6 +51,7 @@ struct sql_run {
   bool ended;
   bool failed;
   bool lenient;  // a failure counts as the end: there is nothing to roll back
+  bool wrapped;  // in a transaction of its own, which `second` ends
   struct sql_statement statement;
   const char *second;  // runs after the first, NULL = nothing
   struct sql_cursor *cursor;
@@ -109,12 +111,16 @@ struct sql_store {
   double statement_timeout;  // seconds: of statements that share a connection, 0 = none
   struct sql_run *waiting, *running;
   struct neap__closer closer;
+  char file[64];  // the place of an embedded database
 };
 
 // ---- sql_run.c ----
 
 // Pushes a run with room for nkinds kinds of result columns. `effective` is the view that counts.
 struct sql_run *neap__sql_run_new(lua_State *L, struct view *effective, enum sql_use use, int nkinds);
+// Starts the statement of a run that has a connection: the one place from which anything is sent, so that nothing is written
+// past a fence. False with rows.error filled.
+bool neap__sql_run_send(struct sql_run *run);
 // Gives a run the connection that it needs: ROWS_ROW when it has one, ROWS_WAIT, ROWS_FAILED.
 enum rows_state neap__sql_run_lease(struct sql_run *run);
 // After a failure: if the connection is lost, and nothing stands of what was done on it, the run has none any more and is to be

@@ -92,7 +92,7 @@ void neap__postgres_lose(struct postgres *c, struct postgres_cursor *cursor, str
 
 static void give_up(struct postgres *c, struct expected x, const struct neap__error *e) {
   const struct expected *next = front(c);
-  bool comes_again = x.kind == EXPECT_ANSWER && next && next->cursor == x.cursor;
+  bool comes_again = next && next->cursor == x.cursor;
   if (x.kind == EXPECT_DESCRIBED) neap__postgres_statement_leave(x.statement);
   if (x.cursor && !comes_again) neap__postgres_lose(c, x.cursor, *e);
 }
@@ -187,6 +187,19 @@ static void take_error(struct postgres *c, struct postgres_cursor *cursor, const
   }
 }
 
+// What is sent behind it in its group is not done if it fails.
+static void take_fence(struct postgres *c, struct expected x, const PGresult *r) {
+  struct neap__error e;
+  if (!x.cursor || x.cursor->abandoned || !is_error(PQresultStatus(r))) return;
+  neap__postgres_error(r, &e);
+  if (strcmp(e.code, "22012") == 0) {
+    neap__fence_lost(x.fence, &e);
+    e.store = "postgres";
+  }
+  neap__postgres_fail(x.cursor, &e);
+  if (c->head.in_transaction) c->head.doomed = true;
+}
+
 static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGresult *r) {
   switch (PQresultStatus(r)) {
     case PGRES_SINGLE_TUPLE:
@@ -263,6 +276,7 @@ static void ended(struct postgres *c, struct expected x) {
       if (x.cursor) settle(c, x.cursor);
       neap__postgres_send_all(c);
       return;
+    case EXPECT_FENCE:
     case EXPECT_PREPARED: return;
   }
 }
@@ -298,6 +312,10 @@ static void take(struct postgres *c, PGresult *r) {
       PQclear(r);
       break;
     case EXPECT_DESCRIBED: take_description(x.statement, r); break;
+    case EXPECT_FENCE:
+      take_fence(c, x, r);
+      PQclear(r);
+      break;
     case EXPECT_ANSWER: take_answer(c, x.cursor, r); break;
     case EXPECT_SYNC:  // what is checked at the end of a statement's transaction fails there
       if (x.cursor && is_error(status)) take_error(c, x.cursor, r);
@@ -508,6 +526,14 @@ static enum rows_state postgres_next(struct sql_cursor *head, struct cell *cells
   }
 }
 
+// It goes before its fences have answered.
+static void forget(struct postgres *c, const struct postgres_cursor *cursor) {
+  for (unsigned i = 0; i < c->nexpected; i++) {
+    struct expected *x = &c->ring[(c->first + i) % c->ring_size];
+    if (x->cursor == cursor) x->cursor = NULL;
+  }
+}
+
 // On a shared connection its answer is dropped when it comes. On one that is leased the query is ended first.
 static void postgres_finish(struct sql_cursor *head) {
   struct postgres_cursor *cursor = (struct postgres_cursor *)head;
@@ -519,6 +545,7 @@ static void postgres_finish(struct sql_cursor *head) {
     neap__postgres_post(c, "UNLISTEN *", true);
   }
   if (cursor->state == CURSOR_DONE || cursor->state == CURSOR_UNSENT) {
+    if (cursor->asked) forget(c, cursor);
     cursor_free(cursor);
     return;
   }

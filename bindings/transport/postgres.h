@@ -53,6 +53,7 @@ struct postgres_cursor {
   enum copy_direction copying;  // what the server does now
   bool here;                    // OUT: there may be rows, next() has not said that it waits for them
   bool complete;                // IN: all has been given
+  bool asked;                   // the fences have been, in the transaction around it
   size_t unflushed;             // IN: bytes since it was last looked whether the socket takes them
   char *line;                   // OUT: the present row, libpq's
   bool given;                   // has given a row
@@ -71,13 +72,14 @@ struct postgres_cursor {
 
 // ---- Connections ----
 
-enum expected_kind { EXPECT_PREPARED, EXPECT_DESCRIBED, EXPECT_ANSWER, EXPECT_SYNC };
+enum expected_kind { EXPECT_PREPARED, EXPECT_DESCRIBED, EXPECT_FENCE, EXPECT_ANSWER, EXPECT_SYNC };
 
 // An answer that the server owes.
 struct expected {
   enum expected_kind kind;
   struct postgres_statement *statement;  // PREPARED, DESCRIBED
-  struct postgres_cursor *cursor;        // ANSWER; SYNC of one that is alone
+  struct postgres_cursor *cursor;        // FENCE, ANSWER; SYNC of one that is alone
+  const struct fence *fence;             // FENCE
 };
 
 enum postgres_state { POSTGRES_RESOLVING, POSTGRES_CONNECTING, POSTGRES_READY, POSTGRES_LOST };
@@ -200,6 +202,8 @@ void neap__postgres_statement_drop(struct postgres *c, struct postgres_statement
 bool neap__postgres_prepare(struct postgres *c, struct postgres_statement *s);
 // Takes the description; the result belongs to it. False when memory is short.
 bool neap__postgres_described(struct postgres_statement *s, PGresult *r);
+// Asks the cursor's fences. False if the connection takes nothing.
+bool neap__postgres_ask_fences(struct postgres *c, struct postgres_cursor *cursor);
 // Sends the cursor's statement with its values, by its name; or a text that holds it, with the same values.
 bool neap__postgres_send(struct postgres *c, struct postgres_cursor *cursor, const char *text);
 

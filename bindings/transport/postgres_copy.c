@@ -11,8 +11,23 @@ static bool unwanted(const struct postgres_cursor *cursor) {
   return cursor->abandoned || cursor->failed;
 }
 
+// Its fences are asked before it, in the transaction that it is in.
+static bool ask(struct postgres *c, struct postgres_cursor *cursor) {
+  cursor->asked = true;
+  return neap__postgres_ask_fences(c, cursor) && neap__postgres_sync(c, NULL);
+}
+
 void neap__postgres_copy_start(struct postgres *c, struct postgres_cursor *cursor) {
+  if (cursor->from.fence && !cursor->asked && !ask(c, cursor)) {
+    neap__postgres_gone(c);
+    return;
+  }
   if (c->nexpected > 0) return;
+  if (cursor->failed) {
+    neap__postgres_unqueue(cursor);
+    neap__postgres_done(c, cursor);
+    return;
+  }
   if (!PQexitPipelineMode(c->pq) || !PQsendQueryParams(c->pq, cursor->from.text, 0, NULL, NULL, NULL, NULL, 0)) {
     neap__postgres_gone(c);
     return;

@@ -93,13 +93,25 @@ static bool send_texts(struct postgres *c, struct postgres_cursor *cursor) {
   return cursor->portal ? send_fetch(c, cursor) : send_declare(c, cursor);
 }
 
+bool neap__postgres_ask_fences(struct postgres *c, struct postgres_cursor *cursor) {
+  for (const struct fence *f = cursor->from.fence; f; f = neap__fence_at(f->outer, cursor->from.place)) {
+    char token[24];
+    const char *const values[] = {f->name, token};
+    snprintf(token, sizeof token, "%lld", (long long)f->token);
+    if (!neap__postgres_reserve(c, 4) || !PQsendQueryParams(c->pq, f->text, 2, NULL, values, NULL, NULL, 0))
+      return false;
+    neap__postgres_expect(c, (struct expected){.kind = EXPECT_FENCE, .cursor = cursor, .fence = f});
+  }
+  return true;
+}
+
 #define GROUP 16  // reads behind one sync
 
 // What is alone begins and ends a group of its own.
 void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor) {
   bool idle = c->nexpected == 0;
   if (cursor->alone && c->dirty && !neap__postgres_sync(c, NULL)) return;
-  if (!neap__postgres_reserve(c, 3) || !send_texts(c, cursor)) {
+  if (!neap__postgres_ask_fences(c, cursor) || !neap__postgres_reserve(c, 3) || !send_texts(c, cursor)) {
     if (PQstatus(c->pq) == CONNECTION_BAD) {
       neap__postgres_gone(c);
       return;

@@ -4,11 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host.h"
 #include "modules.h"
+#include "value/fence.h"
 
 // The first line of a file, "" if it cannot be read.
 static void read_line(const char *path, char *out, size_t size) {
@@ -79,9 +79,7 @@ static int process_ended(lua_State *L) {
 // process.uptime() -> seconds
 //   Never goes back, and goes on while the machine sleeps or the process is stopped.
 static int process_uptime(lua_State *L) {
-  struct timespec t;
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec / 1e9);
+  lua_pushnumber(L, neap__uptime());
   return 1;
 }
 

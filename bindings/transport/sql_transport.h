@@ -5,6 +5,7 @@
 #ifndef NEAP_SQL_TRANSPORT_H
 #define NEAP_SQL_TRANSPORT_H
 
+#include "value/fence.h"
 #include "value/rows.h"
 
 // COPY: next() gives the rows of one that gives data as single cells, in the server's spelling; with one that takes data it
@@ -28,6 +29,8 @@ struct sql_statement {
   enum copy_direction copy;
   bool listens;  // LISTEN: never ends, and gives a row for each notification: channel, payload, process
   bool paged;    // the script uses the connection between the rows: they are fetched in portions, inside a transaction
+  const struct fence *fence;  // asked before it, in the same transaction, if it writes; NULL = nothing is
+  const char *place;          // of the database, as fences call it
 };
 
 // How to reach a database, read from a URL.

@@ -270,7 +270,60 @@ static int read_cell(struct sqlite_statement *s, int i, struct cell *out, struct
   }
 }
 
+// ---- Fences ----
+
+static struct sqlite_statement *begin(struct sqlite *c, const struct sql_statement *from, struct neap__error *e);
+
+// Runs a statement of ours to its end; *changed: how many rows that was.
+static int run_through(struct sqlite *c, const struct sql_statement *from, int64_t *changed, struct neap__error *e) {
+  struct cell none;
+  struct sqlite_statement *s = begin(c, from, e);
+  enum rows_state state = s ? neap__sqlite_step(s, &none, e) : ROWS_FAILED;
+  if (state == ROWS_END && changed) *changed = s->cursor.changed;
+  if (s) neap__sqlite_finish(s);
+  return state == ROWS_END ? 0 : -1;
+}
+
+static int control(struct sqlite *c, const char *text, struct neap__error *e) {
+  return run_through(c, &(struct sql_statement){.text = text, .n = strlen(text)}, NULL, e);
+}
+
+// Who writes has the file for himself until his transaction ends, so one answer counts for all of it.
+static int ask_fences(struct sqlite *c, const struct sql_statement *from, struct neap__error *e) {
+  for (const struct fence *f = from->fence; f; f = neap__fence_at(f->outer, from->place)) {
+    struct cell params[] = {{.p = f->name, .n = (uint32_t)strlen(f->name), .kind = CELL_TEXT},
+                            {.i = f->token, .kind = CELL_INTEGER}};
+    struct sql_statement ask = {.text = f->text, .n = f->n, .params = params, .nparams = 2};
+    int64_t changed = 0;
+    if (run_through(c, &ask, &changed, e) != 0) return -1;
+    if (changed != 1) return neap__fence_lost(f, e);
+  }
+  c->passed = from->fence->id;
+  return 0;
+}
+
+// Lets a statement that writes pass, in a transaction of its own where there is none.
+static int pass(struct sqlite *c, struct sqlite_statement *s, const struct sql_statement *from, struct neap__error *e) {
+  if (sqlite3_stmt_readonly(s->stmt) || c->passed == from->fence->id) return 0;
+  s->wrapped = sqlite3_get_autocommit(c->db) != 0;
+  if (s->wrapped && control(c, "BEGIN IMMEDIATE", e) != 0) return -1;
+  return ask_fences(c, from, e);
+}
+
+// Ends the statement's own transaction.
+static int unwrap(struct sqlite *c, struct sqlite_statement *s, bool commit, struct neap__error *e) {
+  s->wrapped = false;
+  if (commit && control(c, "COMMIT", e) == 0) return 0;
+  neap__sqlite_undo(c);
+  return -1;
+}
+
 // ---- Running ----
+
+static void note_transaction(struct sqlite *c) {
+  c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
+  if (!c->head.in_transaction) c->passed = 0;
+}
 
 // Steps and reads, past spools. The row's cells are borrowed from the statement.
 static enum rows_state step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e) {
@@ -283,15 +336,13 @@ static enum rows_state step(struct sqlite_statement *s, struct cell *cells, stru
     return ROWS_ROW;
   }
   s->done = true;
-  s->cursor.in_transaction = c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
-  if (code == SQLITE_DONE) {
-    if (!sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
-    sqlite3_reset(s->stmt);
-    return ROWS_END;
-  }
-  neap__sqlite_error(c, code, e);
+  if (code == SQLITE_DONE && !sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
+  if (code != SQLITE_DONE) neap__sqlite_error(c, code, e);
   sqlite3_reset(s->stmt);
-  return ROWS_FAILED;
+  if (s->wrapped && unwrap(c, s, code == SQLITE_DONE, e) != 0) code = SQLITE_ABORT;
+  note_transaction(c);
+  s->cursor.in_transaction = c->head.in_transaction;
+  return code == SQLITE_DONE ? ROWS_END : ROWS_FAILED;
 }
 
 enum rows_state neap__sqlite_step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e) {
@@ -346,6 +397,12 @@ static struct sqlite_statement *begin(struct sqlite *c, const struct sql_stateme
     if (!(s = prepare(c, from, hash, e))) return NULL;
     if (!second) cache_add(c, s);
   }
+  if (from->fence && pass(c, s, from, e) != 0) {
+    if (s->wrapped) unwrap(c, s, false, e);
+    if (!s->cached.listed) statement_free(s);
+    note_transaction(c);
+    return NULL;
+  }
   link_running(c, s);
   s->done = s->spooled = false;
   s->first = 0;
@@ -359,8 +416,8 @@ static struct sqlite_statement *begin(struct sqlite *c, const struct sql_stateme
     for (struct sqlite_statement *r = s->next; r && status == 0; r = r->next)
       if (!r->done && !r->spooled) status = keep_aside(r, e);
   if (status != 0) {
-    c->head.in_transaction = sqlite3_get_autocommit(c->db) == 0;
     neap__sqlite_finish(s);
+    note_transaction(c);
     return NULL;
   }
   if (!from->kinds && s->cursor.ncells > 0) {  // where a table was altered, the first step finds other columns
@@ -376,21 +433,16 @@ void neap__sqlite_finish(struct sqlite_statement *s) {
   if (s->next) s->next->prev = s->prev;
   s->busy = false;
   if (!s->done) sqlite3_reset(s->stmt);
+  if (s->wrapped) unwrap((struct sqlite *)s->cursor.connection, s, false, NULL);
   if (s->spooled) neap__spool_free(&s->spool);
   if (!s->cached.listed) statement_free(s);
 }
 
 void neap__sqlite_undo(struct sqlite *c) {
-  static const struct sql_statement rollback = {.text = "ROLLBACK", .n = 8};
   struct neap__error e;
-  struct sqlite_statement *s = NULL;
-  if (sqlite3_get_autocommit(c->db) == 0) s = begin(c, &rollback, &e);
-  if (s) {
-    struct cell none;
-    neap__sqlite_step(s, &none, &e);
-    neap__sqlite_finish(s);
-  }
-  c->head.in_transaction = c->undo = sqlite3_get_autocommit(c->db) == 0;
+  if (sqlite3_get_autocommit(c->db) == 0) control(c, "ROLLBACK", &e);
+  note_transaction(c);
+  c->undo = c->head.in_transaction;
 }
 
 struct sqlite_statement *neap__sqlite_start(struct sqlite *c, const struct sql_statement *s, struct neap__error *e) {

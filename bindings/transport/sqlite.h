@@ -20,6 +20,7 @@ struct sqlite_statement {
   bool busy;
   bool done;     // has been stepped to its end
   bool spooled;  // the rest of its rows is in `spool`
+  bool wrapped;  // in a transaction of its own, together with what a fence has asked
   int first;     // what the first step gave, where it was taken to learn the columns; 0 = not taken
   const uint8_t *kinds;
   int nkinds;
@@ -35,6 +36,7 @@ struct sqlite {
   int64_t deadline;           // of the present operation, ms as neap__now_ms counts; 0 = none
   double allowed;             // seconds that this was, for the message
   bool undo;                  // a transaction has to be rolled back before anything else runs
+  uint64_t passed;            // the fences that have been asked in the transaction that is open, 0 = none
   volatile bool interrupted;  // asked to end by another thread or a cancelled task
   struct statement_cache cache;
   struct sqlite_statement *running;

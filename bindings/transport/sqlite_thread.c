@@ -18,6 +18,7 @@ struct remote {
   struct neap__op *op;  // NULL once nobody waits any more
   struct sql_statement statement;
   char *copy;  // text, parameters and kinds of the statement
+  struct fence *fences;
   struct sqlite_statement *local;
   struct spool block;     // rows that have come over
   enum rows_state state;  // after the block: ROWS_ROW when there may be more
@@ -53,6 +54,7 @@ static void remote_free(struct remote *r) {
   for (int i = 0; r->names && i < r->ncells; i++) free(r->names[i]);
   free(r->names);
   free(r->copy);
+  free(r->fences);
   neap__spool_free(&r->block);
   free(r);
 }
@@ -206,7 +208,10 @@ static bool copy_statement(struct remote *r, const struct sql_statement *s) {
     p += cells[i].n;
   }
   if (kinds) r->statement.kinds = memcpy(p, s->kinds, kinds);
-  return true;
+  if (!s->fence) return true;
+  r->statement.fence = r->fences = neap__fence_copy(s->fence, s->place);
+  r->statement.place = r->fences ? r->fences->place : NULL;
+  return r->fences != NULL;
 }
 
 static struct sql_cursor *threaded_start(struct sql_connection *connection, const struct sql_statement *s,

@@ -5,6 +5,7 @@
 -- holder lives. Nobody compares clocks: the lock is taken over by whoever has watched both numbers stand still for a
 -- whole lease, by a clock of his own that never goes back; or at once if its holder has given it back, or is known to
 -- have ended.
+local fence = require "neap.fence"
 local host = require "neap.host"
 local kernel = require "neap.save_kernel"
 local now = require "neap.now"
@@ -23,15 +24,23 @@ end
 
 local dialects = {
   -- Who writes has the file for himself, and what is renewed waits for the transaction that it is in the way of.
-  sqlite = { skip = "" },
+  sqlite = { skip = "", fence = "UPDATE {t} SET renewals = renewals + 1 WHERE name = ? AND token = ?" },
   -- A row is changed here under everybody's hands: a holder's transaction keeps it FOR KEY SHARE, which renewals pass
   -- and takers do not. The advisory lock of a token belongs to its holder's connection, and ends with it.
-  postgres = { skip = "FOR UPDATE SKIP LOCKED", beacon = true },
+  postgres = {
+    skip = "FOR UPDATE SKIP LOCKED",
+    fence = "SELECT 1 / (SELECT count(*) FROM (SELECT FROM {t} WHERE name = $1 AND token = $2 FOR KEY SHARE) AS held)",
+    beacon = true,
+  },
 }
 
---- Sends a statement in which {t} is the table, named as the store names all of them.
+--- A statement with the name of the table, as the store names all of them, for {t}.
+local function filled(self, text)
+  return (text:gsub("{t}", { ["{t}"] = self.table }))
+end
+
 local function send(self, text, params)
-  return self.store:sql(text:gsub("{t}", { ["{t}"] = self.table }), params)
+  return self.store:sql(filled(self, text), params)
 end
 
 --- The database of the store, on a connection of its own where the beacon needs one that lasts.
@@ -159,7 +168,12 @@ local function attempt(self, name, seconds)
   local from = process.uptime()
   local token = free and take(self, row, seconds)
   if not token then return nil, holder_of(free and read(self, name) or row) end
-  return setmetatable({ name = name, token = token, seconds = seconds, deadline = from + seconds, db = self }, Lease)
+  local lock = { name = name, token = token, seconds = seconds, deadline = from + seconds, db = self }
+  lock.fence = fence.new {
+    name = name, token = token, place = fence.place(self.store), deadline = lock.deadline,
+    text = filled(self, self.dialect.fence),
+  }
+  return setmetatable(lock, Lease)
 end
 
 --- Takes the lock, or gives nil and who has it. Waits while the holder gives no sign of life, a whole lease at most.
@@ -198,6 +212,7 @@ function Lease:renew()
   end
   if db.dialect.beacon then lock_beacon(db, self.name, self.token) end  -- it went out with a connection that was lost
   self.deadline = from + self.seconds
+  fence.extend(self.fence, self.deadline)
 end
 
 --- Renews the lock until it cannot be had any more.
@@ -217,14 +232,18 @@ local function keep(self)
 end
 
 --- Runs f(...) and renews the lock meanwhile. If it is lost, f is cancelled, and `conflict` is raised with the code
---- "lost".
+--- "lost". Whatever f and what it starts write goes past a fence: the database that keeps the lock writes it only while
+--- the lock has this token, others are sent nothing once it may be over.
 ---@param f fun(...): any
 ---@return any what f returned
 function Lease:run(f, ...)
   host.check("function", f, "f")
   local arguments = table.pack(...)
   return host.race {
-    function() return f(table.unpack(arguments, 1, arguments.n)) end,
+    function()
+      fence.enter(self.fence)
+      return f(table.unpack(arguments, 1, arguments.n))
+    end,
     function() return keep(self) end,
   }
 end
@@ -238,6 +257,7 @@ local RELEASE = [[UPDATE {t} SET renewals = renewals + 1, host = NULL, machine =
 function Lease:release()
   if self.released then return true end
   self.released = true
+  fence.give_back(self.fence)
   local ok, e = pcall(send, self.db, RELEASE, { self.name, self.token })
   leave(self.db)
   if ok then return true end

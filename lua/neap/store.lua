@@ -111,6 +111,23 @@ local function split_options(rest, url)
   return options, base, others
 end
 
+--- The database that a URL names, however its user, password and other options are given.
+local function place_of(base, others)
+  local named = {}
+  for _, pair in ipairs(others) do
+    local name, value = pair:match "^(%w+)=(.*)$"
+    if name then named[name] = decode(value) end
+  end
+  local user, hosts, name = base:gsub("^//", ""):match "^([^/]-)@?([^/@]*)/?([^/]*)$"
+  user = named.user or user and user:match "^[^:]+" or os.getenv "PGUSER" or os.getenv "USER" or ""
+  hosts = named.host or named.hostaddr or hosts ~= "" and hosts or os.getenv "PGHOST" or ""
+  name = named.dbname or name ~= "" and decode(name) or os.getenv "PGDATABASE" or decode(user)
+  local port = named.port or os.getenv "PGPORT" or "5432"
+  local list = {}
+  for one in hosts:lower():gmatch "[^,]+" do list[#list + 1] = one:find ":%d+$" and one or one .. ":" .. port end
+  return ("postgres:%s/%s"):format(#list > 0 and table.concat(list, ",") or port, name)
+end
+
 local function open_postgres(rest, given, url)
   local options, base, others = split_options(rest, url)
   for name, value in pairs(given) do
@@ -124,6 +141,7 @@ local function open_postgres(rest, given, url)
   end
   table.sort(others)
   options.url = "postgres:" .. base .. (#others > 0 and "?" .. table.concat(others, "&") or "")
+  options.place = place_of(base, others)
   options.table_template = given.table_template
   local connect = require "neap.sql".connect
   if not connect then unsupported("%s: this neap was built without PostgreSQL (WITH_PG=0)", url) end
