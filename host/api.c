@@ -315,18 +315,23 @@ int neap_step(neap *h, uint32_t budget_us) {
   h->stepping = true;
   h->rows = 0;
   h->step_ends = budget_us ? neap__now_us() + budget_us : INT64_MAX;
+  neap__collect_pace(h, true);
+  neap__collect_start(h);
+  neap__collect_pay(h);
   neap__task_wake_later(h);
   do {
     if (!h->options.loop) neap__loop_poll(h, false);
-    neap__task_run_ready(h, h->L);
+    if (neap__now_us() < h->step_ends) neap__task_run_ready(h, h->L);
   } while (budget_us && h->ready && !rows_spent(h) && neap__now_us() < h->step_ends);
   if (!h->ready) neap__failure_sweep(h, h->L, false);
   h->stepping = false;
   h->pause_at = h->step_ends = INT64_MAX;
-  return neap__left_turn(h, h->live > INT32_MAX ? INT32_MAX : (int)h->live);
+  size_t live = h->live == 0 && h->cycles > 0 ? 1 : h->live;  // one whose error is still to be told
+  return neap__left_turn(h, live > INT32_MAX ? INT32_MAX : (int)live);
 }
 
 static int run(neap *h) {
+  neap__collect_pace(h, false);
   h->failed = false;
   h->message[0] = '\0';
   while (h->live > 0) {

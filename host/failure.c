@@ -91,17 +91,21 @@ static int report_now(lua_State *L) {
 }
 
 int neap__failure_due_ms(neap *h) {
+  if (h->cycles > 0) return 0;
   if (!h->failures || h->swept) return -1;
   int64_t left = h->swept_at + SWEEP_US - neap__now_us();
   return left > 0 ? (int)(left / 1000) + 1 : 0;
 }
 
 void neap__failure_sweep(neap *h, lua_State *L, bool all) {
-  bool due = !h->swept && neap__now_us() - h->swept_at > SWEEP_US;
+  bool due = !h->swept && (h->live == 0 || neap__now_us() - h->swept_at > SWEEP_US);
   if (h->failures && (all || due)) {
-    lua_gc(L, LUA_GCCOLLECT);
     h->swept = true;
     h->swept_at = neap__now_us();
+    if (all || !h->paced)
+      lua_gc(L, LUA_GCCOLLECT);
+    else
+      neap__collect_cycles(h, 2);  // what the present one has passed already, the next one finds
   }
   while (all && h->failures) {
     struct neap__failure *f = h->failures;

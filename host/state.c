@@ -51,6 +51,7 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
   void *q = h->options.alloc ? owners(h, p, osize, nsize) : realloc(p, nsize);
   if (!q) return NULL;
   h->memory += nsize - old;
+  if (nsize > old) h->owed += nsize - old;
   if (h->refused.nsize == nsize && h->refused.osize == osize && h->refused.block == p) h->refused.nsize = 0;
   return q;
 }
@@ -169,6 +170,7 @@ static void drain(neap *h) {
   if (!h->L || !h->events) return;
   h->close_by = neap__now_us() + CLOSE_US;
   h->stop = 1;
+  neap__collect_pace(h, false);
   neap__task_cancel_all(h);
   while (h->live > 0) {
     neap__task_run_ready(h, h->L);

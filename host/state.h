@@ -76,8 +76,11 @@ struct neap {
   neap_task last_id;
   struct neap__closer *closers;
   neap_options options;
-  size_t memory;  // bytes that the Lua heap holds
-  struct {        // the last request for memory that was refused, for pcall to see
+  size_t memory;      // bytes that the Lua heap holds
+  size_t owed;        // bytes allocated that the collector has not worked for, where it is paced
+  size_t collect_at;  // memory at which its next cycle begins
+  int cycles;         // that it must run, whatever the memory
+  struct {            // the last request for memory that was refused, for pcall to see
     const void *block;
     size_t osize, nsize;
   } refused;
@@ -101,6 +104,8 @@ struct neap {
   bool limited;        // instructions or slices are limited: a count hook runs
   bool sandboxed;      // scripts have bounded functions and an environment of their own
   bool contexts;       // some coroutine has a context
+  bool paced;          // the collector works between the tasks of a step
+  bool collecting;     // inside a cycle of it
   bool stepping;       // inside neap_step: nothing may block
   bool turning;        // inside neap_step, neap_run or neap_close, which do not nest
   bool allocating;     // inside the owner's allocator
@@ -177,6 +182,17 @@ void neap__failure_seen(struct neap__task *t);
 void neap__failure_sweep(neap *h, lua_State *L, bool all);
 // In how many ms it is due again, -1 = there is nothing to look for.
 int neap__failure_due_ms(neap *h);
+
+// ---- The collector of a stepped host (collect.c) ----
+
+// From now on it is paced by the steps of the host, or by what Lua allocates.
+void neap__collect_pace(neap *h, bool paced);
+// A step of the host begins.
+void neap__collect_start(neap *h);
+// Works off what scripts have allocated, as far as the step has time.
+void neap__collect_pay(neap *h);
+// Runs so many cycles to their end, in this step or later ones, when no task is ready.
+void neap__collect_cycles(neap *h, int n);
 
 // ---- Coroutines (coroutine.c) ----
 

@@ -454,7 +454,9 @@ void neap__task_run_ready(neap *h, lua_State *L) {
   if (!h->stepping) neap__task_wake_later(h);
   for (size_t n = h->nready; n > 0 && h->ready; n--) {
     resume(h, L, dequeue(h, n < h->nready ? n : h->nready));
-    if (h->stepping && neap__now_us() >= h->step_ends) return;
+    if (!h->stepping) continue;
+    neap__collect_pay(h);
+    if (neap__now_us() >= h->step_ends) return;
   }
 }
 

@@ -2,12 +2,28 @@
 // outside of it go to readers; everything else waits its turn.
 #include "store/sql_store.h"
 
+// Reads that end by themselves wait for each other; streams end when their loop does, which may itself need to read.
 static enum rows_state take_reader(struct sql_run *run) {
   struct sql_store *s = run->store;
+  run->queues = !run->rows.stream && s->nreaders == 0 && s->reading >= SQL_READERS;
+  if (run->queues) return neap__sql_run_wait(run);
   run->connection = s->nreaders > 0 ? s->readers[--s->nreaders]
                                     : s->transport->open(s->head.host, &s->address, true, &run->rows.error);
+  if (!run->connection) return ROWS_FAILED;
   run->reader = true;
-  return run->connection ? ROWS_ROW : ROWS_FAILED;
+  s->reading += !run->rows.stream;
+  return ROWS_ROW;
+}
+
+// A reader has become free for the first that waits for one.
+static void wake_one(struct sql_store *s) {
+  struct sql_run *run = s->waiting;
+  while (run && !run->queues) run = run->next;
+  if (run) neap__sql_run_wake(run);
+}
+
+static void leave(struct sql_run *run) {
+  if (run->queues) wake_one(run->store);
 }
 
 static enum rows_state lease(struct sql_run *run) {
@@ -27,6 +43,8 @@ static void release(struct sql_run *run) {
     s->transport->close(run->connection);
   else
     s->readers[s->nreaders++] = run->connection;
+  s->reading -= !run->rows.stream;
+  wake_one(s);
 }
 
 static void ended(struct sql_store *s, struct sql_transaction *tx) {
@@ -53,4 +71,4 @@ static void close_all(struct sql_store *s) {
 }
 
 const struct sql_leasing neap__sql_lease = {
-    .lease = lease, .release = release, .ended = ended, .needs = needs, .close = close_all};
+    .lease = lease, .release = release, .leave = leave, .ended = ended, .needs = needs, .close = close_all};

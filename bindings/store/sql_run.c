@@ -24,12 +24,16 @@ static void link_run(struct sql_run **list, struct sql_run *run) {
   *list = run;
 }
 
+void neap__sql_run_wake(struct sql_run *run) {
+  unlink_run(run);
+  neap__op_done(&run->rows.op);
+}
+
 void neap__sql_wake(struct sql_store *store) {
   struct sql_run *run = store->waiting, *next;
   for (; run; run = next) {
     next = run->next;
-    unlink_run(run);
-    neap__op_done(&run->rows.op);
+    neap__sql_run_wake(run);
   }
 }
 

@@ -6,7 +6,8 @@
 #include "store/sql_dialect.h"
 #include "transport/sql_transport.h"
 
-#define SQL_READERS 8     // idle connections for reading that a store keeps
+#define SQL_READERS \
+  8  // connections for reading: idle ones that a store keeps, and those at work for reads that end by themselves
 #define SQL_POOL_MAX 256  // connections to a server
 
 // The transaction that holds a connection. A userdata, anchored by the view that began it.
@@ -38,6 +39,7 @@ struct sql_run {
   const struct fence *fence;  // what it writes stands behind this, NULL = nothing
   struct sql_connection *connection;
   bool reader;        // the connection goes back to the idle readers
+  bool queues;        // waits for a reader, or has been told that one is free
   bool leased;        // the connection is to be given back at the end
   bool sharing;       // with others' runs
   bool given;         // has given a row
@@ -103,7 +105,7 @@ struct sql_store {
   struct sql_address address;
   bool one_connection;  // in memory: nothing but the writer sees the data
   struct sql_connection *writer, *readers[SQL_READERS];
-  int nreaders;
+  int nreaders, reading;                // reading: those at work for reads that end by themselves
   struct sql_transaction *transaction;  // has the writer
   struct sql_slot *slots;               // of a pool
   int nslots;
@@ -134,6 +136,7 @@ enum rows_state neap__sql_run_wait(struct sql_run *run);
 void neap__sql_run_close(struct rows *rows);
 // Lets everybody who waits for a connection look again.
 void neap__sql_wake(struct sql_store *store);
+void neap__sql_run_wake(struct sql_run *run);
 // Whether the database is in a transaction, once the run's statement has ended or did not start.
 bool neap__sql_in_transaction(const struct sql_run *run);
 // Ends the transaction for good: the connection is free for others.

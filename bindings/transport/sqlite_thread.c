@@ -6,7 +6,9 @@
 
 #include "transport/sqlite.h"
 
-#define BLOCK_ROWS 256
+#define FIRST_ROWS 256      // in a block; each has twice as many as the one before, up to
+#define BLOCK_ROWS 4096     // these
+#define BLOCK_BYTES 256000  // and until they take so much memory
 
 enum job { JOB_START, JOB_FILL, JOB_FINISH };
 
@@ -21,11 +23,12 @@ struct remote {
   struct fence *fences;
   struct sqlite_statement *local;
   struct spool block;     // rows that have come over
+  int rows;               // that a block may have
   enum rows_state state;  // after the block: ROWS_ROW when there may be more
   char **names;
   int ncells;  // these the script's side reads in `cursor`, once it has the statement back
   int64_t changed, last_id;
-  bool in_transaction;
+  bool in_transaction, broken;
   bool busy, abandoned, cancelled;
   bool undo;  // what is open when it has been served is rolled back
   struct neap__error error;
@@ -34,6 +37,9 @@ struct remote {
 struct threaded {
   struct sql_connection head;
   struct sqlite local;
+  const struct sql_address *address;  // of the store, which outlives its connections
+  bool reader, opened;
+  struct neap__error error;  // why not
   uv_thread_t thread;
   uv_mutex_t mutex;
   uv_cond_t wanted;
@@ -73,7 +79,8 @@ static void fill(struct remote *r) {
   struct cell *cells = malloc((size_t)r->ncells * sizeof *cells + 1);
   int rows = 0;
   r->state = cells ? ROWS_ROW : ROWS_FAILED;
-  while (r->state == ROWS_ROW && rows++ < BLOCK_ROWS) {
+  r->rows = r->rows == 0 ? FIRST_ROWS : r->rows < BLOCK_ROWS ? 2 * r->rows : BLOCK_ROWS;
+  while (r->state == ROWS_ROW && rows++ < r->rows && r->block.n < BLOCK_BYTES) {
     r->state = neap__sqlite_step(r->local, cells, &r->error);
     if (r->state == ROWS_ROW && !neap__spool_add(&r->block, cells, r->ncells)) {
       neap__error_set(&r->error, NEAP_LIMIT, "memory is short");
@@ -91,6 +98,11 @@ static void serve(struct threaded *c, struct remote *r) {
     r->local = NULL;
     return;
   }
+  if (r->job == JOB_START && !c->opened) {
+    r->error = c->error;
+    r->state = ROWS_FAILED;
+    return;
+  }
   if (r->job == JOB_START) {
     r->local = neap__sqlite_start(&c->local, &r->statement, &r->error);
     if (!r->local || !copy_names(r)) {
@@ -105,12 +117,13 @@ static void serve(struct threaded *c, struct remote *r) {
 static void undo(struct threaded *c) {
   c->local.interrupted = c->closing;
   uv_mutex_unlock(&c->mutex);
-  neap__sqlite_undo(&c->local);
+  if (c->opened) neap__sqlite_undo(&c->local);
   uv_mutex_lock(&c->mutex);
 }
 
 static void run(void *ud) {
   struct threaded *c = ud;
+  c->opened = neap__sqlite_open(&c->local, c->address, c->reader, &c->error) == 0;
   uv_mutex_lock(&c->mutex);
   while (!c->closing || c->queue) {
     struct remote *r = c->queue;
@@ -132,8 +145,9 @@ static void run(void *ud) {
     if (r->undo) undo(c);
     r->undo = false;
     c->serving = NULL;
-    r->last_id = sqlite3_last_insert_rowid(c->local.db);
-    r->in_transaction = sqlite3_get_autocommit(c->local.db) == 0;
+    r->last_id = c->opened ? sqlite3_last_insert_rowid(c->local.db) : 0;
+    r->in_transaction = c->opened && sqlite3_get_autocommit(c->local.db) == 0;
+    r->broken = !c->opened;
     append(&c->served, r);
     uv_async_send(c->async);
     neap__wake(c->head.host);
@@ -160,6 +174,7 @@ static void take_back(struct threaded *c, struct remote *r) {
   r->cursor.changed = r->changed;
   r->cursor.in_transaction = c->head.in_transaction = r->in_transaction;
   c->last_id = r->last_id;
+  c->head.broken |= r->broken;
   if (--c->in_flight == 0) uv_unref((uv_handle_t *)c->async);
   if (r->job == JOB_FINISH) {
     remote_free(r);
@@ -326,7 +341,7 @@ static bool start_thread(struct threaded *c, neap *host) {
   return false;
 }
 
-// Opening itself happens in place: it reads one page, and its errors belong to whoever opens.
+// The thread opens the file, which may wait for a disk or a lock; the first statement tells if it could not.
 static struct sql_connection *threaded_open(neap *host, const struct sql_address *address, bool reader,
                                             struct neap__error *e) {
   struct threaded *c = calloc(1, sizeof *c);
@@ -336,11 +351,10 @@ static struct sql_connection *threaded_open(neap *host, const struct sql_address
   }
   c->head.transport = &neap__sqlite_threaded;
   c->head.host = c->local.head.host = host;
-  if (neap__sqlite_open(&c->local, address, reader, e) == 0) {
-    if (start_thread(c, host)) return &c->head;
-    neap__error_set(e, NEAP_LIMIT, "a thread for %s cannot be started", address->path);
-  }
-  neap__sqlite_close(&c->local);
+  c->address = address;
+  c->reader = reader;
+  if (start_thread(c, host)) return &c->head;
+  neap__error_set(e, NEAP_LIMIT, "a thread for %s cannot be started", address->path);
   free(c);
   return NULL;
 }
