@@ -27,8 +27,8 @@ version=$(sed -n 's/.*NEAP_VERSION "\(.*\)"/\1/p' host/neap.h)
 staged() { make --no-print-directory -s PREFIX=/usr DESTDIR="$dir/stage" "$1"; }
 listed() { diff <(cd "$dir/stage/usr" && find . ! -type d | sort) <(printf './%s\n' bin/neap include/neap.h lib/libneap.a \
   lib/libneap.so{,."${version%%.*}",."$version"} lib/lua/5.4/neap.so lib/pkgconfig/neap.pc share/bash-completion/completions/neap \
-  share/man/man1/neap.1 share/man/man3/neap.3 share/neap/meta/{crud,models,mongo,queries,stores,tasks,values}.lua \
-  share/zsh/site-functions/_neap | sort); }
+  share/man/man1/neap.1 share/man/man3/neap.3 share/zsh/site-functions/_neap \
+  $(cd lua/neap && printf 'share/neap/%s ' meta/*.lua) | sort); }
 nothing_left() { ! find "$1" ! -type d | grep . && [ ! -e "$1/share/neap" ]; }
 try "make install" staged install
 try "PREFIX and DESTDIR hold these files and no others" listed
@@ -94,9 +94,10 @@ awk -v dir="$dir" '/^```sh$/ { if (!skip) file = dir "/block" ++n; on = !skip; n
 for block in $(ls "$dir"/block* | sort -V); do
   try "docs/installing.md: $(head -1 "$block")" env PATH="$dir/tools:$PREFIX/bin:$PATH" bash -eu "$block"
   grep -q -- '-o game' "$block" && try "what it made runs" plays
+  grep -q -- 'libneap.a' "$block" && try "it needs no libneap.so" eval '! needs'
 done
-linked_in() { ! readelf -d game | grep libneap; }
-try "the static one needs no libneap.so" linked_in
+shared() { readelf -d game | grep -q NEEDED; }
+try "the static one needs no library" eval '! shared'
 packages() { grep -qxF "apt-get install $(sed -n '/^BUILD_DEPS/,$ { s/BUILD_DEPS *:= //; p; /[^\\]$/q }' Makefile | tr -s ' \\\n' ' ' | sed 's/ $//')" "$dir/log"; }
 try "the manual names the packages that building needs" packages
 try "make uninstall, as the manual has it" nothing_left "$PREFIX"

@@ -50,6 +50,13 @@ describe("neap --help", function()
 end)
 
 describe("the manual page", function()
+  it("names each word in its synopsis", function()
+    local synopsis = read "docs/man/neap.1":match "\n%.SH SYNOPSIS\n(.-)\n%.SH"
+    for i, found in ipairs(command.words()) do
+      assert.is_truthy(i == 1 or synopsis:find("\n.B neap " .. found.word .. "\n", 1, true), found.word)
+    end
+  end)
+
   for _, found in ipairs(command.words()) do
     it("lists the options of neap " .. found.word, function()
       local declared = {}
