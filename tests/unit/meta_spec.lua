@@ -6,6 +6,11 @@ describe("lua/neap/meta", function()
     text = text .. assert(io.open("lua/neap/meta/" .. room .. ".lua")):read "a"
   end
 
+  it("has a file for editors that look where a module called neap is", function()
+    assert.matches("^%-%-%-@meta\n.*\n%-%-%-@class neap\nlocal neap = {}\n\nreturn neap\n$",
+      assert(io.open "lua/neap/meta/neap.lua"):read "a")
+  end)
+
   it("annotates each name of neap", function()
     local missing = {}
     for name in pairs(neap) do
