@@ -13,7 +13,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.fence", luaopen_neap_fence},
     {"neap.folder", luaopen_neap_folder},
     {"neap.json", luaopen_neap_json},
-    {"neap.lock", luaopen_neap_lock},
+    {"neap.lock.kernel", luaopen_neap_lock_kernel},
     {"neap.marks", luaopen_neap_marks},
     {"neap.mongo.kernel", luaopen_neap_mongo_kernel},
     {"neap.now", luaopen_neap_now},

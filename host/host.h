@@ -181,6 +181,11 @@ bool neap__stopping(neap *);
 // Loop time in ms at which a neap.timeout around the running task is over, 0 = never: for work that blocks the loop, so that
 // no timer can fire meanwhile. *seconds: what that timeout was given.
 int64_t neap__deadline(neap *, double *seconds);
+// Rows that stores have given and that were changed in them, also where that was undone later.
+struct neap__counts {
+  int64_t read, written;
+};
+struct neap__counts *neap__counts(neap *);
 // Opens handles and pools register a function that is called when the host closes, before the Lua state does.
 struct neap__closer {
   void (*close)(struct neap__closer *);

@@ -1,4 +1,4 @@
-// main.c: the command. It uses neap.h and Lua's own API, and of the host inside only what writes logs and hides secrets.
+// main.c: the command. It uses neap.h and Lua's own API, and of the host inside only what logs, counts and hides secrets.
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -28,9 +28,10 @@ struct command {
   int argc, first;  // first: index of the first argument of the script
 };
 
-static bool reporting;  // `neap run` has started this program
-static neap *running;   // for the signal handler
-static bool typing;     // what runs was typed: an interrupt ends it, not the program
+static bool reporting;               // `neap run` has started this program
+static struct neap_run_report told;  // to it
+static neap *running;                // for the signal handler
+static bool typing;                  // what runs was typed: an interrupt ends it, not the program
 volatile sig_atomic_t neap__signal_seen;
 
 // The tasks get a second to end. What is stuck longer, or a second signal, ends the process.
@@ -58,21 +59,30 @@ static void find_report(void) {
   unsetenv("NEAP_RUN");
 }
 
-// Tells `neap run` of an error, instead of the one before.
-static void report(const char *kind, const char *message) {
-  char text[NEAP_RUN_REPORT_MAX];
-  if (!reporting) return;
-  int n = snprintf(text, sizeof text, "%s\n%s", kind, message);
-  size_t len = n < (int)sizeof text ? (size_t)n : sizeof text - 1;
-  if (ftruncate(NEAP_RUN_REPORT, 0) != 0 || pwrite(NEAP_RUN_REPORT, text, len, 0) < 0) reporting = false;
+static void send_report(void) {
+  if (reporting && pwrite(NEAP_RUN_REPORT, &told, sizeof told, 0) != (ssize_t)sizeof told) reporting = false;
+}
+
+static void report_error(const char *kind, const char *message) {
+  snprintf(told.kind, sizeof told.kind, "%s", kind);
+  snprintf(told.message, sizeof told.message, "%s", message);
+  send_report();
+}
+
+static void report_end(neap *h) {
+  const struct neap__counts *counts = neap__counts(h);
+  told.read = counts->read;
+  told.written = counts->written;
+  told.ended = true;
+  send_report();
 }
 
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud;
   (void)task;
-  bool told = neap__signal_seen || neap_exit_code(running) >= 0;  // to end: then tasks are cancelled, as they should be
-  if (told && strcmp(kind, "cancelled") == 0) return;
-  report(kind, message);
+  bool ending = neap__signal_seen || neap_exit_code(running) >= 0;  // then tasks are cancelled, as they should be
+  if (ending && strcmp(kind, "cancelled") == 0) return;
+  report_error(kind, message);
   fflush(stdout);
   neap__log_failure(kind, message, traceback);
 }
@@ -184,7 +194,7 @@ static int run(neap *h, struct command *c) {
   if (status == NEAP_OK) status = typing ? run_typed(h, c) : neap_run(h);
   if (neap__signal_seen) return SIGNALLED + neap__signal_seen;
   if (*neap_message(h)) {
-    report("usage", neap_message(h));
+    report_error("usage", neap_message(h));
     neap__log_failure("", neap_message(h), "");
   }
   if (status == NEAP_OK && neap_exit_code(h) >= 0) return neap_exit_code(h);
@@ -202,6 +212,7 @@ int main(int argc, char **argv) {
   if (neap_open(&h, &options) != NEAP_OK) return complain("cannot start: memory is short", "");
   catch_signals(h);
   code = run(h, &c);
+  report_end(h);
   neap_close(&h);
   return code;
 }

@@ -85,6 +85,10 @@ int neap__left_turn(neap *h, int result) {
 
 // ---- The host of a state ----
 
+struct neap__counts *neap__counts(neap *h) {
+  return &h->counts;
+}
+
 neap *neap__host(lua_State *L) {
   void *ud;
   if (lua_getallocf(L, &ud) == allocate) return ud;

@@ -76,6 +76,7 @@ struct neap {
   neap_task last_id;
   struct neap__closer *closers;
   neap_options options;
+  struct neap__counts counts;
   size_t memory;      // bytes that the Lua heap holds
   size_t owed;        // bytes allocated that the collector has not worked for, where it is paced
   size_t collect_at;  // memory at which its next cycle begins

@@ -140,31 +140,38 @@ static void become(char **argv, bool group, int report, int lock, pid_t parent) 
   _exit(127);
 }
 
-// Pushes what the child reported: kind and message of its last error; nothing if there was none.
-static int push_report(lua_State *L, int report) {
-  char text[NEAP_RUN_REPORT_MAX];
-  ssize_t n = pread(report, text, sizeof text, 0);
-  char *line = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
-  if (!line) return 0;
-  lua_pushlstring(L, text, (size_t)(line - text));
+static void set_integer(lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+// Into the table on top: what the child has reported.
+static void set_report(lua_State *L, int file) {
+  struct neap_run_report r;
+  if (pread(file, &r, sizeof r, 0) != (ssize_t)sizeof r) return;
+  if (r.ended) {
+    set_integer(L, "read", r.read);
+    set_integer(L, "written", r.written);
+  }
+  if (!*r.message) return;
+  lua_pushstring(L, r.kind);
   lua_setfield(L, -2, "kind");
-  lua_pushlstring(L, line + 1, (size_t)(text + n - line - 1));
+  lua_pushstring(L, r.message);
   lua_setfield(L, -2, "message");
-  return 0;
 }
 
 static void push_outcome(lua_State *L, const struct run *r) {
   lua_newtable(L);
   if (WIFEXITED(r->status))
-    lua_pushinteger(L, WEXITSTATUS(r->status)), lua_setfield(L, -2, "code");
+    set_integer(L, "code", WEXITSTATUS(r->status));
   else
-    lua_pushinteger(L, WTERMSIG(r->status)), lua_setfield(L, -2, "signal");
-  if (r->told) lua_pushinteger(L, r->told), lua_setfield(L, -2, "told");
+    set_integer(L, "signal", WTERMSIG(r->status));
+  if (r->told) set_integer(L, "told", r->told);
   lua_pushboolean(L, r->timed_out);
   lua_setfield(L, -2, "timed_out");
 }
 
-// supervisor.run(words, seconds, lock) -> { code or signal =, told =, timed_out =, kind =, message = }
+// supervisor.run(words, seconds, lock) -> { code or signal =, told =, timed_out =, kind =, message =, read =, written = }
 //   Runs this program with other words behind its name. seconds: what it has, nil = no end; lock: a descriptor, or nil.
 static int supervisor_run(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -193,7 +200,7 @@ static int supervisor_run(lua_State *L) {
   if (r.group) setpgid(r.pid, r.pid);
   watch(&r);
   push_outcome(L, &r);
-  push_report(L, report);
+  set_report(L, report);
   close(report);
   return 1;
 }

@@ -481,7 +481,10 @@ static void step_done(struct bulk *b, int64_t changed) {
       go_on(b, b->at < b->n ? b->at + b->length : b->at, 0);
       break;
     case PHASE_WRITE:
-    case PHASE_SECOND: written(b, changed); break;
+    case PHASE_SECOND:
+      neap__counts(b->run->rows.op.host)->written += changed;
+      written(b, changed);
+      break;
     case PHASE_EXISTS: unmet(b, b->found > 0 ? NEAP_CONDITION : NEAP_NOT_FOUND); break;
     case PHASE_COMMIT: b->phase = PHASE_ANSWER; break;
     case PHASE_ANSWER: break;

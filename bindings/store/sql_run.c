@@ -213,7 +213,16 @@ static enum rows_state learn_columns(struct sql_run *run) {
   return ROWS_ROW;
 }
 
+// What a statement that writes gives back was not read.
+static void count(struct sql_run *run) {
+  struct neap__counts *counts = neap__counts(run->rows.op.host);
+  counts->written += run->cursor->changed;
+  if (run->cursor->changed > 0) counts->read -= run->seen;
+  run->seen = 0;
+}
+
 static enum rows_state at_end(struct sql_run *run) {
+  if (!run->statement.control) count(run);
   run->rows.changed += run->cursor->changed;
   if (run->second) {
     run->statement = (struct sql_statement){.text = run->second, .n = strlen(run->second), .control = true};
@@ -243,6 +252,10 @@ static enum rows_state go_on(struct sql_run *run, struct cell *cells) {
     state = run->connection->transport->next(run->cursor, cells, &run->rows.error);
     if (state == ROWS_FAILED) return lost(run) ? ROWS_END : fail(run);
     run->given |= state == ROWS_ROW;
+    if (state == ROWS_ROW) {
+      run->seen++;
+      neap__counts(run->rows.op.host)->read++;
+    }
     if (state != ROWS_END) return cast(run, cells, state);
     state = at_end(run);
   } while (state == ROWS_ROW);

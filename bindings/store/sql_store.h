@@ -43,6 +43,7 @@ struct sql_run {
   bool leased;        // the connection is to be given back at the end
   bool sharing;       // with others' runs
   bool given;         // has given a row
+  int64_t seen;       // rows of the present statement
   int tries;          // connections that it has lost
   char holders[200];  // while it waits for a connection: who has them
   struct {

@@ -114,7 +114,7 @@ static int lock_take(lua_State *L) {
   return push_holder(L, *fd);
 }
 
-int luaopen_neap_lock(lua_State *L) {
+int luaopen_neap_lock_kernel(lua_State *L) {
   static const luaL_Reg methods[] = {{"close", lock_close}, {"descriptor", lock_descriptor}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", lock_close}, {"__close", lock_close}, {"__index", NULL}, {NULL, NULL}};
   static const luaL_Reg library[] = {{"folder", lock_folder}, {"take", lock_take}, {NULL, NULL}};

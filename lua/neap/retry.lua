@@ -19,10 +19,11 @@ function retry.seconds(given)
   return rest == "" and given ~= "" and total or nil
 end
 
---- The same for people: 1.3s, 5m, 1h30m.
+--- The same for people: 0.012s, 1.3s, 5m, 1h30m.
 ---@param seconds number
 ---@return string
 function retry.show(seconds)
+  if seconds < 0.1 then return ("%.3fs"):format(seconds) end
   if seconds < 60 then return (("%.1f"):format(seconds):gsub("%.0$", "")) .. "s" end
   local whole, parts = (seconds + 0.5) // 1 | 0, {}
   for _, unit in ipairs { "d", "h", "m", "s" } do

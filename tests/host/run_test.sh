@@ -176,7 +176,7 @@ is "without a folder for files too" "0 0" "$? $(wc -c < "$dir/out")"
 
 time='[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]Z'
 code 0 --name x --log text -e 'require("neap").log.info("hello", { n = 1 })'
-is "a log of text has times and the job" "info x: it begins|info x: hello n=1|info x: it has ended attempts=1 code=0 seconds=" \
+is "a log of text has times and the job" "info x: it begins|info x: hello n=1|info x: it has ended attempts=1 code=0 read=0 seconds=" \
   "$(sed -E "s/^$time //; s/(seconds=).*/\\1/" "$dir/err" | paste -sd'|')"
 code 1 --name x --log json -e 'require("neap").log.info("a \"b\"\nc", { n = 1, t = true, s = "\\", url = "postgres://u:hunter2@h/d" }) error "boom"'
 is "one of JSON has an object a line" \
@@ -218,6 +218,58 @@ like "a line that is none is told without its text" "neap run: $dir/bad, line 4:
 printf "A='1\n2\n" > "$dir/bad"
 code 2 --env-file "$dir/bad" -e ''
 like "a quote that is not closed" "*line 1: a quote is not closed*" "$(cat "$dir/err")"
+
+# ---- History ----
+
+runs() { $NEAP jobs "$dir/runs.db" "$@" 2>&1; }
+# What the table says of the last run, without times.
+last_run() { runs --last 1 | tail -n 1 | sed -E 's/ +[0-9]{4}-[0-9-]+ [0-9:]+ +([0-9.]+s)? +/ /; s/  +/ /g'; }
+model="$model P{}:save() "
+code 0 --history "$dir/runs.db" --name ok -e "$model P:all()"
+like "a run is noted, with the rows that it has read and written" "ok done 1 [1-9]* 1" "$(last_run)"
+code 1 --history "$dir/runs.db" --name bad --retries 1 --retry-delay 0.001s -e 'error "boom\nor bust"'
+is "with its attempts and last error" "bad failed 2 0 0 $dir/job.lua:1: boom or bust" "$(last_run)"
+code 124 --history "$dir/runs.db" --name late --timeout 0.2s -e 'require("neap").sleep(100)'
+is "that its time was over" "late timed out 1 0 0 it timed out after 0.2s" "$(last_run)"
+rm -f "$dir/said"
+script "$(write "$dir/said" "$pid_of_me") require('neap').sleep(100)"
+$NEAP run --history "$dir/runs.db" --name x "$dir/job.lua" < /dev/null &
+pid=$!
+until_said "$dir/said"
+is "that it runs" "x running" "$(last_run)"
+kill -TERM $pid
+wait $pid
+is "that it was ended" "x signal 15 1 0 0 it was ended by signal 15" "$(last_run)"
+rm -f "$dir/said"
+$NEAP run --history "$dir/runs.db" --name y "$dir/job.lua" < /dev/null &
+pid=$!
+until_said "$dir/said"
+kill -KILL $pid
+wait $pid 2> /dev/null
+is "that it was killed and could not tell" "y killed" "$(last_run)"
+is "newest first" "y x late bad ok" "$(runs | awk 'NR > 1 { print $1 }' | paste -sd' ')"
+is "of one job" "bad" "$(runs --job bad | awk 'NR > 1 { print $1 }' | paste -sd' ')"
+is "as JSON" '[["late","timed out",124,"it timed out after 0.2s"],["y","killed",null,null]]' \
+  "$($NEAP -e 'local json, list = require "neap.json", {}
+    for i, file in ipairs(arg) do local r = json.decode(io.open(file):read "a")[1] list[i] = { r.job, r.state, r.code, r.error } end
+    print(json.encode(list))' <(runs --json --job late) <(runs --json))"
+is "for other programs" 5 "$(sqlite3 "$dir/runs.db" "SELECT count(*) FROM runs")"
+printf 'print(os.getenv "NEAP_HISTORY")' > "$dir/job.lua"
+is "a file in NEAP_HISTORY too" "$dir/runs.db" "$(NEAP_HISTORY=$dir/runs.db $NEAP run --name z "$dir/job.lua")"
+is "which neap jobs reads" z "$(NEAP_HISTORY=$dir/runs.db $NEAP jobs --last 1 | awk 'END { print $1 }')"
+for i in $(seq 12); do $NEAP run --history "$dir/many.db" --name "job $i" "$dir/job.lua" > /dev/null & done
+wait
+is "runs that begin together are all noted" 12 "$(sqlite3 "$dir/many.db" "SELECT count(*) FROM runs WHERE code = 0")"
+sqlite3 "$dir/many.db" "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+  INSERT INTO runs (job, began, ended, code, host, machine, pid, born) SELECT 'job 1', began, ended, 0, host, machine, pid, born
+  FROM runs, n WHERE job = 'job 2'"
+$NEAP run --history "$dir/many.db" --name "job 1" "$dir/job.lua" > /dev/null
+is "the last thousand of each job are kept" "1000 1" "$(sqlite3 -separator ' ' "$dir/many.db" \
+  "SELECT sum(job = 'job 1'), sum(job = 'job 2') FROM runs")"
+code 1 --history "$dir/nosuch/runs.db" -e 'print "runs"'
+is "a file that cannot be written is told before the job runs" "1 0" "$(grep -c nosuch "$dir/err") $(wc -c < "$dir/out")"
+is "a file that is not there is told" 1 "$($NEAP jobs "$dir/none.db" 2>&1 | grep -c 'none.db cannot be opened')"
+is "and not made" no "$([ -e "$dir/none.db" ] && echo yes || echo no)"
 
 # ---- Secrets ----
 

@@ -9,19 +9,11 @@ local supervisor = require "neap.supervisor"
 
 local WRONG, LOCKED, TIMED_OUT, SIGNALLED = 2, 75, 124, 128
 
---- A file name from any name.
-local function lock_path(name)
-  if name:find "/" then return name end
-  local file = name:gsub("[^%w_-]", function(c) return ("%%%02X"):format(c:byte()) end)
-  return ("%s/%s.lock"):format(lock.folder(), file)
-end
-
 --- Takes the lock, or ends with 75.
 local function take_lock(job)
-  local held, pid, since = lock.take(lock_path(job.lock))
+  local held, who = lock.take(job.lock)
   if held then return held end
-  local who = pid and (" by process %d, for %s"):format(pid, retry.show(math.max(os.time() - since, 0))) or ""
-  log.error(("it does not run: the lock %s is held%s"):format(job.lock, who))
+  log.error("it does not run: " .. who)
   os.exit(LOCKED)
 end
 
@@ -67,28 +59,46 @@ local function attempt(job)
   end
 end
 
+--- What the last attempt ended with, in words; nil if all is well.
+local function problem_of(job, outcome)
+  if outcome.code == 0 then return nil end
+  if outcome.told then return "it was ended by signal " .. outcome.told end
+  if outcome.timed_out then return "it timed out after " .. retry.show(job.timeout) end
+  return reason(outcome)
+end
+
 --- Says what the script itself could not say, or not for all attempts.
-local function tell(job, outcome)
-  if outcome.code == 0 or outcome.told then return end
+local function tell(outcome, problem)
+  if not problem or outcome.told then return end
   if outcome.timed_out then
-    log.error("it timed out after " .. retry.show(job.timeout))
+    log.error(problem)
   elseif outcome.attempts > 1 then
-    log.error(("it failed %d times; at last: %s"):format(outcome.attempts, reason(outcome)))
+    log.error(("it failed %d times; at last: %s"):format(outcome.attempts, problem))
   elseif outcome.signal then
-    log.error("it failed: " .. reason(outcome))
+    log.error("it failed: " .. problem)
   end
 end
 
---- Runs the job, and logs when it begins and ends.
+--- Runs the job, and notes when it begins and ends.
 local function run(job)
   local began = supervisor.now()
+  local history = job.history and require "neap.history"
+  local noted = history and history.began(job.history, job.name)
   if job.log then log.info "it begins" end
   local outcome = attempt(job)
-  local code = exit_code(outcome)
-  tell(job, outcome)
+  local code, problem = exit_code(outcome), problem_of(job, outcome)
+  tell(outcome, problem)
+  if noted then
+    local result = {
+      code = code, attempts = outcome.attempts, read = outcome.read, written = outcome.written, error = problem,
+    }
+    local ok, e = pcall(history.ended, noted, result)
+    if not ok then log.warn("its end could not be noted: " .. tostring(e)) end
+  end
   if job.log then
+    local seconds = (supervisor.now() - began) * 1000 // 1 / 1000
     log.info("it has ended", {
-      code = code, attempts = outcome.attempts, seconds = (supervisor.now() - began) * 1000 // 1 / 1000,
+      code = code, attempts = outcome.attempts, seconds = seconds, read = outcome.read, written = outcome.written,
     })
   end
   return code
@@ -118,6 +128,7 @@ local function set_environment(options, name)
   end
   if options.store then supervisor.setenv("NEAP_STORE", options.store) end
   if options.log then supervisor.setenv("NEAP_LOG_FORMAT", options.log) end
+  if options.history then supervisor.setenv("NEAP_HISTORY", options.history) end
   supervisor.setenv("NEAP_JOB", name)
 end
 
@@ -148,6 +159,7 @@ return {
     { "--retry-delay TIME", "wait up to this long (1s) before that, up to twice as long each time" },
     { "--quiet", "print nothing unless it fails: then all, to standard error" },
     { "--log text|json", "log on standard error with times, and when the job begins and ends" },
+    { "--history FILE", "note what becomes of the run, for neap jobs; without it where NEAP_HISTORY says" },
     { "--store URL", "what neap.open() opens" },
     { "--env-file FILE", "put the NAME=value lines of a file that nobody else can read into the environment" },
   },
@@ -155,6 +167,7 @@ return {
   run = function(options, ...)
     local job = read_job(options, ...)
     set_environment(options, job.name)
+    job.history = os.getenv "NEAP_HISTORY"
     supervisor.hold()
     job.held = job.lock and take_lock(job)
     if job.quiet then supervisor.hold_output() end
