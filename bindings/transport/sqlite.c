@@ -37,13 +37,24 @@ static int on_busy(void *ud, int tries) {
   return 1;
 }
 
+// Reads the header: tells what is no database. SQLite itself does not always wait for others here: of two that open a new file,
+// one is told that it is busy at once.
+static int set_mode(struct sqlite *c, const char *mode) {
+  int64_t until = clock_ms() + (int64_t)(c->timeout * 1000);
+  int code, tries = 0;
+  do {
+    code = sqlite3_exec(c->db, mode, NULL, NULL, NULL);
+  } while ((code & 0xff) == SQLITE_BUSY && clock_ms() < until && on_busy(c, tries++));
+  return code;
+}
+
 static int set_up(struct sqlite *c, const struct sql_address *address, bool reader) {
   static const char common[] = "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL";
   const char *mode = address->read_only ? "PRAGMA schema_version" : "PRAGMA journal_mode = WAL";
   sqlite3_extended_result_codes(c->db, 1);
   sqlite3_busy_handler(c->db, on_busy, c);
   sqlite3_progress_handler(c->db, PROGRESS_OPS, on_progress, c);
-  int code = sqlite3_exec(c->db, mode, NULL, NULL, NULL);  // reads the header: tells what is no database
+  int code = set_mode(c, mode);
   if (code == SQLITE_OK) code = sqlite3_exec(c->db, common, NULL, NULL, NULL);
   if (code == SQLITE_OK && reader) code = sqlite3_exec(c->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
   if (code == SQLITE_OK) code = neap__sqlite_functions(c->db);

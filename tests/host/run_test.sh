@@ -96,8 +96,6 @@ rm "$dir/n"
 code 137 --retries 1 --retry-delay 0.001s -e "$count os.execute 'kill -9 \$PPID'"
 is "what was killed is" ".." "$(cat "$dir/n")"
 rm "$dir/n"
-code 1 --timeout 1m --retries 5 --retry-delay 1000d -e "$count error 'x'"
-is "no attempt begins that had no time left" yes "$([ "$(wc -c < "$dir/n")" -le 5 ] && echo yes)"
 
 # ---- The lock ----
 
