@@ -128,6 +128,7 @@ struct view {
   void *transaction;  // the store's own handle of the open transaction, NULL = none
   int level;          // depth of transactions: 0 none, 1 the outer one, 2 ... savepoints
   bool atomic, overwrite, consistent;
+  bool dry_run;                // nothing is written through it
   bool dead;                   // its transaction has ended: using it raises
   double timeout;              // seconds, 0 = the default
   const struct fence *fence;   // what is written through it stands behind this, NULL = nothing

@@ -1,4 +1,5 @@
 // view.c: a store as one sees it: options, scope and transaction, and the context that carries them through tasks.
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/condition.h"
@@ -67,7 +68,10 @@ struct view *neap__view_new(lua_State *L, int store_idx) {
   lua_newtable(L);
   lua_setiuservalue(L, -2, 1);
   neap__live_add(L, lua_touserdata(L, -1));
-  return view_create(L);
+  struct view *v = view_create(L);
+  const char *dry = getenv("NEAP_DRY_RUN");
+  v->dry_run = dry && strcmp(dry, "1") == 0;
+  return v;
 }
 
 struct view *neap__view_child(lua_State *L, const struct view *parent) {
@@ -370,7 +374,7 @@ static void add_scope(lua_State *L, struct view *v) {
 }
 
 // view.derive(view, options, scopes) -> view
-//   options  atomic, consistent: booleans; persist: "overwrite" or "update"; timeout: seconds
+//   options  atomic, consistent, dry_run: booleans; persist: "overwrite" or "update"; timeout: seconds
 //   scopes   a list of { class, condition }: go with all that is done on the class through the view
 static int view_derive(lua_State *L) {
   lua_settop(L, 3);
@@ -379,6 +383,7 @@ static int view_derive(lua_State *L) {
   lua_insert(L, 3);
   v->atomic = option_boolean(L, "atomic", v->atomic);
   v->consistent = option_boolean(L, "consistent", v->consistent);
+  v->dry_run = option_boolean(L, "dry_run", v->dry_run);
   read_persist(L, v);
   if (lua_getfield(L, 2, "timeout") != LUA_TNIL) v->timeout = neap__arg_seconds(L, -1, "timeout");
   lua_pop(L, 1);
@@ -392,6 +397,13 @@ static int view_derive(lua_State *L) {
 static int view_kept(lua_State *L) {
   neap__view_check(L, 1);
   lua_getiuservalue(L, 1, UV_KEPT);
+  return 1;
+}
+
+// view.dry_run(view) -> boolean
+//   Whether nothing is written through it.
+static int view_dry_run(lua_State *L) {
+  lua_pushboolean(L, neap__view_effective(L, neap__view_check(L, 1))->dry_run);
   return 1;
 }
 
@@ -457,12 +469,25 @@ static int view_tostring(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"enter", view_enter},       {"leave", view_leave},         {"derive", view_derive},
-    {"kept", view_kept},         {"shared", view_shared},       {"supports", view_supports},
-    {"begin", neap__view_begin}, {"commit", neap__view_commit}, {"rollback", neap__view_rollback},
-    {"sql", neap__view_sql},     {"close", neap__view_close},   {"listen", neap__view_listen},
-    {"hear", neap__view_hear},   {"copy", neap__view_copy},     {"copied", neap__view_copied},
-    {"put", neap__view_put},     {"kind", view_kind},           {NULL, NULL},
+    {"enter", view_enter},
+    {"leave", view_leave},
+    {"derive", view_derive},
+    {"kept", view_kept},
+    {"shared", view_shared},
+    {"supports", view_supports},
+    {"begin", neap__view_begin},
+    {"commit", neap__view_commit},
+    {"rollback", neap__view_rollback},
+    {"sql", neap__view_sql},
+    {"close", neap__view_close},
+    {"listen", neap__view_listen},
+    {"hear", neap__view_hear},
+    {"copy", neap__view_copy},
+    {"copied", neap__view_copied},
+    {"put", neap__view_put},
+    {"kind", view_kind},
+    {"dry_run", view_dry_run},
+    {NULL, NULL},
 };
 
 // Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.

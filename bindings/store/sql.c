@@ -86,7 +86,8 @@ const struct sql_dialect *neap__sql_dialect(const struct view *view) {
 static struct rows *sql_select(lua_State *L, struct view *view, const struct query *q) {
   struct neap__error e;
   view = neap__view_effective(L, view);
-  struct sql_run *run = neap__sql_run_new(L, view, q->for_update ? USE_WRITE : USE_READ, neap__query_width(q));
+  bool locks = q->for_update && !view->dry_run;
+  struct sql_run *run = neap__sql_run_new(L, view, locks ? USE_WRITE : USE_READ, neap__query_width(q));
   run->statement.nkinds = neap__sql_kinds(q, run->kinds);
   run->statement.rows = q->limit < 0 || q->limit > 1;
   struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
@@ -103,6 +104,15 @@ static struct rows *sql_count(lua_State *L, struct view *view, const struct quer
   return &run->rows;
 }
 
+// In a dry run: logs the set-based write on top of the stack, and gives in its place how many rows it is for.
+static struct rows *sql_counted(lua_State *L, struct view *view, const struct query *q) {
+  neap__sql_dry_log(lua_touserdata(L, -1));
+  lua_pop(L, 1);
+  struct sql_run *run = (struct sql_run *)sql_count(L, view, q);
+  run->counts = true;
+  return &run->rows;
+}
+
 static struct rows *sql_update(lua_State *L, struct view *view, const struct query *q, const struct change *sets,
                                int nsets) {
   struct neap__error e;
@@ -110,7 +120,7 @@ static struct rows *sql_update(lua_State *L, struct view *view, const struct que
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
   neap__sql_run_take(L, run, text, neap__sql_update(L, text, view, q, sets, nsets, &e), &e);
-  return &run->rows;
+  return run->dry ? sql_counted(L, view, q) : &run->rows;
 }
 
 static struct rows *sql_remove(lua_State *L, struct view *view, const struct query *q) {
@@ -119,7 +129,7 @@ static struct rows *sql_remove(lua_State *L, struct view *view, const struct que
   struct sql_run *run = neap__sql_run_new(L, view, USE_WRITE, 0);
   struct sql_text *text = neap__sql_text_new(L, neap__sql_dialect(view), view);
   neap__sql_run_take(L, run, text, neap__sql_remove(L, text, view, q, &e), &e);
-  return &run->rows;
+  return run->dry ? sql_counted(L, view, q) : &run->rows;
 }
 
 // explain -> { sql =, params = }
@@ -337,7 +347,7 @@ static struct rows *roll_back_savepoint(lua_State *L, struct view *view) {
 static struct rows *sql_rollback(lua_State *L, struct view *view) {
   struct sql_transaction *tx = view->transaction;
   if (view->level > 1) return roll_back_savepoint(L, view);
-  if (tx->store && tx->connection) tx->connection->transport->rollback(tx->connection);
+  if (tx->store && tx->connection && !view->dry_run) tx->connection->transport->rollback(tx->connection);
   neap__sql_transaction_end(tx);
   return NULL;
 }
@@ -346,7 +356,7 @@ static struct rows *sql_rollback(lua_State *L, struct view *view) {
 
 static const char *sql_column_name(struct rows *rows, int i) {
   struct sql_run *run = (struct sql_run *)rows;
-  return run->cursor ? run->connection->transport->column_name(run->cursor, i) : NULL;
+  return run->cursor ? run->cursor->connection->transport->column_name(run->cursor, i) : NULL;
 }
 
 // ---- Channels ----
@@ -370,14 +380,14 @@ static struct rows *sql_copy(lua_State *L, struct view *view, const char *text, 
   struct sql_run *run = neap__sql_run_new(L, view, USE_RAW, 0);
   run->rows.stream = true;
   run->statement = (struct sql_statement){.text = text, .n = n, .control = true, .copy = in ? COPY_IN : COPY_OUT};
-  run->wrapped = !view->transaction && neap__fence_at(view->fence, view->store->place) != NULL;
+  run->wrapped = view->dry_run ? !in : !view->transaction && neap__fence_at(view->fence, view->store->place) != NULL;
   if (run->wrapped) run->second = "COMMIT";
   return &run->rows;
 }
 
 static void sql_put(struct rows *rows, const char *p, size_t n) {
   struct sql_run *run = (struct sql_run *)rows;
-  if (run->cursor) run->connection->transport->put(run->cursor, p, n);
+  if (run->cursor) run->cursor->connection->transport->put(run->cursor, p, n);
 }
 
 // ---- What the two databases can do ----

@@ -22,6 +22,7 @@ struct sql_text {
   int naliases;                 // t0, t1, ... of tables that have been given out
   struct sql_copy *copies;      // text made for parameters
   struct neap__buffer scratch;  // of whoever writes at the moment
+  bool secret;                  // what is bound now is of a field that is
   bool in_scope;                // a scope is being written: scopes of what it relates to would go on for ever
   bool failed;
 };

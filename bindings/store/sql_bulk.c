@@ -97,7 +97,7 @@ static bool alike(const struct bulk *bulk, const struct write *a, const struct w
 
 // Whether the two may stand in one statement.
 static bool grouped(const struct bulk *b, int i) {
-  return i > 0 && i < b->n && alike(b, &b->writes[i - 1], &b->writes[i]) &&
+  return i > 0 && i < b->n && !b->run->dry && alike(b, &b->writes[i - 1], &b->writes[i]) &&
          neap__sql_groups(dialect_of(b), b->shape, &b->writes[i]);
 }
 
@@ -173,7 +173,10 @@ static void write_texts(lua_State *L, struct bulk *b, struct view *view, int tex
 
 static int add_cells(struct bulk *b, int n, const uint64_t *bits, const struct cell *cells) {
   for (int i = 0; i < b->shape->ncolumns; i++)
-    if (neap__has_bit(bits, i)) b->params[n++] = neap__sql_value(b->shape->columns[i], *cells++);
+    if (neap__has_bit(bits, i)) {
+      b->params[n] = neap__sql_value(b->shape->columns[i], *cells++);
+      b->params[n++].secret = b->shape->columns[i]->flags & FIELD_SECRET;
+    }
   return n;
 }
 
@@ -226,6 +229,10 @@ static bool start_text(struct bulk *b, const struct sql_text *s, const struct ce
                                           .arrays = arrays,
                                           .kinds = b->kinds,
                                           .nkinds = returned(b, w)};
+  if (run->dry && neap__sql_serial(b->shape, w))
+    run->dry_key = --run->store->dry_keys;
+  else
+    run->dry_key = w->kind == WRITE_UPSERT;  // it was not there
   return neap__sql_run_send(run);
 }
 
@@ -382,6 +389,22 @@ static void keep_answer(struct bulk *b, const struct cell *cells, int ncells) {
   }
 }
 
+// In a dry run: what was sent comes back as it was, and a key that the database would have chosen is made up.
+static void echo(struct bulk *b, const struct write *w, struct cell *out) {
+  const struct cell *sent = w->cells;
+  for (int i = 0; w->returning && i < b->shape->ncolumns; i++) {
+    const struct field *f = b->shape->columns[i];
+    const struct cell *cell = neap__has_bit(w->columns, i) ? sent++ : NULL;
+    if (!neap__has_bit(w->returning, i)) continue;
+    bool made = f->flags & FIELD_PRIMARY && f->type.kind == TYPE_INTEGER;
+    if (cell)
+      *out = *cell;
+    else if (made)
+      *out = (struct cell){.i = --b->run->store->dry_keys, .kind = CELL_INTEGER};
+    out++;
+  }
+}
+
 // A row that a statement has given: its columns are the answer of an object, behind what tells of which.
 static void take_row(struct bulk *b, int ncells) {
   const struct write *w = &b->writes[b->at];
@@ -389,6 +412,7 @@ static void take_row(struct bulk *b, int ncells) {
   int64_t n = mark ? b->cells[0].i : 0;
   b->found++;
   if (b->phase == PHASE_EXISTS) return;
+  if (b->run->dry) echo(b, w, b->cells + (neap__sql_serial(b->shape, w) && dialect_of(b)->returns_key) + mark);
   if (mark && w->kind == WRITE_UPSERT) b->items[b->at].outcome = n ? OUTCOME_DONE : OUTCOME_WAS_THERE;
   if (mark && w->kind != WRITE_UPSERT && n > 0 && n <= b->length) b->items[b->at + n - 1].outcome = OUTCOME_DONE;
   keep_answer(b, b->cells + mark, ncells - mark);
@@ -461,7 +485,7 @@ static void written(struct bulk *b, int64_t changed) {
   if (item->outcome == OUTCOME_NONE) item->outcome = b->phase == PHASE_SECOND ? OUTCOME_WAS_THERE : OUTCOME_DONE;
   if (neap__sql_serial(b->shape, w) && !dialect_of(b)->returns_key) {
     struct sql_connection *c = b->run->connection;
-    b->cells[0] = (struct cell){.i = c->transport->last_id(c), .kind = CELL_INTEGER};
+    b->cells[0] = (struct cell){.i = b->run->dry ? b->run->dry_key : c->transport->last_id(c), .kind = CELL_INTEGER};
     keep_answer(b, b->cells, 1);
   }
   if (b->phase != PHASE_ANSWER) succeed(b);
@@ -494,9 +518,10 @@ static void step_done(struct bulk *b, int64_t changed) {
 // Runs the statement of the present phase to its end and decides what comes next. ROWS_ROW: go on.
 static enum rows_state step(struct bulk *b) {
   struct sql_run *run = b->run;
-  const struct sql_transport *t = run->connection->transport;
+  const struct sql_transport *t = NULL;
   enum rows_state state = ROWS_FAILED;
   if (run->cursor || start(b)) {
+    t = run->cursor->connection->transport;
     while ((state = t->next(run->cursor, b->cells, &run->rows.error)) == ROWS_ROW) {
       take_row(b, run->cursor->ncells);
       if (run->rows.whole) break;
@@ -562,7 +587,7 @@ static void bulk_close(struct rows *rows) {
   struct sql_connection *c = run->connection;
   forget_answers(b);
   neap__sql_arrays_free(&b->arrays);
-  if (run->cursor) c->transport->finish(run->cursor);
+  if (run->cursor) run->cursor->connection->transport->finish(run->cursor);
   run->cursor = NULL;
   if (open) c->transport->rollback(c);
   neap__sql_run_close(rows);

@@ -141,7 +141,12 @@ int neap__sql_change(struct sql_text *s, const struct change *c, int n, struct n
   const struct field *f = c->place.field;
   neap__sql_name(s, f->wire);
   neap__sql_add(s, " = ");
-  if (c->place.nsteps > 0 || (c->kind != CHANGE_SET && c->kind != CHANGE_UNSET)) return s->dialect->change(s, c, n, e);
+  if (c->place.nsteps > 0 || (c->kind != CHANGE_SET && c->kind != CHANGE_UNSET)) {
+    s->secret = f->flags & FIELD_SECRET;
+    int status = s->dialect->change(s, c, n, e);
+    s->secret = false;
+    return status;
+  }
   neap__sql_bind_field(s, f, c->kind == CHANGE_SET ? &c->cell : &(struct cell){.kind = CELL_NIL});
   return 0;
 }

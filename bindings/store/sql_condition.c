@@ -449,7 +449,10 @@ static int write_leaf_or_not(struct writer *w, const struct condition *c, bool n
   negated ^= is_opposite(c);
   if (c->op == COND_EXISTS && is_null_there(w, &c->place)) return write_null(w, c, !negated);
   neap__sql_add(w->s, "(");
-  if (write_leaf(w, c) != 0) return -1;
+  w->s->secret = c->place.field && c->place.field->flags & FIELD_SECRET;
+  int status = write_leaf(w, c);
+  w->s->secret = false;
+  if (status != 0) return -1;
   neap__sql_add(w->s, negated ? ") IS NOT TRUE" : ")");
   return 0;
 }

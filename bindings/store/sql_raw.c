@@ -6,6 +6,7 @@
 
 // What a script begins or ends by hand must not leak to the next user of the connection.
 static int raw_ended(struct sql_run *run) {
+  if (run->dry) return 0;
   bool open = run->cursor->in_transaction;
   if (run->transaction) run->transaction->lost = !open;
   if (run->transaction && !open)

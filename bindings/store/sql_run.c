@@ -48,7 +48,7 @@ enum rows_state neap__sql_run_wait(struct sql_run *run) {
 void neap__sql_run_stop(struct sql_run *run, const char *why) {
   if (run->transaction && run->transaction->copying == run) run->transaction->copying = NULL;
   if (!run->cursor) return;
-  run->connection->transport->finish(run->cursor);
+  run->cursor->connection->transport->finish(run->cursor);
   run->cursor = NULL;
   run->failed = true;
   neap__error_set(&run->rows.error, NEAP_USAGE, "%s", why);
@@ -125,7 +125,7 @@ static void release(struct sql_run *run) {
   unlink_run(run);
   settle_savepoint(run);
   if (run->transaction && run->transaction->copying == run) run->transaction->copying = NULL;
-  if (run->cursor) run->connection->transport->finish(run->cursor);
+  if (run->cursor) run->cursor->connection->transport->finish(run->cursor);
   run->cursor = NULL;
   if (run->leased)
     run->store->leasing->release(run);
@@ -139,9 +139,23 @@ bool neap__sql_in_transaction(const struct sql_run *run) {
   return run->connection && run->connection->in_transaction;
 }
 
+// In a dry run a statement of the script's own is sent where it could only read. If it would have written, it ends here.
+static bool would_write(const struct sql_run *run) {
+  return run->dry && run->use == USE_RAW && strcmp(run->rows.error.code, SQL_ONLY_READS) == 0;
+}
+
+static enum rows_state pretend(struct sql_run *run) {
+  neap__sql_dry_log(run);
+  run->ended = true;
+  if (run->wrapped && run->connection) run->connection->transport->rollback(run->connection);
+  release(run);
+  return ROWS_END;
+}
+
 // A savepoint that cannot be rolled back takes its transaction with it: half of it must not be committed.
 static enum rows_state fail(struct sql_run *run) {
-  bool undone = run->lenient || !neap__sql_in_transaction(run);
+  if (would_write(run)) return pretend(run);
+  bool undone = run->lenient || (!run->dry && !neap__sql_in_transaction(run));
   if (run->transaction && undone) run->transaction->lost = true;
   run->ended = true;
   run->failed = !run->lenient;
@@ -156,7 +170,7 @@ static void describe(struct sql_run *run) {
   struct sql_statement *s = &run->statement;
   s->harmless = run->use == USE_READ || run->use == USE_BEGIN;
   s->shared = run->use == USE_READ && run->sharing;
-  s->paged = run->rows.stream && run->transaction && run->use == USE_READ;
+  s->paged = run->rows.stream && run->transaction && run->use == USE_READ && !run->dry;
 }
 
 bool neap__sql_run_send(struct sql_run *run) {
@@ -169,7 +183,11 @@ bool neap__sql_run_send(struct sql_run *run) {
     s->fence = neap__fence_at(run->fence, place);
     s->place = place;
   }
-  run->cursor = run->connection->transport->start(run->connection, s, &run->rows.op, e);
+  s->only_reads = run->dry && run->use == USE_RAW;
+  if (run->dry && run->use != USE_READ && (!s->only_reads || s->copy == COPY_IN))
+    run->cursor = neap__sql_dry_start(run);
+  else
+    run->cursor = run->connection->transport->start(run->connection, s, &run->rows.op, e);
   return run->cursor != NULL;
 }
 
@@ -196,7 +214,7 @@ static bool lost(struct sql_run *run) {
 
 // Once the statement has really begun: its columns, and for raw statements the types that their names stand for.
 static enum rows_state learn_columns(struct sql_run *run) {
-  const struct sql_transport *t = run->connection->transport;
+  const struct sql_transport *t = run->cursor->connection->transport;
   if (run->cursor->ncells < 0) {
     enum rows_state state = t->next(run->cursor, NULL, &run->rows.error);
     if (state == ROWS_WAIT) return state;
@@ -227,7 +245,7 @@ static enum rows_state at_end(struct sql_run *run) {
   if (run->second) {
     run->statement = (struct sql_statement){.text = run->second, .n = strlen(run->second), .control = true};
     run->second = NULL;
-    run->connection->transport->finish(run->cursor);
+    run->cursor->connection->transport->finish(run->cursor);
     return start(run);
   }
   run->ended = true;
@@ -249,7 +267,12 @@ static enum rows_state go_on(struct sql_run *run, struct cell *cells) {
   if (!run->cursor && (state = start(run)) != ROWS_ROW) return state;
   if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
   do {
-    state = run->connection->transport->next(run->cursor, cells, &run->rows.error);
+    struct cell count;
+    state = run->cursor->connection->transport->next(run->cursor, run->counts ? &count : cells, &run->rows.error);
+    if (state == ROWS_ROW && run->counts) {
+      run->rows.changed = count.i;
+      continue;
+    }
     if (state == ROWS_FAILED) return lost(run) ? ROWS_END : fail(run);
     run->given |= state == ROWS_ROW;
     if (state == ROWS_ROW) {
@@ -293,8 +316,8 @@ void neap__sql_run_close(struct rows *rows) {
 
 static void on_cancel(struct neap__op *op) {
   struct sql_run *run = (struct sql_run *)op;
-  if (run->cursor && run->connection->transport->interrupt) {
-    run->connection->transport->interrupt(run->cursor);
+  if (run->cursor && run->cursor->connection->transport->interrupt) {
+    run->cursor->connection->transport->interrupt(run->cursor);
     return;
   }
   if (run->use != USE_BEGIN && run->leased) {  // others may have the connection before the run is collected
@@ -326,6 +349,7 @@ struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use 
   run->level = view->level;
   run->use = use;
   run->fence = view->fence;
+  run->dry = view->dry_run;
   run->statement.kinds = nkinds ? run->kinds : NULL;
   run->statement.nkinds = nkinds;
   neap__view_push(L, view);

@@ -37,6 +37,9 @@ struct sql_run {
   int level;  // the level of the transaction at which it may run
   enum sql_use use;
   const struct fence *fence;  // what it writes stands behind this, NULL = nothing
+  bool dry;                   // nothing that writes is sent
+  int64_t dry_key;            // then: the key that a row of it is given, 0 = none
+  bool counts;                // its row is how many rows there are, as `changed` tells them
   struct sql_connection *connection;
   bool reader;        // the connection goes back to the idle readers
   bool queues;        // waits for a reader, or has been told that one is free
@@ -114,7 +117,8 @@ struct sql_store {
   double statement_timeout;  // seconds: of statements that share a connection, 0 = none
   struct sql_run *waiting, *running;
   struct neap__closer closer;
-  char file[64];  // the place of an embedded database
+  int64_t dry_keys;  // the last one that was given in a dry run
+  char file[64];     // the place of an embedded database
 };
 
 // ---- sql_run.c ----
@@ -144,6 +148,13 @@ bool neap__sql_in_transaction(const struct sql_run *run);
 void neap__sql_transaction_end(struct sql_transaction *tx);
 void neap__sql_store_close(struct store *store);
 void neap__sql_run_open(lua_State *L);
+
+// ---- sql_dry.c ----
+
+// Logs what the run would send.
+void neap__sql_dry_log(const struct sql_run *run);
+// Does as if the run's statement had been sent. NULL: memory is short.
+struct sql_cursor *neap__sql_dry_start(struct sql_run *run);
 
 // ---- sql.c ----
 

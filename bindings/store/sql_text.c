@@ -163,7 +163,8 @@ void neap__sql_bind(struct sql_text *s, const struct cell *cell) {
     s->params = params;
     s->params_size = size;
   }
-  s->params[s->nparams++] = *cell;
+  s->params[s->nparams] = *cell;
+  s->params[s->nparams++].secret = s->secret;
   neap__sql_param(s, s->nparams);
 }
 
@@ -198,12 +199,14 @@ static void bind_array(struct sql_text *s, const struct field *f, const struct c
 
 void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struct cell *cell) {
   struct cell value = neap__sql_value(f, *cell);
+  s->secret = f->flags & FIELD_SECRET;
   if (value.kind != CELL_JSON || !neap__sql_is_array(s->dialect, &f->type))
     neap__sql_bind(s, &value);
   else if (cell->kind == CELL_JSON)
     bind_array(s, f, cell);
   else
     neap__sql_bind(s, &(struct cell){.kind = CELL_NIL});
+  s->secret = false;
 }
 
 int neap__sql_failed(const struct sql_text *s, struct neap__error *e) {

@@ -18,7 +18,7 @@ static bool ask(struct postgres *c, struct postgres_cursor *cursor) {
 }
 
 void neap__postgres_copy_start(struct postgres *c, struct postgres_cursor *cursor) {
-  if (cursor->from.fence && !cursor->asked && !ask(c, cursor)) {
+  if ((cursor->from.fence || cursor->from.only_reads) && !cursor->asked && !ask(c, cursor)) {
     neap__postgres_gone(c);
     return;
   }

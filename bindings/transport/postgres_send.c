@@ -93,7 +93,15 @@ static bool send_texts(struct postgres *c, struct postgres_cursor *cursor) {
   return cursor->portal ? send_fetch(c, cursor) : send_declare(c, cursor);
 }
 
+static bool ask_only_reads(struct postgres *c, struct postgres_cursor *cursor) {
+  static const char text[] = "SELECT set_config('transaction_read_only', 'on', true)";
+  if (!neap__postgres_reserve(c, 4) || !PQsendQueryParams(c->pq, text, 0, NULL, NULL, NULL, NULL, 0)) return false;
+  neap__postgres_expect(c, (struct expected){.kind = EXPECT_FENCE, .cursor = cursor});
+  return true;
+}
+
 bool neap__postgres_ask_fences(struct postgres *c, struct postgres_cursor *cursor) {
+  if (cursor->from.only_reads && !cursor->from.listens && !ask_only_reads(c, cursor)) return false;
   for (const struct fence *f = cursor->from.fence; f; f = neap__fence_at(f->outer, cursor->from.place)) {
     char token[24];
     const char *const values[] = {f->name, token};

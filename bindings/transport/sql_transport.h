@@ -12,6 +12,8 @@
 // gives an empty row whenever put() is due.
 enum copy_direction { COPY_NONE, COPY_OUT, COPY_IN };
 
+#define SQL_ONLY_READS "25006"  // what PostgreSQL calls it
+
 // A statement to run. All of it is borrowed until the cursor is finished.
 struct sql_statement {
   const char *text;
@@ -29,6 +31,7 @@ struct sql_statement {
   enum copy_direction copy;
   bool listens;  // LISTEN: never ends, and gives a row for each notification: channel, payload, process
   bool paged;    // the script uses the connection between the rows: they are fetched in portions, inside a transaction
+  bool only_reads;            // fails, with the code SQL_ONLY_READS, if it would write
   const struct fence *fence;  // asked before it, in the same transaction, if it writes; NULL = nothing is
   const char *place;          // of the database, as fences call it
 };

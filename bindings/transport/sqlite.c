@@ -408,6 +408,12 @@ static struct sqlite_statement *begin(struct sqlite *c, const struct sql_stateme
     if (!(s = prepare(c, from, hash, e))) return NULL;
     if (!second) cache_add(c, s);
   }
+  if (from->only_reads && !sqlite3_stmt_readonly(s->stmt)) {
+    neap__error_set(e, NEAP_FORBIDDEN, "the statement writes");
+    strcpy(e->code, SQL_ONLY_READS);
+    if (!s->cached.listed) statement_free(s);
+    return NULL;
+  }
   if (from->fence && pass(c, s, from, e) != 0) {
     if (s->wrapped) unwrap(c, s, false, e);
     if (!s->cached.listed) statement_free(s);

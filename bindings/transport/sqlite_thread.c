@@ -223,6 +223,7 @@ static bool copy_statement(struct remote *r, const struct sql_statement *s) {
     p += cells[i].n;
   }
   if (kinds) r->statement.kinds = memcpy(p, s->kinds, kinds);
+  r->statement.only_reads = s->only_reads;
   if (!s->fence) return true;
   r->statement.fence = r->fences = neap__fence_copy(s->fence, s->place);
   r->statement.place = r->fences ? r->fences->place : NULL;

@@ -32,6 +32,7 @@ struct cell {
   };
   uint32_t n;
   uint8_t kind;  // enum cell_kind
+  bool secret;   // of a parameter that is bound: not to be shown
 };
 
 // Whether p and n count.

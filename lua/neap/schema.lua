@@ -347,6 +347,7 @@ local function run_all(models, tx, db, done, leave_indexes)
       table.move(list, 1, #list, #statements + 1, statements)
     end
     for _, statement in ipairs(statements) do
+      if before[statement] and view.dry_run(tx) then return {} end
       if before[statement] then
         error(host.error { kind = "mismatch", message = "bind ran this and does not find it done: " .. statement }, 0)
       end

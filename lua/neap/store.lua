@@ -307,6 +307,7 @@ end
 
 local view_options = {
   atomic = true, consistent = true, persist = true, timeout = true, scope = true, session = true, master_key = true,
+  dry_run = true,
 }
 
 --- { class, condition } for each model of options.scope.
@@ -318,14 +319,14 @@ local function scopes(self, options)
 end
 
 --- A view of the store with options; with a function, they count for everything that it does on the store.
----@param options table  atomic, consistent, persist = "overwrite", timeout, scope = { Model = condition }
+---@param options table  atomic, consistent, dry_run, persist = "overwrite", timeout, scope = { Model = condition }
 ---@param f? fun(view: table): any
 function store.with(self, options, f)
   host.check("table", options, "options")
   if f ~= nil then host.check("function", f, "f") end
   for name in pairs(options) do
     if not view_options[name] then
-      usage("%s is no option of store:with; they are atomic, consistent, persist, scope and timeout",
+      usage("%s is no option of store:with; they are atomic, consistent, dry_run, persist, scope and timeout",
         host.show_key(name))
     end
   end

@@ -1,101 +1,17 @@
 -- Writes under a lock: done while it is had, refused by the database itself once somebody else has taken it.
 local contract = require "tests.store.contract"
-local crud = require "neap.crud"
 local fails = require "tests.fails"
 local fence = require "neap.fence"
 local lease = require "neap.lease"
 local neap = require "neap"
 local t = neap.types
-
--- Every verb of stores, objects, classes and queries that writes; each changes what is there.
-local writes = {
-  store = {
-    save = function(m) m.store:save { m.Post { title = "b" }, m.Post { title = "c" }, m.Post { title = "d" } } end,
-    delete = function(m) m.store:delete { m.post, m.other } end,
-    batch = function(m)
-      local b = m.store:batch()
-      b:save(m.Post { title = "b" }, m.post:assign { views = 9 })
-      b:delete(m.other)
-      b:run()
-    end,
-    bind = function(m)
-      m.store:model("More", { id = t.integer { primary = true } })
-      m.store:bind()
-    end,
-    drop = function(m) m.store:drop(m.Note) end,
-    sql = function(m) m.store:sql("UPDATE posts SET views = ? WHERE title = ?", { 9, "a" }) end,
-  },
-  ["store:sql, that gives rows"] = {
-    insert = function(m) return m.store:sql "INSERT INTO posts (title, views) VALUES ('b', 1) RETURNING id" end,
-    create = function(m) m.store:sql "CREATE TABLE more (id INTEGER)" end,
-  },
-  object = {
-    save = function(m) m.post:assign { views = 9 }:save() end,
-    delete = function(m) m.post:delete() end,
-    add_unique = function(m) m.post:add_unique("tags", "y") end,
-    append = function(m) m.post:append("tags", "y") end,
-    increment = function(m) m.post:increment "views" end,
-    pull = function(m) m.post:pull("tags", "x") end,
-    set = function(m) m.post:set("data.a", 9) end,
-    unset = function(m) m.post:unset "data.a" end,
-  },
-  ["a save"] = {
-    ["of a new object"] = function(m) m.Post { title = "b" }:save() end,
-    ["of a new one, and of what it points to"] = function(m) m.Note { post = m.Post { title = "b" } }:save() end,
-    overwrite = function(m) m.Post { id = m.post.id, title = "z" }:save { overwrite = true } end,
-    condition = function(m) m.post:assign { views = 9 }:save { condition = m.Post.views:eq(1) } end,
-    atomic = function(m) m.post:assign { views = 9 }:save { atomic = true } end,
-    returning = function(m) m.post:assign { views = 9 }:save { returning = "new" } end,
-  },
-  class = {
-    create = function(m) m.Post:create { title = "b" } end,
-    upsert = function(m) m.Post:upsert({ title = "a", views = 9 }, { "title" }) end,
-    sql = function(m) m.Post:sql("DELETE FROM posts WHERE title = ?", { "a" }) end,
-  },
-  query = {
-    update = function(m) m.Post:where { title = "a" }:update { views = 9 } end,
-    delete = function(m) m.Post:where { title = "a" }:delete() end,
-    add = function(m) m.post.labels:add { m.blue } end,
-    remove = function(m) m.post.labels:remove { m.red } end,
-    set = function(m) m.post.labels:set { m.blue } end,
-  },
-  crud = {
-    create = function(m) m.helper:create { title = "b" } end,
-    update = function(m) m.helper:update({ views = 9 }, m.post) end,
-    delete = function(m) m.helper:delete(m.post) end,
-    create_or_update_many = function(m)
-      local e = m.helper:create_or_update_many { { title = "b" } }[1].error
-      if e then error(e, 0) end
-    end,
-  },
-}
-
--- What writes nothing, or by the verbs above.
-local others = {
-  store = "close copy_in copy_out listen load model open supports transaction with",
-  object = "assign changes copy is_new key_of reload to_table",
-  query = [[aggregate all avg consistent count each exclude exists explain filter find first for_update get group having
-    include index key limit max min one order page pluck query rows scan select skip sql sum through where]],
-}
+local writes = require "tests.store.writes"
 
 contract.each("writes under a lock", function(c)
   local m, lock
 
   before_each(function()
-    m = { store = c.store }
-    m.Post = c.store:model("Post", {
-      id = t.integer { primary = true, auto = true }, title = t.string { unique = true },
-      views = t.integer { default = 1 }, tags = t.list(t.string()), data = t.json(),
-      labels = t.many_to_many("Label", { through = "PostLabel" }),
-    }, { table = "posts" })
-    m.Label = c.store:model("Label", { id = t.integer { primary = true } })
-    m.Note = c.store:model("Note", { id = t.integer { primary = true, auto = true }, post = t.pointer "Post" })
-    c.store:bind()
-    m.post = m.Post { title = "a", tags = { "x" }, data = { a = 1 } }:save()
-    m.other = m.Post { title = "other" }:save()
-    m.red, m.blue = m.Label { id = 1 }:save(), m.Label { id = 2 }:save()
-    m.post.labels:add { m.red }
-    m.helper = crud.helper(m.Post, {})
+    m = writes.prepare(c.store)
     lock = lease.take(c.store, "job", { seconds = 3600 })
   end)
 
@@ -103,46 +19,27 @@ contract.each("writes under a lock", function(c)
 
   local function steal() c:client "UPDATE neap_leases SET token = token + 1" end
 
-  --- All that is there, as another program reads it.
-  local function state()
-    local lines, selects = {}, {}
-    for _, name in ipairs(c:tables()) do
-      lines[#lines + 1] = name
-      if name ~= "neap_leases" then selects[#selects + 1] = ('SELECT * FROM "%s"'):format(name) end
-    end
-    for _, line in ipairs(c:client(table.concat(selects, "; "))) do lines[#lines + 1] = line end
-    table.sort(lines)
-    return lines
-  end
-
-  for noun, verbs in pairs(writes) do
+  for noun, verbs in pairs(writes.verbs) do
     for verb, write in pairs(verbs) do
       local function perform() write(m) end
 
       it(("are refused when it is lost, and happen while it is had: %s, %s"):format(noun, verb), function()
-        local before = state()
+        local before = writes.state(c)
         steal()
         for _, try in ipairs { perform, function() c.store:transaction(perform) end } do
           local e = fails("conflict", lock.run, lock, try)
           assert.equal("lost", e.code, tostring(e))
-          assert.same(before, state())
+          assert.same(before, writes.state(c))
         end
         c:client "UPDATE neap_leases SET token = token - 1"
         lock:run(perform)
-        assert.not_same(before, state())
+        assert.not_same(before, writes.state(c))
       end)
     end
   end
 
   it("are all that there are", function()
-    local methods = { store = require "neap.view".methods, object = require "neap.object_kernel".methods,
-      query = require "neap.query".methods }
-    for noun, table in pairs(methods) do
-      for verb in pairs(table) do
-        local known = writes[noun][verb] or (" " .. others[noun]:gsub("%s+", " ") .. " "):find(" " .. verb .. " ", 1, true)
-        assert.truthy(known, ("%s:%s is not known to write or not to"):format(noun, verb))
-      end
-    end
+    assert.same({}, writes.unknown())
   end)
 
   it("of all that a task starts are", function()
