@@ -49,7 +49,11 @@ void neap__collect_pay(neap *h) {
   }
 }
 
-void neap__collect_cycles(neap *h, int n) {
-  h->cycles = n;
+void neap__collect_all(neap *h) {
+  if (!h->paced) {
+    lua_gc(h->L, LUA_GCCOLLECT);
+    return;
+  }
+  h->cycles = 2;  // what the present one has passed already, the next one finds
   neap__collect_pay(h);
 }

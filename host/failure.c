@@ -102,10 +102,10 @@ void neap__failure_sweep(neap *h, lua_State *L, bool all) {
   if (h->failures && (all || due)) {
     h->swept = true;
     h->swept_at = neap__now_us();
-    if (all || !h->paced)
+    if (all)
       lua_gc(L, LUA_GCCOLLECT);
     else
-      neap__collect_cycles(h, 2);  // what the present one has passed already, the next one finds
+      neap__collect_all(h);
   }
   while (all && h->failures) {
     struct neap__failure *f = h->failures;

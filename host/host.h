@@ -144,6 +144,10 @@ void neap__charge(lua_State *L, unsigned rows);
 // any number), and spending some. True if they were too many: then the task ends, whatever its script does.
 uint64_t neap__work_left(neap *);
 bool neap__work(neap *, uint64_t instructions);
+// Memory that a library holds for scripts: how many bytes there may still be (SIZE_MAX = any number), and counting what it
+// holds now, *known being what it said before. Where that is too much, or `over`, the running task ends.
+size_t neap__memory_left(neap *);
+void neap__hold(neap *, size_t *known, size_t bytes, bool over);
 // Lets other tasks and the host run, then goes on in k with status LUA_YIELD. `return neap__pause(...)`. Where the stack
 // cannot yield, k is called at once.
 int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k);
@@ -172,6 +176,10 @@ void neap__wake(neap *);
 int64_t neap__now_ms(neap *);
 // True if work that blocks must go to a thread (a stepped host), false where it may run in place (the command, neap_run).
 bool neap__stepped(neap *);
+// What the owner of the host has set.
+const neap_options *neap__options(neap *);
+// Whether scripts are limited, or capabilities were taken from them.
+bool neap__sandboxed(neap *);
 // Whether scripts have finalizers: these run wherever memory is asked for, in the middle of any work.
 bool neap__has_finalizers(neap *);
 // Raises `forbidden` if the capability (NEAP_NO_FS, ...) was taken away; `what` says what wanted it.

@@ -170,10 +170,24 @@ uint64_t neap__work_left(neap *h) {
   return spent < max ? max - spent : 0;
 }
 
+// Ends the running task at its next instruction, or in its next protected call.
+static void doom(neap *h, enum neap__kill why) {
+  h->task->killed = why;
+  if (h->running) neap__limits_rearm(h->running);
+}
+
 bool neap__work(neap *h, uint64_t n) {
   if (!h->task || !overspent(h, h->task, n)) return false;
-  h->task->killed = KILL_INSTRUCTIONS;
+  doom(h, KILL_INSTRUCTIONS);
   return true;
+}
+
+void neap__hold(neap *h, size_t *known, size_t bytes, bool over) {
+  bool grown = bytes > *known;
+  h->held += bytes - *known;
+  *known = bytes;
+  if (!h->task || !h->options.max_memory) return;
+  if (over || (grown && h->memory + h->held > h->options.max_memory)) doom(h, KILL_MEMORY);
 }
 
 bool neap__limits_spend(neap *h, unsigned rows) {
@@ -182,7 +196,7 @@ bool neap__limits_spend(neap *h, unsigned rows) {
 
 void neap__charge(lua_State *L, unsigned rows) {
   neap *h = neap__host(L);
-  if (h && h->task && neap__limits_spend(h, rows)) neap__limits_rearm(L);
+  if (h && h->task) neap__limits_spend(h, rows);
 }
 
 void neap__limits_share(lua_State *L, struct neap__task *t) {

@@ -34,6 +34,12 @@ static void *owners(neap *h, void *p, size_t osize, size_t nsize) {
   return q;
 }
 
+// What libraries hold counts as well, but leaves a quarter to the scripts: else one could end the others.
+static size_t heap_limit(const neap *h) {
+  size_t max = h->options.max_memory, least = max / 4;
+  return (h->held < max - least ? max - h->held : least) + h->overdraft;
+}
+
 static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
   neap *h = ud;
   size_t old = p ? osize : 0;  // for a new block osize is a type tag
@@ -46,7 +52,7 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
     h->memory -= old;
     return NULL;
   }
-  if (max && nsize > old && h->memory - old + nsize > max + h->overdraft) return refuse(h, p, osize, nsize);
+  if (max && nsize > old && h->memory - old + nsize > heap_limit(h)) return refuse(h, p, osize, nsize);
   if (nsize >= LARGE && h->task) *h->task->spent += nsize / BYTES;
   void *q = h->options.alloc ? owners(h, p, osize, nsize) : realloc(p, nsize);
   if (!q) return NULL;
@@ -100,6 +106,20 @@ neap *neap__host(lua_State *L) {
 
 bool neap__stepped(neap *h) {
   return h->stepping;
+}
+
+const neap_options *neap__options(neap *h) {
+  return &h->options;
+}
+
+bool neap__sandboxed(neap *h) {
+  return h->sandboxed;
+}
+
+size_t neap__memory_left(neap *h) {
+  size_t max = h->options.max_memory, used = h->memory + h->held;
+  if (!max) return SIZE_MAX;
+  return used < max ? max - used : 0;
 }
 
 bool neap__has_finalizers(neap *h) {

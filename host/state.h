@@ -78,6 +78,7 @@ struct neap {
   neap_options options;
   struct neap__counts counts;
   size_t memory;      // bytes that the Lua heap holds
+  size_t held;        // bytes that libraries hold for scripts outside of it
   size_t owed;        // bytes allocated that the collector has not worked for, where it is paced
   size_t collect_at;  // memory at which its next cycle begins
   int cycles;         // that it must run, whatever the memory
@@ -192,8 +193,8 @@ void neap__collect_pace(neap *h, bool paced);
 void neap__collect_start(neap *h);
 // Works off what scripts have allocated, as far as the step has time.
 void neap__collect_pay(neap *h);
-// Runs so many cycles to their end, in this step or later ones, when no task is ready.
-void neap__collect_cycles(neap *h, int n);
+// Collects all that is garbage now, at once; in a stepped host in this step or later ones, when no task is ready.
+void neap__collect_all(neap *h);
 
 // ---- Coroutines (coroutine.c) ----
 

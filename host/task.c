@@ -409,6 +409,7 @@ static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) 
   }
   neap__timer_stop(h, &t->timer);
   if (t->killed == KILL_INSTRUCTIONS) end_group(h, t);
+  if (t->killed == KILL_MEMORY) neap__collect_all(h);  // what it held outside of Lua goes with its objects
   h->refused.nsize = 0;
   if (t->state == TASK_FAILED) {
     h->overdraft = 1 << 16;

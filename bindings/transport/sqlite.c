@@ -10,6 +10,7 @@
 #include "value/datetime.h"
 
 #define PROGRESS_OPS 2000  // instructions of SQLite's machine between two looks at the clock, about 50 us
+#define LIMITED_OPS 500    // the same where scripts are limited
 
 // ---- Opening ----
 
@@ -24,7 +25,7 @@ static bool must_end(struct sqlite *c) {
 }
 
 static int on_progress(void *ud) {
-  return must_end(ud);
+  return neap__sqlite_work(ud, LIMITED_OPS) || must_end(ud);
 }
 
 // Waits a little for a lock that somebody else holds, so that a signal is heard in between.
@@ -58,6 +59,8 @@ static int set_up(struct sqlite *c, const struct sql_address *address, bool read
   if (code == SQLITE_OK) code = sqlite3_exec(c->db, common, NULL, NULL, NULL);
   if (code == SQLITE_OK && reader) code = sqlite3_exec(c->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
   if (code == SQLITE_OK) code = neap__sqlite_functions(c->db);
+  if (code == SQLITE_OK) code = neap__sqlite_limits(c, address->path);
+  if (code == SQLITE_OK && c->limited) sqlite3_progress_handler(c->db, LIMITED_OPS, on_progress, c);
   return code;
 }
 
@@ -92,6 +95,7 @@ void neap__sqlite_close(struct sqlite *c) {
     statement_free(statement_of(s));
   }
   sqlite3_close(c->db);
+  neap__hold(c->head.host, &c->reported, 0, false);
   free(c->path);
   *c = (struct sqlite){.head = c->head};
 }
@@ -347,6 +351,7 @@ static enum rows_state step(struct sqlite_statement *s, struct cell *cells, stru
     return ROWS_ROW;
   }
   s->done = true;
+  neap__sqlite_held(c);
   if (code == SQLITE_DONE && !sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
   if (code != SQLITE_DONE) neap__sqlite_error(c, code, e);
   sqlite3_reset(s->stmt);
@@ -491,6 +496,14 @@ static void inline_close(struct sql_connection *connection) {
   free(connection);
 }
 
+// What was done so far counts for the running task, and what follows as well.
+static void settle(struct sqlite *c) {
+  if (!c->limited) return;
+  struct sqlite_budget budget = c->budget;
+  neap__sqlite_settle(c->head.host, &budget, &c->reported);
+  neap__sqlite_begin(c, &budget);
+}
+
 static struct sql_cursor *inline_start(struct sql_connection *connection, const struct sql_statement *s,
                                        struct neap__op *op, struct neap__error *e) {
   struct sqlite *c = (struct sqlite *)connection;
@@ -499,11 +512,14 @@ static struct sql_cursor *inline_start(struct sql_connection *connection, const 
   c->deadline = op ? op->deadline : 0;
   c->allowed = op ? op->seconds : 0;
   if (of_task && (!c->deadline || of_task < c->deadline)) c->deadline = of_task, c->allowed = seconds;
+  settle(c);
   return (struct sql_cursor *)neap__sqlite_start(c, s, e);
 }
 
 static enum rows_state inline_next(struct sql_cursor *cursor, struct cell *cells, struct neap__error *e) {
-  return neap__sqlite_step((struct sqlite_statement *)cursor, cells, e);
+  enum rows_state state = neap__sqlite_step((struct sqlite_statement *)cursor, cells, e);
+  settle((struct sqlite *)cursor->connection);
+  return state;
 }
 
 static void inline_finish(struct sql_cursor *cursor) {

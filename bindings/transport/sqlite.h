@@ -28,6 +28,15 @@ struct sqlite_statement {
   struct sqlite_statement *next, **prev;  // among those that run
 };
 
+// What a statement may still cost, in a host whose scripts are limited, and what it has cost. The script's side fills it in
+// and settles it, the side that runs the statement counts.
+struct sqlite_budget {
+  uint64_t left, worked;  // instructions; left UINT64_MAX = any number
+  size_t room;            // bytes that it may have while it runs, SIZE_MAX = any number
+  size_t held;            // bytes of a database in memory
+  enum { SQLITE_WITHIN, SQLITE_OVER_WORK, SQLITE_OVER_MEMORY } over;
+};
+
 struct sqlite {
   struct sql_connection head;
   sqlite3 *db;
@@ -40,6 +49,10 @@ struct sqlite {
   volatile bool interrupted;  // asked to end by another thread or a cancelled task
   struct statement_cache cache;
   struct sqlite_statement *running;
+  bool limited, in_memory;
+  struct sqlite_budget budget;  // of the present statement
+  int64_t cpu_at, memory_at;    // us of CPU time, and bytes that SQLite had, when that was last looked at, or given
+  size_t reported;              // bytes that the host knows of; the script's side alone reads it
 };
 
 // Opens, sets up and closes a connection, on whichever thread.
@@ -51,6 +64,17 @@ enum rows_state neap__sqlite_step(struct sqlite_statement *s, struct cell *cells
 void neap__sqlite_finish(struct sqlite_statement *s);
 // Rolls back what is open, now or before the next statement.
 void neap__sqlite_undo(struct sqlite *c);
+
+// sqlite_limits.c: sets the limits of a connection to that path that has just been opened. SQLITE_OK, or what failed.
+int neap__sqlite_limits(struct sqlite *c, const char *path);
+// The connection runs on that budget now.
+void neap__sqlite_begin(struct sqlite *c, const struct sqlite_budget *given);
+// It has done that many operations more. True if the statement has to end.
+bool neap__sqlite_work(struct sqlite *c, unsigned ops);
+// Notes what the database holds, at the end of a statement.
+void neap__sqlite_held(struct sqlite *c);
+// On the script's side: charges the running task for what a budget has cost, and fills it in anew.
+void neap__sqlite_settle(neap *h, struct sqlite_budget *b, size_t *reported);
 
 // sqlite_error.c: fills `e` from what the database says of its last failure. Returns -1.
 int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e);

@@ -95,7 +95,11 @@ int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e) {
     snprintf(e->code, sizeof e->code, "%s", f->name);
     e->retryable = f->retryable;
   }
-  if (code == SQLITE_INTERRUPT && !c->interrupted && !neap__stopping(c->head.host))
+  if (c->limited && code == SQLITE_TOOBIG)
+    neap__error_set(e, NEAP_LIMIT, "a value or statement is larger than is allowed here");
+  else if (code == SQLITE_INTERRUPT && c->budget.over)
+    neap__error_set(e, NEAP_LIMIT, "the statement needs more than the script may use");
+  else if (code == SQLITE_INTERRUPT && !c->interrupted && !neap__stopping(c->head.host))
     neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s", c->allowed);
   if (!strstr(e->message, said)) snprintf(e->detail, sizeof e->detail, "%s", said);
   e->store = "sqlite";

@@ -31,6 +31,7 @@ struct remote {
   bool in_transaction, broken;
   bool busy, abandoned, cancelled;
   bool undo;  // what is open when it has been served is rolled back
+  struct sqlite_budget budget;
   struct neap__error error;
 };
 
@@ -92,7 +93,7 @@ static void fill(struct remote *r) {
   r->changed = r->local->cursor.changed;
 }
 
-static void serve(struct threaded *c, struct remote *r) {
+static void work_on(struct threaded *c, struct remote *r) {
   if (r->job == JOB_FINISH) {
     if (r->local) neap__sqlite_finish(r->local);
     r->local = NULL;
@@ -111,6 +112,13 @@ static void serve(struct threaded *c, struct remote *r) {
     }
   }
   fill(r);
+}
+
+static void serve(struct threaded *c, struct remote *r) {
+  if (c->local.limited) neap__sqlite_begin(&c->local, &r->budget);
+  work_on(c, r);
+  neap__sqlite_work(&c->local, 0);
+  if (c->local.limited) r->budget = c->local.budget;
 }
 
 // What remains open after that goes before the next statement does (neap__sqlite_start).
@@ -166,6 +174,11 @@ static void post(struct threaded *c, struct remote *r, enum job job) {
   append(&c->queue, r);
   uv_cond_signal(&c->wanted);
   uv_mutex_unlock(&c->mutex);
+}
+
+// Charges the task that runs for what the thread has done for it.
+static void settle(struct threaded *c, struct remote *r) {
+  if (neap__sandboxed(c->head.host)) neap__sqlite_settle(c->head.host, &r->budget, &c->local.reported);
 }
 
 static void take_back(struct threaded *c, struct remote *r) {
@@ -242,6 +255,8 @@ static struct sql_cursor *threaded_start(struct sql_connection *connection, cons
   r->cursor.connection = connection;
   r->cursor.ncells = -1;
   r->op = op;
+  r->budget.held = c->local.reported;
+  settle(c, r);
   post(c, r, JOB_START);
   return &r->cursor;
 }
@@ -252,6 +267,7 @@ static enum rows_state threaded_next(struct sql_cursor *cursor, struct cell *cel
     if (r->op) r->op->done = false;
     return ROWS_WAIT;
   }
+  if (r->budget.worked || r->budget.over) settle((struct threaded *)cursor->connection, r);
   if (!cells && r->cursor.ncells > 0) return ROWS_ROW;
   if (cells && neap__spool_next(&r->block, cells, r->cursor.ncells) > 0) return ROWS_ROW;
   if (r->state == ROWS_FAILED) *e = r->error;

@@ -6,6 +6,7 @@
 // freed. No clock decides: only instructions, and so the steps of a host, bound what a script may do.
 #include <glob.h>
 #include <lauxlib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "check.h"
 
 #define STEP_US 2000
-#define MAX_STEPS 1000000
+#define MAX_STEPS 100000
 
 static const char neighbour[] =
     "local neap = require 'neap' local check = require 'check' "
@@ -107,7 +108,10 @@ static neap *open_host(void) {
 static int run_to_end(neap *h, bool stepped) {
   int live = 1;
   if (!stepped) return neap_run(h), 0;
-  for (int i = 0; live > 0 && i < MAX_STEPS; i++) live = neap_step(h, STEP_US);
+  for (int i = 0; live > 0 && i < MAX_STEPS; i++) {
+    live = neap_step(h, STEP_US);
+    if (live > 0) poll(&(struct pollfd){.fd = neap_fd(h), .events = POLLIN}, 1, neap_timeout(h));
+  }
   return live;
 }
 

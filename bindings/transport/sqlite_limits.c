@@ -1,0 +1,106 @@
+// sqlite_limits.c: what statements may do in a host whose scripts are limited. Their work counts as instructions, their memory
+// as memory, and none reaches files or settings of the process.
+#include <string.h>
+#include <time.h>
+
+#include "transport/sqlite.h"
+
+#define MAX_LENGTH (64 << 20)  // bytes of a value, or an eighth of the memory that scripts may use
+#define MIN_LENGTH (64 << 10)
+#define MAX_PATTERN 1000  // bytes of a pattern of LIKE and GLOB
+
+static int64_t cpu_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+// ---- Budgets ----
+
+void neap__sqlite_begin(struct sqlite *c, const struct sqlite_budget *given) {
+  c->budget = *given;
+  c->budget.worked = 0;
+  c->cpu_at = cpu_us();
+  c->memory_at = sqlite3_memory_used();
+}
+
+bool neap__sqlite_work(struct sqlite *c, unsigned ops) {
+  struct sqlite_budget *b = &c->budget;
+  if (!c->limited) return false;
+  int64_t now = cpu_us();
+  uint64_t used = (uint64_t)(now - c->cpu_at);
+  c->cpu_at = now;
+  b->worked += used > ops ? used : ops;
+  if (b->worked > b->left) b->over = SQLITE_OVER_WORK;
+  sqlite3_int64 grown = sqlite3_memory_used() - c->memory_at;
+  if (b->room != SIZE_MAX && grown > 0 && (size_t)grown > b->room) b->over = SQLITE_OVER_MEMORY;
+  return b->over != SQLITE_WITHIN;
+}
+
+void neap__sqlite_held(struct sqlite *c) {
+  int bytes = 0, high;
+  if (!c->limited || !c->in_memory) return;
+  sqlite3_db_status(c->db, SQLITE_DBSTATUS_CACHE_USED, &bytes, &high, 0);
+  c->budget.held = (size_t)bytes;
+}
+
+void neap__sqlite_settle(neap *h, struct sqlite_budget *b, size_t *reported) {
+  if (b->worked) neap__work(h, b->worked);
+  neap__hold(h, reported, b->held, b->over == SQLITE_OVER_MEMORY);
+  *b = (struct sqlite_budget){.left = neap__work_left(h), .room = neap__memory_left(h), .held = b->held};
+}
+
+// ---- What is allowed ----
+
+static bool is_one_of(const char *name, const char *const *list) {
+  while (*list && sqlite3_stricmp(name, *list) != 0) list++;
+  return *list != NULL;
+}
+
+// Those that tell of the schema, and those that count for this connection alone. database_list tells where files are.
+static bool allows_pragma(const char *name, const char *value) {
+  static const char *const asking[] = {
+      "foreign_key_check",  "foreign_key_list", "index_info",   "index_list", "index_xinfo",
+      "integrity_check",    "quick_check",      "table_info",   "table_list", "table_xinfo",
+      "defer_foreign_keys", "foreign_keys",     "user_version", NULL};
+  static const char *const reading[] = {
+      "compile_options", "collation_list", "encoding",    "function_list",  "journal_mode",
+      "page_count",      "page_size",      "pragma_list", "schema_version", NULL};
+  return is_one_of(name, asking) || (!value && is_one_of(name, reading));
+}
+
+static int authorize(void *ud, int action, const char *a, const char *b, const char *schema, const char *trigger) {
+  const neap_options *o = ud;
+  static const char *const functions[] = {"fts3_tokenizer", "load_extension", NULL};
+  (void)schema;
+  (void)trigger;
+  switch (action) {
+    case SQLITE_ATTACH: return o->flags & NEAP_NO_FS ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_FUNCTION: return is_one_of(b, functions) ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_PRAGMA: return allows_pragma(a, b) ? SQLITE_OK : SQLITE_DENY;
+    default: return SQLITE_OK;
+  }
+}
+
+static int most_bytes(const neap_options *o) {
+  size_t most = o->max_memory ? o->max_memory / 8 : MAX_LENGTH;
+  return (int)(most > MAX_LENGTH ? MAX_LENGTH : most < MIN_LENGTH ? MIN_LENGTH : most);
+}
+
+int neap__sqlite_limits(struct sqlite *c, const char *path) {
+  neap *h = c->head.host;
+  const neap_options *o = neap__options(h);
+  if (!neap__sandboxed(h)) return SQLITE_OK;
+  c->limited = true;
+  c->in_memory = !*path || strcmp(path, ":memory:") == 0;
+  c->budget = (struct sqlite_budget){.left = UINT64_MAX, .room = SIZE_MAX};
+  c->memory_at = sqlite3_memory_used();
+  c->cpu_at = cpu_us();
+  sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, most_bytes(o));
+  sqlite3_limit(c->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN);
+  sqlite3_limit(c->db, SQLITE_LIMIT_WORKER_THREADS, 0);
+  sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  int code = sqlite3_exec(c->db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
+  if (code == SQLITE_OK) code = sqlite3_set_authorizer(c->db, authorize, (void *)(uintptr_t)o);
+  return code;
+}
