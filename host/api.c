@@ -282,7 +282,7 @@ static const char *result(neap *h, neap_task id, size_t *len) {
   if (lua_getiuservalue(L, -1, 3) == LUA_TNIL) {
     lua_pop(L, 1);
     struct neap__task *running = h->task;
-    h->task = t;  // what is written may call scripts (__json): that counts for the task that returned it
+    h->task = t;  // what it costs counts for the task that returned it
     h->overdraft = 1 << 16;
     int status = protected(h, make_result, t);
     h->overdraft = 0;

@@ -185,7 +185,6 @@ static void pump_until(neap *h, lua_State *L, struct neap__op *op) {
 
 // Waits where the stack cannot yield.
 static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lua_KFunction k) {
-  if (h->task && h->task->op.done) return neap__fail(L, NEAP_USAGE, "cannot wait while a result is written as JSON");
   if (h->stepping || h->options.loop)
     return neap__fail(L, NEAP_USAGE, "cannot wait inside a sort or a callback here: load it before the sort");
   if (h->pumps >= MAX_PUMPS)
