@@ -33,12 +33,19 @@ local function url_of(path, options)
   return "sqlite:" .. path:gsub("[%%?]", function(c) return ("%%%02X"):format(c:byte()) end) .. (options or "")
 end
 
+--- The file as a store, made if it is not there.
+---@param path string
+---@return table store
+function history.open(path)
+  return stores.open(url_of(path))
+end
+
 --- Notes that a run of a job begins; those before the last thousand are forgotten.
 ---@param path string  the file, made if it is not there
 ---@param job string
 ---@return table run  what history.ended takes
 function history.began(path, job)
-  local store = stores.open(url_of(path))
+  local store = history.open(path)
   local Run = declare(store)
   store:bind()
   local me = process.self()

@@ -102,9 +102,44 @@ local progress_bar = {}
 function progress_bar:step(count) end
 function progress_bar:close() end
 
----A bar on standard error when that is a terminal, else nothing. For a query: iterates over its objects.
+---A bar on standard error when that is a terminal, entries in a log with times, else nothing. For a query: iterates over
+---its objects.
 ---@overload fun(query: table, label?: string): fun(): table
 ---@param total integer
 ---@param label? string
 ---@return neap.progress.bar
 function neap.progress(total, label) end
+
+-- ---- Jobs ----
+
+---@class neap.job.options
+---@field name? string that of `neap run` unless given
+---@field store? neap.store keeps the marks, in its table neap_checkpoints
+---@field history? string a file that keeps them, and notes each run for `neap jobs`
+---@field lock? true|string one run at a time: by the name of the job, or by this one
+---@field retries? integer how often to call the function again if it fails
+---@field retry_delay? number|string up to this long (1s) before that, up to twice as long each time
+---@field timeout? number|string seconds or "5m" for all attempts together
+
+---@class neap.job
+---@field name string
+---@field attempts integer
+local job = {}
+---Remembers how far the job has come. In a transaction of the store that keeps the marks: if that is committed.
+---@param key string
+---@param value any what JSON can hold; nil forgets
+function job:checkpoint(key, value) end
+---What was remembered last, in this run or one before; nil if nothing was.
+---@param key string
+---@return any
+function job:resume(key) end
+---Forgets all marks: the next run begins anew.
+function job:clear() end
+
+---A job. With a function: calls it with the job, once at a time, for so long, again if it fails, as the options say, and gives
+---what it returns. Raises `conflict` with the code "locked" where another run has the lock, and `timeout`.
+---@overload fun(options?: neap.job.options): neap.job
+---@param options neap.job.options
+---@param f fun(job: neap.job): any
+---@return any ...
+function neap.job(options, f) end

@@ -1,0 +1,190 @@
+-- neap.job: marks of how far a job has come, so that one that was killed goes on there; and from inside a script what
+-- `neap run` gives from outside: one at a time, for so long, again if it fails, noted in a history.
+local host = require "neap.host"
+local json = require "neap.json"
+local kernel = require "neap.save_kernel"
+local lock = require "neap.lock"
+local log = require "neap.log"
+local quoted = require "neap.sql.schema".quoted
+local retry = require "neap.retry"
+
+local LOCKED, TIMED_OUT, FAILED = 75, 124, 1  -- exit codes of `neap run`
+
+local function usage(format, ...)
+  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
+end
+
+-- ---- Marks ----
+
+local TABLE = [[CREATE TABLE IF NOT EXISTS %s (job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (job, key))]]
+
+local Job = {}
+Job.__index = Job
+Job.__name = "neap.job"
+
+--- Where the marks of a job are: { store =, table = }, made if it is not there. Of two that make it at once, one may be
+--- told that it is there by now.
+local function open_marks(store)
+  if kernel.in_transaction(store) then usage "a job begins outside of transactions" end
+  local marks = { store = store, table = quoted(store, "neap_checkpoints") }
+  local ok, e = pcall(store.sql, store, "SELECT 1 FROM " .. marks.table .. " WHERE 1 = 0")
+  if ok then return marks end
+  if not host.is(e, "mismatch") then error(e, 0) end
+  ok, e = pcall(store.sql, store, TABLE:format(marks.table))
+  if not ok and not host.is(e, "conflict") then error(e, 0) end
+  return marks
+end
+
+--- Sends a statement in which {t} is the table of the marks.
+local function send(self, text, params)
+  if not self.marks then
+    local path = self.history or os.getenv "NEAP_HISTORY"
+    if not path then
+      usage "marks need a place: neap.job{ store = store }, neap.job{ history = FILE } or neap run --history FILE"
+    end
+    self.marks = open_marks(require "neap.history".open(path))
+  end
+  return self.marks.store:sql(text:gsub("{t}", { ["{t}"] = self.marks.table }), params)
+end
+
+local function check_key(key)
+  if type(key) ~= "string" or key == "" then usage("the key of a checkpoint is a text, not %s", host.show(key)) end
+end
+
+local SET = [[INSERT INTO {t} (job, key, value) VALUES (?, ?, ?)
+  ON CONFLICT (job, key) DO UPDATE SET value = excluded.value]]
+
+--- Remembers how far the job has come, also when it is killed now. Inside a transaction of the store that keeps the
+--- marks it counts with what else the transaction writes, or not at all.
+---@param key string
+---@param value any  what JSON can hold; nil forgets
+function Job:checkpoint(key, value)
+  check_key(key)
+  if value == nil then
+    send(self, "DELETE FROM {t} WHERE job = ? AND key = ?", { self.name, key })
+  else
+    send(self, SET, { self.name, key, json.encode(value) })
+  end
+end
+
+--- What was remembered last, in this run or one before; nil if nothing was.
+---@param key string
+---@return any
+function Job:resume(key)
+  check_key(key)
+  local row = send(self, "SELECT value FROM {t} WHERE job = ? AND key = ?", { self.name, key })[1]
+  return row and json.decode(row.value)
+end
+
+--- Forgets all marks: the next run begins anew.
+function Job:clear()
+  send(self, "DELETE FROM {t} WHERE job = ?", { self.name })
+end
+
+-- ---- Running ----
+
+--- Calls f(job) until it succeeds, as often as the options allow.
+local function attempt(self, options, f)
+  local most = (options.retries or 0) + 1
+  while true do
+    self.attempts = self.attempts + 1
+    local results = table.pack(pcall(f, self))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    local e = results[2]
+    local kind = type(e) == "table" and e.kind
+    if self.attempts == most or kind == "cancelled" or not retry.worth(kind) then error(e, 0) end
+    local seconds = retry.delay(self.attempts, options.retry_delay or 1)
+    log.warn(("%s failed (attempt %d of %d), again in %s: %s"):format(
+      self.name, self.attempts, most, retry.show(seconds), tostring(e)))
+    host.sleep(seconds)
+  end
+end
+
+local function take_lock(self, name)
+  local held, who = lock.take(name == true and self.name or name)
+  if held then return held end
+  error(host.error { kind = "conflict", code = "locked", message = self.name .. " does not run: " .. who }, 0)
+end
+
+local function code_of(ok, e)
+  if ok then return 0 end
+  return host.is(e, "timeout") and TIMED_OUT or type(e) == "table" and e.code == "locked" and LOCKED or FAILED
+end
+
+--- Notes in the history when f(...) begins and how it ends.
+local function noted(self, f, ...)
+  if not self.history then return f(...) end
+  local history = require "neap.history"
+  local run = history.began(self.history, self.name)
+  local results = table.pack(pcall(f, ...))
+  local ok, e = results[1], results[2]
+  local done, problem = pcall(history.ended, run, {
+    code = code_of(ok, e), attempts = self.attempts, error = not ok and tostring(e) or nil,
+  })
+  if not done then log.warn(("the end of %s could not be noted: %s"):format(self.name, tostring(problem))) end
+  if not ok then error(e, 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+local function run(self, options, f)
+  local _ <close> = options.lock and take_lock(self, options.lock) or nil
+  if not options.timeout then return noted(self, attempt, self, options, f) end
+  return noted(self, host.timeout, options.timeout, attempt, self, options, f)
+end
+
+-- ---- Options ----
+
+local function duration(value)
+  return retry.seconds(value), "seconds or a duration such as 90s, 5m or 1h30m"
+end
+
+local function text(value)
+  return type(value) == "string" and value ~= "" and value or nil, "a text"
+end
+
+-- What each option becomes, or nil and what is wanted.
+local readers = {
+  name = text,
+  history = text,
+  store = function(value) return type(value) == "userdata" and value or nil, "a store" end,
+  lock = function(value) return value == true and value or text(value), "true or a name" end,
+  retries = function(value)
+    return math.type(value) == "integer" and value >= 0 and value or nil, "a whole number"
+  end,
+  retry_delay = duration,
+  timeout = duration,
+}
+
+local function read(given)
+  host.check("table", given or {}, "options")
+  local options = {}
+  for name, value in pairs(given or {}) do
+    if not readers[name] then
+      usage("%s is no option of neap.job; they are name, store, history, lock, retries, retry_delay and timeout",
+        host.show_key(name))
+    end
+    local wanted
+    options[name], wanted = readers[name](value)
+    if options[name] == nil then usage("%s of neap.job is %s, not %s", name, wanted, host.show(value)) end
+  end
+  options.name = options.name or os.getenv "NEAP_JOB"
+  if not options.name then usage "a job has a name: neap.job{ name = ... }, or that of neap run" end
+  return options
+end
+
+--- A job, by the name that it has in each run: that of `neap run` unless given. With a function: calls it with the job
+--- and gives what it returns; the options lock, retries, retry_delay and timeout are for it.
+---@param given? table
+---@param f? fun(job: table): any
+return function(given, f)
+  local options = read(given)
+  if f ~= nil then host.check("function", f, "f") end
+  for _, name in ipairs { "lock", "retries", "retry_delay", "timeout" } do
+    if not f and options[name] ~= nil then usage("%s is for a function: neap.job({ %s = ... }, f)", name, name) end
+  end
+  local self = setmetatable({ name = options.name, history = options.history, attempts = 0 }, Job)
+  if options.store then self.marks = open_marks(options.store) end
+  if not f then return self end
+  return run(self, options, f)
+end
