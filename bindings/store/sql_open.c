@@ -1,6 +1,7 @@
 // sql_open.c: opening a store of SQL; SQLite here, PostgreSQL in sql_open_postgres.c.
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "modules.h"
 #include "store/sql_dialect.h"
@@ -55,15 +56,20 @@ int neap__sql_opened(lua_State *L, struct sql_store *s) {
   return 1;
 }
 
-// A file is the same by whatever path; what is in memory is each its own.
-static const char *place_of(struct sql_store *s) {
-  struct stat file;
-  if (!s->one_connection && stat(s->address.path, &file) == 0)
-    snprintf(s->file, sizeof s->file, "sqlite:%llx:%llx", (unsigned long long)file.st_dev,
-             (unsigned long long)file.st_ino);
-  else
-    snprintf(s->file, sizeof s->file, "sqlite:%p", (void *)s);
-  return s->file;
+// Pushes a name that the file has by whatever path, whether it is there yet or not; what is in memory is each its own.
+static void push_place(lua_State *L, const struct sql_store *s) {
+  char real[PATH_MAX];
+  const char *path = s->address.path, *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+  if (s->one_connection) {
+    lua_pushfstring(L, "sqlite:%p", (const void *)s);
+  } else if (realpath(path, real)) {
+    lua_pushfstring(L, "sqlite:%s", real);
+  } else {
+    lua_pushlstring(L, path, (size_t)(file - path));
+    if (!realpath(slash ? lua_tostring(L, -1) : ".", real)) *real = 0;
+    lua_pushfstring(L, "sqlite:%s/%s", real, file);
+    lua_remove(L, -2);
+  }
 }
 
 // sql.open{ path =, read_only =, timeout =, table_template = } -> store
@@ -80,9 +86,11 @@ static int sql_open(lua_State *L) {
   lua_pop(L, 1);
   s->one_connection = strcmp(s->address.path, ":memory:") == 0 || !*s->address.path;
   if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
+  push_place(L, s);
+  s->head.place = lua_tostring(L, -1);
+  lua_setfield(L, 2, "place");
   s->writer = s->transport->open(s->head.host, &s->address, false, &e);
   if (!s->writer) return neap__raise(L, &e);
-  s->head.place = place_of(s);
   return neap__sql_opened(L, s);
 }
 

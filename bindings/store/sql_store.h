@@ -118,7 +118,6 @@ struct sql_store {
   struct sql_run *waiting, *running;
   struct neap__closer closer;
   int64_t dry_keys;  // the last one that was given in a dry run
-  char file[64];     // the place of an embedded database
 };
 
 // ---- sql_run.c ----
