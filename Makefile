@@ -149,6 +149,11 @@ $(BUILD)/tests/fuzz/json_replay $(BUILD)/tests/fuzz/json_fuzzer $(BUILD)/tests/b
 # Calls libpq itself, which neap loads when it is first needed.
 $(BUILD)/tests/bench/postgres_peer: LIBS += -lpq
 
+# Loaded into programs to give them clocks of their own.
+$(BUILD)/tests/%.so: tests/%.c
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $< -ldl
+
 $(BUILD)/tests/%_replay: tests/%_fuzz.c tests/fuzz/replay.c $(BIN)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -176,7 +181,7 @@ check: deps  ## run every test; installs and builds what that needs
 test-fast: all tests  ## run the tests that need no server and little time
 	@BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
 
-tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy
+tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy $(BUILD)/tests/kill/skew.so
 
 san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap tests
