@@ -18,6 +18,8 @@ int neap__sql_connect(lua_State *L) {
   s->wait = neap__sql_option_seconds(L, "wait", 30);
   s->idle = neap__sql_option_seconds(L, "idle", 300);
   s->statement_timeout = neap__sql_option_seconds(L, "timeout", 30);
+  s->alone = lua_getfield(L, 1, "share") == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+  lua_pop(L, 1);
   lua_getfield(L, 1, "pool");
   int n = (int)(lua_isnil(L, -1) ? 4 : neap__arg_integer(L, -1, "pool", 1, SQL_POOL_MAX));
   lua_pop(L, 1);

@@ -133,7 +133,7 @@ static void take_alone(struct sql_run *run, struct sql_slot *slot) {
 
 static enum rows_state lease(struct sql_run *run) {
   struct sql_store *s = run->store;
-  bool alone = run->use == USE_BEGIN || run->use == USE_RAW || run->rows.stream;
+  bool alone = s->alone || run->use == USE_BEGIN || run->use == USE_RAW || run->rows.stream;
   sweep(s);
   struct sql_slot *slot = alone ? choose_alone(s, run) : choose_shared(s);
   if (!slot) return wait(run);

@@ -108,6 +108,7 @@ struct sql_store {
   const struct sql_dialect *dialect;
   struct sql_address address;
   bool one_connection;  // in memory: nothing but the writer sees the data
+  bool alone;           // of a pool: no statement shares a connection
   struct sql_connection *writer, *readers[SQL_READERS];
   int nreaders, reading;                // reading: those at work for reads that end by themselves
   struct sql_transaction *transaction;  // has the writer

@@ -88,6 +88,11 @@ local postgres_options = {
   timeout = seconds "timeout",
   wait = seconds "wait",
   idle = seconds "idle",
+  share = function(value, url)
+    value = tostring(value)
+    if value ~= "true" and value ~= "false" then usage("share=%s in %s: it is true or false", value, url) end
+    return value == "true"
+  end,
   pool = function(value, url)
     local n = math.tointeger(tonumber(value))
     if not n or n < 1 or n > 256 then usage("pool=%s in %s: it is a number of connections, 1 to 256", value, url) end
