@@ -14,6 +14,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.folder", luaopen_neap_folder},
     {"neap.json", luaopen_neap_json},
     {"neap.lock.kernel", luaopen_neap_lock_kernel},
+    {"neap.look", luaopen_neap_look},
     {"neap.marks", luaopen_neap_marks},
     {"neap.mongo.kernel", luaopen_neap_mongo_kernel},
     {"neap.now", luaopen_neap_now},

@@ -15,6 +15,7 @@ int luaopen_neap_fence(lua_State *L);
 int luaopen_neap_folder(lua_State *L);
 int luaopen_neap_json(lua_State *L);
 int luaopen_neap_lock_kernel(lua_State *L);
+int luaopen_neap_look(lua_State *L);
 int luaopen_neap_marks(lua_State *L);
 int luaopen_neap_mongo_kernel(lua_State *L);
 int luaopen_neap_now(lua_State *L);

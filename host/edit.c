@@ -18,7 +18,7 @@
 #define LIBEDIT(X) \
   X(add_history) X(read_history) X(readline) X(rl_attempted_completion_function) X(rl_attempted_completion_over) \
   X(rl_basic_word_break_characters) X(rl_completion_append_character) X(rl_completion_matches) X(rl_getc_function) \
-  X(rl_initialize) X(rl_prep_terminal) X(stifle_history) X(write_history)
+  X(rl_initialize) X(rl_line_buffer) X(rl_prep_terminal) X(stifle_history) X(write_history)
 // clang-format on
 
 // Where libedit's functions and variables are.
@@ -30,6 +30,8 @@ static struct {
 
 static lua_State *completing;  // the state that reads a line: libedit has one terminal and passes no argument through
 
+static int word_start;  // characters of the line before the word that is being completed
+
 // Asks the Lua function at index 2 of edit.readline for the `n`-th completion of a word.
 static char *complete(const char *word, int n) {
   lua_State *L = completing;
@@ -37,14 +39,16 @@ static char *complete(const char *word, int n) {
   lua_pushvalue(L, 2);
   lua_pushstring(L, word);
   lua_pushinteger(L, n + 1);
-  if (lua_pcall(L, 2, 1, 0) == LUA_OK && lua_isstring(L, -1)) found = strdup(lua_tostring(L, -1));
+  lua_pushstring(L, *edit.rl_line_buffer);
+  lua_pushinteger(L, word_start);
+  if (lua_pcall(L, 4, 1, 0) == LUA_OK && lua_isstring(L, -1)) found = strdup(lua_tostring(L, -1));
   lua_pop(L, 1);
   return found;
 }
 
 static char **attempt(const char *word, int start, int end) {
-  (void)start;
   (void)end;
+  word_start = start;
   *edit.rl_attempted_completion_over = 1;
   *edit.rl_completion_append_character = '\0';
   return edit.rl_completion_matches(word, complete);
@@ -79,7 +83,7 @@ static int read_character(FILE *in) {
 }
 
 // edit.readline(prompt, complete) -> line, or nil at the end of input
-//   complete(word, n) gives the n-th completion of a word, or nil.
+//   complete(word, n, line, start) gives the n-th completion of a word, or nil; start: characters of the line before it.
 static int edit_readline(lua_State *L) {
   const char *prompt = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);

@@ -17,9 +17,10 @@
 enum { DONE = 0, FAILED = 1, USAGE = 2, SIGNALLED = 128 };
 
 static const char busted[] = "require 'busted.runner' ({ standalone = false })";
-static const char repl[] = "require 'neap.repl'.run(require 'neap.edit')";
+static const char repl[] = "require 'neap.repl'.run((require 'neap.edit'))";
 static const char dump[] = "require 'neap.dump' (arg[1])";
 static const char command[] = "require 'neap.command'.run(arg)";
+static const char shell[] = "require 'neap.command'.run(arg)";  // of `neap shell`: the prompt comes back with it
 static const char help[] = "io.write(require 'neap.command'.help())";
 
 struct command {
@@ -164,12 +165,13 @@ static bool is_command(lua_State *L, const char *word) {
 static int start(neap *h, struct command *c) {
   lua_State *L = neap_lua(h);
   if (c->script && strspn(c->script, "abcdefghijklmnopqrstuvwxyz") == strlen(c->script) && is_command(L, c->script))
-    set_code(c, command, "@neap/command");
+    set_code(c, strcmp(c->script, "shell") == 0 && isatty(STDIN_FILENO) ? shell : command, "@neap/command");
+  typing = c->code == repl || c->code == shell;
   lua_pushcfunction(L, set_arg);
   lua_pushlightuserdata(L, c);
   lua_call(L, 1, 0);
   if (neap_register(h, "neap.supervisor", luaopen_neap_supervisor) != NEAP_OK) return NEAP_ERR;
-  if (c->code == repl && neap_register(h, "neap.edit", luaopen_neap_edit) != NEAP_OK) return NEAP_ERR;
+  if (typing && neap_register(h, "neap.edit", luaopen_neap_edit) != NEAP_OK) return NEAP_ERR;
   int status = c->code ? neap_spawn(h, c->code, strlen(c->code), c->name, NULL) : neap_spawn_file(h, c->script, NULL);
   for (int i = 1; i < c->argc; i++)
     if (c->argv[i] != c->lua_dir) neap__redact(c->argv[i]);  // from now on ps shows no password
@@ -190,7 +192,6 @@ static int run_typed(neap *h, const struct command *c) {
 
 static int run(neap *h, struct command *c) {
   int status = start(h, c);
-  typing = c->code == repl;
   if (status == NEAP_OK) status = typing ? run_typed(h, c) : neap_run(h);
   if (neap__signal_seen) return SIGNALLED + neap__signal_seen;
   if (*neap_message(h)) {

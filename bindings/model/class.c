@@ -158,6 +158,10 @@ void neap__class_of(lua_State *L, int class_idx, const char *model) {
   if (!push_seen(L, class->view, model)) unknown_model(L, class->view, model);
 }
 
+bool neap__class_seen(lua_State *L, int class_idx, const char *model) {
+  return push_seen(L, neap__class_check(L, class_idx)->view, model);
+}
+
 // class.find(view, name) -> class; raises usage for a model that is not declared
 static int class_find(lua_State *L) {
   struct view *view = neap__view_check(L, 1);

@@ -25,6 +25,8 @@ void neap__object_metatable(lua_State *L, int class_idx, int own);
 int neap__class_functions(lua_State *L, const struct class *class, const struct field *field);
 // Pushes its member, or nil.
 void neap__class_function(lua_State *L, const struct class *class, const struct field *field, const char *name);
+// Pushes the class of another model as the view of the class at class_idx sees it; false, and nil, if there is none.
+bool neap__class_seen(lua_State *L, int class_idx, const char *model);
 // Pushes a new object of the class at class_idx; defaults that are values are in it.
 struct object *neap__object_new(lua_State *L, int class_idx);
 // Assigns the members of the table at `table` to the object at idx. All faults are reported together.

@@ -100,6 +100,8 @@ enum read_form { READ_OBJECTS, READ_TABLES, READ_VALUES };
 // OWNED: the list, and where the query has an owner that of the owners' keys as neap__relation_push_lookup has them, else nil.
 enum read_result { RESULT_LIST, RESULT_OWNED, RESULT_FIRST, RESULT_ONE };
 
+// Pushes the names of the columns of its rows, in order.
+void neap__query_push_names(lua_State *L, const struct query *q);
 // Tables where the query has groups or aggregates, else objects.
 enum read_form neap__query_form(const struct query *q);
 // The end of a terminal: the query is at index 1 and alone. Sends it, reads all of its rows and leaves what `result` says.

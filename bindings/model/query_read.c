@@ -153,7 +153,7 @@ static int fill(lua_State *L) {
 
 // ---- Setting up ----
 
-static void push_names(lua_State *L, const struct query *q) {
+void neap__query_push_names(lua_State *L, const struct query *q) {
   lua_createtable(L, neap__query_width(q), 0);
   if (q->ngroups + q->naggregates > 0) {
     for (int i = 0; i < q->ngroups; i++) {
@@ -200,7 +200,7 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
     r->builder.class_idx = SLOT_CLASS;
     r->builder.metatable_idx = SLOT_METATABLE;
   } else {
-    push_names(L, q);
+    neap__query_push_names(L, q);
   }
   lua_newtable(L);
   if (r->owned)

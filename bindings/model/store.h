@@ -188,5 +188,7 @@ int neap__view_hear(lua_State *L);
 int neap__view_copy(lua_State *L);
 int neap__view_copied(lua_State *L);
 int neap__view_put(lua_State *L);
+int neap__view_stream(lua_State *L);
+int neap__view_fetch(lua_State *L);
 
 #endif

@@ -140,6 +140,65 @@ int neap__view_sql(lua_State *L) {
   return raw_go_on(L, LUA_OK, 0);
 }
 
+static int streamed(lua_State *L, int status, lua_KContext ctx) {
+  struct view *v = lua_touserdata(L, 1);
+  struct rows *rows = lua_touserdata(L, RAW_ROWS);
+  enum rows_state state;
+  (void)status;
+  do state = rows->next(rows, NULL);  // to its end, if it gives no rows
+  while (state == ROWS_ROW && rows->ncells == 0);
+  if (state == ROWS_WAIT) return neap__await(L, RAW_ROWS, ctx, streamed);
+  struct neap__error e = rows->error;
+  if (state == ROWS_FAILED) return rows->close(rows), neap__raise(L, &e);
+  if (rows->ncells == 0) return lua_pushinteger(L, rows->changed), 2;
+  lua_createtable(L, rows->ncells, 0);
+  for (int i = 0; i < rows->ncells; i++) {
+    lua_pushstring(L, v->store->verbs->column_name(rows, i));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 2;
+}
+
+// view.stream(view, text, params) -> rows, the names of their columns in order
+//   Where the statement gives no rows: the number of rows changed instead of names.
+int neap__view_stream(lua_State *L) {
+  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
+  size_t n;
+  const char *text = neap__arg_string(L, 2, "text", &n);
+  if (!(v->store->verbs->capabilities & CAN_SQL))
+    return neap__fail(L, NEAP_UNSUPPORTED, "%s has no SQL; use queries", v->store->verbs->name);
+  if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
+  lua_settop(L, 3);
+  v->store->verbs->raw(L, v, NULL, text, n, lua_istable(L, 3) ? 3 : 0)->stream = true;
+  return streamed(L, LUA_OK, 0);
+}
+
+static int fetched(lua_State *L, int status, lua_KContext ctx) {
+  struct rows *rows = lua_touserdata(L, 1);
+  struct cell *cells = lua_touserdata(L, 2);
+  (void)status;
+  switch (rows->next(rows, cells)) {
+    case ROWS_WAIT: return neap__await(L, 1, ctx, fetched);
+    case ROWS_FAILED: return neap__raise(L, &rows->error);
+    case ROWS_END: return 0;
+    case ROWS_ROW: break;
+  }
+  lua_createtable(L, rows->ncells, 0);
+  for (int i = 0; i < rows->ncells; i++) {
+    neap__cell_push(L, &cells[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+// view.fetch(rows) -> the next row, its values by their columns' places; nil at the end
+int neap__view_fetch(lua_State *L) {
+  struct rows *rows = lua_touserdata(L, 1);
+  lua_settop(L, 1);
+  lua_newuserdatauv(L, (size_t)(rows->ncells ? rows->ncells : 1) * sizeof(struct cell), 0);
+  return fetched(L, LUA_OK, 0);
+}
+
 // ---- Channels ----
 
 static int listens(lua_State *L, int status, lua_KContext ctx) {

@@ -487,6 +487,8 @@ static const luaL_Reg functions[] = {
     {"put", neap__view_put},
     {"kind", view_kind},
     {"dry_run", view_dry_run},
+    {"stream", neap__view_stream},
+    {"fetch", neap__view_fetch},
     {NULL, NULL},
 };
 

@@ -1,5 +1,9 @@
--- neap.repl: type Lua, see what it gives. History and completion come from the editor that the command passes in.
+-- neap.repl: type Lua, see what it gives: queries and lists of rows as tables, all else as Lua would write it. History
+-- and completion come from the editor that the command passes in.
+local complete = require "neap.complete"
+local grid = require "neap.grid"
 local host = require "neap.host"
+local look = require "neap.look"
 
 local repl = {}
 
@@ -44,26 +48,96 @@ function repl.show(value, depth)
   return "{\n" .. indent .. table.concat(parts, ",\n" .. indent) .. "\n" .. string.rep("  ", depth) .. "}"
 end
 
---- The n-th completion of a word such as `neap.js` from the globals and the fields of tables.
----@param word string
----@param n integer
----@param globals? table
----@return string?
-function repl.complete(word, n, globals)
-  local path, prefix = word:match "^(.*[.:])(.*)$"
-  local scope = globals or _G
-  for name in (path or ""):gmatch "[^.:]+" do
-    scope = type(scope) == "table" and rawget(scope, name) or nil
+-- ---- Rows as tables ----
+
+local function each_of(list)
+  local i = 0
+  return function()
+    i = i + 1
+    return list[i]
   end
-  local found = {}
-  for key in pairs(type(scope) == "table" and scope or {}) do
-    if type(key) == "string" and key:sub(1, #(prefix or word)) == (prefix or word) then
-      found[#found + 1] = (path or "") .. key
+end
+
+--- Gives what `next_item` gives as lists of the fields with these names.
+local function in_order(names, next_item)
+  return function()
+    local item = next_item()
+    if item == nil then return nil end
+    local row = {}
+    for i, name in ipairs(names) do row[i] = item[name] end
+    return row
+  end
+end
+
+local function write_query(query)
+  local names, grouped = look.names(query)
+  if grouped then return grid.write(names, in_order(names, each_of(query:all()))) end
+  local rows, state, first, closing = query:each()
+  local _ <close> = closing
+  return grid.write(names, in_order(names, function() return rows(state, first) end))
+end
+
+local function write_model(class)
+  local fields = {}
+  for i, field in ipairs((look.fields(class))) do
+    fields[i] = { field[1], field[2] and tostring(field[2]):match "^model: (.*)$" }
+  end
+  print(class)
+  grid.write({ "field", "leads to" }, each_of(fields))
+end
+
+local function write_object(object)
+  local names = look.loaded(object)
+  print(look.model(object))
+  grid.record(names, in_order(names, each_of { object })())
+end
+
+-- The names that a row has: of an object its columns, of a plain table its keys, sorted. Nil where it is no row.
+local function names_of_row(row)
+  if look.kind(row) == "object" then return look.loaded(row) end
+  if type(row) ~= "table" or getmetatable(row) or next(row) == nil then return nil end
+  local names = {}
+  for name in pairs(row) do
+    if type(name) ~= "string" then return nil end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+--- The names that the rows of a list have, all together; nil where they are no rows.
+local function names_of_rows(list)
+  local all, seen = {}, {}
+  for _, row in ipairs(list) do
+    local names = names_of_row(row)
+    if not names then return nil end
+    for _, name in ipairs(names) do
+      if not seen[name] then all[#all + 1], seen[name] = name, true end
     end
   end
-  table.sort(found)
-  return found[n]
+  return all
 end
+
+local function is_list(value)
+  if type(value) ~= "table" or #value == 0 then return false end
+  local count = 0
+  for _ in next, value do count = count + 1 end
+  return count == #value
+end
+
+--- Writes what was given: a query, an object or a list of rows as a table, other values as Lua.
+---@param value any
+function repl.write(value)
+  local kind = look.kind(value)
+  if kind == "query" then return write_query(value) end
+  if kind == "object" then return write_object(value) end
+  if kind == "model" then return write_model(value) end
+  local names = is_list(value) and names_of_rows(value)
+  if names then return grid.write(names, in_order(names, each_of(value))) end
+  print(repl.show(value))
+end
+
+-- ---- What was typed ----
 
 --- Compiles what was typed: an expression, a statement, or nil and "more" where it is not finished.
 ---@param text string
@@ -78,40 +152,55 @@ function repl.compile(text)
   return nil, problem:sub(-5) == "<eof>" and "more" or problem
 end
 
-local function report(ok, ...)
-  for i = 1, select("#", ...) do
-    local value = select(i, ...)
-    print(ok and repl.show(value) or tostring(value))
+--- A function for the editor: the n-th word that a word may become. `lines` is what was typed before, in other lines.
+local function completion(lines)
+  local found
+  return function(word, n, line, start)
+    if n == 1 then
+      local bytes = utf8.len(line) and utf8.offset(line, start + 1) or start + 1
+      found = complete.words(word, lines .. line:sub(1, bytes - 1))
+    end
+    return found[n]
   end
 end
 
 -- Reads lines until they make a chunk. Nil at the end of input.
-local function read(edit, history)
-  local text, prompt = nil, "> "
+local function read(edit, compile)
+  local text, prompt = "", "> "
   while true do
-    local line = edit.readline(prompt, repl.complete)
+    local line = edit.readline(prompt, completion(text))
     if not line then return nil end
-    if history then edit.write_history(history) end
-    text = text and text .. "\n" .. line or line
-    local chunk, problem = repl.compile(text)
+    if edit.history then edit.write_history(edit.history) end
+    text = text .. line
+    local chunk, problem = compile(text)
     if problem ~= "more" then return chunk or function() error(problem, 0) end end
-    prompt = ">> "
+    text, prompt = text .. "\n", ">> "
   end
 end
 
-local history  -- the file, once it has been read
+local function write_all(...)
+  for i = 1, select("#", ...) do repl.write((select(i, ...))) end
+end
+
+--- Runs what was typed, and writes what it gives.
+---@param chunk function
+function repl.call(chunk)
+  write_all(chunk())
+end
 
 --- Reads, runs and prints until the input ends, or an interrupt does: then the command calls it again.
 ---@param edit table  readline, read_history and write_history
-function repl.run(edit)
+---@param compile? fun(text: string): function?, string?  makes chunks of what is typed; repl.compile unless given
+function repl.run(edit, compile)
   local home = os.getenv "HOME"
-  if home and not history then
-    history = home .. "/.neap_history"
-    edit.read_history(history)
+  if home and not edit.history then
+    edit.history = home .. "/.neap_history"
+    edit.read_history(edit.history)
   end
   _G.neap = require "neap"
-  for chunk in function() return read(edit, history) end do
-    report(pcall(chunk))
+  for chunk in function() return read(edit, compile or repl.compile) end do
+    local ok, e = pcall(repl.call, chunk)
+    if not ok then print(e) end
     host.sleep(0)  -- raises where the chunk was interrupted
   end
   print()

@@ -23,19 +23,6 @@ describe("repl.show", function()
   end)
 end)
 
-describe("repl.complete", function()
-  local globals = { neap = { sleep = 1, spawn = 2, race = 3 }, next = next }
-
-  it("finds globals and fields", function()
-    assert.equal("neap", repl.complete("ne", 1, globals))
-    assert.equal("next", repl.complete("ne", 2, globals))
-    assert.is_nil(repl.complete("ne", 3, globals))
-    assert.equal("neap.sleep", repl.complete("neap.s", 1, globals))
-    assert.equal("neap.spawn", repl.complete("neap.s", 2, globals))
-    assert.is_nil(repl.complete("no.s", 1, globals))
-  end)
-end)
-
 describe("repl.compile", function()
   it("takes expressions, statements and a leading =", function()
     assert.equal(2, repl.compile "1 + 1" ())

@@ -1,0 +1,91 @@
+-- neap shell URL: a prompt with the models of a database that is there already: Lua, and statements of SQL that end
+-- with a semicolon. What comes from a file or a pipe runs in the same way, without a prompt.
+local grid = require "neap.grid"
+local repl = require "neap.repl"
+local view = require "neap.view"
+
+local opened  -- the store: an interrupt ends what runs, and run() comes again
+
+-- ---- SQL ----
+
+local statements = {}
+for word in ([[alter analyze call comment create delete drop explain grant insert pragma reindex revoke select set show
+  table truncate update vacuum values with]]):gmatch "%a+" do statements[word] = true end
+
+local function write_statement(text)
+  local rows <close>, names = view.stream(opened, text)
+  if type(names) == "table" then return grid.write(names, function() return view.fetch(rows) end) end
+  print(("%d row%s changed"):format(names, names == 1 and "" or "s"))
+end
+
+--- What was typed as a chunk: Lua, or where that is none and the first word is one of SQL, a statement up to the
+--- semicolon.
+local function compile(text)
+  local chunk, problem = repl.compile(text)
+  if chunk or not statements[(text:match "^%s*(%a+)" or ""):lower()] then return chunk, problem end
+  local statement = text:match "^(.-)%s*;%s*$"
+  if not statement then return nil, "more" end
+  return function() write_statement(statement) end
+end
+
+-- ---- Beginning ----
+
+local function names_of(models)
+  local names = {}
+  for name in pairs(models) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- Opens the store and makes its models, and what is asked of them most, globals.
+local function open(url)
+  local neap = require "neap"
+  url = url or os.getenv "NEAP_STORE"
+  local alone = url and url:find "^postgres"  -- where Ctrl-C is to end a statement in the server too
+  opened = neap.open(alone and { url = url, share = false } or url)
+  local models, left = neap.reflect(opened)
+  _G.neap, _G.t, _G.store, _G.models = neap, neap.types, opened, models
+  local names = names_of(models)
+  for _, name in ipairs(names) do
+    if _G[name] == nil then _G[name] = models[name] end
+  end
+  return names, left
+end
+
+local function greet(names, left)
+  print(("%s: %s"):format(tostring(opened), #names == 0 and "no models" or table.concat(names, ", ")))
+  local count = {}
+  for _, out in ipairs(left) do count[#count + 1] = not out.column and out.table or nil end
+  if #count > 0 then print(("without a model: %s"):format(table.concat(count, ", "))) end
+  print "Lua, or SQL that ends with a semicolon; store, models, neap and t are there; Ctrl-D ends."
+end
+
+--- Runs what is read from a file or a pipe; the first error ends it.
+local function run_input()
+  local text = ""
+  for line in io.lines() do
+    text = text .. line .. "\n"
+    local chunk, problem = compile(text)
+    if chunk then
+      repl.call(chunk)
+      text = ""
+    elseif problem ~= "more" then
+      error(problem, 0)
+    end
+  end
+  if text:find "%S" then error("what was read ends in the middle of: " .. text:match "^%s*([^\n]*)", 0) end
+end
+
+return {
+  about = "type Lua and SQL over a database, with the models that it has",
+  operands = "[URL]",
+  run = function(_, url)
+    local prompt = package.preload["neap.edit"]
+    if not opened then
+      local names, left = open(url)
+      if prompt then greet(names, left) end
+    end
+    if not prompt then return run_input() end
+    repl.run(require "neap.edit", compile)
+  end,
+}
