@@ -100,7 +100,7 @@ function copy:close() end
 function store:copy_in(text, source) end
 
 ---A view with options, or f(view) with these options for all that it does on the store.
----@param options { atomic?: boolean, consistent?: boolean, persist?: "overwrite", timeout?: number, scope?: table }
+---@param options { atomic?: boolean, consistent?: boolean, dry_run?: boolean, persist?: "overwrite", timeout?: number, scope?: table }
 ---@param f? fun(view: neap.store): any
 ---@return any
 function store:with(options, f) end
@@ -157,3 +157,33 @@ function migrate.plan(target, dir, options) end
 ---@param f fun(objects: table, tx: neap.store)
 ---@return integer rows
 function migrate.batches(query, size, f) end
+
+---Locks in a store, for jobs that must not run twice at once on however many machines: `require "neap.lease"`.
+---@class neap.lease
+local lease = {}
+
+---Takes the lock, or gives nil and who has it. Waits while the holder gives no sign of life, a whole lease at most. `seconds`, 30
+---unless given, is how long the lock outlives the last sign of its holder's life.
+---@param target neap.store
+---@param name string
+---@param options? { seconds?: number }
+---@return neap.lock? lock, { host: string, pid: integer, since: userdata, token: integer, seconds: number }? holder
+function lease.take(target, name, options) end
+
+---@class neap.lock
+---@field name string
+---@field token integer counts up with every holder
+local lock = {}
+
+---Runs f(...) and renews the lock meanwhile. What f and all that it starts write is refused once the lock is lost: `conflict` with the
+---code "lost" is raised, and f is cancelled.
+---@param f fun(...): any
+---@return any what f returned
+function lock:run(f, ...) end
+
+---Shows that the holder lives, as `run` does by itself. Raises `conflict` with the code "lost" if somebody else has the lock.
+function lock:renew() end
+
+---Gives the lock back. False and the error if the store cannot be told: then the lock lapses.
+---@return boolean, table?
+function lock:release() end
