@@ -19,6 +19,7 @@ enum { DONE = 0, FAILED = 1, USAGE = 2, SIGNALLED = 128 };
 static const char busted[] = "require 'busted.runner' ({ standalone = false })";
 static const char repl[] = "require 'neap.repl'.run((require 'neap.edit'))";
 static const char dump[] = "require 'neap.dump' (arg[1])";
+static const char attempt[] = "return require 'neap.attempt' (arg[0], ...)";
 static const char command[] = "require 'neap.command'.run(arg)";
 static const char shell[] = "require 'neap.command'.run(arg)";  // of `neap shell`: the prompt comes back with it
 static const char help[] = "io.write(require 'neap.command'.help())";
@@ -166,6 +167,8 @@ static int start(neap *h, struct command *c) {
   lua_State *L = neap_lua(h);
   if (c->script && strspn(c->script, "abcdefghijklmnopqrstuvwxyz") == strlen(c->script) && is_command(L, c->script))
     set_code(c, strcmp(c->script, "shell") == 0 && isatty(STDIN_FILENO) ? shell : command, "@neap/command");
+  else if (c->script && reporting && getenv("NEAP_LOCK_STORE"))
+    set_code(c, attempt, "=run");
   typing = c->code == repl || c->code == shell;
   lua_pushcfunction(L, set_arg);
   lua_pushlightuserdata(L, c);

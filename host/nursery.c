@@ -285,12 +285,19 @@ static int host_check(lua_State *L) {
   return 0;
 }
 
+// host.tasks() -> how many have not ended
+static int host_tasks(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)neap__host(L)->live);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"spawn", host_spawn},
     {"all", host_all},
     {"race", host_race},
     {"timeout", host_timeout},
     {"sleep", host_sleep},
+    {"tasks", host_tasks},
     {"try", host_try},
     {"is", neap__error_is},
     {"error", neap__error_new},

@@ -7,6 +7,7 @@ local lock = require "neap.lock"
 local log = require "neap.log"
 local quoted = require "neap.sql.schema".quoted
 local retry = require "neap.retry"
+local view = require "neap.view"
 
 local LOCKED, TIMED_OUT, FAILED = 75, 124, 1  -- exit codes of `neap run`
 
@@ -33,19 +34,25 @@ local function open_marks(store)
   if not host.is(e, "mismatch") then error(e, 0) end
   ok, e = pcall(store.sql, store, TABLE:format(marks.table))
   if not ok and not host.is(e, "conflict") then error(e, 0) end
+  marks.missing = view.dry_run(store)
   return marks
 end
 
---- Sends a statement in which {t} is the table of the marks.
-local function send(self, text, params)
-  if not self.marks then
-    local path = self.history or os.getenv "NEAP_HISTORY"
-    if not path then
-      usage "marks need a place: neap.job{ store = store }, neap.job{ history = FILE } or neap run --history FILE"
-    end
-    self.marks = open_marks(require "neap.history".open(path))
+local function marks_of(self)
+  if self.marks then return self.marks end
+  local path = self.history or os.getenv "NEAP_HISTORY"
+  if not path then
+    usage "marks need a place: neap.job{ store = store }, neap.job{ history = FILE } or neap run --history FILE"
   end
-  return self.marks.store:sql(text:gsub("{t}", { ["{t}"] = self.marks.table }), params)
+  self.marks = open_marks(require "neap.history".open(path))
+  return self.marks
+end
+
+--- Sends a statement in which {t} is the table of the marks. In a dry run that may not have been made.
+local function send(self, text, params)
+  local marks = marks_of(self)
+  if marks.missing then return {} end
+  return marks.store:sql(text:gsub("{t}", { ["{t}"] = marks.table }), params)
 end
 
 local function check_key(key)
@@ -101,10 +108,31 @@ local function attempt(self, options, f)
   end
 end
 
-local function take_lock(self, name)
-  local held, who = lock.take(name == true and self.name or name)
+local function take_lease(name, store)
+  local held, holder = require "neap.lease".take(store, name)
+  return held, holder and tostring(holder)
+end
+
+--- What keeps the lock, on this machine or in a store. Raises `conflict` where another run has it.
+local function take_lock(self, options)
+  local name = options.lock == true and self.name or options.lock
+  local take = options.lock_store and take_lease or lock.take
+  local held, who = take(name, options.lock_store)
   if held then return held end
   error(host.error { kind = "conflict", code = "locked", message = self.name .. " does not run: " .. who }, 0)
+end
+
+--- Calls f(...) under the lock.
+local function locked(self, options, f, ...)
+  if not options.lock then return f(...) end
+  local held <close> = take_lock(self, options)
+  if options.lock_store then return held:run(f, ...) end
+  return f(...)
+end
+
+local function timed(self, options, f)
+  if not options.timeout then return attempt(self, options, f) end
+  return host.timeout(options.timeout, attempt, self, options, f)
 end
 
 local function code_of(ok, e)
@@ -127,12 +155,6 @@ local function noted(self, f, ...)
   return table.unpack(results, 2, results.n)
 end
 
-local function run(self, options, f)
-  local _ <close> = options.lock and take_lock(self, options.lock) or nil
-  if not options.timeout then return noted(self, attempt, self, options, f) end
-  return noted(self, host.timeout, options.timeout, attempt, self, options, f)
-end
-
 -- ---- Options ----
 
 local function duration(value)
@@ -143,11 +165,16 @@ local function text(value)
   return type(value) == "string" and value ~= "" and value or nil, "a text"
 end
 
+local function store(value)
+  return type(value) == "userdata" and value or nil, "a store"
+end
+
 -- What each option becomes, or nil and what is wanted.
 local readers = {
   name = text,
   history = text,
-  store = function(value) return type(value) == "userdata" and value or nil, "a store" end,
+  store = store,
+  lock_store = store,
   lock = function(value) return value == true and value or text(value), "true or a name" end,
   retries = function(value)
     return math.type(value) == "integer" and value >= 0 and value or nil, "a whole number"
@@ -161,8 +188,8 @@ local function read(given)
   local options = {}
   for name, value in pairs(given or {}) do
     if not readers[name] then
-      usage("%s is no option of neap.job; they are name, store, history, lock, retries, retry_delay and timeout",
-        host.show_key(name))
+      usage("%s is no option of neap.job; they are name, store, history, lock, lock_store, retries, retry_delay and "
+        .. "timeout", host.show_key(name))
     end
     local wanted
     options[name], wanted = readers[name](value)
@@ -180,11 +207,14 @@ end
 return function(given, f)
   local options = read(given)
   if f ~= nil then host.check("function", f, "f") end
+  if options.lock_store and not options.lock then
+    usage "lock_store is where the lock is: neap.job({ lock = true, lock_store = store }, f)"
+  end
   for _, name in ipairs { "lock", "retries", "retry_delay", "timeout" } do
     if not f and options[name] ~= nil then usage("%s is for a function: neap.job({ %s = ... }, f)", name, name) end
   end
   local self = setmetatable({ name = options.name, history = options.history, attempts = 0 }, Job)
   if options.store then self.marks = open_marks(options.store) end
   if not f then return self end
-  return run(self, options, f)
+  return noted(self, locked, self, options, timed, self, options, f)
 end

@@ -159,8 +159,17 @@ local Lease = {}
 Lease.__index = Lease
 Lease.__name = "neap.lease"
 
+local Holder = {}
+
+function Holder:__tostring()
+  local who = self.pid and (" by process %d on %s, since %s"):format(self.pid, self.host, self.since) or ""
+  return ("the lock %s is held%s"):format(self.name, who)
+end
+
 local function holder_of(row)
-  return { host = row.host, pid = row.pid, since = row.since, token = row.token, seconds = row.seconds }
+  local holder = { name = row.name, host = row.host, pid = row.pid, since = row.since, token = row.token }
+  holder.seconds = row.seconds
+  return setmetatable(holder, Holder)
 end
 
 local function attempt(self, name, seconds)
@@ -272,7 +281,7 @@ function Lease:release()
   return false, e
 end
 
-Lease.__close = Lease.release
+function Lease:__close() self:release() end
 
 function Lease:__tostring()
   return ("lock %q, token %d"):format(self.name, self.token)

@@ -92,6 +92,139 @@ contract.each("the marks of a job", function(c)
   end)
 end)
 
+contract.each("a job with its lock in a store", function(c)
+  local dir = capture "mktemp -d":gsub("\n", "")
+  local options = "run --name job --lock job --lock-lease 0.6s --lock-store "
+
+  teardown(function() capture("rm -r " .. dir) end)
+
+  local function write(code)
+    local file = assert(io.open(dir .. "/job.lua", "w"))
+    file:write('local neap = require "neap" ', code)
+    file:close()
+  end
+
+  local function run(arguments)
+    return capture(("%s %s '%s' %s/job.lua %s"):format(bin, options, c.url, dir, arguments or ""))
+  end
+
+  --- Runs the job while another run of it, which says that it runs, has the lock until it is killed.
+  local function run_beside(f)
+    write "io.open(arg[1], 'w'):write(io.open('/proc/self/stat'):read 'n'):close() neap.sleep(100)"
+    local said = dir .. "/said"
+    os.remove(said)
+    capture(("%s %s '%s' %s/job.lua %s > %s/out 2>&1 & echo"):format(bin, options, c.url, dir, said, dir))
+    local file
+    repeat
+      neap.sleep(0.01)
+      file = io.open(said)
+    until file and file:seek "end" > 0
+    file:seek "set"
+    f(file:read "n")
+    file:close()
+  end
+
+  it("runs, and knows nothing of it", function()
+    write "print(arg[1], os.getenv 'NEAP_LOCK_STORE', neap.open(arg[2]):sql 'SELECT name FROM neap_leases'[1].name)"
+    local text, code = run("x '" .. c.url .. "'")
+    assert.equal("x\tnil\tjob\n", text)
+    assert.equal(0, code)
+  end)
+
+  it("does not run while another has the lock", function()
+    run_beside(function(pid)
+      write "print 'runs'"
+      local text, code = run()
+      assert.equal(75, code, text)
+      assert.truthy(text:find("neap: error: job: it does not run: the lock job is held by process " .. pid, 1, true), text)
+      capture("kill " .. pid)
+    end)
+  end)
+
+  it("runs when the other was killed", function()
+    run_beside(function(pid)
+      capture("kill -9 " .. pid)
+      write "print 'runs'"
+      assert.equal("runs\n", (run()))
+    end)
+  end)
+
+  it("has the lock until the tasks that it has started have ended", function()
+    write [[
+      local store = neap.open(arg[1])
+      neap.spawn(function()
+        neap.sleep(0.05)
+        print(store:sql "SELECT count(pid) AS n FROM neap_leases"[1].n)
+      end)]]
+    assert.equal("1\n", (run("'" .. c.url .. "'")))
+    assert.same({ "0" }, c:client "SELECT count(pid) FROM neap_leases")
+  end)
+
+  it("writes nothing once another has taken it", function()
+    write [[
+      local store = neap.open(arg[1])
+      store:sql "CREATE TABLE notes (text TEXT)"
+      store:sql "INSERT INTO notes VALUES ('mine')"
+      os.execute(arg[2])
+      store:sql "INSERT INTO notes VALUES ('late')"]]
+    local client = c.name == "sqlite" and ("sqlite3 " .. c.path) or ("psql -qX -c")
+    local steal = "UPDATE neap_leases SET token = token + 1"
+    local command = c.name == "sqlite" and ('%s "%s"'):format(client, steal) or ('psql -qX %s -c "%s"'):format(c.url, steal)
+    local text, code = run(("'%s' '%s'"):format(c.url, command))
+    assert.equal(1, code, text)
+    assert.truthy(text:find("(token 1) is lost", 1, true), text)
+    assert.same({ "mine" }, c:client "SELECT text FROM notes")
+  end)
+
+  it("fails as it would without", function()
+    write "error('no luck', 0)"
+    local text, code = run()
+    assert.equal(1, code)
+    assert.truthy(text:find("neap: no luck", 1, true), text)
+    write "os.exit(3)"
+    assert.equal(3, select(2, run()))
+    assert.equal(1, select(2, capture(("%s %s sqlite:%s/none/x.db %s/job.lua"):format(bin, options, dir, dir))))
+    assert.equal(2, select(2, capture(("%s run --lock-store '%s' %s/job.lua"):format(bin, c.url, dir))))
+  end)
+
+  it("is the same in a script", function()
+    local ran = neap.job({ name = "inside", lock = true, lock_store = c.store }, function(job)
+      assert.same({ "inside" }, c:client "SELECT name FROM neap_leases WHERE pid IS NOT NULL")
+      return job.attempts
+    end)
+    assert.equal(1, ran)
+    assert.same({ "0" }, c:client "SELECT count(pid) FROM neap_leases")
+    assert.is_nil(neap.job({ name = "inside", lock = true, lock_store = c.store }, function() end))
+    fails("usage", neap.job, { name = "x", lock_store = c.store }, function() end)
+  end)
+end)
+
+contract.each("a job that runs dry", function(c)
+  it("writes nothing, and logs what it would have", function()
+    c.store:sql "CREATE TABLE notes (text TEXT)"
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write [[
+      local store = require "neap".open()
+      local job = require "neap".job { store = store }
+      print(job:resume "n")
+      store:sql("INSERT INTO notes VALUES (?)", { "x" })
+      store:transaction(function() job:checkpoint("n", 1) end)]]
+    file:close()
+    local history = os.tmpname()
+    local text, code = capture(("%s run --name dry --dry-run --history %s --lock x --lock-store '%s' --store '%s' %s"):format(
+      bin, history, c.url, c.url, script))
+    assert.equal(0, code, text)
+    assert.truthy(text:find("INSERT INTO notes VALUES", 1, true), text)
+    assert.truthy(text:find("neap_checkpoints", 1, true), text)
+    assert.same({ "0" }, c:client "SELECT count(*) FROM notes")
+    assert.same({ "notes" }, c:tables())
+    assert.equal("", assert(io.open(history)):read "a")
+    os.remove(script)
+    os.remove(history)
+  end)
+end)
+
 -- Moves money from one account to another in steps, kills itself once at the place that it is told, and says nothing.
 local TRANSFER = [[
 local neap = require "neap"

@@ -9,8 +9,13 @@ local supervisor = require "neap.supervisor"
 
 local WRONG, LOCKED, TIMED_OUT, SIGNALLED = 2, 75, 124, 128
 
---- Takes the lock, or ends with 75.
+--- Takes the lock, or ends with 75. One in a store is taken by each attempt, in its own process.
 local function take_lock(job)
+  if os.getenv "NEAP_LOCK_STORE" then
+    supervisor.setenv("NEAP_LOCK", job.lock)
+    supervisor.setenv("NEAP_LOCK_LEASE", tostring(job.lease))
+    return nil
+  end
   local held, who = lock.take(job.lock)
   if held then return held end
   log.error("it does not run: " .. who)
@@ -127,6 +132,8 @@ local function set_environment(options, name)
     for _, variable in ipairs(list) do supervisor.setenv(variable.name, variable.value) end
   end
   if options.store then supervisor.setenv("NEAP_STORE", options.store) end
+  if options.lock_store then supervisor.setenv("NEAP_LOCK_STORE", options.lock_store) end
+  if options.dry_run then supervisor.setenv("NEAP_DRY_RUN", "1") end
   if options.log then supervisor.setenv("NEAP_LOG_FORMAT", options.log) end
   if options.history then supervisor.setenv("NEAP_HISTORY", options.history) end
   supervisor.setenv("NEAP_JOB", name)
@@ -139,6 +146,7 @@ local function read_job(options, script, ...)
   return {
     name = options.name or options.lock or script:match "[^/]*$":gsub("%.lua$", ""),
     lock = options.lock,
+    lease = options.lock_lease or 30,
     timeout = options.timeout,
     retries = options.retries or 0,
     delay = options.retry_delay or 1,
@@ -154,6 +162,8 @@ return {
   options = {
     { "--name NAME", "what the job is called; unless given the lock, else the script" },
     { "--lock NAME", "one run with this lock at a time on this machine; a name with a / is a file" },
+    { "--lock-store URL", "the lock is in this store instead: one run on however many machines" },
+    { "--lock-lease TIME", "how long that outlives the last sign of its holder's life (30s)" },
     { "--timeout TIME", "end the run after this long, whatever it does" },
     { "--retries N", "run the script again, up to N times, if it fails" },
     { "--retry-delay TIME", "wait up to this long (1s) before that, up to twice as long each time" },
@@ -162,12 +172,17 @@ return {
     { "--history FILE", "note what becomes of the run, for neap jobs; without it where NEAP_HISTORY says" },
     { "--store URL", "what neap.open() opens" },
     { "--env-file FILE", "put the NAME=value lines of a file that nobody else can read into the environment" },
+    { "--dry-run", "log what would be written to stores, and write nothing" },
   },
   exits = { [1] = "the script failed", [75] = "another run holds the lock", [124] = "timed out" },
   run = function(options, ...)
     local job = read_job(options, ...)
     set_environment(options, job.name)
-    job.history = os.getenv "NEAP_HISTORY"
+    if not job.lock then
+      if options.lock_store then command.wrong("run", "--lock-store wants a name: --lock NAME") end
+      supervisor.setenv("NEAP_LOCK_STORE", nil)
+    end
+    job.history = os.getenv "NEAP_DRY_RUN" ~= "1" and os.getenv "NEAP_HISTORY" or nil
     supervisor.hold()
     job.held = job.lock and take_lock(job)
     if job.quiet then supervisor.hold_output() end

@@ -167,7 +167,7 @@ local lease = {}
 ---@param target neap.store
 ---@param name string
 ---@param options? { seconds?: number }
----@return neap.lock? lock, { host: string, pid: integer, since: userdata, token: integer, seconds: number }? holder
+---@return neap.lock? lock, { name: string, host: string, pid: integer, since: userdata, token: integer, seconds: number }? holder
 function lease.take(target, name, options) end
 
 ---@class neap.lock

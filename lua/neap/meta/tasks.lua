@@ -117,6 +117,7 @@ function neap.progress(total, label) end
 ---@field store? neap.store keeps the marks, in its table neap_checkpoints
 ---@field history? string a file that keeps them, and notes each run for `neap jobs`
 ---@field lock? true|string one run at a time: by the name of the job, or by this one
+---@field lock_store? neap.store where the lock is, for one run on however many machines
 ---@field retries? integer how often to call the function again if it fails
 ---@field retry_delay? number|string up to this long (1s) before that, up to twice as long each time
 ---@field timeout? number|string seconds or "5m" for all attempts together
