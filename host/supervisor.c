@@ -20,6 +20,7 @@
 
 enum {
   GRACE = 2,  // seconds after SIGTERM until SIGKILL; a neap needs at most one
+  CANNOT_START = 127,
   SIGNALLED = 128
 };
 
@@ -125,6 +126,7 @@ static void watch(struct run *r) {
 
 // In the child, between fork and exec. Its descriptors 3 and 4 are the report and the lock.
 static void become(char **argv, bool group, int report, int lock, pid_t parent) {
+  char program[4096] = "";
   sigset_t set = watched();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(SIGNALLED + SIGTERM);
@@ -136,8 +138,10 @@ static void become(char **argv, bool group, int report, int lock, pid_t parent) 
   if (held >= 0) close(held);
   setenv("NEAP_RUN", lock >= 0 ? "2" : "1", 1);
   sigprocmask(SIG_UNBLOCK, &set, NULL);
-  execv("/proc/self/exe", argv);
-  _exit(127);
+  if (readlink("/proc/self/exe", program, sizeof program - 1) > 0) execv(program, argv);
+  execv("/proc/self/exe", argv);  // it has been replaced, or removed
+  dprintf(STDERR_FILENO, "neap: no program can be started: %s\n", strerror(errno));
+  _exit(CANNOT_START);
 }
 
 static void set_integer(lua_State *L, const char *name, lua_Integer n) {
@@ -293,9 +297,13 @@ static int supervisor_read_private(lua_State *L) {
     n = fread(luaL_prepbuffer(&text), 1, LUAL_BUFFERSIZE, file);
     luaL_addsize(&text, n);
   } while (n > 0);
+  bool failed = ferror(file) != 0;
   fclose(file);
   luaL_pushresult(&text);
-  return 1;
+  if (!failed) return 1;
+  luaL_pushfail(L);
+  lua_pushfstring(L, "%s cannot be read", path);
+  return 2;
 }
 
 int luaopen_neap_supervisor(lua_State *L) {

@@ -70,7 +70,13 @@ for script in 'require("neap").sleep(100)' 'while true do pcall(function() while
   code 124 --name nightly --timeout 0.2s -e "$script"
   is "a time that is over is told" "neap: error: nightly: it timed out after 0.2s" "$(cat "$dir/err")"
 done
-code 124 --timeout 1s -e "os.execute 'sleep 100 & echo \$! > $dir/pid; wait'"
+rm -f "$dir/pid"
+script "os.execute 'sleep 100 & echo \$! > $dir/pid; wait'"
+$NEAP run "$dir/job.lua" < /dev/null &
+pid=$!
+until_said "$dir/pid"
+kill $pid
+wait $pid
 is "what the script has started ends with it" gone "$(gone "$(cat "$dir/pid")")"
 code 0 --timeout 1m -e "os.execute 'sleep 100 > /dev/null 2>&1 & echo \$! > $dir/pid'"
 is "what it leaves behind when it is done stays" yes "$(kill "$(cat "$dir/pid")" && echo yes)"
@@ -92,6 +98,9 @@ is "a mistake is not run again" "." "$(cat "$dir/n")"
 rm "$dir/n"
 code 2 --retries 2 -e "$count os.exit(2)"
 is "nor what says that it gives up" "." "$(cat "$dir/n")"
+rm "$dir/n"
+code 143 --retries 2 -e "$count os.execute 'kill \$PPID' require('neap').sleep(100)"
+is "nor what was told to end" "." "$(cat "$dir/n")"
 rm "$dir/n"
 code 137 --retries 1 --retry-delay 0.001s -e "$count os.execute 'kill -9 \$PPID'"
 is "what was killed is" ".." "$(cat "$dir/n")"
@@ -166,8 +175,16 @@ is "one that failed prints all in order, to standard error" "|one two three" "$(
 code 0 --quiet --name x --retries 3 --retry-delay 0.001s -e "$count if n < 3 then error 'not yet' end"
 is "one that is done at last prints nothing" "" "$(cat "$dir/err")"
 rm "$dir/n"
-code 124 --quiet --name x --timeout 0.2s -e 'print "at work" require("neap").sleep(100)'
-like "one that timed out prints what it had said" "at work*neap: error: x: it timed out after 0.2s" "$(cat "$dir/err")"
+rm -f "$dir/said"
+script "print 'at work' io.stdout:flush() $(write "$dir/said" 1) require('neap').sleep(100)"
+$NEAP run --quiet "$dir/job.lua" > "$dir/out" 2>&1 < /dev/null &
+pid=$!
+until_said "$dir/said"
+kill $pid
+wait $pid
+is "one that was ended prints what it had said" "at work" "$(cat "$dir/out")"
+code 124 --quiet --name x --timeout 0.2s -e 'require("neap").sleep(100)'
+is "one that timed out tells that" "neap: error: x: it timed out after 0.2s" "$(cat "$dir/err")"
 code 0 --quiet --name x -e 'io.write(("x"):rep(1e6, "y"))'
 TMPDIR=$dir/nosuch $NEAP run --quiet "$dir/job.lua" > "$dir/out" 2>&1
 is "without a folder for files too" "0 0" "$? $(wc -c < "$dir/out")"
@@ -210,6 +227,8 @@ code 2 --env-file "$dir/env" -e ''
 is "a file that others can read is refused" "neap run: others may read $dir/env: chmod 600 it; see neap run --help" "$(cat "$dir/err")"
 code 2 --env-file "$dir/nosuch" -e ''
 like "one that is missing is named" "neap run: $dir/nosuch: No such file or directory; *" "$(cat "$dir/err")"
+chmod 700 "$dir" && code 2 --env-file "$dir" -e ''
+is "a folder is none" "neap run: $dir cannot be read; see neap run --help" "$(cat "$dir/err")"
 printf 'A=1\nB="x\ny"\nhunter2\n' > "$dir/bad" && chmod 600 "$dir/bad"
 code 2 --env-file "$dir/bad" -e ''
 like "a line that is none is told without its text" "neap run: $dir/bad, line 4: it is no NAME=value; *" "$(cat "$dir/err")"

@@ -8,6 +8,7 @@ local retry = require "neap.retry"
 local supervisor = require "neap.supervisor"
 
 local WRONG, LOCKED, TIMED_OUT, SIGNALLED = 2, 75, 124, 128
+local FINAL = { [0] = true, [WRONG] = true, [LOCKED] = true, [SIGNALLED + 2] = true, [SIGNALLED + 15] = true }
 
 --- Takes the lock, or ends with 75. One in a store is taken by each attempt, in its own process.
 local function take_lock(job)
@@ -38,8 +39,7 @@ local function reason(outcome)
 end
 
 local function may_retry(job, outcome)
-  local code = outcome.code
-  return code ~= 0 and code ~= WRONG and code ~= LOCKED and not outcome.told and not outcome.timed_out
+  return not FINAL[outcome.code] and not outcome.told and not outcome.timed_out
     and outcome.attempts <= job.retries and retry.worth(outcome.kind)
 end
 
@@ -56,7 +56,7 @@ end
 local function attempt(job)
   local deadline, attempts = job.timeout and supervisor.now() + job.timeout, 0
   while true do
-    local left = deadline and deadline - supervisor.now()
+    local left = deadline and math.max(deadline - supervisor.now(), 0.001)
     local outcome = supervisor.run(job.words, left, job.held and job.held:descriptor())
     attempts = attempts + 1
     outcome.attempts = attempts
