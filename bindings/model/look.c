@@ -26,12 +26,23 @@ static int look_kind(lua_State *L) {
   return 1;
 }
 
-// look.names(query) -> the names of the columns of its rows in order, whether these are plain tables
-static int look_names(lua_State *L) {
+// Pushes { name = true } of the columns that are printed as ***.
+static void push_secrets(lua_State *L, const struct shape *shape) {
+  lua_newtable(L);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    const struct field *f = shape->columns[i];
+    if (!(f->flags & FIELD_SECRET)) continue;
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, f->type.kind == TYPE_POINTER ? f->wire : f->name);
+  }
+}
+
+// look.columns(query) -> the names of the columns of its rows in order, { name = true } of those that are secret
+static int look_columns(lua_State *L) {
   lua_settop(L, 1);
   const struct query *q = neap__query_self(L, 1);
   neap__query_push_names(L, q);
-  lua_pushboolean(L, neap__query_form(q) == READ_TABLES);
+  push_secrets(L, q->class->shape);
   return 2;
 }
 
@@ -42,7 +53,7 @@ static int look_model(lua_State *L) {
   return 1;
 }
 
-// look.loaded(object) -> the names of the columns whose values it knows, be they absent; pointers by their column's name
+// look.loaded(object) -> the same of the columns whose values it knows, be they absent
 static int look_loaded(lua_State *L) {
   const struct shape *shape = neap__object_class(neap__object_check(L, 1))->shape;
   struct cell cell;
@@ -52,11 +63,12 @@ static int look_loaded(lua_State *L) {
     const struct field *f = shape->columns[i];
     neap__object_get(L, 1, i, &cell);
     lua_settop(L, 2);
-    if (cell.kind == CELL_UNLOADED || i == shape->open) continue;
+    if (cell.kind == CELL_UNLOADED) continue;
     lua_pushstring(L, f->type.kind == TYPE_POINTER ? f->wire : f->name);
     lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
   }
-  return 1;
+  push_secrets(L, shape);
+  return 2;
 }
 
 // look.fields(model or object) -> { { name, the model that it leads to or nil, whether to many }, ... }, the methods that
@@ -69,7 +81,8 @@ static int look_fields(lua_State *L) {
   lua_createtable(L, shape->nfields, 0);
   for (int i = 0; i < shape->nfields; i++) {
     const struct field *f = &shape->fields[i];
-    lua_createtable(L, 2, 0);
+    if (shape->open >= 0 && f->column == shape->open) continue;
+    lua_createtable(L, 3, 0);
     lua_pushstring(L, f->name);
     lua_rawseti(L, -2, 1);
     if (f->target_name && neap__class_seen(L, 2, f->target_name)) {
@@ -78,15 +91,15 @@ static int look_fields(lua_State *L) {
       lua_rawseti(L, 4, 3);
     }
     lua_settop(L, 4);
-    lua_rawseti(L, 3, i + 1);
+    lua_rawseti(L, 3, (lua_Integer)lua_rawlen(L, 3) + 1);
   }
   lua_getiuservalue(L, 2, CLASS_OWN);
   return 2;
 }
 
 int luaopen_neap_look(lua_State *L) {
-  static const luaL_Reg functions[] = {{"kind", look_kind},   {"names", look_names},   {"fields", look_fields},
-                                       {"model", look_model}, {"loaded", look_loaded}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"kind", look_kind},   {"columns", look_columns}, {"fields", look_fields},
+                                       {"model", look_model}, {"loaded", look_loaded},   {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

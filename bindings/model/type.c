@@ -204,6 +204,14 @@ enum type_kind neap__declare_kind(struct declare *d, int spec) {
   neap__declare_fail(d, "there is no type %s", neap__show_value(L, -1).text);
 }
 
+// It stands in statements as it is: no quoted text, no comment, no end of the statement.
+static const char *read_own(struct declare *d) {
+  const char *own = read_text(d, lua_gettop(d->L), "type");
+  bool plain = !own || (*own && !strpbrk(own, ";'\\\n\r") && !strstr(own, "--") && !strstr(own, "/*"));
+  if (!plain) neap__declare_fail(d, "%s is no name of a type", neap__show_text(own, strlen(own)).text);
+  return own;
+}
+
 void neap__declare_type(struct declare *d, int spec, struct type *out, bool nested) {
   luaL_checkstack(d->L, 20, "types nested too deeply");
   *out = (struct type){.kind = neap__declare_kind(d, spec)};
@@ -211,7 +219,7 @@ void neap__declare_type(struct declare *d, int spec, struct type *out, bool nest
   read_members(d, spec, out);
   push_options(d, spec, out->kind, nested);
   read_scale(d, out);
-  out->own = read_text(d, lua_gettop(d->L), "type");
+  out->own = read_own(d);
   read_bounds(d, out);
   read_match(d, out);
   read_one_of(d, out);

@@ -181,24 +181,39 @@ function Reflection:field(m, column)
   return field
 end
 
-function Reflection:fields(m)
-  local seen, keys = {}, {}
-  for _, column in ipairs(m.source.order) do
+--- Whether a declaration may name the type.
+local function is_type_name(text)
+  return not (text:find "[;'\\\n\r]" or text:find("--", 1, true) or text:find("/*", 1, true))
+end
+
+--- The columns that a declaration can name, each known by its name as well.
+function Reflection:columns(t)
+  local usable, seen = {}, {}
+  for _, column in ipairs(t.order) do
     local lower = column.name:lower()
     if seen[lower] then
-      self:leave(m.table, column.name, ("its name and %s are one in neap"):format(seen[lower]))
+      self:leave(t.wire, column.name, ("its name and %s are one in neap"):format(seen[lower]))
+    elseif not is_type_name(column.type) then
+      self:leave(t.wire, column.name, "its type has no name that a declaration takes")
     else
       seen[lower] = column.name
-      local field = self:field(m, column)
-      m.by_column[self.db.fold(column.name)] = field
-      keys[column.name] = field
-      m.fields[#m.fields + 1] = field
+      usable[#usable + 1], usable[column.name] = column, column
     end
   end
+  return usable
+end
+
+--- Fields in the order of the columns; where the key is several they come first, in the order of the key.
+function Reflection:fields(m)
   local place = {}
-  for i, name in ipairs(m.keys) do place[keys[name]] = i end
-  for i, field in ipairs(m.fields) do place[field] = place[field] or #m.keys + i end
-  if #m.keys > 1 then table.sort(m.fields, function(a, b) return place[a] < place[b] end) end
+  for i, column in ipairs(m.columns) do
+    local field = self:field(m, column)
+    m.by_column[self.db.fold(column.name)] = field
+    m.fields[i], place[field] = field, #m.keys + i
+  end
+  if #m.keys == 1 then return end
+  for i, name in ipairs(m.keys) do place[m.by_column[self.db.fold(name)]] = i end
+  table.sort(m.fields, function(a, b) return place[a] < place[b] end)
 end
 
 -- ---- References ----
@@ -373,25 +388,42 @@ function Reflection:declared(wire)
   end
 end
 
+--- Reads what only a look at a view tells. Nil and the reason where it cannot be read.
+function Reflection:look(t)
+  return host.try(function()
+    if t.kind ~= "table" then self.db.read_view(self.store, t) end
+    self.db.look(self.store, t)
+    return true
+  end)
+end
+
+--- Why a table with these keys and columns can have no model.
+local function why_not(t, keys, columns)
+  if not keys then
+    local many = ("a key of more than %d columns"):format(MOST_KEYS)
+    return ("a %s with %s"):format(t.kind, #t.keys > MOST_KEYS and many or "no key; name one with keys =")
+  end
+  for _, name in ipairs(keys) do
+    if not columns[name] then return "its key is left out" end
+  end
+end
+
 function Reflection:model(t, given)
   local declared = self:declared(t.wire)
-  if t.kind ~= "table" then
-    local _, e = host.try(self.db.read_view, self.store, t)
-    if e then return self:leave(t.wire, nil, e.message) end
-  end
-  local keys = self:keys_of(t, given)
-  if not keys then
-    local many = #t.keys > 0 and "a key of more than 4 columns" or "no key; name one with keys ="
-    return self:leave(t.wire, nil, ("a %s with %s"):format(t.kind, many))
-  end
+  local _, e = self:look(t)
+  if e then return self:leave(t.wire, nil, e.message) end
+  local keys, columns = self:keys_of(t, given), self:columns(t)
+  local reason = why_not(t, keys, columns)
+  if reason then return self:leave(t.wire, nil, reason) end
   local name = declared or model_name(t.wire)
   while not declared and self.names[name] do name = name .. "2" end
-  local m = { name = name, table = t.wire, source = t, keys = keys, is_key = {}, fields = {}, indexes = {},
-    relations = {}, by_column = {}, taken = {}, view = t.kind ~= "table" or nil, declared = declared ~= nil }
+  local m = {
+    name = name, table = t.wire, source = t, keys = keys, is_key = {}, columns = columns, by_column = {}, taken = {},
+    fields = {}, indexes = {}, relations = {}, view = t.kind ~= "table" or nil, declared = declared ~= nil,
+  }
   for _, key in ipairs(keys) do m.is_key[key] = true end
   self.names[name], self.models[t] = true, m
   self.list[#self.list + 1] = m
-  self.db.look(self.store, t)
   self:fields(m)
 end
 
@@ -414,7 +446,7 @@ function reflect.describe(store, options)
   for _, name in ipairs(view.shared(store).order or {}) do self.names[name] = true end
   self:choose(options.only)
   for _, t in ipairs(self.chosen) do self:model(t, (options.keys or {})[t.wire]) end
-  for _, m in ipairs(self.list) do self:references(m) end
+  for _, m in ipairs(self.list) do if not m.declared then self:references(m) end end
   for _, m in ipairs(self.list) do name_fields(m) end
   for _, m in ipairs(self.list) do self:add_indexes(m) end
   for _, m in ipairs(self.list) do add_inverse(m) end

@@ -58,23 +58,55 @@ local function each_of(list)
   end
 end
 
---- Gives what `next_item` gives as lists of the fields with these names.
-local function in_order(names, next_item)
+-- Undeclared fields of an object of an open model, all together; in the rows of a query they have one name.
+local OPEN = "__open"
+
+local function undeclared(object)
+  local others, declared = {}, {}
+  for _, name in ipairs((look.loaded(object))) do declared[name] = true end
+  for name, value in pairs(object) do
+    if not declared[name] then others[name] = value end
+  end
+  return next(others) ~= nil and others or nil
+end
+
+local function value_of(item, name)
+  if look.kind(item) ~= "object" then return item[name] end
+  if name == OPEN then return undeclared(item) end
+  local relation = name:match "^(.+)%.count$"
+  if relation then return item[relation]:count() end
+  return item[name]
+end
+
+--- Gives what `next_item` gives as lists of the values with these names.
+local function in_order(names, secret, next_item)
   return function()
     local item = next_item()
     if item == nil then return nil end
     local row = {}
-    for i, name in ipairs(names) do row[i] = item[name] end
+    for i, name in ipairs(names) do
+      local value = value_of(item, name)
+      row[i] = value ~= nil and secret[name] and "***" or value
+    end
     return row
   end
 end
 
+local function heads(names)
+  local list = {}
+  for i, name in ipairs(names) do list[i] = name == OPEN and "(other fields)" or name end
+  return list
+end
+
+local function write_rows(names, secret, next_item)
+  return grid.write(heads(names), in_order(names, secret, next_item))
+end
+
 local function write_query(query)
-  local names, grouped = look.names(query)
-  if grouped then return grid.write(names, in_order(names, each_of(query:all()))) end
+  local names, secret = look.columns(query)
   local rows, state, first, closing = query:each()
   local _ <close> = closing
-  return grid.write(names, in_order(names, function() return rows(state, first) end))
+  return write_rows(names, secret, function() return rows(state, first) end)
 end
 
 local function write_model(class)
@@ -87,9 +119,9 @@ local function write_model(class)
 end
 
 local function write_object(object)
-  local names = look.loaded(object)
+  local names, secret = look.loaded(object)
   print(look.model(object))
-  grid.record(names, in_order(names, each_of { object })())
+  grid.record(heads(names), in_order(names, secret, each_of { object })())
 end
 
 -- The names that a row has: of an object its columns, of a plain table its keys, sorted. Nil where it is no row.
@@ -107,15 +139,16 @@ end
 
 --- The names that the rows of a list have, all together; nil where they are no rows.
 local function names_of_rows(list)
-  local all, seen = {}, {}
+  local all, seen, secret = {}, {}, {}
   for _, row in ipairs(list) do
-    local names = names_of_row(row)
+    local names, hidden = names_of_row(row)
     if not names then return nil end
+    for name in pairs(hidden or {}) do secret[name] = true end
     for _, name in ipairs(names) do
       if not seen[name] then all[#all + 1], seen[name] = name, true end
     end
   end
-  return all
+  return all, secret
 end
 
 local function is_list(value)
@@ -132,8 +165,10 @@ function repl.write(value)
   if kind == "query" then return write_query(value) end
   if kind == "object" then return write_object(value) end
   if kind == "model" then return write_model(value) end
-  local names = is_list(value) and names_of_rows(value)
-  if names then return grid.write(names, in_order(names, each_of(value))) end
+  if is_list(value) then
+    local names, secret = names_of_rows(value)
+    if names then return write_rows(names, secret, each_of(value)) end
+  end
   print(repl.show(value))
 end
 

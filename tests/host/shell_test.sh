@@ -56,6 +56,27 @@ author  Users
 title   NULL
 views   NULL
 (4 rows)"
+check "secrets, counts and undeclared fields" "$(shell 'S = store:model("S", { id = t.integer { primary = true }, key = t.string { secret = true } }, { open = true, table = "s" })
+store:bind() S { id = 1, key = "hidden", other = 7 }:save()
+S
+S:all()
+Users:select "posts.count":order "id"
+')" 'model: S
+field  leads to
+─────  ────────
+id     NULL
+key    NULL
+(2 rows)
+id  key  (other fields)
+──  ───  ──────────────
+ 1  ***  {"other":7}
+(1 row)
+id  posts.count
+──  ───────────
+ 1            1
+ 2            1
+(2 rows)'
+sqlite3 "$dir/shop.db" "DROP TABLE s"
 check "other values are what they are in Lua" "$(shell '1 + 1, "x", nil, { a = { 1 } }, Users:get(2).name\n')" '2
 "x"
 nil

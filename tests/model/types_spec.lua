@@ -30,6 +30,15 @@ describe("a field of type", function()
     assert.is_nil(o.f)
   end
 
+  it("has a type of the database's own, which is a name", function()
+    assert.equal("x", kept(t.string { type = "character varying(20)[]" }, "x"))
+    for _, text in ipairs { "", "x; y", "x--y", "x /* y", "'x'" } do
+      local _, e = neap.try(store.model, store, "Odd", { { "id", t.integer { primary = true } },
+        { "f", t.string { type = text } } })
+      assert.equal("usage", e.kind)
+    end
+  end)
+
   describe("string", function()
     it("keeps text", function() assert.equal("Grüße", kept(t.string(), "Grüße")) end)
     it("keeps the empty text", function() assert.equal("", kept(t.string(), "")) end)

@@ -324,6 +324,19 @@ contract.only("sqlite", "neap.reflect", function(c)
     assert.same({ "text|12:30:00", "other|" }, c:client "SELECT i, k FROM things")
   end)
 
+  it("leaves out types that are no names", function()
+    run(c, [[
+      CREATE TABLE odd (id INTEGER PRIMARY KEY, a "x' --", b TEXT);
+      CREATE TABLE odder (id "it's" PRIMARY KEY, a TEXT)]])
+    local models, left = reflect(c)
+    assert.same({ "Odd" }, names_of(models))
+    assert.same({
+      "odd.a: its type has no name that a declaration takes",
+      "odder: its key is left out",
+      "odder.id: its type has no name that a declaration takes",
+    }, left)
+  end)
+
   it("leaves out virtual tables, and views that name what is gone", function()
     run(c, [[
       CREATE VIRTUAL TABLE notes USING fts5(body);
