@@ -95,6 +95,7 @@ a
 check "SQL that changes says how much" "$(shell 'update posts set views = 8 where id = 2;\n')" "1 row changed"
 check "and has" "$(sqlite3 "$dir/shop.db" 'SELECT views FROM posts WHERE id = 2')" "8"
 check "Lua has the word where it is Lua" "$(shell 'select("#", 1, 2)\n')" "2"
+check "a statement may be one word" "$(shell 'analyze;\n')" "0 rows changed"
 check "an error ends it" "$(shell 'Posts:get(9)\n1\n'; echo "code $?")" \
   "neap shell: stdin:1: not_found: there is no Posts with id 9
 code 1"
@@ -108,6 +109,23 @@ check "what is typed in the plain prompt's way is no script" "$($NEAP shell a b 
 2"
 check "many rows are written as they come" \
   "$(echo 'with recursive c (n) as (select 1 union all select n + 1 from c) select n from c;' | $NEAP shell "$url" 2>&1 | sed -n '1000{p;q}')" "998"
+
+# ---- neap models ----
+
+models() { $NEAP models "$@" 2>&1; echo "code $?"; }
+
+check "neap models prints what was asked for" "$(models "$url" users | sed -n '/models.Users/,/^  }/p')" '  models.Users = store:model("Users", {
+    id   = t.integer { primary = true, auto = true },
+    name = t.string { required = true },
+  }, { table = "users" })'
+check "it says what it has left out, and why" "$(models "$url" | sed -n '/Left out/,/return/p')" '  -- Left out:
+  -- lines: a table with no key; name one with keys =
+
+  return models'
+check "it makes no database" "$(models "sqlite:$dir/none.db" | sed -n '$p'; ls "$dir" | grep none)" "code 1"
+check "keys are written as keys" "$(models --keys users "$url")" \
+  "neap models: --keys takes TABLE=COLUMN, not users; see neap models --help
+code 2"
 
 # ---- At a terminal ----
 

@@ -92,7 +92,8 @@ return function(store)
 ]]
 
 local function print_models(url, options)
-  local reflect, store = require "neap.reflect", require "neap".open(url)
+  local only_read = url:find "^sqlite:" and not url:find "[?&]mode=" and "ro" or nil  -- makes no file of a wrong name
+  local reflect, store = require "neap.reflect", require "neap".open { url = url, mode = only_read }
   local models, left = reflect.describe(store, options)
   store:close()
   local text = { HEAD }

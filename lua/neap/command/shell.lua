@@ -4,7 +4,8 @@ local grid = require "neap.grid"
 local repl = require "neap.repl"
 local view = require "neap.view"
 
-local opened  -- the store: an interrupt ends what runs, and run() comes again
+-- The store, once its models are known. An interrupt ends what runs, and run() comes again.
+local opened, begun
 
 -- ---- SQL ----
 
@@ -18,11 +19,18 @@ local function write_statement(text)
   print(("%d row%s changed"):format(names, names == 1 and "" or "s"))
 end
 
+--- Whether the text is a statement of a single word, which Lua would take for a variable.
+local function is_word(text)
+  local word = text:match "^%s*(%a+)%s*;%s*$"
+  return word and rawget(_G, word) == nil and statements[word:lower()]
+end
+
 --- What was typed as a chunk: Lua, or where that is none and the first word is one of SQL, a statement up to the
 --- semicolon.
 local function compile(text)
   local chunk, problem = repl.compile(text)
-  if chunk or not statements[(text:match "^%s*(%a+)" or ""):lower()] then return chunk, problem end
+  local sql = statements[(text:match "^%s*(%a+)" or ""):lower()]
+  if not sql or chunk and not is_word(text) then return chunk, problem end
   local statement = text:match "^(.-)%s*;%s*$"
   if not statement then return nil, "more" end
   return function() write_statement(statement) end
@@ -42,9 +50,10 @@ local function open(url)
   local neap = require "neap"
   url = url or os.getenv "NEAP_STORE"
   local alone = url and url:find "^postgres"  -- where Ctrl-C is to end a statement in the server too
-  opened = neap.open(alone and { url = url, share = false } or url)
-  local models, left = neap.reflect(opened)
-  _G.neap, _G.t, _G.store, _G.models = neap, neap.types, opened, models
+  local store = neap.open(alone and { url = url, share = false } or url)
+  local models, left = neap.reflect(store)
+  opened = store
+  _G.neap, _G.t, _G.store, _G.models = neap, neap.types, store, models
   local names = names_of(models)
   for _, name in ipairs(names) do
     if _G[name] == nil then _G[name] = models[name] end
@@ -82,6 +91,8 @@ return {
   run = function(_, url)
     local prompt = package.preload["neap.edit"]
     if not opened then
+      if begun then os.exit(130) end  -- an interrupt before the first prompt
+      begun = true
       local names, left = open(url)
       if prompt then greet(names, left) end
     end
