@@ -290,6 +290,7 @@ is "and not made" no "$([ -e "$dir/none.db" ] && echo yes || echo no)"
 
 # ---- Secrets ----
 
+rm -f "$dir/said"
 script "$(write "$dir/said" '1') require('neap').sleep(100)"
 $NEAP run "$dir/job.lua" 'postgres://ada:hunter2@h/db' 2> "$dir/err" &
 pid=$!
