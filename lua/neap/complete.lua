@@ -9,35 +9,47 @@ local keywords = [[and break do else elseif end false for function goto if in lo
 
 -- ---- Where the word stands ----
 
+-- Where [==[ ... ]==] ends that begins at `at`: nil if it is none, false if it has no end.
+local function end_of_long(text, at)
+  local level = text:match("^%[(=*)%[", at)
+  return level and (select(2, text:find("]" .. level .. "]", at, true)) or false)
+end
+
+-- Where a string ends that begins at `at` with its quote, or its line does; false if it has no end.
+local function end_of_quoted(text, at)
+  local quote = text:sub(at, at)
+  repeat
+    at = text:find("[\\\n" .. quote .. "]", at + 1)
+    local escaped = at and text:sub(at, at) == "\\"
+    if escaped then at = at + 1 end
+  until not escaped
+  return at or false
+end
+
+local function end_of_comment(text, at)
+  local long = end_of_long(text, at + 2)
+  if long ~= nil then return long end
+  return text:find("\n", at, true) or false
+end
+
 --- Whether a text ends inside a string or a comment.
 ---@param text string
 ---@return boolean
 function complete.in_string(text)
-  local at = 1
-  while true do
-    local found = text:find("[\"'%[-]", at)
-    if not found then return false end
-    local mark, long = text:sub(found, found), text:match("^%[(=*)%[", found)
-    local comment = text:match("^%-%-()", found)
-    local stop
-    if comment then
-      long = text:match("^%[(=*)%[", comment)
-      if not long then stop = text:find("\n", comment, true) end
+  local at = text:find "[\"'%[-]"
+  while at do
+    local mark, stop = text:sub(at, at), nil
+    if mark == "[" then
+      stop = end_of_long(text, at)
+    elseif mark == "-" then
+      if text:find("^%-%-", at) then stop = end_of_comment(text, at) end
+    else
+      stop = end_of_quoted(text, at)
     end
-    if long then
-      stop = select(2, text:find("]" .. long .. "]", found, true))
-    elseif mark == '"' or mark == "'" then
-      stop = found
-      repeat stop = text:find("[\\" .. mark .. "\n]", stop + 1)
-        local escaped = stop and text:sub(stop, stop) == "\\"
-        if escaped then stop = stop + 1 end
-      until not escaped
-    elseif not comment then
-      stop = found
-    end
-    if not stop then return true end
-    at = stop + 1
+    if stop == false then return true end
+    at = text:find("[\"'%[-]", (stop or at) + 1)
   end
+  return false
 end
 
 -- ---- What a value has ----
@@ -132,7 +144,7 @@ end
 --- What a word may become, sorted. None inside of strings and comments.
 ---@param word string  with what stands before the last dot or colon: `neap.js`, `Track:wh`
 ---@param before? string  what stands before it
----@param globals? table
+---@param globals? table  what names stand for
 ---@return string[]
 function complete.words(word, before, globals)
   before, globals = before or "", globals or _G

@@ -45,7 +45,8 @@ end
 ---@return table<string, table> models by their names
 ---@return table[] left what has no model or is no pointer: { table =, column =, reason = }
 function neap.reflect(store, options)
-  return require "neap.reflect".declare(store, options)
+  local models, left = require "neap.reflect".declare(store, options)
+  return models, left
 end
 
 --- `neap.json` is `require "neap.json"`; a name that no module bears is nil.

@@ -480,11 +480,12 @@ end
 ---@param options? table  only = { tables }, keys = { table = column or columns }
 ---@return table<string, table> models by their names
 ---@return table[] left what was left out: { table =, column =, reason = }
+---@return table[] described as reflect.describe gives them
 function reflect.declare(store, options)
   local models, left = reflect.describe(store, options)
   local classes = {}
   for _, m in ipairs(models) do classes[m.name] = m.declared and store:model(m.name) or declare(store, m) end
-  return classes, left
+  return classes, left, models
 end
 
 return reflect

@@ -188,22 +188,23 @@ function repl.compile(text)
 end
 
 --- A function for the editor: the n-th word that a word may become. `lines` is what was typed before, in other lines.
-local function completion(lines)
+local function completion(lines, names)
   local found
   return function(word, n, line, start)
     if n == 1 then
       local bytes = utf8.len(line) and utf8.offset(line, start + 1) or start + 1
-      found = complete.words(word, lines .. line:sub(1, bytes - 1))
+      local before = lines .. line:sub(1, bytes - 1)
+      found = complete.words(word, before, names and names(before))
     end
     return found[n]
   end
 end
 
 -- Reads lines until they make a chunk. Nil at the end of input.
-local function read(edit, compile)
+local function read(edit, compile, names)
   local text, prompt = "", "> "
   while true do
-    local line = edit.readline(prompt, completion(text))
+    local line = edit.readline(prompt, completion(text, names))
     if not line then return nil end
     if edit.history then edit.write_history(edit.history) end
     text = text .. line
@@ -226,14 +227,15 @@ end
 --- Reads, runs and prints until the input ends, or an interrupt does: then the command calls it again.
 ---@param edit table  readline, read_history and write_history
 ---@param compile? fun(text: string): function?, string?  makes chunks of what is typed; repl.compile unless given
-function repl.run(edit, compile)
+---@param names? fun(before: string): table?  what names may follow, and stand for; nil: globals
+function repl.run(edit, compile, names)
   local home = os.getenv "HOME"
   if home and not edit.history then
     edit.history = home .. "/.neap_history"
     edit.read_history(edit.history)
   end
   _G.neap = require "neap"
-  for chunk in function() return read(edit, compile or repl.compile) end do
+  for chunk in function() return read(edit, compile or repl.compile, names) end do
     local ok, e = pcall(repl.call, chunk)
     if not ok then print(e) end
     host.sleep(0)  -- raises where the chunk was interrupted

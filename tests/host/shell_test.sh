@@ -176,6 +176,13 @@ expect "and a method" "nt"
 type '()\n'
 expect "which then runs" $'\n2'
 expect "then a prompt" "> "
+type 'select na\t'
+expect "a tab completes names in SQL, too" "me"
+type ' from users where users.i\t'
+expect "and columns of a table" "d"
+type ' = 1;\n'
+expect "and the statement runs" "Ada"
+expect "then a prompt" "> "
 type 'print "runs" store:sql "with recursive c (n) as (select 1 union all select n + 1 from c) select count(*) from c"\n'
 expect "a query that does not end" $'runs\r\n'
 type '\003'

@@ -1,11 +1,14 @@
 -- neap shell URL: a prompt with the models of a database that is there already: Lua, and statements of SQL that end
 -- with a semicolon. What comes from a file or a pipe runs in the same way, without a prompt.
 local grid = require "neap.grid"
+local reflect = require "neap.reflect"
 local repl = require "neap.repl"
 local view = require "neap.view"
 
 -- The store, once its models are known. An interrupt ends what runs, and run() comes again.
 local opened, begun
+
+local columns = {}  -- the names of SQL: tables with their columns, and the columns
 
 -- ---- SQL ----
 
@@ -25,15 +28,28 @@ local function is_word(text)
   return word and rawget(_G, word) == nil and statements[word:lower()]
 end
 
+local function is_sql(text) return statements[(text:match "^%s*(%a+)%f[%s;]" or ""):lower()] end
+
 --- What was typed as a chunk: Lua, or where that is none and the first word is one of SQL, a statement up to the
 --- semicolon.
 local function compile(text)
   local chunk, problem = repl.compile(text)
-  local sql = statements[(text:match "^%s*(%a+)" or ""):lower()]
-  if not sql or chunk and not is_word(text) then return chunk, problem end
+  if not is_sql(text) or chunk and not is_word(text) then return chunk, problem end
   local statement = text:match "^(.-)%s*;%s*$"
   if not statement then return nil, "more" end
   return function() write_statement(statement) end
+end
+
+-- What completes a statement.
+local function names_of_sql(before) return is_sql(before) and columns or nil end
+
+local function know(models)
+  for _, m in ipairs(models) do
+    columns[m.table] = {}
+    for _, column in ipairs(m.columns) do
+      columns[m.table][column.name], columns[column.name] = true, columns[column.name] or true
+    end
+  end
 end
 
 -- ---- Beginning ----
@@ -51,8 +67,9 @@ local function open(url)
   url = url or os.getenv "NEAP_STORE"
   local alone = url and url:find "^postgres"  -- where Ctrl-C is to end a statement in the server too
   local store = neap.open(alone and { url = url, share = false } or url)
-  local models, left = neap.reflect(store)
+  local models, left, described = reflect.declare(store)
   opened = store
+  know(described)
   _G.neap, _G.t, _G.store, _G.models = neap, neap.types, store, models
   local names = names_of(models)
   for _, name in ipairs(names) do
@@ -97,6 +114,6 @@ return {
       if prompt then greet(names, left) end
     end
     if not prompt then return run_input() end
-    repl.run(require "neap.edit", compile)
+    repl.run((require "neap.edit"), compile, names_of_sql)
   end,
 }

@@ -48,9 +48,9 @@ local numeric_keeps = { integer = true, number = true, boolean = true, timestamp
 
 function sqlite.same_type(declared, actual)
   if declared.rowid then return actual.type:upper() == "INTEGER" end
-  if actual.type == "" or actual.type == declared.type then return true end  -- without a type values stay as they are
+  if actual.type == "" then return true end  -- values stay as they are
   local is = affinity(actual.type)
-  return is == declared.type or is == "NUMERIC" and numeric_keeps[declared.kind] or false
+  return is == affinity(declared.type) or is == "NUMERIC" and numeric_keeps[declared.kind] or false
 end
 
 function sqlite.drop(model)
