@@ -315,6 +315,7 @@ int neap_step(neap *h, uint32_t budget_us) {
   h->stepping = true;
   h->rows = 0;
   h->step_ends = budget_us ? neap__now_us() + budget_us : INT64_MAX;
+  h->collect_until = h->step_ends - budget_us / 4;
   neap__collect_pace(h, true);
   neap__collect_start(h);
   neap__collect_pay(h);

@@ -42,7 +42,7 @@ void neap__collect_pay(neap *h) {
   if (!h->collecting) h->owed = 0;
   h->collecting = h->collecting || h->memory >= h->collect_at || h->cycles > 0;
   while (h->collecting && (h->owed >= STEP_PAYS || (h->cycles > 0 && !h->ready))) {
-    if (neap__now_us() >= h->step_ends) return;
+    if (neap__now_us() >= h->collect_until) return;
     h->owed -= h->owed < STEP_PAYS ? h->owed : STEP_PAYS;
     if (lua_gc(h->L, LUA_GCSTEP, 0) == 1) cycle_ended(h);
     h->collecting = h->collecting || h->cycles > 0;

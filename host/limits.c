@@ -13,6 +13,7 @@ enum {
   SWITCH = 100,  // charged for each resume and yield, so that coroutines too short for the hook pay as well
   ROW = 10       // for each row or value that a loop in C goes over
 };
+#define TELL_AGAIN 20        // slices
 #define STOP_AGAIN_US 50000  // a task that was told to stop may clean up this long before it is told again
 #define LONG_US 200          // between two looks: then the next one comes sooner
 
@@ -106,9 +107,10 @@ static void told_to_stop(lua_State *L, neap *h, struct neap__task *t) {
   neap__fail(L, NEAP_CANCELLED, "the program was told to stop");
 }
 
-// The slice of a task is over: it goes on in the next turn, unless it was cancelled.
+// The slice of a task is over: it goes on in the next turn. One that was cancelled is told so, once in so many slices that what
+// cleans up meanwhile comes to its end.
 static void suspend(lua_State *L, neap *h, struct neap__task *t) {
-  if (t->cancelled) neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
+  if (t->cancelled && (t->told == 0 || t->told++ > TELL_AGAIN)) neap__task_fail_cancelled(L);
   if (!h->parkable || L != h->running || !lua_isyieldable(L)) return;
   neap__task_suspend(t);
   lua_yield(L, 0);

@@ -42,6 +42,7 @@ struct neap__task {
   int nargs;                                   // for the first resume
   bool yielded;                                // it is on its way to the scheduler: our resume lets it through
   bool cancelled;                              // sticky: every wait raises
+  unsigned told;                               // slices since it was last told so, and 1; 0 = not yet
   bool timed_out;                              // the present wait ran into its deadline
   double allowed;                              // seconds that it had
   const char *late;                            // and what kept it
@@ -86,37 +87,38 @@ struct neap {
     const void *block;
     size_t osize, nsize;
   } refused;
-  size_t overdraft;    // bytes that may be used above max_memory, to say what happened
-  uint64_t shuffle;    // state of the random order of the ready queue, 0 = in order
-  int64_t stopped_at;  // us: when a computing task was last told to stop
-  int64_t pause_at;    // us: when the running task should let go, INT64_MAX = never
-  int64_t step_ends;   // us: when neap_step should return
-  int64_t looked_at;   // us: when the hook last looked
-  int64_t cpu_at;      // us: CPU time of the thread when it was last charged for, 0 = not known
-  uint64_t spent_at;   // instructions of the running task then
-  int interval;        // instructions between two looks
-  unsigned ticks;      // rows since the clock was last looked at
-  uint32_t rows;       // in this step
-  int pumps;           // how deep waits pump in place
-  int closes;          // how deep coroutines close each other
-  const char *stack;   // C's stack where the outermost task was resumed, NULL = no task runs
-  int exit_code;       // of os.exit, -1 = not called
-  bool owned;          // the Lua state is ours
-  bool finalizers;     // scripts have some, or may have
-  bool limited;        // instructions or slices are limited: a count hook runs
-  bool sandboxed;      // scripts have bounded functions and an environment of their own
-  bool contexts;       // some coroutine has a context
-  bool paced;          // the collector works between the tasks of a step
-  bool collecting;     // inside a cycle of it
-  bool stepping;       // inside neap_step: nothing may block
-  bool turning;        // inside neap_step, neap_run or neap_close, which do not nest
-  bool allocating;     // inside the owner's allocator
-  bool ending;         // all tasks have been cancelled: os.exit, a signal, or the host closes
-  bool failed;         // a task that nobody awaits has failed
-  bool swept;          // failures have been looked for since the last one
-  int64_t swept_at;    // us: when that was
-  int64_t close_by;    // us: when neap_close is out of patience with the scripts, 0 = it has not begun
-  atomic_int stop;     // asked to stop, perhaps from a signal handler or another thread
+  size_t overdraft;       // bytes that may be used above max_memory, to say what happened
+  uint64_t shuffle;       // state of the random order of the ready queue, 0 = in order
+  int64_t stopped_at;     // us: when a computing task was last told to stop
+  int64_t pause_at;       // us: when the running task should let go, INT64_MAX = never
+  int64_t step_ends;      // us: when neap_step should return
+  int64_t collect_until;  // us: the collector stops before, for its last step in a cycle may be a long one
+  int64_t looked_at;      // us: when the hook last looked
+  int64_t cpu_at;         // us: CPU time of the thread when it was last charged for, 0 = not known
+  uint64_t spent_at;      // instructions of the running task then
+  int interval;           // instructions between two looks
+  unsigned ticks;         // rows since the clock was last looked at
+  uint32_t rows;          // in this step
+  int pumps;              // how deep waits pump in place
+  int closes;             // how deep coroutines close each other
+  const char *stack;      // C's stack where the outermost task was resumed, NULL = no task runs
+  int exit_code;          // of os.exit, -1 = not called
+  bool owned;             // the Lua state is ours
+  bool finalizers;        // scripts have some, or may have
+  bool limited;           // instructions or slices are limited: a count hook runs
+  bool sandboxed;         // scripts have bounded functions and an environment of their own
+  bool contexts;          // some coroutine has a context
+  bool paced;             // the collector works between the tasks of a step
+  bool collecting;        // inside a cycle of it
+  bool stepping;          // inside neap_step: nothing may block
+  bool turning;           // inside neap_step, neap_run or neap_close, which do not nest
+  bool allocating;        // inside the owner's allocator
+  bool ending;            // all tasks have been cancelled: os.exit, a signal, or the host closes
+  bool failed;            // a task that nobody awaits has failed
+  bool swept;             // failures have been looked for since the last one
+  int64_t swept_at;       // us: when that was
+  int64_t close_by;       // us: when neap_close is out of patience with the scripts, 0 = it has not begun
+  atomic_int stop;        // asked to stop, perhaps from a signal handler or another thread
   char message[1024];
 };
 
@@ -157,6 +159,8 @@ struct neap__task *neap__task_new(lua_State *L, int nargs);
 struct neap__task *neap__task_check(lua_State *L, int idx);
 void neap__task_cancel(struct neap__task *t);
 void neap__task_cancel_all(neap *h);
+// Raises `cancelled` in the task that runs.
+int neap__task_fail_cancelled(lua_State *L);
 // Runs each task that is ready now, once. L is the stack that the scheduler itself runs on.
 void neap__task_run_ready(neap *h, lua_State *L);
 // The task with that id, pushed; NULL and nothing pushed if there is none.

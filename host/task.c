@@ -123,7 +123,9 @@ void neap__task_cancel_all(neap *h) {
   }
 }
 
-static int fail_cancelled(lua_State *L) {
+int neap__task_fail_cancelled(lua_State *L) {
+  struct neap__task *t = neap__host(L)->task;
+  if (t) t->told = 1;
   return neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
 }
 
@@ -138,7 +140,7 @@ static int await_resumed(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   lua_pop(L, 1);  // the mark of a waiting coroutine
   t->timed_out = false;
-  if (t->cancelled) return fail_cancelled(L);
+  if (t->cancelled) return neap__task_fail_cancelled(L);
   if (timed_out) return fail_timeout(L, t->allowed, t->late);
   return t->k(L, status, t->ctx);
 }
@@ -193,7 +195,7 @@ static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lu
   h->pumps++;
   pump_until(h, L, op);
   h->pumps--;
-  if (cancelled(h->task)) return fail_cancelled(L);
+  if (cancelled(h->task)) return neap__task_fail_cancelled(L);
   if (overdue(h, op)) return fail_timeout(L, op->seconds, op->late);
   if (!op->done) return neap__fail(L, NEAP_USAGE, "nothing is left that could end this wait");
   return k(L, LUA_OK, ctx);
@@ -227,7 +229,7 @@ int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
   struct neap__task *t = h->task;
   if (cancelled(t)) {
     if (!op->done && op->cancel) op->cancel(op);
-    return fail_cancelled(L);
+    return neap__task_fail_cancelled(L);
   }
   if (op->done) return k(L, LUA_OK, ctx);
   check_ends(L, h, op);
@@ -253,7 +255,7 @@ int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   neap *h = neap__host(L);
   struct neap__task *t = h->task;
   if (t && t->killed) return neap__kill(L, t->killed);
-  if (cancelled(t)) return fail_cancelled(L);
+  if (cancelled(t)) return neap__task_fail_cancelled(L);
   if (!t || !h->parkable || L != h->running || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
   enqueue(h, t);
   return leave(L, t, ctx, k);

@@ -18,10 +18,14 @@ static bool ended(lua_State *L) {
 
 static int begun(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  return ended(L) ? 1 : neap__await(L, lua_gettop(L), ctx, begun);
+  if (!ended(L)) return neap__await(L, lua_gettop(L), ctx, begun);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 2, "tx");
+  return 1;
 }
 
-// view.begin(view) -> view of the transaction, or of a savepoint inside the one that counts here
+// view.begin(view, ending) -> view of the transaction, or of a savepoint inside the one that counts here
+//   It is ending.tx already: a task may be stopped between any two instructions.
 int neap__view_begin(lua_State *L) {
   struct view *parent = neap__view_effective(L, neap__view_check(L, 1));
   if (!(parent->store->verbs->capabilities & CAN_TRANSACTIONS))

@@ -192,15 +192,18 @@ struct view *neap__view_effective(lua_State *L, struct view *view) {
   return view;
 }
 
-// view.enter(view) -> what leave() takes
-//   Makes the view count for its store in this coroutine and what it starts.
+// view.enter(view, leaving)
+//   Makes the view count for its store in this coroutine and what it starts. leaving.before is what leave() takes, before
+//   anything has changed.
 static int view_enter(lua_State *L) {
   struct view *v = neap__view_check(L, 1);
-  lua_settop(L, 1);
+  lua_settop(L, 2);
   neap__context_push(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 2, "before");
   lua_pushvalue(L, 1);
   neap__context_put(L, v->store);
-  return 1;
+  return 0;
 }
 
 // view.leave(before)

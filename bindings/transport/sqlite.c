@@ -20,8 +20,12 @@ static int64_t clock_ms(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+bool neap__sqlite_interrupted(const struct sqlite *c) {
+  return c->interrupted || (c->cancelled && *c->cancelled);
+}
+
 static bool must_end(struct sqlite *c) {
-  return c->interrupted || neap__stopping(c->head.host) || (c->deadline && clock_ms() >= c->deadline);
+  return neap__sqlite_interrupted(c) || neap__stopping(c->head.host) || (c->deadline && clock_ms() >= c->deadline);
 }
 
 static int on_progress(void *ud) {

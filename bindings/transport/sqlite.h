@@ -3,6 +3,7 @@
 #define NEAP_SQLITE_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "transport/spool.h"
 #include "transport/sql_transport.h"
@@ -42,11 +43,12 @@ struct sqlite {
   sqlite3 *db;
   char *path;
   double timeout;
-  int64_t deadline;           // of the present operation, ms as neap__now_ms counts; 0 = none
-  double allowed;             // seconds that this was, for the message
-  bool undo;                  // a transaction has to be rolled back before anything else runs
-  uint64_t passed;            // the fences that have been asked in the transaction that is open, 0 = none
-  volatile bool interrupted;  // asked to end by another thread or a cancelled task
+  int64_t deadline;              // of the present operation, ms as neap__now_ms counts; 0 = none
+  double allowed;                // seconds that this was, for the message
+  bool undo;                     // a transaction has to be rolled back before anything else runs
+  uint64_t passed;               // the fences that have been asked in the transaction that is open, 0 = none
+  atomic_bool interrupted;       // asked to end by another thread: the connection closes
+  const atomic_bool *cancelled;  // the same for what runs now, NULL = nobody can
   struct statement_cache cache;
   struct sqlite_statement *running;
   bool limited, in_memory;
@@ -75,6 +77,9 @@ bool neap__sqlite_work(struct sqlite *c, unsigned ops);
 void neap__sqlite_held(struct sqlite *c);
 // On the script's side: charges the running task for what a budget has cost, and fills it in anew.
 void neap__sqlite_settle(neap *h, struct sqlite_budget *b, size_t *reported);
+
+// Whether somebody has asked what runs to end.
+bool neap__sqlite_interrupted(const struct sqlite *c);
 
 // sqlite_error.c: fills `e` from what the database says of its last failure. Returns -1.
 int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e);

@@ -99,7 +99,7 @@ int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e) {
     neap__error_set(e, NEAP_LIMIT, "a value or statement is larger than is allowed here");
   else if (code == SQLITE_INTERRUPT && c->budget.over)
     neap__error_set(e, NEAP_LIMIT, "the statement needs more than the script may use");
-  else if (code == SQLITE_INTERRUPT && !c->interrupted && !neap__stopping(c->head.host))
+  else if (code == SQLITE_INTERRUPT && !neap__sqlite_interrupted(c) && !neap__stopping(c->head.host))
     neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s", c->allowed);
   if (!strstr(e->message, said)) snprintf(e->detail, sizeof e->detail, "%s", said);
   e->store = "sqlite";

@@ -12,6 +12,9 @@
 
 enum job { JOB_START, JOB_FILL, JOB_FINISH };
 
+// Whether what is open when a statement has been served is rolled back. OVER: it has been served, too late to wish.
+enum wish { KEEP, UNDO, OVER };
+
 // A statement on its way. Whoever has it may touch it: the thread while `busy`, the script's side otherwise.
 struct remote {
   struct sql_cursor cursor;
@@ -29,8 +32,9 @@ struct remote {
   int ncells;  // these the script's side reads in `cursor`, once it has the statement back
   int64_t changed, last_id;
   bool in_transaction, broken;
-  bool busy, abandoned, cancelled;
-  bool undo;  // what is open when it has been served is rolled back
+  bool busy, abandoned;
+  atomic_bool cancelled;
+  _Atomic(enum wish) wish;
   struct sqlite_budget budget;
   struct neap__error error;
 };
@@ -42,19 +46,30 @@ struct threaded {
   bool reader, opened;
   struct neap__error error;  // why not
   uv_thread_t thread;
-  uv_mutex_t mutex;
-  uv_cond_t wanted;
-  uv_async_t *async;  // its memory is freed when libuv has let go of it
-  struct remote *queue, *serving, *served;
+  uv_sem_t wanted;
+  uv_async_t *async;                        // its memory is freed when libuv has let go of it
+  _Atomic(struct remote *) posted, served;  // on their way there and back, the last one first: neither side waits
+  struct remote *queue;                     // the thread's: in order
+  struct remote *last;                      // the script's side's: posted last, NULL = it is back
   int in_flight;
   int64_t last_id;
-  bool closing, undo;  // undo: before the next is served
+  atomic_bool closing, undo;  // undo: before the next is served
 };
 
-static void append(struct remote **list, struct remote *r) {
-  while (*list) list = &(*list)->next;
-  r->next = NULL;
-  *list = r;
+static void push(_Atomic(struct remote *) *list, struct remote *r) {
+  r->next = atomic_load(list);
+  while (!atomic_compare_exchange_weak(list, &r->next, r)) continue;
+}
+
+// Takes them all, the first one first.
+static struct remote *take(_Atomic(struct remote *) *list) {
+  struct remote *r = atomic_exchange(list, NULL), *first = NULL, *next;
+  for (; r; r = next) {
+    next = r->next;
+    r->next = first;
+    first = r;
+  }
+  return first;
 }
 
 static void remote_free(struct remote *r) {
@@ -123,44 +138,43 @@ static void serve(struct threaded *c, struct remote *r) {
 
 // What remains open after that goes before the next statement does (neap__sqlite_start).
 static void undo(struct threaded *c) {
-  c->local.interrupted = c->closing;
-  uv_mutex_unlock(&c->mutex);
+  c->local.cancelled = NULL;
   if (c->opened) neap__sqlite_undo(&c->local);
-  uv_mutex_lock(&c->mutex);
+}
+
+static struct remote *next_posted(struct threaded *c) {
+  if (!c->queue) c->queue = take(&c->posted);
+  struct remote *r = c->queue;
+  if (r) c->queue = r->next;
+  return r;
+}
+
+static void give_back(struct threaded *c, struct remote *r) {
+  r->last_id = c->opened ? sqlite3_last_insert_rowid(c->local.db) : 0;
+  r->in_transaction = c->opened && sqlite3_get_autocommit(c->local.db) == 0;
+  r->broken = !c->opened;
+  push(&c->served, r);
+  uv_async_send(c->async);
+  neap__wake(c->head.host);
 }
 
 static void run(void *ud) {
   struct threaded *c = ud;
   c->opened = neap__sqlite_open(&c->local, c->address, c->reader, &c->error) == 0;
-  uv_mutex_lock(&c->mutex);
-  while (!c->closing || c->queue) {
-    struct remote *r = c->queue;
-    if (c->undo) {
-      c->undo = false;
-      undo(c);
-      continue;
-    }
+  for (;;) {
+    if (atomic_exchange(&c->undo, false)) undo(c);
+    struct remote *r = next_posted(c);
+    if (!r && c->closing) return;
     if (!r) {
-      uv_cond_wait(&c->wanted, &c->mutex);
+      uv_sem_wait(&c->wanted);
       continue;
     }
-    c->queue = r->next;
-    c->serving = r;
-    c->local.interrupted = r->cancelled || c->closing;
-    uv_mutex_unlock(&c->mutex);
+    c->local.cancelled = &r->cancelled;
     serve(c, r);
-    uv_mutex_lock(&c->mutex);
-    if (r->undo) undo(c);
-    r->undo = false;
-    c->serving = NULL;
-    r->last_id = c->opened ? sqlite3_last_insert_rowid(c->local.db) : 0;
-    r->in_transaction = c->opened && sqlite3_get_autocommit(c->local.db) == 0;
-    r->broken = !c->opened;
-    append(&c->served, r);
-    uv_async_send(c->async);
-    neap__wake(c->head.host);
+    if (atomic_exchange(&r->wish, OVER) == UNDO) undo(c);
+    c->local.cancelled = NULL;
+    give_back(c, r);
   }
-  uv_mutex_unlock(&c->mutex);
 }
 
 // ---- On the script's side ----
@@ -170,10 +184,10 @@ static void post(struct threaded *c, struct remote *r, enum job job) {
   r->busy = true;
   if (r->op) r->op->done = false;
   if (c->in_flight++ == 0) uv_ref((uv_handle_t *)c->async);
-  uv_mutex_lock(&c->mutex);
-  append(&c->queue, r);
-  uv_cond_signal(&c->wanted);
-  uv_mutex_unlock(&c->mutex);
+  r->wish = KEEP;
+  c->last = r;
+  push(&c->posted, r);
+  uv_sem_post(&c->wanted);
 }
 
 // Charges the task that runs for what the thread has done for it.
@@ -183,6 +197,7 @@ static void settle(struct threaded *c, struct remote *r) {
 
 static void take_back(struct threaded *c, struct remote *r) {
   r->busy = false;
+  if (c->last == r) c->last = NULL;
   if (r->names) r->cursor.ncells = r->ncells;
   r->cursor.changed = r->changed;
   r->cursor.in_transaction = c->head.in_transaction = r->in_transaction;
@@ -202,10 +217,7 @@ static void take_back(struct threaded *c, struct remote *r) {
 }
 
 static void collect(struct threaded *c) {
-  uv_mutex_lock(&c->mutex);
-  struct remote *r = c->served, *next;
-  c->served = NULL;
-  uv_mutex_unlock(&c->mutex);
+  struct remote *r = take(&c->served), *next;
   for (; r; r = next) {
     next = r->next;
     take_back(c, r);
@@ -286,23 +298,17 @@ static void threaded_finish(struct sql_cursor *cursor) {
 }
 
 static void threaded_interrupt(struct sql_cursor *cursor) {
-  struct remote *r = (struct remote *)cursor;
-  struct threaded *c = (struct threaded *)cursor->connection;
-  uv_mutex_lock(&c->mutex);
-  r->cancelled = true;
-  if (c->serving == r) c->local.interrupted = true;
-  uv_mutex_unlock(&c->mutex);
+  ((struct remote *)cursor)->cancelled = true;
 }
 
-// The wish is left with the last job, so that it takes no job of its own.
+// The wish is left with the last job, so that it takes no job and no memory of its own.
 static void threaded_rollback(struct sql_connection *connection) {
   struct threaded *c = (struct threaded *)connection;
-  uv_mutex_lock(&c->mutex);
-  struct remote *last = c->serving;
-  for (struct remote *r = c->queue; r; r = r->next) last = r;
-  *(last ? &last->undo : &c->undo) = true;
-  uv_cond_signal(&c->wanted);
-  uv_mutex_unlock(&c->mutex);
+  enum wish wish = KEEP;
+  if (c->last && atomic_compare_exchange_strong(&c->last->wish, &wish, UNDO)) return;
+  if (wish == UNDO) return;
+  c->undo = true;  // all have been served
+  uv_sem_post(&c->wanted);
 }
 
 static int64_t threaded_last_id(struct sql_connection *connection) {
@@ -327,16 +333,13 @@ static void drop_all(struct remote *r) {
 
 static void threaded_close(struct sql_connection *connection) {
   struct threaded *c = (struct threaded *)connection;
-  uv_mutex_lock(&c->mutex);
   c->closing = c->local.interrupted = true;
-  uv_cond_signal(&c->wanted);
-  uv_mutex_unlock(&c->mutex);
+  uv_sem_post(&c->wanted);
   uv_thread_join(&c->thread);
-  drop_all(c->served);
+  drop_all(take(&c->served));
   c->async->data = NULL;
   neap__handle_free(c->async);
-  uv_mutex_destroy(&c->mutex);
-  uv_cond_destroy(&c->wanted);
+  uv_sem_destroy(&c->wanted);
   neap__sqlite_close(&c->local);
   free(c);
 }
@@ -349,12 +352,10 @@ static bool start_thread(struct threaded *c, neap *host) {
   }
   c->async->data = c;
   uv_unref((uv_handle_t *)c->async);
-  uv_mutex_init(&c->mutex);
-  uv_cond_init(&c->wanted);
-  if (uv_thread_create(&c->thread, run, c) == 0) return true;
+  bool made = uv_sem_init(&c->wanted, 0) == 0;
+  if (made && uv_thread_create(&c->thread, run, c) == 0) return true;
   neap__handle_free(c->async);
-  uv_mutex_destroy(&c->mutex);
-  uv_cond_destroy(&c->wanted);
+  if (made) uv_sem_destroy(&c->wanted);
   return false;
 }
 

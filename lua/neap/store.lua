@@ -306,7 +306,7 @@ local leaving = {
 --- Runs f(v) while the view counts for its store.
 local function within(v, f)
   local entered <close> = setmetatable({ before = false }, leaving)
-  entered.before = view.enter(v)
+  view.enter(v, entered)
   return f(v)
 end
 
@@ -346,8 +346,7 @@ local ending = { __close = function(self) view.rollback(self.tx) end }
 
 local function attempt(self, f)
   local begun <close> = setmetatable({ tx = false }, ending)
-  begun.tx = view.begin(self)
-  local results = table.pack(within(begun.tx, f))
+  local results = table.pack(within(view.begin(self, begun), f))
   view.commit(begun.tx)
   return results
 end

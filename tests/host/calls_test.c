@@ -253,6 +253,18 @@ static void test_poll(void) {
   neap_close(&h);
 }
 
+// What cleans up after a cancelled task comes to its end, in several slices.
+static void test_cleaning_up(void) {
+  neap *h = open_host((neap_options){.slice_us = 100});
+  neap_task task = spawn(h,
+                         "local neap, cleaned = require 'neap' local task = neap.spawn(function() local _ <close> = "
+                         "setmetatable({}, { __close = function() for i = 1, 3e5 do end cleaned = true end }) "
+                         "neap.sleep(100) end) neap.sleep(0) task:cancel() pcall(task.await, task) return cleaned");
+  while (neap_step(h, 1000) > 0) continue;
+  CHECK(strcmp(neap_result(h, task, NULL), "true") == 0);
+  neap_close(&h);
+}
+
 // What neap_result gives stays where it is until the task is released.
 static void test_results(void) {
   neap *h = open_host((neap_options){0});
@@ -279,5 +291,6 @@ int main(void) {
   test_attached();
   test_poll();
   test_results();
+  test_cleaning_up();
   return report();
 }
