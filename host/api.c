@@ -210,7 +210,7 @@ int neap_call(neap *h, const char *function, const char *json_args, neap_task *t
 static int status_of(const struct neap__task *t) {
   if (!t->op.done) return NEAP_PENDING;
   if (t->state == TASK_DONE) return NEAP_OK;
-  return t->killed == KILL_INSTRUCTIONS || t->killed == KILL_MEMORY ? NEAP_ELIMIT : NEAP_ERR;
+  return neap__limits_killed(t) ? NEAP_ELIMIT : NEAP_ERR;
 }
 
 // The task with that id, or NULL. Kept and running tasks are anchored elsewhere, so that nothing stays on the stack.

@@ -194,9 +194,12 @@ struct neap__counts {
   int64_t read, written;
 };
 struct neap__counts *neap__counts(neap *);
+// Raises `limit` where limited scripts have as many stores open as they may, none of which is garbage.
+void neap__need_closer(lua_State *L);
 // Opens handles and pools register a function that is called when the host closes, before the Lua state does.
 struct neap__closer {
   void (*close)(struct neap__closer *);
+  neap *host;
   struct neap__closer *next, **prev;
 };
 void neap__closer_add(neap *, struct neap__closer *);

@@ -43,12 +43,15 @@ int neap__kill(lua_State *L, enum neap__kill why) {
   return lua_error(L);
 }
 
+bool neap__limits_killed(const struct neap__task *t) {
+  return t->killed == KILL_INSTRUCTIONS || t->killed == KILL_MEMORY || t->killed == KILL_TIME;
+}
+
 void neap__kill_wrap(lua_State *L, struct neap__task *t) {
   const neap_options *o = &t->op.host->options;
   struct neap__error e;
-  bool limit = t->killed == KILL_INSTRUCTIONS || t->killed == KILL_MEMORY;
   int kind = neap__error_kind(L, -1);
-  if (kind == NEAP_LIMIT || (kind >= 0 && !limit)) return;
+  if (kind == NEAP_LIMIT || (kind >= 0 && !neap__limits_killed(t))) return;
   switch (t->killed) {
     case KILL_NONE: return;
     case KILL_INSTRUCTIONS:
@@ -58,6 +61,9 @@ void neap__kill_wrap(lua_State *L, struct neap__task *t) {
     case KILL_MEMORY:
       neap__error_set(&e, NEAP_LIMIT, "the scripts need more than %zu bytes of memory, which is their limit",
                       o->max_memory);
+      break;
+    case KILL_TIME:
+      neap__error_set(&e, NEAP_LIMIT, "the script took longer than %.14g s, which is its limit", o->max_seconds);
       break;
     case KILL_EXIT: neap__error_set(&e, NEAP_CANCELLED, "the script called os.exit"); break;
     case KILL_CLOSE: neap__error_set(&e, NEAP_CANCELLED, "the host closes"); break;
@@ -131,6 +137,7 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (h->stop) told_to_stop(L, h, t);
   charge(L, h, t, (uint64_t)n);
   int64_t now = look(L, h, t);
+  if (t->life.at && now / 1000 >= t->life.at) neap__kill(L, KILL_TIME);
   if (n != h->interval) lua_sethook(L, hook, LUA_MASKCOUNT, h->interval);
   if (h->options.slice_us && now >= h->pause_at) suspend(L, h, t);
 }
@@ -201,6 +208,19 @@ void neap__charge(lua_State *L, unsigned rows) {
   if (h && h->task) neap__limits_spend(h, rows);
 }
 
+// A task that waits is woken for its end; one that computes is told by its hook.
+static void end_life(struct neap__timer *timer) {
+  struct neap__task *t = (struct neap__task *)((char *)timer - offsetof(struct neap__task, life));
+  if (!t->killed) t->killed = KILL_TIME;
+  neap__task_cancel(t);
+}
+
+void neap__limits_life(neap *h, struct neap__task *t) {
+  if (h->options.max_seconds <= 0) return;
+  int64_t at = h->task ? h->task->life.at : neap__deadline_in(h, h->options.max_seconds);
+  neap__timer_start(h, &t->life, at, end_life);
+}
+
 void neap__limits_share(lua_State *L, struct neap__task *t) {
   struct neap__task *parent = t->op.host->task;
   if (parent) {
@@ -218,7 +238,7 @@ void neap__limits_share(lua_State *L, struct neap__task *t) {
 void neap__limits_open(neap *h, lua_State *L) {
   h->pause_at = INT64_MAX;
   h->interval = STEP;
-  h->limited = h->options.max_instructions || h->options.slice_us;
+  h->limited = h->options.max_instructions || h->options.slice_us || h->options.max_seconds > 0;
   if (h->limited) lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
 }
 

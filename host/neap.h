@@ -44,6 +44,11 @@ enum { NEAP_LOG_DEBUG, NEAP_LOG_INFO, NEAP_LOG_WARN, NEAP_LOG_ERROR };
 // Capabilities taken away from scripts; a script that needs one gets an error of kind `forbidden`.
 enum { NEAP_NO_FS = 1, NEAP_NO_NET = 2, NEAP_NO_OS = 4 };
 
+// A store that scripts open by its name, whatever was taken away from them: neap.open "scores".
+typedef struct neap_store {
+  const char *name, *url;  // "scores", "sqlite:/var/games/scores.db"; scripts never see the URL
+} neap_store;
+
 // Zero is the default everywhere: memset, set `size`, fill in what matters.
 typedef struct neap_options {
   size_t size;  // sizeof(neap_options): the struct only ever grows at its end, so that older and newer programs run
@@ -56,20 +61,23 @@ typedef struct neap_options {
   void (*wake)(void *ud);     // the only call from another thread: "step me soon"
   void *ud;                   // handed to the four functions above
   size_t max_memory;          // bytes of Lua heap; 0 = no limit
-  uint64_t max_instructions;  // of the Lua machine, per task; not catchable by the script; 0 = no limit
+  uint64_t max_instructions;  // of the Lua machine, per task with all that it starts; not catchable; 0 = no limit
   uint32_t slice_us;   // a task that computes longer than this in one step is suspended until the next; 0 = never
   uint32_t max_tasks;  // live tasks; 0 = no limit
   uint32_t max_rows_per_step;  // rows that one step turns into objects; 0 = no limit
   unsigned flags;              // NEAP_NO_FS | NEAP_NO_NET | NEAP_NO_OS
   struct uv_loop_s *loop;  // borrowed; NULL = the host's own. With a borrowed loop neap_step only resumes what is ready
   const char *lua_dir;     // Lua modules in this folder win over the embedded ones
+  double max_seconds;      // of a task with all that it starts, waits included; not catchable; 0 = no limit
+  // Ended by a NULL name: then scripts open these, and no others. NULL: any that flags allow.
+  const neap_store *stores;
 } neap_options;
 
 // The version of the library that runs; NEAP_VERSION is that of the header.
 NEAP_API const char *neap_version(void);
 // Opens a host with a Lua state of its own. options may be NULL. *out is NULL on failure.
 NEAP_API int neap_open(neap **out, const neap_options *options);
-// Opens a host on a Lua state that the caller owns. alloc, max_memory and flags must be zero (NEAP_EARG).
+// Opens a host on a Lua state that the caller owns. alloc, limits, flags and stores must be zero (NEAP_EARG).
 NEAP_API int neap_attach(neap **out, struct lua_State *L, const neap_options *options);
 
 // Starts a task that runs a chunk of Lua text. name appears in messages ("=stdin", "@file.lua"). *task may be NULL.

@@ -1,6 +1,8 @@
 // nursery.c: what scripts do with tasks: spawn, all, race, timeout, sleep, try.
 //
 // A nursery is the operation that the parent waits for. It is done when every child has ended, whatever they do.
+#include <stdlib.h>
+
 #include "state.h"
 
 #define NURSERY_TYPE "neap.nursery"
@@ -291,6 +293,13 @@ static int host_tasks(lua_State *L) {
   return 1;
 }
 
+// host.getenv(name) -> string
+//   For the parts of neap that are written in Lua, where scripts have no os.getenv.
+static int host_getenv(lua_State *L) {
+  lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"spawn", host_spawn},
     {"all", host_all},
@@ -305,6 +314,8 @@ static const luaL_Reg functions[] = {
     {"show", neap__show},
     {"show_key", neap__show_bare},
     {"install", host_install},
+    {"getenv", host_getenv},
+    {"granted", neap__sandbox_granted},
     {"has_module", neap__module_exists},
     {"sources", neap__module_sources},
     {"log_format", neap__log_format},

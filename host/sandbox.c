@@ -79,6 +79,24 @@ static void take_capabilities(lua_State *L, unsigned flags) {
   }
 }
 
+// host.granted(name) -> url
+//   That of the store which scripts may open by that name; nil where they may open any. Else raises `forbidden`.
+int neap__sandbox_granted(lua_State *L) {
+  const neap_store *s = neap__host(L)->options.stores;
+  const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
+  if (!s) return lua_pushnil(L), 1;
+  while (s->name && !(name && strcmp(name, s->name) == 0)) s++;
+  if (s->name) return lua_pushstring(L, s->url), 1;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (s = neap__host(L)->options.stores; s->name; s++) {
+    if (luaL_bufflen(&b) > 0) luaL_addstring(&b, ", ");
+    luaL_addstring(&b, s->name);
+  }
+  luaL_pushresult(&b);
+  return neap__fail(L, NEAP_FORBIDDEN, "scripts open stores here by these names: %s", lua_tostring(L, -1));
+}
+
 // ---- Frozen libraries ----
 
 static void weak_table(lua_State *L, const char *mode, const void *key) {
@@ -444,7 +462,7 @@ void neap__sandbox_open(neap *h, lua_State *L) {
   lua_setfield(L, -2, "exit");
   lua_pop(L, 1);
   take_capabilities(L, o->flags);
-  h->sandboxed = o->max_memory || o->max_instructions || o->slice_us || o->flags;
+  h->sandboxed = o->max_memory || o->max_instructions || o->slice_us || o->flags || o->stores || o->max_seconds > 0;
   if (h->sandboxed)
     sandbox(L);
   else

@@ -11,6 +11,7 @@
 #define FIRST_SIZE (offsetof(neap_options, lua_dir) + sizeof(char *))
 // Scripts that are cancelled because the host closes may clean up this long.
 #define CLOSE_US 1000000
+#define MAX_CLOSERS 32  // stores that limited scripts may have open: each has a thread or connections of its own
 
 static const char host_key = 0;  // registry of a state that is not ours: the host
 
@@ -130,15 +131,25 @@ bool neap__stopping(neap *h) {
   return h->stop != 0;
 }
 
+void neap__need_closer(lua_State *L) {
+  neap *h = neap__host(L);
+  if (!h->sandboxed || h->nclosers < MAX_CLOSERS) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  if (h->nclosers >= MAX_CLOSERS) neap__fail(L, NEAP_LIMIT, "%d stores are open; close some of them", MAX_CLOSERS);
+}
+
 void neap__closer_add(neap *h, struct neap__closer *c) {
+  c->host = h;
   c->next = h->closers;
   c->prev = &h->closers;
   if (c->next) c->next->prev = &c->next;
   h->closers = c;
+  h->nclosers++;
 }
 
 void neap__closer_remove(struct neap__closer *c) {
   if (!c->prev) return;
+  c->host->nclosers--;
   *c->prev = c->next;
   if (c->next) c->next->prev = c->prev;
   c->prev = NULL;
@@ -178,14 +189,40 @@ static uint64_t shuffle_seed(void) {
   return seed && *seed ? strtoull(seed, NULL, 0) * 2 + 1 : 0;  // never 0, which a xorshift cannot leave
 }
 
+// What the program has set, of what this library knows.
+static neap_options read_options(const neap_options *options) {
+  neap_options o = {0};
+  if (options) memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+  return o;
+}
+
+// A copy of a list of stores in one block, which its owner frees. NULL where memory is short.
+static neap_store *copy_stores(const neap_store *from) {
+  size_t n = 0, bytes = 0;
+  for (; from[n].name; n++) bytes += strlen(from[n].name) + strlen(from[n].url) + 2;
+  neap_store *copy = malloc((n + 1) * sizeof *copy + bytes);
+  if (!copy) return NULL;
+  char *p = (char *)(copy + n + 1);
+  for (size_t i = 0; i < n; i++) {
+    copy[i].name = strcpy(p, from[i].name);
+    p += strlen(p) + 1;
+    copy[i].url = strcpy(p, from[i].url);
+    p += strlen(p) + 1;
+  }
+  copy[n] = (neap_store){0};
+  return copy;
+}
+
 static int init(neap *h, const neap_options *options) {
   h->ready_end = &h->ready;
   h->exit_code = -1;
   h->pause_at = h->step_ends = INT64_MAX;
   h->shuffle = shuffle_seed();
-  if (!options) return NEAP_OK;
-  memcpy(&h->options, options, options->size < sizeof *options ? options->size : sizeof *options);
-  if (options->lua_dir && !(h->options.lua_dir = strdup(options->lua_dir))) return NEAP_ENOMEM;
+  const neap_options o = h->options = read_options(options);
+  h->options.lua_dir = NULL;
+  h->options.stores = NULL;
+  if (o.lua_dir && !(h->options.lua_dir = strdup(o.lua_dir))) return NEAP_ENOMEM;
+  if (o.stores && !(h->options.stores = copy_stores(o.stores))) return NEAP_ENOMEM;
   return NEAP_OK;
 }
 
@@ -213,7 +250,9 @@ static void shut(neap *h) {
   if (h->owned && h->L) lua_close(h->L);
   neap__loop_close(h);
   free((void *)(uintptr_t)h->options.lua_dir);
+  free((void *)(uintptr_t)h->options.stores);
   h->options.lua_dir = NULL;
+  h->options.stores = NULL;
 }
 
 // A program may be older than the library, and know less of the struct, or newer: then what is unknown here must be zero.
@@ -274,8 +313,9 @@ int neap_attach(neap **out, lua_State *L, const neap_options *options) {
   if (!out || !L) return NEAP_EARG;
   *out = NULL;
   if (!knows(options)) return NEAP_EABI;
-  const neap_options *o = options;
-  if (o && (o->alloc || o->max_memory || o->flags || o->max_instructions || o->slice_us)) return NEAP_EARG;
+  const neap_options o = read_options(options);
+  if (o.alloc || o.max_memory || o.flags || o.max_instructions || o.slice_us || o.stores || o.max_seconds > 0)
+    return NEAP_EARG;
   if (!lua_checkstack(L, 8)) return NEAP_ENOMEM;
   neap *h = neap__host(L);
   if (h && h->events) return NEAP_EARG;  // it has a host already

@@ -20,7 +20,7 @@ struct neap__timer {
 enum neap__task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED };
 
 // Why a task must end, whatever its script does about it.
-enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_EXIT, KILL_CLOSE };
+enum neap__kill { KILL_NONE, KILL_INSTRUCTIONS, KILL_MEMORY, KILL_TIME, KILL_EXIT, KILL_CLOSE };
 
 struct neap__nursery;
 
@@ -36,6 +36,7 @@ struct neap__task {
   lua_KFunction k;        // goes on after the wait
   lua_KContext ctx;
   struct neap__timer timer;  // the deadline of the wait
+  struct neap__timer life;   // its end, where time is limited; `at` is 0 where it is not
   enum neap__task_state state;
   enum neap__kill killed;
   uint64_t *spent;                             // instructions that it and those that share them have used up
@@ -76,6 +77,7 @@ struct neap {
   struct neap__task *later;  // suspended at the end of their slice, until the next turn
   neap_task last_id;
   struct neap__closer *closers;
+  int nclosers;
   neap_options options;
   struct neap__counts counts;
   size_t memory;      // bytes that the Lua heap holds
@@ -227,6 +229,10 @@ void neap__limits_work(lua_State *L, uint64_t n);
 // Gives the new task on top of the stack a counter of instructions: that of the task that starts it, so that no script goes on
 // for ever in tasks that are short, or its own.
 void neap__limits_share(lua_State *L, struct neap__task *t);
+// The same with the time at which it has to end. Cannot fail.
+void neap__limits_life(neap *h, struct neap__task *t);
+// Whether it was a limit that killed the task.
+bool neap__limits_killed(const struct neap__task *t);
 // The same for loops that pause, for each row or value: true if that was too much and the task has to be killed.
 bool neap__limits_spend(neap *h, unsigned rows);
 // Makes sure that what L still runs after a kill raises at once.
@@ -247,6 +253,7 @@ void neap__sandbox_open(neap *h, lua_State *L);
 void neap__sandbox_env(lua_State *L, const char *name);
 // Pushes a global, in a host with limits one of any script. False, and nil pushed, if there is none.
 bool neap__sandbox_global(lua_State *L, const char *name);
+int neap__sandbox_granted(lua_State *L);
 // Whether the scripts of the host may have the module of that name.
 bool neap__sandbox_allows(const neap *h, const char *module);
 void neap__bounded_open(lua_State *L);

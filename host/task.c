@@ -335,6 +335,7 @@ struct neap__task *neap__task_new(lua_State *L, int nargs) {
   lua_pop(L, 1);
   h->last_id++;
   link_live(h, t);
+  neap__limits_life(h, t);
   enqueue(h, t);
   return t;
 }
@@ -409,6 +410,7 @@ static void task_ended(neap *h, lua_State *L, struct neap__task *t, int status) 
     h->stop = 0;
   }
   neap__timer_stop(h, &t->timer);
+  neap__timer_stop(h, &t->life);
   if (t->killed == KILL_INSTRUCTIONS) end_group(h, t);
   if (t->killed == KILL_MEMORY) neap__collect_all(h);  // what it held outside of Lua goes with its objects
   h->refused.nsize = 0;

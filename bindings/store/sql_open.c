@@ -37,6 +37,7 @@ double neap__sql_option_seconds(lua_State *L, const char *name, double otherwise
 
 struct sql_store *neap__sql_store_new(lua_State *L, const struct store_verbs *verbs) {
   neap__arg_table(L, 1, "options");
+  neap__need_closer(L);
   lua_settop(L, 1);
   lua_newtable(L);
   struct sql_store *s = memset(lua_newuserdatauv(L, sizeof *s, 2), 0, sizeof *s);
@@ -72,7 +73,8 @@ static void push_place(lua_State *L, const struct sql_store *s) {
   }
 }
 
-// sql.open{ path =, read_only =, timeout =, table_template = } -> store
+// sql.open{ path =, read_only =, timeout =, table_template =, granted = } -> store
+//   granted  the name by which the host allows scripts to open it
 static int sql_open(lua_State *L) {
   struct neap__error e;
   struct sql_store *s = neap__sql_store_new(L, &neap__sql_verbs_sqlite);
@@ -84,8 +86,10 @@ static int sql_open(lua_State *L) {
   lua_getfield(L, 1, "read_only");
   s->address.read_only = lua_toboolean(L, -1);
   lua_pop(L, 1);
+  const char *granted = neap__sql_option_string(L, "granted", NULL);
+  s->address.name = granted ? granted : s->address.path;
   s->one_connection = strcmp(s->address.path, ":memory:") == 0 || !*s->address.path;
-  if (!s->one_connection) neap__need(L, NEAP_NO_FS, "opening a database file");
+  if (!s->one_connection && !granted) neap__need(L, NEAP_NO_FS, "opening a database file");
   push_place(L, s);
   s->head.place = lua_tostring(L, -1);
   lua_setfield(L, 2, "place");

@@ -39,6 +39,7 @@ struct sql_statement {
 // How to reach a database, read from a URL.
 struct sql_address {
   const char *path;  // file, or ":memory:"; of a server: its URL
+  const char *name;  // of a file, in messages
   bool read_only;
   double timeout;  // seconds to wait for a lock, or for a connection to be made
 };

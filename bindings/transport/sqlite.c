@@ -72,8 +72,8 @@ int neap__sqlite_open(struct sqlite *c, const struct sql_address *address, bool 
   int flags =
       SQLITE_OPEN_NOMUTEX | (address->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   c->timeout = address->timeout;
-  c->path = strdup(address->path);
-  int code = c->path ? sqlite3_open_v2(c->path, &c->db, flags, NULL) : SQLITE_NOMEM;
+  c->name = strdup(address->name);
+  int code = c->name ? sqlite3_open_v2(address->path, &c->db, flags, NULL) : SQLITE_NOMEM;
   if (code == SQLITE_OK) code = set_up(c, address, reader);
   return code == SQLITE_OK ? 0 : neap__sqlite_error(c, code, e);
 }
@@ -100,7 +100,7 @@ void neap__sqlite_close(struct sqlite *c) {
   }
   sqlite3_close(c->db);
   neap__hold(c->head.host, &c->reported, 0, false);
-  free(c->path);
+  free(c->name);
   *c = (struct sqlite){.head = c->head};
 }
 

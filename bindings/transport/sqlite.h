@@ -41,7 +41,7 @@ struct sqlite_budget {
 struct sqlite {
   struct sql_connection head;
   sqlite3 *db;
-  char *path;
+  char *name;
   double timeout;
   int64_t deadline;              // of the present operation, ms as neap__now_ms counts; 0 = none
   double allowed;                // seconds that this was, for the message

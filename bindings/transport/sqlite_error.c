@@ -87,7 +87,7 @@ int neap__sqlite_error(struct sqlite *c, int code, struct neap__error *e) {
     snprintf(e->code, sizeof e->code, "%d", code);
   } else {
     if (f->message)
-      neap__error_set(e, f->kind, f->message, c->path);  // NOLINT: the formats are in the table above
+      neap__error_set(e, f->kind, f->message, c->name);  // NOLINT: the formats are in the table above
     else if ((code & 0xff) == SQLITE_CONSTRAINT)
       set_constraint(e, f, said);
     else

@@ -75,7 +75,7 @@ static int authorize(void *ud, int action, const char *a, const char *b, const c
   (void)schema;
   (void)trigger;
   switch (action) {
-    case SQLITE_ATTACH: return o->flags & NEAP_NO_FS ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_ATTACH: return o->flags & NEAP_NO_FS || o->stores ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_FUNCTION: return is_one_of(b, functions) ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA: return allows_pragma(a, b) ? SQLITE_OK : SQLITE_DENY;
     default: return SQLITE_OK;

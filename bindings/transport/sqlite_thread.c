@@ -372,7 +372,7 @@ static struct sql_connection *threaded_open(neap *host, const struct sql_address
   c->address = address;
   c->reader = reader;
   if (start_thread(c, host)) return &c->head;
-  neap__error_set(e, NEAP_LIMIT, "a thread for %s cannot be started", address->path);
+  neap__error_set(e, NEAP_LIMIT, "a thread for %s cannot be started", address->name);
   free(c);
   return NULL;
 }

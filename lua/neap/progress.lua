@@ -13,7 +13,7 @@ Progress.__index = Progress
 local function draw(self)
   if self.logged then return log.info(self.label, { done = self.done, total = self.total }) end
   local columns = terminal.columns(2)
-  if not columns then return end
+  if not (columns and io.stderr) then return end
   local share = self.total > 0 and math.min(self.done / self.total, 1) or 1
   local head, tail = self.label .. " ", (" %d/%d %3d%%"):format(self.done, self.total, share * 100 // 1)
   local room = math.max(columns - utf8.len(head) - #tail - 1, 0)

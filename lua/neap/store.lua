@@ -48,7 +48,7 @@ local sqlite_options = {
 
 local given_options = { url = true, mode = true, timeout = true, table_template = true }
 
-local function open_sqlite(rest, given, url)
+local function open_sqlite(rest, given, url, granted)
   for name in pairs(given) do
     if not given_options[name] then
       usage("%s is no option of this store; they are url, mode, timeout and table_template", host.show_key(name))
@@ -69,6 +69,7 @@ local function open_sqlite(rest, given, url)
     read_only = options.mode == "ro",
     timeout = given.timeout or options.timeout,
     table_template = given.table_template,
+    granted = granted,
   }
 end
 
@@ -124,16 +125,16 @@ local function place_of(base, others)
     if name then named[name] = decode(value) end
   end
   local user, hosts, name = base:gsub("^//", ""):match "^([^/]-)@?([^/@]*)/?([^/]*)$"
-  user = named.user or user and user:match "^[^:]+" or os.getenv "PGUSER" or os.getenv "USER" or ""
-  hosts = named.host or named.hostaddr or hosts ~= "" and hosts or os.getenv "PGHOST" or ""
-  name = named.dbname or name ~= "" and decode(name) or os.getenv "PGDATABASE" or decode(user)
-  local port = named.port or os.getenv "PGPORT" or "5432"
+  user = named.user or user and user:match "^[^:]+" or host.getenv "PGUSER" or host.getenv "USER" or ""
+  hosts = named.host or named.hostaddr or hosts ~= "" and hosts or host.getenv "PGHOST" or ""
+  name = named.dbname or name ~= "" and decode(name) or host.getenv "PGDATABASE" or decode(user)
+  local port = named.port or host.getenv "PGPORT" or "5432"
   local list = {}
   for one in hosts:lower():gmatch "[^,]+" do list[#list + 1] = one:find ":%d+$" and one or one .. ":" .. port end
   return ("postgres:%s/%s"):format(#list > 0 and table.concat(list, ",") or port, name)
 end
 
-local function open_postgres(rest, given, url)
+local function open_postgres(rest, given, url, granted)
   local options, base, others = split_options(rest, url)
   for name, value in pairs(given) do
     local read = postgres_options[name]
@@ -147,7 +148,7 @@ local function open_postgres(rest, given, url)
   table.sort(others)
   options.url = "postgres:" .. base .. (#others > 0 and "?" .. table.concat(others, "&") or "")
   options.place = place_of(base, others)
-  options.table_template = given.table_template
+  options.table_template, options.granted = given.table_template, granted
   local connect = require "neap.sql".connect
   if not connect then unsupported("%s: this neap was built without PostgreSQL (WITH_PG=0)", url) end
   return connect(options)
@@ -159,19 +160,40 @@ local function redact(url)
   return (url:gsub("^([%w+]+://[^/@]*:)[^/@]*@", "%1***@"):gsub("(password=)[^&]*", "%1***"))
 end
 
+-- What scripts may say about a store that they are granted by its name.
+local own_options = { url = true, timeout = true, table_template = true, pool = true, idle = true }
+
+--- What opens the store of that name in a host that grants its stores by name; nil where scripts may open any.
+local function grant(name, given)
+  local url = host.granted(name)
+  if not url then return nil end
+  local options = {}
+  for option, value in next, given do
+    if not own_options[option] or (option == "pool" and value ~= 1) then
+      usage("%s is not for scripts to say about %s", host.show_key(option), host.show_key(name))
+    end
+    if option ~= "url" then options[option] = value end
+  end
+  return url, options
+end
+
 --- Opens a store.
----@param spec? string|table  a URL, or a table with `url` and options; none: $NEAP_STORE, else sqlite:neap.db
+---@param spec? string|table  a URL, or a table with `url` and options; none: $NEAP_STORE, else sqlite:neap.db. Where the host
+---  grants stores by name, that name in place of the URL
 ---@return table store
 function store.open(spec)
   local given = type(spec) == "table" and spec or {}
-  local url = given.url or (type(spec) ~= "table" and spec) or os.getenv "NEAP_STORE" or "sqlite:neap.db"
+  local name = type(spec) == "table" and spec.url or spec
+  local url, options = grant(name, given)
+  local granted = url and name
+  if not granted then url, options = name or os.getenv "NEAP_STORE" or "sqlite:neap.db", given end
   if type(url) ~= "string" then usage("the store to open is a URL such as sqlite:shop.db, not %s", host.show(url)) end
   local scheme, rest = url:match "^([%a][%w+.-]*):(.*)$"
   if not scheme then usage('"%s" is no URL of a store; write sqlite:%s for a file', redact(url), redact(url)) end
   local open = schemes[scheme]
   if not open then usage('"%s" is no kind of store; known: sqlite, postgres', scheme) end
-  local opened = open(rest, given, redact(url))
-  view.shared(opened).given = type(spec) == "table" and spec or url  -- opens it once more
+  local opened = open(rest, options, granted or redact(url), granted)
+  view.shared(opened).given = type(spec) == "table" and spec or name or url  -- opens it once more
   return opened
 end
 

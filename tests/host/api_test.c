@@ -42,7 +42,7 @@ static int open_answer(lua_State *L) {
 static void test_arguments(void) {
   struct seen seen;
   neap *h = (neap *)1;
-  neap_options options = {.size = sizeof options - 8};
+  neap_options options = {.size = offsetof(neap_options, lua_dir)};
   neap_task task = 7;
   size_t len = 7;
   CHECK(neap_open(&h, &options) == NEAP_EABI && h == NULL);

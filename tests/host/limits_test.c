@@ -1,4 +1,6 @@
 // limits_test.c: no script gets past the limits of its host, however it tries.
+#include <stdbool.h>
+
 #include "check.h"
 
 static const neap_options instructions = {.max_instructions = 300000};
@@ -102,8 +104,20 @@ static void test_work_in_c(void) {
          "for i = 1, 2000 do neap.json.decode(text) end");
   killed(instructions,
          "local neap = require 'neap' local t = neap.types local list = {} for i = 1, 1000 do list[i] = i end "
-         "local Box = neap.open 'sqlite::memory:':model('Box', { id = t.integer { primary = true }, of = t.list(t.integer()) }) "
+         "local Box = neap.open 'sqlite::memory:':model('Box', { id = t.integer { primary = true }, of = "
+         "t.list(t.integer()) }) "
          "for i = 1, 2000 do Box { of = list } end");
+}
+
+// Nothing of a script outlives its time, whether it waits or computes, or starts others.
+static void test_time(void) {
+  neap_options time = {.max_seconds = 0.05};
+  killed(time, LOOP);
+  killed(time, "require('neap').sleep(1e9)");
+  killed(time, "while true do pcall(require('neap').sleep, 1e9) end");
+  killed(time, "local neap = require 'neap' neap.all { function() neap.sleep(1e9) end, function() " LOOP " end }");
+  killed(time, "local neap = require 'neap' local function f() neap.sleep(0.001) neap.spawn(f):await() end f()");
+  runs((neap_options){.max_seconds = 1e9}, "require('neap').sleep(0.001)");
 }
 
 static void test_memory(void) {
@@ -189,15 +203,61 @@ static void test_slices(void) {
   neap_close(&h);
 }
 
+// Wherever a task computes, it is suspended at the end of its slice and goes on in the next step.
+static void test_slices_everywhere(void) {
+  static const char *const bodies[] = {
+      "pcall(work)",
+      "xpcall(work, string.len)",
+      "pcall(pcall, pcall, work)",
+      "require('neap').try(work)",
+      "coroutine.resume(coroutine.create(work))",
+      "coroutine.wrap(function() coroutine.wrap(function() pcall(work) end)() end)()",
+      "for _ in function() work() end do end",
+      "local _ = setmetatable({}, { __index = work }).x",
+      "setmetatable({}, { __newindex = work }).x = 1",
+      "local _ = setmetatable({}, { __add = work }) + 1",
+      "local _ = setmetatable({}, { __concat = work }) .. 'x'",
+      "local _ = setmetatable({}, { __lt = work }) < 1",
+      "local _ = setmetatable({}, { __eq = work }) == setmetatable({}, {})",
+      "local _ = #setmetatable({}, { __len = work })",
+      "setmetatable({}, { __call = work })()",
+      "do local _ <close> = setmetatable({}, { __close = work }) end",
+      "pcall(function() local _ <close> = setmetatable({}, { __close = work }) error 'x' end)",
+      "require('neap').all { work }",
+      "require('neap').timeout(1000, work)",
+      "load('local work = ... work()')(work)",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    char script[512];
+    neap_options options = {.size = sizeof options, .slice_us = 500};
+    neap_task task;
+    neap *h;
+    int steps = 0;
+    size_t n;
+    snprintf(script, sizeof script, "local n = 0 local function work() while n < 1e6 do n = n + 1 end end %s return n",
+             bodies[i]);
+    CHECK(neap_open(&h, &options) == NEAP_OK);
+    CHECK(neap_spawn(h, script, strlen(script), bodies[i], &task) == NEAP_OK);
+    while (neap_step(h, 1000) > 0) steps++;
+    const char *result = neap_result(h, task, &n);
+    bool suspended = steps > 3 && result && strcmp(result, "1000000") == 0;
+    CHECK(suspended);
+    if (!suspended) printf("%s: %d steps, %s\n", bodies[i], steps, result ? result : neap_message(h));
+    neap_close(&h);
+  }
+}
+
 int main(void) {
   test_instructions();
   test_unbounded_functions();
   test_work_in_c();
+  test_time();
   test_memory();
   test_frozen();
   test_environments();
   test_capabilities();
   test_tasks();
   test_slices();
+  test_slices_everywhere();
   return report();
 }

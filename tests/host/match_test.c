@@ -9,7 +9,7 @@ static const char script[] =
     "local function random(n) seed = (seed * 1103515245 + 12345) % 2147483648 return seed // 65536 % n + 1 end\n"
     "local pieces = { 'a', 'b', '.', '%a', '%d', '%w', '[ab]', '[^a]', '[a-c]', 'a*', 'b-', 'a+', '.?', '()', '(a*)', "
     "'(.-)',\n"
-    "  '%b()', '%f[%w]', '%1', '$', '^', '%s', '[%w_]', '(', ')', '%' , '-', '[', ' ', '%S+', '[]]', '%.' }\n"
+    "  '%b()', '%f[%w]', '%1', '$', '^', '%s', '[%w_]', '(', ')', '%' , '-', '[', ' ', '%S+', '[]]', '%.', '%z' }\n"
     "local letters = { 'a', 'b', 'c', ' ', '(', ')', '1', '.', 'A', '\\0' }\n"
     "local function some(list, n) local t = {} for i = 1, random(n) do t[i] = list[random(#list)] end return "
     "table.concat(t) end\n"

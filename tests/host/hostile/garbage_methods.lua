@@ -6,7 +6,7 @@ local Row = store:model("Row", { id = t.integer { primary = true, auto = true },
 store:bind()
 local row = Row { n = 1, d = neap.decimal "1.5" }
 row:save()
-local selves = { store, Row, row, Row:where { n = 1 }, Row.n, Row.n:eq(1), t.integer(), neap.decimal "1", neap.null, {}, 1, print }
+local selves = { store, Row, row, Row:where { n = 1 }, Row.n, Row.n:eq(1), t.integer(), neap.decimal "1", neap.null, {}, 1, string.len }
 local names = { "add_unique", "aggregate", "all", "append", "as", "asc", "average", "batch", "begin", "between", "bind", "check", "clone",
   "close", "contains", "copy", "count", "cursor", "delete", "desc", "distinct", "div", "drop", "each", "eq", "exists", "explain", "fields",
   "find", "first", "format", "ge", "get", "group", "gt", "having", "include", "increment", "inside", "is_new", "join", "key", "key_of",
