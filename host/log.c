@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "state.h"
+#include "utf8.h"
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
@@ -77,17 +78,19 @@ static void put_time(FILE *out) {
   fprintf(out, "%s.%03dZ", text, (int)(t.tv_usec / 1000));
 }
 
-// A further member of an object, if there is a text.
+// A further member of an object, if there is a text. What is no UTF-8 becomes the character that stands for that.
 static void put_member(FILE *out, const char *name, const char *text) {
   if (!text || !*text) return;
   fprintf(out, ",\"%s\":\"", name);
-  for (const char *p = text; *p; p++) {
+  for (const char *p = text, *end = p + strlen(p); p < end;) {
+    size_t n = neap__utf8_character((const unsigned char *)p, (size_t)(end - p));
     if (*p == '"' || *p == '\\')
       fprintf(out, "\\%c", *p);
     else if ((unsigned char)*p < 0x20)
       fprintf(out, "\\u%04x", *p);
     else
-      putc(*p, out);
+      fwrite(n ? p : "\xEF\xBF\xBD", 1, n ? n : 3, out);
+    p += n ? n : 1;
   }
   putc('"', out);
 }

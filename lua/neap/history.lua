@@ -1,4 +1,5 @@
 -- neap.history: what became of the runs of jobs, in a file that other programs read with SQLite.
+local host = require "neap.host"
 local marks = require "neap.marks"
 local now = require "neap.now"
 local process = require "neap.process"
@@ -101,7 +102,13 @@ function history.list(path, options)
   local q = declare(store):order "-id":limit(options.last)
   if options.job then q = q:where { job = options.job } end
   local me, list = process.self(), {}
-  for i, row in ipairs(q:all()) do list[i] = table_of(row, me) end
+  local rows, e = host.try(q.all, q)
+  if host.is(e, "mismatch") then
+    error(host.error { kind = "not_found", message = path .. " holds no runs: neap run --history notes them" }, 0)
+  elseif not rows then
+    error(e, 0)
+  end
+  for i, row in ipairs(rows) do list[i] = table_of(row, me) end
   store:close()
   return list
 end

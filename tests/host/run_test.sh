@@ -202,6 +202,8 @@ is "one of JSON has an object a line" \
   "$($NEAP -e 'local json = require "neap.json" for line in io.lines(arg[1]) do local e = json.decode(line)
     io.write(json.encode { e.level, e.job, (e.message:gsub("^.*boom", "*boom")), e.fields and e.fields.s or require "neap".null }) end' "$dir/err")"
 is "which names kinds and hides secrets" "0" "$(grep -c hunter2 "$dir/err")"
+code 1 --log json -e 'error("\xff\xc3\xa4\1\"", 0)'
+like "and text alone" '*"message":"�ä\\u0001\\""*' "$(cat "$dir/err")"
 code 0 --log json -e 'local bar = require("neap").progress(3, "import") bar:step(3)'
 like "progress is a line of the log" '*"message":"import","fields":{"done":3,"total":3}}*' "$(cat "$dir/err")"
 is "a dumb terminal gets no progress bar" "" \
@@ -289,6 +291,9 @@ is "the last thousand of each job are kept" "1000 1" "$(sqlite3 -separator ' ' "
 code 1 --history "$dir/nosuch/runs.db" -e 'print "runs"'
 is "a file that cannot be written is told before the job runs" "1 0" "$(grep -c nosuch "$dir/err") $(wc -c < "$dir/out")"
 is "a file that is not there is told" 1 "$($NEAP jobs "$dir/none.db" 2>&1 | grep -c 'none.db cannot be opened')"
+sqlite3 "$dir/other.db" "CREATE TABLE a (b)"
+is "nor one that is something else" "neap jobs: not_found: $dir/other.db holds no runs: neap run --history notes them" \
+  "$($NEAP jobs "$dir/other.db" 2>&1)"
 is "and not made" no "$([ -e "$dir/none.db" ] && echo yes || echo no)"
 
 # ---- Secrets ----
