@@ -70,8 +70,26 @@ static bool add_number(struct neap__buffer *out, double d) {
   return neap__buffer_append(out, text, (size_t)n) == 0;
 }
 
-static bool add_element(struct neap__buffer *out, enum decoder d, const char *p, int n) {
+static bool add_cell(struct neap__buffer *out, const struct cell *cell) {
   char text[40];
+  switch ((enum cell_kind)cell->kind) {
+    case CELL_UNLOADED:
+    case CELL_NIL:
+    case CELL_NULL: return add(out, "null");
+    case CELL_BOOLEAN: return add(out, cell->i ? "true" : "false");
+    case CELL_INTEGER: snprintf(text, sizeof text, "%lld", (long long)cell->i); return add(out, text);
+    case CELL_NUMBER: return add_number(out, cell->d);
+    case CELL_JSON:
+    case CELL_DECIMAL: return neap__buffer_append(out, cell->p, cell->n) == 0;
+    case CELL_TEXT: return add_string(out, cell->p, cell->n);
+    case CELL_BYTES: return false;
+    case CELL_DATETIME: neap__datetime_format(cell->i, text); return add_string(out, text, strlen(text));
+    case CELL_DATE: neap__date_format(cell->i, text); return add_string(out, text, strlen(text));
+  }
+  return false;
+}
+
+static bool add_element(struct neap__buffer *out, enum decoder d, const char *p, int n) {
   struct cell cell;
   bool own = false;
   size_t at = out->n;
@@ -85,21 +103,7 @@ static bool add_element(struct neap__buffer *out, enum decoder d, const char *p,
     out->n = at;
     return add_string(out, made, length);
   }
-  switch ((enum cell_kind)cell.kind) {
-    case CELL_UNLOADED:
-    case CELL_NIL:
-    case CELL_NULL: return add(out, "null");
-    case CELL_BOOLEAN: return add(out, cell.i ? "true" : "false");
-    case CELL_INTEGER: snprintf(text, sizeof text, "%lld", (long long)cell.i); return add(out, text);
-    case CELL_NUMBER: return add_number(out, cell.d);
-    case CELL_JSON:
-    case CELL_DECIMAL: return neap__buffer_append(out, cell.p, cell.n) == 0;
-    case CELL_TEXT: return add_string(out, cell.p, cell.n);
-    case CELL_BYTES: return false;
-    case CELL_DATETIME: neap__datetime_format(cell.i, text); return add_string(out, text, strlen(text));
-    case CELL_DATE: neap__date_format(cell.i, text); return add_string(out, text, strlen(text));
-  }
-  return false;
+  return add_cell(out, &cell);
 }
 
 struct array {
@@ -135,4 +139,56 @@ bool neap__postgres_array(const char *p, int n, struct neap__buffer *out) {
   a.p = a.dimensions + a.ndim * 8;
   a.element = neap__postgres_decoder_of(neap__postgres_u32(p + 8));
   return a.element != DECODE_NONE && a.element != DECODE_ARRAY && add_dimension(&a, 0, out);
+}
+
+// ---- The same of what the server prints: [0:1]={1,NULL}, {"a \"b\"",c}, {{1},{2}} ----
+
+struct printed {
+  const char *p, *end;
+  enum decoder element;
+  struct neap__buffer *out, word;
+};
+
+// Takes the next element into `word`. False if it has no end.
+static bool take_word(struct printed *a, bool *quoted) {
+  *quoted = *a->p == '"';
+  a->p += *quoted;
+  a->word.n = 0;
+  for (; a->p < a->end; a->p++) {
+    if (*quoted ? *a->p == '"' : strchr(",{}", *a->p) != NULL) break;
+    if (*a->p == '\\' && ++a->p == a->end) return false;
+    if (neap__buffer_byte(&a->word, *a->p) != 0) return false;
+  }
+  if (a->p == a->end) return false;
+  a->p += *quoted;
+  return neap__buffer_byte(&a->word, '\0') == 0;  // numbers are read up to it
+}
+
+static bool add_word(struct printed *a) {
+  struct cell cell;
+  bool quoted, own = false;
+  if (!take_word(a, &quoted)) return false;
+  if (!quoted && strcmp(a->word.p, "NULL") == 0) return add(a->out, "null");
+  return neap__postgres_read_text(a->element, 0, a->word.p, (int)a->word.n - 1, &cell, &a->word, &own) &&
+         add_cell(a->out, &cell);
+}
+
+static bool add_printed(struct printed *a, int depth) {
+  bool ok = depth < 6 && a->p < a->end && *a->p == '{' && add(a->out, "[");
+  for (a->p++; ok && a->p < a->end && *a->p != '}';) {
+    ok = *a->p == '{' ? add_printed(a, depth + 1) : add_word(a);
+    if (!ok || a->p == a->end || *a->p == '}') break;
+    ok = *a->p++ == ',' && add(a->out, ",");
+  }
+  return ok && a->p < a->end && *a->p++ == '}' && add(a->out, "]");
+}
+
+bool neap__postgres_printed_array(Oid element, const char *p, int n, struct neap__buffer *out) {
+  struct printed a = {.p = p, .end = p + n, .element = neap__postgres_decoder_of(element), .out = out};
+  const char *bounds = n > 0 && *p == '[' ? memchr(p, '=', (size_t)n) : NULL;
+  if (bounds) a.p = bounds + 1;
+  neap__buffer_plain(&a.word);
+  bool ok = a.element != DECODE_NONE && a.element != DECODE_ARRAY && add_printed(&a, 0) && a.p == a.end;
+  neap__buffer_free(&a.word);
+  return ok;
 }

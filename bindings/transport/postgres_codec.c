@@ -18,56 +18,63 @@ enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_FLOAT8 = 701, OID_DATE 
 static const struct {
   Oid type;
   uint8_t decoder;
+  Oid element;  // ARRAY: the type of what it holds
 } types[] = {
-    {OID_BOOL, DECODE_BOOLEAN},
-    {OID_BYTEA, DECODE_BYTES},
-    {18, DECODE_TEXT},  // "char"
-    {19, DECODE_TEXT},  // name
-    {OID_INT8, DECODE_INT8},
-    {21, DECODE_INT2},
-    {23, DECODE_INT4},
-    {25, DECODE_TEXT},
-    {26, DECODE_OID},
-    {114, DECODE_JSON},
-    {142, DECODE_TEXT},  // xml
-    {700, DECODE_FLOAT4},
-    {OID_FLOAT8, DECODE_FLOAT8},
-    {705, DECODE_TEXT},  // unknown
-    {1042, DECODE_TEXT},
-    {1043, DECODE_TEXT},
-    {OID_DATE, DECODE_DATE},
-    {1114, DECODE_DATETIME},
-    {OID_TIMESTAMPTZ, DECODE_DATETIME},
-    {1700, DECODE_NUMERIC},
-    {2278, DECODE_TEXT},  // void
-    {2950, DECODE_UUID},
-    {3802, DECODE_JSONB},
+    {OID_BOOL, DECODE_BOOLEAN, 0},
+    {OID_BYTEA, DECODE_BYTES, 0},
+    {18, DECODE_TEXT, 0},  // "char"
+    {19, DECODE_TEXT, 0},  // name
+    {OID_INT8, DECODE_INT8, 0},
+    {21, DECODE_INT2, 0},
+    {23, DECODE_INT4, 0},
+    {25, DECODE_TEXT, 0},
+    {26, DECODE_OID, 0},
+    {114, DECODE_JSON, 0},
+    {142, DECODE_TEXT, 0},  // xml
+    {700, DECODE_FLOAT4, 0},
+    {OID_FLOAT8, DECODE_FLOAT8, 0},
+    {705, DECODE_TEXT, 0},  // unknown
+    {1042, DECODE_TEXT, 0},
+    {1043, DECODE_TEXT, 0},
+    {OID_DATE, DECODE_DATE, 0},
+    {1114, DECODE_DATETIME, 0},
+    {OID_TIMESTAMPTZ, DECODE_DATETIME, 0},
+    {1700, DECODE_NUMERIC, 0},
+    {2278, DECODE_TEXT, 0},  // void
+    {2950, DECODE_UUID, 0},
+    {3802, DECODE_JSONB, 0},
     // Arrays: of bool, name, int2, int4, text, bpchar, varchar, int8, float4, float8, timestamp, date, timestamptz, numeric,
     // uuid, json, jsonb, oid.
-    {1000, DECODE_ARRAY},
-    {1003, DECODE_ARRAY},
-    {1005, DECODE_ARRAY},
-    {1007, DECODE_ARRAY},
-    {1009, DECODE_ARRAY},
-    {1014, DECODE_ARRAY},
-    {1015, DECODE_ARRAY},
-    {1016, DECODE_ARRAY},
-    {1021, DECODE_ARRAY},
-    {1022, DECODE_ARRAY},
-    {1115, DECODE_ARRAY},
-    {1182, DECODE_ARRAY},
-    {1185, DECODE_ARRAY},
-    {1231, DECODE_ARRAY},
-    {2951, DECODE_ARRAY},
-    {199, DECODE_ARRAY},
-    {3807, DECODE_ARRAY},
-    {1028, DECODE_ARRAY},
+    {1000, DECODE_ARRAY, 16},
+    {1003, DECODE_ARRAY, 19},
+    {1005, DECODE_ARRAY, 21},
+    {1007, DECODE_ARRAY, 23},
+    {1009, DECODE_ARRAY, 25},
+    {1014, DECODE_ARRAY, 1042},
+    {1015, DECODE_ARRAY, 1043},
+    {1016, DECODE_ARRAY, 20},
+    {1021, DECODE_ARRAY, 700},
+    {1022, DECODE_ARRAY, 701},
+    {1115, DECODE_ARRAY, 1114},
+    {1182, DECODE_ARRAY, 1082},
+    {1185, DECODE_ARRAY, 1184},
+    {1231, DECODE_ARRAY, 1700},
+    {2951, DECODE_ARRAY, 2950},
+    {199, DECODE_ARRAY, 114},
+    {3807, DECODE_ARRAY, 3802},
+    {1028, DECODE_ARRAY, 26},
 };
 
 enum decoder neap__postgres_decoder_of(Oid type) {
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (types[i].type == type) return (enum decoder)types[i].decoder;
   return DECODE_NONE;
+}
+
+static Oid element_of(Oid array) {
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (types[i].type == array) return types[i].element;
+  return 0;
 }
 
 uint8_t neap__postgres_decoder(Oid type) {
@@ -263,8 +270,10 @@ static bool read_hex(const char *p, int n, struct cell *cell, struct neap__buffe
   return set_own(cell, CELL_BYTES, out, at, own);
 }
 
-static bool read_text(enum decoder d, const char *p, int n, struct cell *cell, struct neap__buffer *out, bool *own) {
+bool neap__postgres_read_text(enum decoder d, Oid type, const char *p, int n, struct cell *cell,
+                              struct neap__buffer *out, bool *own) {
   int64_t v = 0;
+  size_t at = out->n;
   switch (d) {
     case DECODE_BOOLEAN: *cell = (struct cell){.i = *p == 't', .kind = CELL_BOOLEAN}; return true;
     case DECODE_INT2:
@@ -287,8 +296,9 @@ static bool read_text(enum decoder d, const char *p, int n, struct cell *cell, s
     case DECODE_BYTES: return read_hex(p, n, cell, out, own);
     case DECODE_NONE:
     case DECODE_TEXT:
-    case DECODE_UUID:
-    case DECODE_ARRAY: return set_text(cell, CELL_TEXT, p, n);
+    case DECODE_UUID: return set_text(cell, CELL_TEXT, p, n);
+    case DECODE_ARRAY:
+      return neap__postgres_printed_array(element_of(type), p, n, out) && set_own(cell, CELL_JSON, out, at, own);
   }
   return false;
 }
@@ -419,7 +429,7 @@ static int read_column(struct postgres_cursor *cursor, int i, const char *p, int
   size_t used = out->n;
   bool own = false;
   bool ok = s->binary ? neap__postgres_decode(s->decoders[i], p, n, cell, out, &own)
-                      : read_text(s->decoders[i], p, n, cell, out, &own);
+                      : neap__postgres_read_text(s->decoders[i], PQftype(cursor->result, i), p, n, cell, out, &own);
   ok = ok && convert(cell, want, out, &own);
   follow(cells, i, old, used, out->p);
   if (own) cell->p = out->p + cell->i;

@@ -33,8 +33,14 @@ enum decoder neap__postgres_decoder_of(Oid type);
 bool neap__postgres_decode(enum decoder d, const char *p, int n, struct cell *cell, struct neap__buffer *out,
                            bool *own);
 
+// The same of a value that the server has printed, NUL-terminated. `type` tells what an array holds.
+bool neap__postgres_read_text(enum decoder d, Oid type, const char *p, int n, struct cell *cell,
+                              struct neap__buffer *out, bool *own);
+
 // postgres_array.c: appends the JSON list of an array.
 bool neap__postgres_array(const char *p, int n, struct neap__buffer *out);
+// The same of an array as the server prints it.
+bool neap__postgres_printed_array(Oid element, const char *p, int n, struct neap__buffer *out);
 // Appends a numeric as canonical decimal text.
 bool neap__postgres_numeric(const char *p, int n, struct neap__buffer *out);
 

@@ -87,6 +87,19 @@ describe("postgres", function()
       assert.same({ 1 }, row.j)
     end)
 
+    it("of arrays are lists beside such a type, too", function()
+      for _, expression in ipairs {
+        "ARRAY[1, 2, NULL]", "ARRAY[true, false]", "ARRAY[1.5, 2]::float8[]", "'{}'::text[]", "ARRAY[[1, 2], [3, 4]]::bigint[]",
+        "'[0:1]={1,2}'::int[]", [[ARRAY['a', 'NULL', NULL, 'b "q" \ , {x}', '', E'c\n']::text[] ]],
+        "ARRAY['1.50', '-2']::numeric[]", "ARRAY[date '2024-02-29']", "ARRAY[timestamptz '2024-02-29 12:00Z']",
+        [[ARRAY['{"a": [1]}', '"}"']::jsonb[] ]], "ARRAY['12345678-1234-5678-1234-567812345678']::uuid[]",
+      } do
+        local row = store:sql(("SELECT inet '127.0.0.1' AS ip, %s AS v"):format(expression))[1]
+        assert.same(neap.json.encode(value(expression)), neap.json.encode(row.v))
+      end
+      fails("protocol", function() store:sql "SELECT inet '127.0.0.1' AS ip, ARRAY['NaN']::float8[] AS v" end)
+    end)
+
     it("that neap does not have are refused, not bent", function()
       for _, v in ipairs { "'NaN'::float8", "'NaN'::numeric", "'infinity'::timestamptz", "'4000-01-01 BC'::date" } do
         fails("protocol", value, v)
