@@ -171,10 +171,12 @@ static const char *push_clean(lua_State *L, int idx, bool lines) {
   return lua_tostring(L, -1);
 }
 
-// host.log_format() -> "text" or "json"; nil where entries have no time, or the owner of the host gets them
+// host.log_format() -> "text", "json", or "plain" in a job whose entries have no time; nil elsewhere, and where the owner of
+// the host gets them
 int neap__log_format(lua_State *L) {
-  if (neap__host(L)->options.log || !(wants("text") || wants("json"))) return 0;
-  lua_pushstring(L, getenv("NEAP_LOG_FORMAT"));
+  if (neap__host(L)->options.log) return 0;
+  const char *format = wants("json") ? "json" : wants("text") ? "text" : getenv("NEAP_JOB") ? "plain" : NULL;
+  lua_pushstring(L, format);
   return 1;
 }
 

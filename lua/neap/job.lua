@@ -140,9 +140,9 @@ local function code_of(ok, e)
   return host.is(e, "timeout") and TIMED_OUT or type(e) == "table" and e.code == "locked" and LOCKED or FAILED
 end
 
---- Notes in the history when f(...) begins and how it ends.
+--- Notes in the history when f(...) begins and how it ends, unless it runs dry.
 local function noted(self, f, ...)
-  if not self.history then return f(...) end
+  if not self.history or os.getenv "NEAP_DRY_RUN" == "1" then return f(...) end
   local history = require "neap.history"
   local run = history.began(self.history, self.name)
   local results = table.pack(pcall(f, ...))

@@ -1,4 +1,4 @@
--- neap.progress: how far a long job is, as a bar on a terminal; as lines in a log with times; elsewhere
+-- neap.progress: how far a long job is, as a bar on a terminal; as lines of the log in a job; elsewhere
 -- it prints nothing.
 local host = require "neap.host"
 local log = require "neap.log"
@@ -40,7 +40,8 @@ end
 Progress.__close = Progress.close
 
 local function start(total, label)
-  local logged = host.log_format() ~= nil
+  local format = host.log_format()
+  local logged = format and (format ~= "plain" or not terminal.columns(2))
   local last = logged and now():timestamp() or 0
   return setmetatable({ total = total, label = label or "", done = 0, last = last, logged = logged }, Progress)
 end

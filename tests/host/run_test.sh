@@ -206,8 +206,11 @@ code 1 --log json -e 'error("\xff\xc3\xa4\1\"", 0)'
 like "and text alone" '*"message":"�ä\\u0001\\""*' "$(cat "$dir/err")"
 code 0 --log json -e 'local bar = require("neap").progress(3, "import") bar:step(3)'
 like "progress is a line of the log" '*"message":"import","fields":{"done":3,"total":3}}*' "$(cat "$dir/err")"
+code 0 --name x -e 'local bar = require("neap").progress(3, "import") bar:step(3)'
+is "or of what else a job says" "neap: info: x: import done=3 total=3" "$(cat "$dir/err")"
+is "a terminal gets a bar" yes "$(command script -qec "$NEAP run $dir/job.lua" /dev/null | grep -q '3/3 100%' && echo yes)"
 is "a dumb terminal gets no progress bar" "" \
-  "$(TERM=dumb script -qec "$NEAP -e 'require(\"neap\").progress(2, \"x\"):step(2)'" /dev/null)"
+  "$(TERM=dumb command script -qec "$NEAP -e 'require(\"neap\").progress(2, \"x\"):step(2)'" /dev/null)"
 
 # ---- The environment ----
 

@@ -40,7 +40,7 @@ end
 
 local function may_retry(job, outcome)
   return not FINAL[outcome.code] and not outcome.told and not outcome.timed_out
-    and outcome.attempts <= job.retries and retry.worth(outcome.kind)
+    and outcome.attempts <= job.retries and (outcome.signal or retry.worth(outcome.kind))
 end
 
 --- Waits until the next attempt. False if there is no time for one, or a signal came.
