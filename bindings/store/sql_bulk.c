@@ -49,6 +49,7 @@ struct bulk {
   const struct write *writes;
   int n, at, length;              // the statement that runs is for `length` of them, from `at` on
   int found;                      // of which it has found so many
+  int64_t last_id;                // the key that an insert got by itself
   const struct sql_text *exists;  // whether the row of a guarded write is there
   struct sql_arrays arrays;
   enum phase phase;
@@ -484,8 +485,7 @@ static void written(struct bulk *b, int64_t changed) {
   }
   if (item->outcome == OUTCOME_NONE) item->outcome = b->phase == PHASE_SECOND ? OUTCOME_WAS_THERE : OUTCOME_DONE;
   if (neap__sql_serial(b->shape, w) && !dialect_of(b)->returns_key) {
-    struct sql_connection *c = b->run->connection;
-    b->cells[0] = (struct cell){.i = b->run->dry ? b->run->dry_key : c->transport->last_id(c), .kind = CELL_INTEGER};
+    b->cells[0] = (struct cell){.i = b->run->dry ? b->run->dry_key : b->last_id, .kind = CELL_INTEGER};
     keep_answer(b, b->cells, 1);
   }
   if (b->phase != PHASE_ANSWER) succeed(b);
@@ -530,6 +530,7 @@ static enum rows_state step(struct bulk *b) {
   }
   if (state == ROWS_FAILED && again(b)) return ROWS_ROW;
   int64_t changed = run->cursor ? run->cursor->changed : 0;
+  b->last_id = run->cursor ? run->cursor->last_id : 0;
   b->open = neap__sql_in_transaction(run);
   if (run->cursor) t->finish(run->cursor);
   run->cursor = NULL;

@@ -62,6 +62,7 @@ struct sql_cursor {
   struct sql_connection *connection;
   int ncells;           // -1 until it is known: next(cursor, NULL) then tells when it is
   int64_t changed;      // rows written, once at the end
+  int64_t last_id;      // the integer key that an insert got by itself, once at the end, where it does not return it
   bool in_transaction;  // what the database says of the connection once this statement has ended
   bool untouched;       // failed before anything of it was sent
 };
@@ -88,8 +89,6 @@ struct sql_transport {
   // Nobody uses the connection from now on: it is closed, and `broken`, when that has lasted for so many seconds. 0: it is used
   // again. NULL where connections are kept.
   void (*rest)(struct sql_connection *, double seconds);
-  // The integer key that the last insert on this connection got by itself. NULL where an insert returns it.
-  int64_t (*last_id)(struct sql_connection *);
   // The name of result column i.
   const char *(*column_name)(struct sql_cursor *, int i);
 };

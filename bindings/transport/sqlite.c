@@ -356,7 +356,10 @@ static enum rows_state step(struct sqlite_statement *s, struct cell *cells, stru
   }
   s->done = true;
   neap__sqlite_held(c);
-  if (code == SQLITE_DONE && !sqlite3_stmt_readonly(s->stmt)) s->cursor.changed = sqlite3_changes64(c->db);
+  if (code == SQLITE_DONE && !sqlite3_stmt_readonly(s->stmt)) {
+    s->cursor.changed = sqlite3_changes64(c->db);
+    s->cursor.last_id = sqlite3_last_insert_rowid(c->db);
+  }
   if (code != SQLITE_DONE) neap__sqlite_error(c, code, e);
   sqlite3_reset(s->stmt);
   if (s->wrapped && unwrap(c, s, code == SQLITE_DONE, e) != 0) code = SQLITE_ABORT;
@@ -536,10 +539,6 @@ static void inline_rollback(struct sql_connection *connection) {
   neap__sqlite_undo(c);
 }
 
-static int64_t inline_last_id(struct sql_connection *connection) {
-  return sqlite3_last_insert_rowid(((struct sqlite *)connection)->db);
-}
-
 static const char *inline_column_name(struct sql_cursor *cursor, int i) {
   return sqlite3_column_name(((struct sqlite_statement *)cursor)->stmt, i);
 }
@@ -552,6 +551,5 @@ const struct sql_transport neap__sqlite = {
     .next = inline_next,
     .finish = inline_finish,
     .rollback = inline_rollback,
-    .last_id = inline_last_id,
     .column_name = inline_column_name,
 };

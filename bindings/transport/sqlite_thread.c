@@ -52,7 +52,6 @@ struct threaded {
   struct remote *queue;                     // the thread's: in order
   struct remote *last;                      // the script's side's: posted last, NULL = it is back
   int in_flight;
-  int64_t last_id;
   atomic_bool closing, undo;  // undo: before the next is served
 };
 
@@ -106,6 +105,7 @@ static void fill(struct remote *r) {
   if (!cells) neap__error_set(&r->error, NEAP_LIMIT, "memory is short");
   free(cells);
   r->changed = r->local->cursor.changed;
+  r->last_id = r->local->cursor.last_id;
 }
 
 static void work_on(struct threaded *c, struct remote *r) {
@@ -150,7 +150,6 @@ static struct remote *next_posted(struct threaded *c) {
 }
 
 static void give_back(struct threaded *c, struct remote *r) {
-  r->last_id = c->opened ? sqlite3_last_insert_rowid(c->local.db) : 0;
   r->in_transaction = c->opened && sqlite3_get_autocommit(c->local.db) == 0;
   r->broken = !c->opened;
   push(&c->served, r);
@@ -201,7 +200,7 @@ static void take_back(struct threaded *c, struct remote *r) {
   if (r->names) r->cursor.ncells = r->ncells;
   r->cursor.changed = r->changed;
   r->cursor.in_transaction = c->head.in_transaction = r->in_transaction;
-  c->last_id = r->last_id;
+  r->cursor.last_id = r->last_id;
   c->head.broken |= r->broken;
   if (--c->in_flight == 0) uv_unref((uv_handle_t *)c->async);
   if (r->job == JOB_FINISH) {
@@ -311,10 +310,6 @@ static void threaded_rollback(struct sql_connection *connection) {
   uv_sem_post(&c->wanted);
 }
 
-static int64_t threaded_last_id(struct sql_connection *connection) {
-  return ((struct threaded *)connection)->last_id;
-}
-
 static const char *threaded_column_name(struct sql_cursor *cursor, int i) {
   struct remote *r = (struct remote *)cursor;
   return i < r->cursor.ncells ? r->names[i] : NULL;
@@ -386,6 +381,5 @@ const struct sql_transport neap__sqlite_threaded = {
     .finish = threaded_finish,
     .interrupt = threaded_interrupt,
     .rollback = threaded_rollback,
-    .last_id = threaded_last_id,
     .column_name = threaded_column_name,
 };

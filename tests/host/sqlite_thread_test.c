@@ -82,6 +82,30 @@ static const char cancelled[] =
     "  Item { v = 'after' }:save()\n"
     "end\n";
 
+// Each of many that save at once gets the key of its own row; many that read share few threads.
+static const char together[] =
+    "local neap = require 'neap'\n"
+    "local t = neap.types\n"
+    "local store = neap.open(FILE)\n"
+    "local Row = store:model('Row', { id = t.integer { primary = true, auto = true }, v = t.integer() }, { table = "
+    "'together' })\n"
+    "store:bind()\n"
+    "local tasks, reading = {}, {}\n"
+    "for i = 1, 200 do\n"
+    "  tasks[i] = function()\n"
+    "    local row = Row:create { v = i }\n"
+    "    assert(Row:get(row.id).v == i)\n"
+    "  end\n"
+    "end\n"
+    "neap.all(tasks)\n"
+    "for i = 1, 100 do reading[i] = neap.spawn(function() return Row:all() end) end\n"
+    "neap.sleep(0)\n"
+    "for i = 1, 100, 3 do reading[i]:cancel() end\n"
+    "for i = 1, 100 do assert(i % 3 == 1 or #reading[i]:await() == 200) pcall(reading[i].await, reading[i]) end\n"
+    "local threads = 0\n"
+    "for _ in io.popen('ls /proc/' .. PID .. '/task'):lines() do threads = threads + 1 end\n"
+    "assert(threads < 20, threads)\n";
+
 // What a script writes while a save of the same object waits is not taken for saved.
 static const char overtaken[] =
     "local neap = require 'neap'\n"
@@ -133,7 +157,7 @@ static neap *open_with(const char *script, const char *file, neap_task *task) {
   neap_options options = {.size = sizeof options, .slice_us = 1000};
   neap *h;
   if (neap_open(&h, &options) != NEAP_OK) return NULL;
-  snprintf(text, sizeof text, "local FILE = 'sqlite:%s' %s", file, script);
+  snprintf(text, sizeof text, "local FILE, PID = 'sqlite:%s', %d %s", file, (int)getpid(), script);
   if (neap_spawn(h, text, strlen(text), "=script", task) != NEAP_OK) printf("%s\n", neap_message(h));
   return h;
 }
@@ -161,6 +185,8 @@ int main(void) {
   CHECK(runs(cancelled, file));
   CHECK(runs(cancelled, ":memory:"));
   CHECK(runs(overtaken, file));
+  CHECK(runs(together, file));
+  CHECK(runs(together, ":memory:"));
   neap *h = open_with(left_open, file, &task);
   for (int i = 0; i < 20; i++) neap_step(h, 1000);
   neap_close(&h);  // while the statement runs: it is stopped
