@@ -27,6 +27,7 @@ return function(script, ...)
   local chunk, problem = loadfile(script ~= "-" and script or nil, "t")
   if not chunk then error(problem, 0) end
   local lock <close> = take_lock()
+  supervisor.setenv("NEAP_LOCK_TOKEN", lock.token)
   lock:run(function(...)
     local ours = host.tasks()
     chunk(...)

@@ -125,10 +125,14 @@ contract.each("a job with its lock in a store", function(c)
   end
 
   it("runs, and knows nothing of it", function()
-    write "print(arg[1], os.getenv 'NEAP_LOCK_STORE', neap.open(arg[2]):sql 'SELECT name FROM neap_leases'[1].name)"
-    local text, code = run("x '" .. c.url .. "'")
-    assert.equal("x\tnil\tjob\n", text)
-    assert.equal(0, code)
+    write [[
+      local row = neap.open(arg[2]):sql "SELECT name, token FROM neap_leases"[1]
+      print(arg[1], os.getenv "NEAP_LOCK_STORE", row.name, row.token, os.getenv "NEAP_LOCK_TOKEN")]]
+    for token = 1, 2 do
+      local text, code = run("x '" .. c.url .. "'")
+      assert.equal(("x\tnil\tjob\t%d\t%d\n"):format(token, token), text)
+      assert.equal(0, code)
+    end
   end)
 
   it("does not run while another has the lock", function()
