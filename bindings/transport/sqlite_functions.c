@@ -7,6 +7,8 @@
 #include "value/match.h"
 #include "value/text.h"
 
+#define UNLIMITED 1000000000  // bytes of a value, as SQLite has it by itself
+
 struct slice {
   const char *p;
   size_t n;
@@ -32,16 +34,26 @@ static void regex(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     sqlite3_result_int(ctx, found);
 }
 
+// Comparing may take as long as the product of the two lengths says: where scripts are limited, and so the lengths of values,
+// that is limited as well.
+static bool too_long(sqlite3_context *ctx, struct slice a, struct slice b, double most) {
+  int length = sqlite3_limit(sqlite3_context_db_handle(ctx), SQLITE_LIMIT_LENGTH, -1);
+  if (length >= UNLIMITED || (double)a.n * (double)b.n < most) return false;
+  sqlite3_result_error(ctx, "the JSON texts are too long to be compared", -1);
+  return true;
+}
+
 // neap_json_equal(json, json): by structure; the order of keys does not count.
 static void json_equal(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   struct slice a = text_of(argv[0]), b = text_of(argv[1]);
   (void)argc;
-  if (a.p && b.p) sqlite3_result_int(ctx, neap__json_equal(a.p, a.n, b.p, b.n));
+  if (a.p && b.p && !too_long(ctx, a, b, 1e10)) sqlite3_result_int(ctx, neap__json_equal(a.p, a.n, b.p, b.n));
 }
 
 static void json_elements(sqlite3_context *ctx, sqlite3_value **argv, bool all) {
   struct slice list = text_of(argv[0]), wanted = text_of(argv[1]);
-  if (list.p && wanted.p) sqlite3_result_int(ctx, neap__match_elements(list.p, list.n, wanted.p, wanted.n, all));
+  if (list.p && wanted.p && !too_long(ctx, list, wanted, 1e9))
+    sqlite3_result_int(ctx, neap__match_elements(list.p, list.n, wanted.p, wanted.n, all));
 }
 
 // neap_json_any(json, list): does the JSON list share an element with the other?

@@ -7,7 +7,7 @@
 
 #define MAX_LENGTH (64 << 20)  // bytes of a value, or an eighth of the memory that scripts may use
 #define MIN_LENGTH (64 << 10)
-#define MAX_PATTERN 1000  // bytes of a pattern of LIKE and GLOB
+#define MAX_PATTERN 200  // bytes of a pattern of LIKE and GLOB
 
 static int64_t cpu_us(void) {
   struct timespec t;
@@ -82,6 +82,98 @@ static int authorize(void *ud, int action, const char *a, const char *b, const c
   }
 }
 
+// ---- Functions that take as long as the product of their values' lengths, or a number, says ----
+
+struct bytes {
+  const char *p;
+  size_t n;
+};
+
+static struct bytes bytes_of(sqlite3_value *v, bool blob) {
+  const char *p = blob ? sqlite3_value_blob(v) : (const char *)sqlite3_value_text(v);
+  return (struct bytes){p ? p : "", (size_t)sqlite3_value_bytes(v)};
+}
+
+static bool any_null(int argc, sqlite3_value **argv) {
+  for (int i = 0; i < argc; i++)
+    if (sqlite3_value_type(argv[i]) == SQLITE_NULL) return true;
+  return false;
+}
+
+// instr(text, part): the place of the part, from 1; 0 = it is not there.
+static void instr(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  if (any_null(argc, argv)) return;
+  bool blobs = sqlite3_value_type(argv[0]) == SQLITE_BLOB && sqlite3_value_type(argv[1]) == SQLITE_BLOB;
+  struct bytes text = bytes_of(argv[0], blobs), part = bytes_of(argv[1], blobs);
+  const char *at = memmem(text.p, text.n, part.p, part.n);
+  sqlite3_int64 place = at != NULL;
+  for (const char *p = text.p; at && p < at; p++) place += blobs || ((unsigned char)*p & 0xc0) != 0x80;
+  sqlite3_result_int64(ctx, place);
+}
+
+static size_t count_parts(struct bytes text, struct bytes part) {
+  size_t n = 0;
+  const char *p = text.p, *end = text.p + text.n;
+  for (; (p = memmem(p, (size_t)(end - p), part.p, part.n)) != NULL; p += part.n) n++;
+  return n;
+}
+
+// replace(text, part, by)
+static void replace(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  if (any_null(argc, argv)) return;
+  struct bytes text = bytes_of(argv[0], false), part = bytes_of(argv[1], false), by = bytes_of(argv[2], false);
+  size_t n = part.n ? count_parts(text, part) : 0, size = text.n + n * by.n - n * part.n;
+  if (size > (size_t)sqlite3_limit(sqlite3_context_db_handle(ctx), SQLITE_LIMIT_LENGTH, -1)) {
+    sqlite3_result_error_toobig(ctx);
+    return;
+  }
+  char *out = sqlite3_malloc64(size + 1), *to = out;
+  if (!out) {
+    sqlite3_result_error_nomem(ctx);
+    return;
+  }
+  const char *from = text.p, *end = text.p + text.n;
+  for (; n > 0; n--) {
+    const char *at = memmem(from, (size_t)(end - from), part.p, part.n);
+    to = (char *)mempcpy(mempcpy(to, from, (size_t)(at - from)), by.p, by.n);
+    from = at + part.n;
+  }
+  memcpy(to, from, (size_t)(end - from));
+  sqlite3_result_text64(ctx, out, size, sqlite3_free, SQLITE_UTF8);
+}
+
+static void refuse(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  sqlite3_result_error(ctx, sqlite3_user_data(ctx), -1);
+}
+
+static int replace_functions(sqlite3 *db) {
+  static const struct {
+    const char *name;
+    int nargs;
+    void (*call)(sqlite3_context *, int, sqlite3_value **);
+    const char *why;
+  } list[] = {
+      {"instr", 2, instr, NULL},
+      {"replace", 3, replace, NULL},
+      {"trim", 2, refuse, "trim takes one value here"},
+      {"ltrim", 2, refuse, "ltrim takes one value here"},
+      {"rtrim", 2, refuse, "rtrim takes one value here"},
+      {"printf", -1, refuse, "there is no printf here; string.format makes the text"},
+      {"format", -1, refuse, "there is no format here; string.format makes the text"},
+      {"json_patch", 2, refuse, "there is no json_patch here"},
+  };
+  const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+  int code = SQLITE_OK;
+  for (size_t i = 0; i < sizeof list / sizeof *list && code == SQLITE_OK; i++)
+    code = sqlite3_create_function(db, list[i].name, list[i].nargs, flags, (void *)(uintptr_t)list[i].why, list[i].call,
+                                   NULL, NULL);
+  return code;
+}
+
+// ---- Opening ----
+
 static int most_bytes(const neap_options *o) {
   size_t most = o->max_memory ? o->max_memory / 8 : MAX_LENGTH;
   return (int)(most > MAX_LENGTH ? MAX_LENGTH : most < MIN_LENGTH ? MIN_LENGTH : most);
@@ -101,6 +193,7 @@ int neap__sqlite_limits(struct sqlite *c, const char *path) {
   sqlite3_limit(c->db, SQLITE_LIMIT_WORKER_THREADS, 0);
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   int code = sqlite3_exec(c->db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
+  if (code == SQLITE_OK) code = replace_functions(c->db);
   if (code == SQLITE_OK) code = sqlite3_set_authorizer(c->db, authorize, (void *)(uintptr_t)o);
   return code;
 }
