@@ -49,8 +49,9 @@ struct type {
   const char *match;     // a PCRE2 pattern, NULL = none
   const struct cell *one_of;
   int n_one_of;
-  int scale;        // DECIMAL: digits after the point, -1 = free
-  const char *own;  // what the database calls the column's type where others chose it, NULL = neap chooses
+  int scale;         // DECIMAL: digits after the point, -1 = free
+  const char *cast;  // `own` without length and precision: a cast to those would cut values silently
+  const char *own;   // what the database calls the column's type where others chose it, NULL = neap chooses
 };
 
 struct type_member {

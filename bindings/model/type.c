@@ -205,11 +205,18 @@ enum type_kind neap__declare_kind(struct declare *d, int spec) {
 }
 
 // It stands in statements as it is: no quoted text, no comment, no end of the statement.
-static const char *read_own(struct declare *d) {
+static void read_own(struct declare *d, struct type *out) {
   const char *own = read_text(d, lua_gettop(d->L), "type");
   bool plain = !own || (*own && !strpbrk(own, ";'\\\n\r") && !strstr(own, "--") && !strstr(own, "/*"));
   if (!plain) neap__declare_fail(d, "%s is no name of a type", neap__show_text(own, strlen(own)).text);
-  return own;
+  out->own = out->cast = own;
+  const char *open = own && !strchr(own, '"') ? strchr(own, '(') : NULL, *close = open ? strchr(open, ')') : NULL;
+  if (!close) return;
+  lua_pushlstring(d->L, own, (size_t)(open - own));
+  lua_pushstring(d->L, close + 1);
+  lua_concat(d->L, 2);
+  out->cast = neap__declare_text(d, -1);
+  lua_pop(d->L, 1);
 }
 
 void neap__declare_type(struct declare *d, int spec, struct type *out, bool nested) {
@@ -219,7 +226,7 @@ void neap__declare_type(struct declare *d, int spec, struct type *out, bool nest
   read_members(d, spec, out);
   push_options(d, spec, out->kind, nested);
   read_scale(d, out);
-  out->own = read_own(d);
+  read_own(d, out);
   read_bounds(d, out);
   read_match(d, out);
   read_one_of(d, out);

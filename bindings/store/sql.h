@@ -48,6 +48,8 @@ void neap__sql_copy(struct sql_text *s, const char *p, size_t n, struct cell *ce
 void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struct cell *cell);
 void neap__sql_param(struct sql_text *s, int number);                         // one that was bound before, from 1
 void neap__sql_column(struct sql_text *s, int alias, const struct field *f);  // t0."wire"
+// The same as it is compared and changed: json as jsonb.
+void neap__sql_compared(struct sql_text *s, int alias, const struct field *f);
 // Behind a column that is read: a type that only the database knows comes as text, and the others of the row in binary.
 void neap__sql_as_text(struct sql_text *s, const struct field *f);
 // The error of a statement that failed: NEAP_LIMIT. Returns -1 if it did, else 0.

@@ -156,7 +156,7 @@ static int write_nested(struct sql_text *s, const struct change *c, int n, struc
   if (n == 0) {
     bool array = neap__sql_is_array(s->dialect, &c->place.field->type);
     neap__sql_add(s, array ? "to_jsonb(" : "");
-    neap__sql_column(s, 0, c->place.field);
+    neap__sql_compared(s, 0, c->place.field);
     neap__sql_add(s, array ? ")" : "");
     return 0;
   }
@@ -178,7 +178,7 @@ static int write_nested(struct sql_text *s, const struct change *c, int n, struc
 
 static void write_column(struct sql_text *s, const struct change *c) {
   neap__sql_add(s, "coalesce(");
-  neap__sql_column(s, 0, c->place.field);
+  neap__sql_compared(s, 0, c->place.field);
   neap__sql_add(s, c->kind == CHANGE_INCREMENT ? ", 0)" : ", '{}')");
 }
 

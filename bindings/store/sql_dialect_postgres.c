@@ -27,7 +27,8 @@ static const char *array_type(const struct type *of) {
 }
 
 static const char *column_type(const struct type *type) {
-  if (type->own) return type->own;
+  if (type->own && strcmp(type->cast, "bit") == 0) return "bit varying";  // a bare bit is one
+  if (type->own && strcmp(type->own, "json") != 0) return type->cast;
   switch (type->kind) {
     case TYPE_STRING: return "text";
     case TYPE_INTEGER:

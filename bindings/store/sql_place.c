@@ -30,7 +30,7 @@ static int write_computed(struct writer *w, const struct field *f) {
 
 int neap__sql_write_column(struct writer *w, const struct field *f) {
   if (f->type.kind == TYPE_COMPUTED) return write_computed(w, f);
-  neap__sql_column(w->s, w->alias, f);
+  neap__sql_compared(w->s, w->alias, f);
   return 0;
 }
 

@@ -69,7 +69,7 @@ static bool is_text(const char *type) {
 }
 
 static void write_type(struct sql_text *s, const struct type *type) {
-  const char *name = s->dialect->column_type(type);
+  const char *name = type->own ? type->own : s->dialect->column_type(type);
   neap__sql_add(s, name);
   if (type->kind == TYPE_DECIMAL && type->scale >= 0 && s->dialect->scales) neap__sql_addf(s, "(1000,%d)", type->scale);
 }

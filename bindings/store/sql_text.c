@@ -143,9 +143,20 @@ void neap__sql_column(struct sql_text *s, int alias, const struct field *f) {
   neap__sql_name(s, f->wire);
 }
 
-void neap__sql_as_text(struct sql_text *s, const struct field *f) {
+void neap__sql_compared(struct sql_text *s, int alias, const struct field *f) {
+  neap__sql_column(s, alias, f);
+  if (s->dialect->arrays && f->type.own && strcmp(f->type.own, "json") == 0) neap__sql_add(s, "::jsonb");
+}
+
+// The type that only the database knows, of values that are texts here; NULL = it is one of neap's.
+static const char *unknown_type(const struct sql_text *s, const struct field *f) {
   const struct type *type = f->type.kind == TYPE_POINTER ? f->type.of : &f->type;
-  if (s->dialect->arrays && type && type->kind == TYPE_STRING && type->own) neap__sql_add(s, "::text");
+  bool unknown = s->dialect->arrays && type && type->kind == TYPE_STRING && type->own;
+  return unknown ? s->dialect->column_type(type) : NULL;
+}
+
+void neap__sql_as_text(struct sql_text *s, const struct field *f) {
+  if (unknown_type(s, f)) neap__sql_add(s, "::text");
 }
 
 void neap__sql_param(struct sql_text *s, int number) {
@@ -206,6 +217,7 @@ void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struc
     bind_array(s, f, cell);
   else
     neap__sql_bind(s, &(struct cell){.kind = CELL_NIL});
+  if (unknown_type(s, f)) neap__sql_addf(s, "::%s", unknown_type(s, f));
   s->secret = false;
 }
 

@@ -125,7 +125,7 @@ static void write_change(struct sql_text *s, const struct shape *shape, const st
     if (c.role == 'c')
       neap__sql_name(s, c.field->wire);
     else
-      neap__sql_column(s, 0, c.field);
+      neap__sql_compared(s, 0, c.field);
     neap__sql_add(s, c.role == 'e' ? " IS NOT DISTINCT FROM " : " = ");
     write_value(s, c.field, n);
     word = c.role == 'c' ? ", " : " AND ";

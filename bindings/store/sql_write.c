@@ -86,7 +86,7 @@ static int write_guards(lua_State *L, struct sql_text *s, const struct shape *sh
   for (int i = 0; i < shape->ncolumns; i++) {
     if (!neap__has_bit(w->expected, i)) continue;
     neap__sql_add(s, word);
-    neap__sql_column(s, 0, shape->columns[i]);
+    neap__sql_compared(s, 0, shape->columns[i]);
     neap__sql_add(s, " IS NOT DISTINCT FROM ");
     neap__sql_bind_field(s, shape->columns[i], cell++);
     word = " AND ";

@@ -381,11 +381,39 @@ contract.only("postgres", "neap.reflect", function(c)
     assert.equal(36, #row.u)
     c.store:save { models.Things(values), models.Things(values) }
     assert.equal(3, models.Things:where { f = "sad", l__has = 2, f__in = { "sad", "ok" }, h__in = { 3 } }:count())
+    assert.equal(3, models.Things:where { j__a = 1 }:where("j", { a = 1 }):where { j__in = { { a = 1 } } }:count())
+    row:set("j.b", 2)
+    row.j = { c = 3 }
+    row:save { atomic = true }
+    assert.equal(1, models.Things:where { j = { c = 3 } }:update { j = { d = 4 } })
+    assert.same({ "4" }, c:client "SELECT j ->> 'd' FROM things WHERE id = 1")
     local new = models.Things {}:save()
     assert.equal("ok", new.f)
     assert.has_error(function() new.f = "furious" end)
     c.store:sql "UPDATE things SET n = '{1.5}' WHERE id = 1"
     assert.equal("1.5", tostring(models.Things:get(1).n[1]))
+  end)
+
+  it("never cuts a value to the length of its type", function()
+    run(c, "CREATE TABLE short (id integer PRIMARY KEY, bits bit(3), more bit varying(4), words varchar(3)[], at time(0))")
+    local Short = reflect(c).Short
+    Short { id = 1, bits = "101", more = "1", words = { "abc" }, at = "12:30:00" }:save()
+    local function refuses(fields)
+      for i, save in ipairs {
+        function(row) row:save() end,
+        function(row) c.store:save { row, Short { id = row.id + 1 } } end,
+        function() Short:where { id = 1 }:update(fields) end,
+      } do
+        fields.id = i < 3 and i * 10 or nil
+        local _, e = neap.try(save, Short(fields))
+        assert.is_truthy(e and (e.kind == "validation" or e.kind == "batch"), tostring(e))
+      end
+    end
+    refuses { bits = "1010" }
+    refuses { more = "10101" }
+    refuses { words = { "abcd" } }
+    assert.equal("101", Short:where { bits = "101", bits__in = { "101", "1011" }, words__has = "abc" }:one().bits)
+    assert.equal(0, Short:where { bits = "1011" }:count())
   end)
 
   it("finds tables in other schemas, partitioned ones, materialized views and identity columns", function()
