@@ -34,7 +34,8 @@ end
 
 --- blog_posts -> BlogPosts; shop.orders -> ShopOrders.
 local function model_name(path)
-  return (("_" .. path):gsub("[^%w\x80-\xff]+([%w\x80-\xff]?)", function(first) return first:upper() end))
+  local name = ("_" .. path):gsub("[^%w\x80-\xff]+([%w\x80-\xff]?)", function(first) return first:upper() end)
+  return name ~= "" and name or "Table"
 end
 
 local function last_part(path) return path:match "([^.]+)$" or path end
@@ -95,7 +96,8 @@ function Reflection:choose_one(t, path, virtual)
   local lower = path:lower()
   local _, dots = path:gsub("%.", "")
   if virtual then return self:leave(path, nil, "a virtual table; store:sql reads it") end
-  if dots > (t.path == t.name and 0 or 1) then return self:leave(path, nil, "a point in its name") end
+  local most = not self.db.schema_of and math.huge or t.path == t.name and 0 or 1
+  if dots > most then return self:leave(path, nil, "a point in its name") end
   if self.paths[lower] then return self:leave(path, nil, "its name and " .. self.paths[lower] .. " are one in neap") end
   self.paths[lower] = path
   t.wire = path

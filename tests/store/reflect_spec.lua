@@ -248,6 +248,24 @@ contract.each("neap.reflect", function(c)
     assert.same({ "2024", "AB", "AB2", "End" }, names_of((reflect(c))))
   end)
 
+  it("takes whatever else a name may be", function()
+    local names = { 'a"b', "c\nd", "e'f", "]] os", "g\\h", "i;j", "\27[2J", '"', "%s", "--x", "fields", "nil", " " }
+    for i, name in ipairs(names) do
+      local function quoted(text) return '"' .. text:gsub('"', '""') .. '"' end
+      c.store:sql(("CREATE TABLE %s (id integer PRIMARY KEY, %s varchar(20) DEFAULT '%s')"):format(quoted(name),
+        quoted(name .. i), name:gsub("'", "''")))
+    end
+    local models, left = reflect(c)
+    assert.same({}, left)
+    local count = 0
+    for name, model in pairs(models) do
+      local new = model { id = 1 }:save()
+      assert.equal(new, model:get(1), name)
+      count = count + 1
+    end
+    assert.equal(#names, count)
+  end)
+
   it("knows its own tables again", function()
     c.store:model("User", { id = t.integer { primary = true, auto = true }, email = t.string { unique = true, max = 80 } })
     c.store:model("Post", {
