@@ -159,6 +159,7 @@ static int check_functions(lua_State *L, const char *what) {
 static struct neap__nursery *start_list(lua_State *L, enum mode mode, int size) {
   struct neap__nursery *n = nursery_new(L, mode, size);
   lua_insert(L, 1);
+  lua_toclose(L, 1);  // those that have begun do not go on without it
   for (int i = 1; i <= size; i++) {
     lua_geti(L, 2, i);
     start(L, n, 0, i);
@@ -207,6 +208,7 @@ static int host_timeout(lua_State *L) {
   neap__arg_function(L, 2, "f");
   struct neap__nursery *n = nursery_new(L, TIMEOUT, 1);
   lua_replace(L, 1);
+  lua_toclose(L, 1);
   start(L, n, lua_gettop(L) - 2, 1);
   n->op.seconds = seconds;
   neap__timer_start(n->op.host, &n->timer, neap__deadline_in(n->op.host, seconds), time_out);
@@ -327,6 +329,8 @@ static void finalized(lua_State *L, const char *tname, lua_CFunction gc) {
   luaL_newmetatable(L, tname);
   lua_pushcfunction(L, gc);
   lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
 }
 

@@ -91,6 +91,22 @@ describe("cancelling", function()
     assert.equal(2, ended)
   end)
 
+  it("comes to those that were begun beside one that could not be", function()
+    local seen, asked
+    local function child()
+      local _, e = pcall(neap.sleep, 60)
+      seen = e
+    end
+    local functions = setmetatable({ child }, { __len = function() return 2 end, __index = function()
+      if asked then error "no" end
+      asked = true
+      return child
+    end })
+    assert.has_error(function() neap.all(functions) end)
+    while not seen do neap.sleep(0) end
+    assert.is_true(neap.is(seen, "cancelled"))
+  end)
+
   it("of who waits for a task leaves that task alone", function()
     local cancelled
     local task = neap.spawn(function()
