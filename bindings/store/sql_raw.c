@@ -1,5 +1,7 @@
 // sql_raw.c: statements that a script writes itself: their values, and what they must not leave behind.
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "model/class.h"
 #include "store/sql_store.h"
@@ -128,6 +130,16 @@ static void write_raw(lua_State *L, struct sql_text *text, const char *p, size_t
                (int)lua_rawlen(L, params));
 }
 
+static bool is_comment(const char *p, const char *end) {
+  return p + 1 < end && ((p[0] == '-' && p[1] == '-') || (p[0] == '/' && p[1] == '*'));
+}
+
+// SET writes nothing, and some of it has to come before everything else in a transaction: nothing is asked before it.
+static bool is_setting(const struct sql_dialect *dialect, const char *p, const char *end) {
+  while (p < end && (isspace((unsigned char)*p) || is_comment(p, end))) p = skip_token(dialect, p, end);
+  return end - p > 3 && strncasecmp(p, "set", 3) == 0 && !in_name(p[3]);
+}
+
 struct rows *neap__sql_raw(lua_State *L, struct view *view, const struct class *class, const char *p, size_t n,
                            int params) {
   struct neap__error none;
@@ -137,6 +149,7 @@ struct rows *neap__sql_raw(lua_State *L, struct view *view, const struct class *
   run->class = class;
   run->ncasts = ncasts;
   run->at_end = raw_ended;
+  run->sets = is_setting(neap__sql_dialect(view), p, p + n);
   lua_newtable(L);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, -3, 3);

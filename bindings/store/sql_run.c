@@ -178,13 +178,13 @@ bool neap__sql_run_send(struct sql_run *run) {
   struct neap__error *e = &run->rows.error;
   const char *place = run->store->head.place;
   s->fence = NULL;
-  if (run->fence && !s->harmless && (!s->control || s->copy)) {
+  if (run->fence && !s->harmless && !run->sets && (!s->control || s->copy)) {
     if (neap__fence_check(run->fence, place, e) != 0) return false;
     s->fence = neap__fence_at(run->fence, place);
     s->place = place;
   }
-  s->only_reads = run->dry && run->use == USE_RAW;
-  if (run->dry && run->use != USE_READ && (!s->only_reads || s->copy == COPY_IN))
+  s->only_reads = run->dry && run->use == USE_RAW && !run->sets;
+  if (run->dry && run->use != USE_READ && (run->use != USE_RAW || s->copy == COPY_IN))
     run->cursor = neap__sql_dry_start(run);
   else
     run->cursor = run->connection->transport->start(run->connection, s, &run->rows.op, e);

@@ -39,6 +39,7 @@ struct sql_run {
   const struct fence *fence;  // what it writes stands behind this, NULL = nothing
   bool dry;                   // nothing that writes is sent
   int64_t dry_key;            // then: the key that a row of it is given, 0 = none
+  bool sets;                  // a SET: it changes the connection and nothing else
   bool counts;                // its row is how many rows there are, as `changed` tells them
   struct sql_connection *connection;
   bool reader;        // the connection goes back to the idle readers

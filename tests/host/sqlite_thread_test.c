@@ -147,6 +147,46 @@ static const char replaced[] =
     "  if ok then for _, one in ipairs(given) do assert(One:get(one.id).v == one.v) end end\n"
     "end\n";
 
+// Writes behind a lock, cancelled at every point and refused once it is lost; and dry runs.
+static const char fenced[] =
+    "local neap = require 'neap'\n"
+    "local lease = require 'neap.lease'\n"
+    "local t = neap.types\n"
+    "local store = neap.open(FILE)\n"
+    "local Item = store:model('Locked', { id = t.integer { primary = true, auto = true }, v = t.string() })\n"
+    "store:bind()\n"
+    "local function three() return { Item { v = 'a' }, Item { v = 'b' }, Item { v = 'c' } } end\n"
+    "local function write()\n"
+    "  Item { v = 'one' }:save()\n"
+    "  store:save(three())\n"
+    "  store:transaction(function() store:save(three()) Item { v = 'two' }:save() end)\n"
+    "  assert(#store:sql \"INSERT INTO Locked (v) VALUES ('raw') RETURNING id\" == 1)\n"
+    "end\n"
+    "local lock = lease.take(store, 'job')\n"
+    "lock:run(write)\n"
+    "assert(Item:count() == 9)\n"
+    "for steps = 1, 60 do\n"
+    "  local task = neap.spawn(function() lock:run(write) end)\n"
+    "  for _ = 1, steps do neap.sleep(0) end\n"
+    "  task:cancel()\n"
+    "  pcall(task.await, task)\n"
+    "  local n = Item:count()\n"
+    "  Item { v = 'after' }:save()\n"
+    "  assert(Item:count() == n + 1)\n"
+    "end\n"
+    "store:sql 'UPDATE neap_leases SET token = token + 1'\n"
+    "local n = Item:count()\n"
+    "local tries = { function() Item { v = 'x' }:save() end, function() store:save(three()) end, write,\n"
+    "  function() store:transaction(write) end, function() store:sql 'DELETE FROM Locked' end }\n"
+    "for i, try in ipairs(tries) do\n"
+    "  local ok, e = pcall(lock.run, lock, try)\n"
+    "  assert(not ok and e.code == 'lost', i .. ': ' .. tostring(e))\n"
+    "end\n"
+    "store:with({ dry_run = true }, function() tries[1]() tries[2]() store:transaction(tries[2]) tries[5]() end)\n"
+    "assert(Item:count() == n)\n"
+    "store:sql 'DROP TABLE neap_leases'\n"
+    "store:sql 'DROP TABLE Locked'\n";
+
 static const char left_open[] =
     "local neap = require 'neap'\n"
     "local store = neap.open(FILE)\n"
@@ -187,6 +227,8 @@ int main(void) {
   CHECK(runs(overtaken, file));
   CHECK(runs(together, file));
   CHECK(runs(together, ":memory:"));
+  CHECK(runs(fenced, file));
+  CHECK(runs(fenced, ":memory:"));
   neap *h = open_with(left_open, file, &task);
   for (int i = 0; i < 20; i++) neap_step(h, 1000);
   neap_close(&h);  // while the statement runs: it is stopped

@@ -238,3 +238,38 @@ contract.only("postgres", "COPY under a lock", function(c)
     assert.equal("7", numbers())
   end)
 end)
+
+contract.only("postgres", "serializable transactions under a lock", function(c)
+  local lock
+
+  local Number
+
+  before_each(function()
+    Number = c.store:model("Number", { n = t.integer { primary = true } }, { table = "numbers" })
+    c.store:bind()
+    lock = lease.take(c.store, "job", { seconds = 3600 })
+  end)
+  after_each(function() lock:release() end)
+
+  local function in_snapshot(between)
+    c.store:transaction(function(tx)
+      tx:sql " -- first\n /* of all */ SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"
+      assert.equal(0, Number:count())
+      between()
+      Number { n = 1 }:save()
+    end, { retries = 3 })
+  end
+
+  it("write while the lock is renewed", function()
+    lock:run(in_snapshot, function() c:client "UPDATE neap_leases SET renewals = renewals + 1" end)
+    assert.same({ "1" }, c:client "SELECT n FROM numbers")
+  end)
+
+  it("write nothing when somebody has taken it since they began", function()
+    local e = fails("conflict", lock.run, lock, in_snapshot, function()
+      c:client "UPDATE neap_leases SET token = token + 1 WHERE token = 1"
+    end)
+    assert.equal("lost", e.code)
+    assert.same({}, c:client "SELECT n FROM numbers")
+  end)
+end)
