@@ -1,0 +1,14 @@
+-- scores.lua: what outlives a change of game.lua, since a module is loaded once: the store and its model.
+local neap = require "neap"
+local t = neap.types
+
+local store = neap.open(require "engine".store)
+local Score = store:model("Score", {
+  id     = t.integer  { primary = true, auto = true },
+  player = t.string   { required = true, max = 40 },
+  points = t.integer  { min = 0, index = true },
+  at     = t.datetime { auto_now_add = true },
+}, { table = "scores" })
+store:bind()
+
+return Score
