@@ -209,7 +209,7 @@ soak: all tests  ## the long versions of the fault, kill and fuzz runs
 	@NEAP_SOAK=1 BIN=$(BIN) BUILD=$(BUILD) tests/run
 	@$(SUB) fuzz FUZZ_SECONDS=600
 
-bench: all $(BENCHES)  ## measure against the raw driver loops and the peers
+bench: all $(BENCHES) $(BUILD)/tests/host/frames_test  ## measure against the raw driver loops and the peers
 	@tests/deps $(BENCH_DEPS)
 	@for b in $(wildcard tests/bench/*_bench.lua); do BIN=$(BIN) BUILD=$(BUILD) $(BIN)/neap $$b || exit 1; done
 
