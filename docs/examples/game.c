@@ -1,10 +1,9 @@
 // game.c: a loop of 60 frames a second with scripts in it. It saves scores, shows the best ones, and takes over game.lua
 // whenever that is changed, while it plays.
 //
-//   cc game.c -o game $(pkg-config --cflags --libs neap lua5.4)
+//   cc game.c -o game $(pkg-config --cflags --libs neap)
 //   ./game . sqlite:scores.db 10      a folder with the scripts, a store, seconds to play
 #define _GNU_SOURCE
-#include <lauxlib.h>
 #include <neap.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,20 +17,10 @@
 struct game {
   neap *host;
   char script[512];
-  const char *store;
   struct timespec changed;       // when the script that runs was written
   neap_task loading, save, top;  // 0 = none runs
   int frame, saved;
 };
-
-// A module for scripts: what the engine tells them.
-static int open_engine(lua_State *L) {
-  struct game *game = *(struct game **)lua_getextraspace(L);
-  lua_newtable(L);
-  lua_pushstring(L, game->store);
-  lua_setfield(L, -2, "store");
-  return 1;
-}
 
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud, (void)task, (void)kind, (void)traceback;
@@ -42,19 +31,19 @@ static void *on_alloc(void *ud, void *p, size_t osize, size_t nsize) {
   return pool_alloc(ud, p, osize, nsize);
 }
 
-static int start(struct game *game, struct pool *pool, const char *folder) {
+static int start(struct game *game, struct pool *pool, const char *folder, const char *url) {
+  const neap_store stores[] = {{"scores", url}, {0}};
   neap_options options = {.size = sizeof options,
                           .alloc = on_alloc,
                           .ud = pool,
                           .error = on_error,
                           .max_memory = 64 << 20,
                           .slice_us = 500,
-                          .flags = NEAP_NO_OS,
+                          .flags = NEAP_NO_FS | NEAP_NO_NET | NEAP_NO_OS,
+                          .stores = stores,
                           .lua_dir = folder};
   snprintf(game->script, sizeof game->script, "%s/game.lua", folder);
-  if (!pool_reserve(pool, 16 << 20) || neap_open(&game->host, &options) != NEAP_OK) return 0;
-  *(struct game **)lua_getextraspace(neap_lua(game->host)) = game;  // coroutines begin with a copy of it
-  return neap_register(game->host, "engine", open_engine) == NEAP_OK;
+  return pool_reserve(pool, 16 << 20) && neap_open(&game->host, &options) == NEAP_OK;
 }
 
 // The task, if it has ended now: then its result is there until it is released.
@@ -106,11 +95,12 @@ static void next_frame(struct timespec *at) {
 
 int main(int argc, char **argv) {
   struct pool pool = {0};
-  struct game game = {.store = argc > 2 ? argv[2] : "sqlite:scores.db"};
+  struct game game = {0};
   int frames = (argc > 3 ? atoi(argv[3]) : 10) * 60;
   struct timespec at;
   setvbuf(stdout, NULL, _IOLBF, 0);  // each line is seen when it is printed
-  if (!start(&game, &pool, argc > 1 ? argv[1] : ".")) return puts("cannot start"), 1;
+  if (!start(&game, &pool, argc > 1 ? argv[1] : ".", argc > 2 ? argv[2] : "sqlite:scores.db"))
+    return puts("cannot start"), 1;
   clock_gettime(CLOCK_MONOTONIC, &at);
   for (game.frame = 0; game.frame < frames; game.frame++) {
     reload(&game);

@@ -2,7 +2,7 @@
 local neap = require "neap"
 local t = neap.types
 
-local store = neap.open(require "engine".store)
+local store = neap.open "scores"  -- the game says what that is, and allows nothing else
 local Score = store:model("Score", {
   id     = t.integer  { primary = true, auto = true },
   player = t.string   { required = true, max = 40 },
