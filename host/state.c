@@ -268,6 +268,7 @@ static bool knows(const neap_options *options) {
 int neap_open(neap **out, const neap_options *options) {
   if (!out) return NEAP_EARG;
   neap *h = *out = NULL;
+  if (neap__waking()) return NEAP_EARG;
   if (!knows(options)) return NEAP_EABI;
   if (!(h = calloc(1, sizeof *h))) return NEAP_ENOMEM;
   h->owned = true;
@@ -312,6 +313,7 @@ static int attach(lua_State *L) {
 int neap_attach(neap **out, lua_State *L, const neap_options *options) {
   if (!out || !L) return NEAP_EARG;
   *out = NULL;
+  if (neap__waking()) return NEAP_EARG;
   if (!knows(options)) return NEAP_EABI;
   const neap_options o = read_options(options);
   if (o.alloc || o.max_memory || o.flags || o.max_instructions || o.slice_us || o.stores || o.max_seconds > 0)
