@@ -8,6 +8,7 @@
 
 static const char frozen_key = 0;  // registry: weak table, proxy -> true
 static const char proxy_key = 0;   // registry: weak table, table -> its frozen proxy
+static const char made_key = 0;    // registry: weak table, metatables that scripts have set -> true
 static const char base_key = 0;    // registry: the globals that environments fall back to
 static const char envs_key = 0;    // registry: name of a script -> its environment
 
@@ -206,11 +207,38 @@ static int frozen_rawset(lua_State *L) {
   return 1;
 }
 
-// getmetatable(v): of tables only; those of userdata have finalizers, and all scripts share them.
-static int base_getmetatable(lua_State *L) {
+// Pushes whether a script has set the metatable at idx on something.
+static bool push_made(lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &made_key);
+  lua_insert(L, -2);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+  return lua_toboolean(L, -1);
+}
+
+// getmetatable(v): the metatables of neap's own values and of userdata are shared by all scripts, and so not for them.
+static int script_getmetatable(lua_State *L) {
   luaL_checkany(L, 1);
   if (!lua_istable(L, 1) || !lua_getmetatable(L, 1)) return lua_pushnil(L), 1;
-  luaL_getmetafield(L, 1, "__metatable");
+  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) return 1;
+  if (!push_made(L, 2)) lua_pushnil(L), lua_replace(L, 2);
+  lua_settop(L, 2);
+  return 1;
+}
+
+// setmetatable(t, mt). Upvalue: the one that refuses finalizers.
+static int script_setmetatable(lua_State *L) {
+  if (lua_istable(L, 2) && !push_made(L, 2)) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &made_key);
+    lua_pushvalue(L, 2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+  }
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 2, 1);
   return 1;
 }
 
@@ -367,6 +395,11 @@ static void make_base(lua_State *L) {
   lua_pop(L, 1);
   lua_pushnil(L);
   lua_setfield(L, -2, "_G");
+  lua_pushcfunction(L, script_getmetatable);
+  lua_setfield(L, -2, "getmetatable");
+  lua_getfield(L, -1, "setmetatable");
+  lua_pushcclosure(L, script_setmetatable, 1);
+  lua_setfield(L, -2, "setmetatable");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &base_key);
 }
 
@@ -409,10 +442,9 @@ static void sandbox(lua_State *L) {
   neap__bounded_open(L);
   lua_pushcfunction(L, frozen_rawset);
   lua_setglobal(L, "rawset");
-  lua_pushcfunction(L, base_getmetatable);
-  lua_setglobal(L, "getmetatable");
   weak_table(L, "k", &frozen_key);
   weak_table(L, "k", &proxy_key);
+  weak_table(L, "k", &made_key);
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &envs_key);
   make_base(L);

@@ -11,6 +11,7 @@
 
 #define PROGRESS_OPS 2000  // instructions of SQLite's machine between two looks at the clock, about 50 us
 #define LIMITED_OPS 500    // the same where scripts are limited
+#define LIMITED_TEXT 4096  // bytes of a statement that is kept prepared there
 
 // ---- Opening ----
 
@@ -418,7 +419,7 @@ static struct sqlite_statement *begin(struct sqlite *c, const struct sql_stateme
   if (!s || s->busy) {
     bool second = s != NULL;
     if (!(s = prepare(c, from, hash, e))) return NULL;
-    if (!second) cache_add(c, s);
+    if (!second && (!c->limited || from->n <= LIMITED_TEXT)) cache_add(c, s);
   }
   if (from->only_reads && !sqlite3_stmt_readonly(s->stmt)) {
     neap__error_set(e, NEAP_FORBIDDEN, "the statement writes");

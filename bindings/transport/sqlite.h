@@ -52,6 +52,8 @@ struct sqlite {
   struct statement_cache cache;
   struct sqlite_statement *running;
   bool limited, in_memory;
+  int counted;                  // statements that were prepared when
+  size_t statements;            // they had so many bytes
   struct sqlite_budget budget;  // of the present statement
   int64_t cpu_at, memory_at;    // us of CPU time, and bytes that SQLite had, when that was last looked at, or given
   size_t reported;              // bytes that the host knows of; the script's side alone reads it

@@ -7,7 +7,8 @@
 
 #define MAX_LENGTH (64 << 20)  // bytes of a value, or an eighth of the memory that scripts may use
 #define MIN_LENGTH (64 << 10)
-#define MAX_PATTERN 200  // bytes of a pattern of LIKE and GLOB
+#define MAX_TEXT (1 << 20)  // bytes of a statement, or a 64th of that memory
+#define MAX_PATTERN 200     // bytes of a pattern of LIKE and GLOB
 
 static int64_t cpu_us(void) {
   struct timespec t;
@@ -37,11 +38,18 @@ bool neap__sqlite_work(struct sqlite *c, unsigned ops) {
   return b->over != SQLITE_WITHIN;
 }
 
-void neap__sqlite_held(struct sqlite *c) {
+static size_t status_of(struct sqlite *c, int what) {
   int bytes = 0, high;
-  if (!c->limited || !c->in_memory) return;
-  sqlite3_db_status(c->db, SQLITE_DBSTATUS_CACHE_USED, &bytes, &high, 0);
-  c->budget.held = (size_t)bytes;
+  sqlite3_db_status(c->db, what, &bytes, &high, 0);
+  return (size_t)bytes;
+}
+
+void neap__sqlite_held(struct sqlite *c) {
+  if (!c->limited) return;
+  size_t pages = c->in_memory ? status_of(c, SQLITE_DBSTATUS_CACHE_USED) : 0;
+  if (c->cache.n != c->counted) c->statements = status_of(c, SQLITE_DBSTATUS_STMT_USED);
+  c->counted = c->cache.n;
+  c->budget.held = pages + c->statements;
 }
 
 void neap__sqlite_settle(neap *h, struct sqlite_budget *b, size_t *reported) {
@@ -174,9 +182,10 @@ static int replace_functions(sqlite3 *db) {
 
 // ---- Opening ----
 
-static int most_bytes(const neap_options *o) {
-  size_t most = o->max_memory ? o->max_memory / 8 : MAX_LENGTH;
-  return (int)(most > MAX_LENGTH ? MAX_LENGTH : most < MIN_LENGTH ? MIN_LENGTH : most);
+// A part of the memory that scripts may use, between MIN_LENGTH and `most`.
+static int part_of(const neap_options *o, size_t part, size_t most) {
+  size_t n = o->max_memory ? o->max_memory / part : most;
+  return (int)(n > most ? most : n < MIN_LENGTH ? MIN_LENGTH : n);
 }
 
 int neap__sqlite_limits(struct sqlite *c, const char *path) {
@@ -188,7 +197,8 @@ int neap__sqlite_limits(struct sqlite *c, const char *path) {
   c->budget = (struct sqlite_budget){.left = UINT64_MAX, .room = SIZE_MAX};
   c->memory_at = sqlite3_memory_used();
   c->cpu_at = cpu_us();
-  sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, most_bytes(o));
+  sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, part_of(o, 8, MAX_LENGTH));
+  sqlite3_limit(c->db, SQLITE_LIMIT_SQL_LENGTH, part_of(o, 64, MAX_TEXT));
   sqlite3_limit(c->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN);
   sqlite3_limit(c->db, SQLITE_LIMIT_WORKER_THREADS, 0);
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

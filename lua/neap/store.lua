@@ -177,9 +177,8 @@ local function grant(name, given)
   return url, options
 end
 
---- Opens a store.
----@param spec? string|table  a URL, or a table with `url` and options; none: $NEAP_STORE, else sqlite:neap.db. Where the
----  host grants stores by name, that name in place of the URL
+--- Opens a store. Where the host grants stores by name, that name stands in place of the URL.
+---@param spec? string|table  a URL, or a table with `url` and options; none: $NEAP_STORE, else sqlite:neap.db
 ---@return table store
 function store.open(spec)
   local given = type(spec) == "table" and spec or {}
