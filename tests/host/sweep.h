@@ -114,8 +114,8 @@ static bool attempt(neap_options options, enum whose whose, const char *script, 
 typedef bool (*invariant)(bool ended);
 
 // Fails about `tries` of the allocations that the script makes.
-static void sweep(neap_options options, enum whose whose, enum mode how, const char *script, long tries,
-                  invariant holds) {
+static inline void sweep(neap_options options, enum whose whose, enum mode how, const char *script, long tries,
+                         invariant holds) {
   mode = how;
   bool ended = attempt(options, whose, script, LONG_MAX);
   long total = LONG_MAX - countdown, kept = sqlite3_memory_used() > 0 ? (long)sqlite3_memory_used() : 0;
