@@ -158,6 +158,7 @@ static int64_t changed_by(PGresult *r) {
 
 static void drop_statements(struct postgres *c) {
   while (c->cache.oldest) neap__postgres_statement_drop(c, (struct postgres_statement *)c->cache.oldest);
+  neap__postgres_forget_fence(c);
 }
 
 // What the script has done to the session: statements are forgotten, limits and the like undone.
@@ -190,14 +191,21 @@ static void take_error(struct postgres *c, struct postgres_cursor *cursor, const
 // What is sent behind it in its group is not done if it fails.
 static void take_fence(struct postgres *c, struct expected x, const PGresult *r) {
   struct neap__error e;
-  if (!x.cursor || x.cursor->abandoned || !is_error(PQresultStatus(r))) return;
+  if (!is_error(PQresultStatus(r))) return;
   neap__postgres_error(r, &e);
+  if (strcmp(e.code, "22012") != 0) neap__postgres_forget_fence(c);  // perhaps it could not even be prepared
+  if (c->head.in_transaction) c->head.doomed = true;
+  if (!x.cursor || x.cursor->abandoned) return;
+  if (strcmp(e.code, "26000") == 0 && !x.cursor->asked_again && !c->head.in_transaction && !x.cursor->from.copy) {
+    x.cursor->asked_again =
+        true;  // the server has forgotten it; what is behind it comes back undone, and is sent again
+    return;
+  }
   if (strcmp(e.code, "22012") == 0) {
     neap__fence_lost(x.fence, &e);
     e.store = "postgres";
   }
   neap__postgres_fail(x.cursor, &e);
-  if (c->head.in_transaction) c->head.doomed = true;
 }
 
 static void take_answer(struct postgres *c, struct postgres_cursor *cursor, PGresult *r) {

@@ -53,7 +53,7 @@ struct postgres_cursor {
   enum copy_direction copying;  // what the server does now
   bool here;                    // OUT: there may be rows, next() has not said that it waits for them
   bool complete;                // IN: all has been given
-  bool asked;                   // the fences have been, in the transaction around it
+  bool asked, asked_again;      // its fences have been
   size_t unflushed;             // IN: bytes since it was last looked whether the socket takes them
   char *line;                   // OUT: the present row, libpq's
   bool given;                   // has given a row
@@ -114,6 +114,8 @@ struct postgres {
   unsigned last_portal;
   struct statement_cache cache;
   unsigned long long last_name;
+  char *fence;          // the text that asks fences, prepared by this name; NULL: none is
+  char fence_name[24];  // as the server knows it
 };
 
 // ---- postgres.c ----
@@ -202,6 +204,8 @@ void neap__postgres_statement_drop(struct postgres *c, struct postgres_statement
 bool neap__postgres_prepare(struct postgres *c, struct postgres_statement *s);
 // Takes the description; the result belongs to it. False when memory is short.
 bool neap__postgres_described(struct postgres_statement *s, PGresult *r);
+// Forgets how fences are asked.
+void neap__postgres_forget_fence(struct postgres *c);
 // Asks the cursor's fences. False if the connection takes nothing.
 bool neap__postgres_ask_fences(struct postgres *c, struct postgres_cursor *cursor);
 // Sends the cursor's statement with its values, by its name; or a text that holds it, with the same values.

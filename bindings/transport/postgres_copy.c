@@ -13,7 +13,6 @@ static bool unwanted(const struct postgres_cursor *cursor) {
 
 // Its fences are asked before it, in the transaction that it is in.
 static bool ask(struct postgres *c, struct postgres_cursor *cursor) {
-  cursor->asked = true;
   return neap__postgres_ask_fences(c, cursor) && neap__postgres_sync(c, NULL);
 }
 

@@ -93,6 +93,21 @@ static bool send_texts(struct postgres *c, struct postgres_cursor *cursor) {
   return cursor->portal ? send_fetch(c, cursor) : send_declare(c, cursor);
 }
 
+void neap__postgres_forget_fence(struct postgres *c) {
+  free(c->fence);
+  c->fence = NULL;
+}
+
+// In the group of what it is first asked for: no answer has to be waited for.
+static bool prepare_fence(struct postgres *c, struct postgres_cursor *cursor, const struct fence *f) {
+  if (c->fence && strcmp(c->fence, f->text) == 0) return true;
+  neap__postgres_forget_fence(c);
+  snprintf(c->fence_name, sizeof c->fence_name, "neap%llu", ++c->last_name);
+  if (!(c->fence = strdup(f->text)) || !PQsendPrepare(c->pq, c->fence_name, f->text, 2, NULL)) return false;
+  neap__postgres_expect(c, (struct expected){.kind = EXPECT_FENCE, .cursor = cursor, .fence = f});
+  return true;
+}
+
 static bool ask_only_reads(struct postgres *c, struct postgres_cursor *cursor) {
   static const char text[] = "SELECT set_config('transaction_read_only', 'on', true)";
   if (!neap__postgres_reserve(c, 4) || !PQsendQueryParams(c->pq, text, 0, NULL, NULL, NULL, NULL, 0)) return false;
@@ -101,13 +116,14 @@ static bool ask_only_reads(struct postgres *c, struct postgres_cursor *cursor) {
 }
 
 bool neap__postgres_ask_fences(struct postgres *c, struct postgres_cursor *cursor) {
+  cursor->asked |= cursor->from.only_reads || cursor->from.fence;
   if (cursor->from.only_reads && !cursor->from.listens && !ask_only_reads(c, cursor)) return false;
   for (const struct fence *f = cursor->from.fence; f; f = neap__fence_at(f->outer, cursor->from.place)) {
     char token[24];
     const char *const values[] = {f->name, token};
     snprintf(token, sizeof token, "%lld", (long long)f->token);
-    if (!neap__postgres_reserve(c, 4) || !PQsendQueryParams(c->pq, f->text, 2, NULL, values, NULL, NULL, 0))
-      return false;
+    if (!neap__postgres_reserve(c, 5) || !prepare_fence(c, cursor, f)) return false;
+    if (!PQsendQueryPrepared(c->pq, c->fence_name, 2, values, NULL, NULL, 0)) return false;
     neap__postgres_expect(c, (struct expected){.kind = EXPECT_FENCE, .cursor = cursor, .fence = f});
   }
   return true;
@@ -124,6 +140,7 @@ void neap__postgres_transmit(struct postgres *c, struct postgres_cursor *cursor)
       neap__postgres_gone(c);
       return;
     }
+    if (cursor->asked) c->dirty++, start_tick(c);  // its fences have been, and their answers wait for a sync
     refuse(c, cursor, *cursor->error.message ? &cursor->error : &out_of_memory);
     return;
   }

@@ -239,6 +239,58 @@ contract.only("postgres", "COPY under a lock", function(c)
   end)
 end)
 
+contract.only("postgres", "the question whether a lock is had", function(c)
+  local lock
+
+  before_each(function()
+    c.store:sql "CREATE TABLE numbers (n INTEGER, t TEXT)"
+    lock = lease.take(c.store, "job", { seconds = 3600 })
+  end)
+  after_each(function() lock:release() end)
+
+  local function put(text) c.store:sql("INSERT INTO numbers (t) VALUES (?)", { text }) end
+
+  it("may be asked for what cannot be sent", function()
+    lock:run(function()
+      put "a"
+      fails("usage", put, "\0")
+      put "b"
+      c.store:transaction(function() put "c" end)
+    end)
+    assert.same({ "a", "b", "c" }, c:client "SELECT t FROM numbers")
+  end)
+
+  it("is asked anew where the server has forgotten it", function()
+    lock:run(function()
+      put "a"
+      c.store:sql "DEALLOCATE ALL"
+      put "b"
+      c.store:sql "DO 'BEGIN DEALLOCATE ALL; END'"
+      put "c"
+    end)
+    assert.same({ "a", "b", "c" }, c:client "SELECT t FROM numbers")
+  end)
+
+  it("is no where its table is gone", function()
+    lock:run(function()
+      put "a"
+      c:client "ALTER TABLE neap_leases RENAME TO elsewhere"
+      fails("mismatch", put, "b")
+      c:client "ALTER TABLE elsewhere RENAME TO neap_leases"
+      put "c"
+    end)
+    assert.same({ "a", "c" }, c:client "SELECT t FROM numbers")
+  end)
+
+  it("is no in the connections of a pool alike", function()
+    local function save(i) put(tostring(i)) end
+    lock:run(function() neap.gather({ 1, 2, 3, 4, 5, 6, 7, 8 }, 8, save) end)
+    c:client "UPDATE neap_leases SET token = token + 1"
+    fails("conflict", lock.run, lock, function() neap.gather({ 1, 2, 3, 4, 5, 6, 7, 8 }, 8, save) end)
+    assert.same({ "8" }, c:client "SELECT count(*) FROM numbers")
+  end)
+end)
+
 contract.only("postgres", "serializable transactions under a lock", function(c)
   local lock
 
