@@ -36,8 +36,10 @@ static neap *running;                // for the signal handler
 static bool typing;                  // what runs was typed: an interrupt ends it, not the program
 volatile sig_atomic_t neap__signal_seen;
 
-// The tasks get a second to end. What is stuck longer, or a second signal, ends the process.
+// The tasks get a second to end. What is stuck longer, or a second signal, ends the process. Under `neap run` a second one says
+// nothing: it hands on what it was sent, and whoever sent it may have sent it to both.
 static void on_signal(int number) {
+  if (neap__signal_seen && reporting && number != SIGALRM) return;
   if (neap__signal_seen || number == SIGALRM) _exit(SIGNALLED + (neap__signal_seen ? neap__signal_seen : number));
   neap__signal_seen = number;
   neap_stop(running);

@@ -119,17 +119,18 @@ local function words_of(...)
   return table.move({ ... }, 1, select("#", ...), #words + 1, words)
 end
 
+local function read_env_file(path)
+  local text, problem = supervisor.read_private(path)
+  if not text then command.wrong("run", "%s", problem) end
+  local variables
+  variables, problem = env_file.read(text)
+  return variables or command.wrong("run", "%s, %s", path, problem)
+end
+
 --- Puts what the options say into the environment, where the script finds it.
 local function set_environment(options, name)
-  if options.env_file then
-    local text, problem = supervisor.read_private(options.env_file)
-    local list
-    if text then
-      list, problem = env_file.read(text)
-      problem = problem and options.env_file .. ", " .. problem
-    end
-    if problem then command.wrong("run", "%s", problem) end
-    for _, variable in ipairs(list) do supervisor.setenv(variable.name, variable.value) end
+  for _, variable in ipairs(options.env_file and read_env_file(options.env_file) or {}) do
+    supervisor.setenv(variable.name, variable.value)
   end
   if options.store then supervisor.setenv("NEAP_STORE", options.store) end
   if options.lock_store then supervisor.setenv("NEAP_LOCK_STORE", options.lock_store) end
@@ -186,8 +187,9 @@ return {
     supervisor.hold()
     job.held = job.lock and take_lock(job)
     if job.quiet then supervisor.hold_output() end
-    local code = run(job)
+    local ok, code = pcall(run, job)
     supervisor.release_output(code ~= 0)
+    if not ok then error(code, 0) end
     os.exit(code)
   end,
 }
