@@ -25,7 +25,7 @@ end
 --- Runs a script as the command does; the lock is kept until the tasks that it has started have ended too.
 return function(script, ...)
   local chunk, problem = loadfile(script ~= "-" and script or nil, "t")
-  if not chunk then error(problem, 0) end
+  if not chunk then error(host.error { kind = "usage", message = problem }, 0) end
   local lock <close> = take_lock()
   supervisor.setenv("NEAP_LOCK_TOKEN", lock.token)
   lock:run(function(...)
