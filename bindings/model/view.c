@@ -472,27 +472,13 @@ static int view_tostring(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"enter", view_enter},
-    {"leave", view_leave},
-    {"derive", view_derive},
-    {"kept", view_kept},
-    {"shared", view_shared},
-    {"supports", view_supports},
-    {"begin", neap__view_begin},
-    {"commit", neap__view_commit},
-    {"rollback", neap__view_rollback},
-    {"sql", neap__view_sql},
-    {"close", neap__view_close},
-    {"listen", neap__view_listen},
-    {"hear", neap__view_hear},
-    {"copy", neap__view_copy},
-    {"copied", neap__view_copied},
-    {"put", neap__view_put},
-    {"kind", view_kind},
-    {"dry_run", view_dry_run},
-    {"stream", neap__view_stream},
-    {"fetch", neap__view_fetch},
-    {NULL, NULL},
+    {"enter", view_enter},         {"leave", view_leave},         {"derive", view_derive},
+    {"kept", view_kept},           {"shared", view_shared},       {"supports", view_supports},
+    {"begin", neap__view_begin},   {"commit", neap__view_commit}, {"rollback", neap__view_rollback},
+    {"sql", neap__view_sql},       {"close", neap__view_close},   {"listen", neap__view_listen},
+    {"hear", neap__view_hear},     {"copy", neap__view_copy},     {"copied", neap__view_copied},
+    {"put", neap__view_put},       {"kind", view_kind},           {"dry_run", view_dry_run},
+    {"stream", neap__view_stream}, {"fetch", neap__view_fetch},   {NULL, NULL},
 };
 
 // Pushes the functions. `methods` is the table that views index: lua/neap/store.lua fills it.

@@ -267,7 +267,7 @@ static enum rows_state go_on(struct sql_run *run, struct cell *cells) {
   if (!run->cursor && (state = start(run)) != ROWS_ROW) return state;
   if (!run->known && ((state = learn_columns(run)) != ROWS_ROW || !cells)) return state;
   do {
-    struct cell count;
+    struct cell count = {.i = 0};
     state = run->cursor->connection->transport->next(run->cursor, run->counts ? &count : cells, &run->rows.error);
     if (state == ROWS_ROW && run->counts) {
       run->rows.changed = count.i;
