@@ -213,6 +213,7 @@ function lease.take(store, name, options)
   local ok, lock, holder = pcall(attempt, self, name, seconds)
   if not (ok and lock) then leave(self) end
   if not ok then error(lock, 0) end
+  if lock then lock.store = store end
   return lock, holder
 end
 
@@ -255,6 +256,9 @@ end
 ---@return any what f returned
 function Lease:run(f, ...)
   host.check("function", f, "f")
+  if kernel.in_transaction(self.store) then
+    fail("usage", nil, "a job is run outside of transactions: nobody would see in time that its lock is renewed")
+  end
   local arguments = table.pack(...)
   return host.race {
     function()

@@ -126,6 +126,8 @@ contract.each("locks", function(c)
     fails("usage", lease.take, c.store, "nightly", { seconds = 0 })
     fails("usage", lease.take, c.store, "nightly", { second = 1 })
     fails("usage", c.store.transaction, c.store, function(tx) lease.take(tx, "nightly") end)
+    local lock <close> = lease.take(c.store, "nightly")
+    fails("usage", c.store.transaction, c.store, function() lock:run(function() end) end)
   end)
 end)
 
