@@ -46,7 +46,7 @@ $(error pkg-config does not find all of: $(PACKAGES) $(LOADED). On Debian: apt-g
 endif
 endif
 
-COMMAND  := host/main.c host/edit.c host/supervisor.c
+COMMAND  := host/main.c host/edit.c host/report.c host/supervisor.c
 SOURCES  := $(filter-out $(COMMAND) $(LEFT_OUT),$(wildcard host/*.c bindings/*.c bindings/*/*.c))
 HEADERS  := $(wildcard host/*.h bindings/*.h bindings/*/*.h)
 LUA      := $(sort $(shell find lua -name '*.lua' -not -path '*/meta/*'))

@@ -1,5 +1,4 @@
 // main.c: the command. It uses neap.h and Lua's own API, and of the host inside only what logs, counts and hides secrets.
-#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include "edit.h"
 #include "host.h"
 #include "neap.h"
+#include "report.h"
 #include "supervisor.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2, SIGNALLED = 128 };
@@ -21,7 +21,6 @@ static const char repl[] = "require 'neap.repl'.run((require 'neap.edit'))";
 static const char dump[] = "require 'neap.dump' (arg[1])";
 static const char attempt[] = "return require 'neap.attempt' (arg[0], ...)";
 static const char command[] = "require 'neap.command'.run(arg)";
-static const char shell[] = "require 'neap.command'.run(arg)";  // of `neap shell`: the prompt comes back with it
 static const char help[] = "io.write(require 'neap.command'.help())";
 
 struct command {
@@ -30,16 +29,14 @@ struct command {
   int argc, first;  // first: index of the first argument of the script
 };
 
-static bool reporting;               // `neap run` has started this program
-static struct neap_run_report told;  // to it
-static neap *running;                // for the signal handler
-static bool typing;                  // what runs was typed: an interrupt ends it, not the program
+static neap *running;  // for the signal handler
+static bool typing;    // what runs was typed: an interrupt ends it, not the program
 volatile sig_atomic_t neap__signal_seen;
 
 // The tasks get a second to end. What is stuck longer, or a second signal, ends the process. Under `neap run` a second one says
 // nothing: it hands on what it was sent, and whoever sent it may have sent it to both.
 static void on_signal(int number) {
-  if (neap__signal_seen && reporting && number != SIGALRM) return;
+  if (neap__signal_seen && neap__reporting() && number != SIGALRM) return;
   if (neap__signal_seen || number == SIGALRM) _exit(SIGNALLED + (neap__signal_seen ? neap__signal_seen : number));
   neap__signal_seen = number;
   neap_stop(running);
@@ -54,39 +51,12 @@ static void catch_signals(neap *h) {
   sigaction(SIGALRM, &action, NULL);
 }
 
-// Takes over what `neap run` has opened for us, and no program that we start.
-static void find_report(void) {
-  const char *run = getenv("NEAP_RUN");
-  if (!run) return;
-  reporting = fcntl(NEAP_RUN_REPORT, F_SETFD, FD_CLOEXEC) == 0;
-  if (*run == '2') fcntl(NEAP_RUN_LOCK, F_SETFD, FD_CLOEXEC);
-  unsetenv("NEAP_RUN");
-}
-
-static void send_report(void) {
-  if (reporting && pwrite(NEAP_RUN_REPORT, &told, sizeof told, 0) != (ssize_t)sizeof told) reporting = false;
-}
-
-static void report_error(const char *kind, const char *message) {
-  snprintf(told.kind, sizeof told.kind, "%s", kind);
-  snprintf(told.message, sizeof told.message, "%s", message);
-  send_report();
-}
-
-static void report_end(neap *h) {
-  const struct neap__counts *counts = neap__counts(h);
-  told.read = counts->read;
-  told.written = counts->written;
-  told.ended = true;
-  send_report();
-}
-
 static void on_error(void *ud, neap_task task, const char *kind, const char *message, const char *traceback) {
   (void)ud;
   (void)task;
   bool ending = neap__signal_seen || neap_exit_code(running) >= 0;  // then tasks are cancelled, as they should be
   if (ending && strcmp(kind, "cancelled") == 0) return;
-  report_error(kind, message);
+  neap__report_error(kind, message);
   fflush(stdout);
   neap__log_failure(kind, message, traceback);
 }
@@ -167,11 +137,14 @@ static bool is_command(lua_State *L, const char *word) {
 
 static int start(neap *h, struct command *c) {
   lua_State *L = neap_lua(h);
-  if (c->script && strspn(c->script, "abcdefghijklmnopqrstuvwxyz") == strlen(c->script) && is_command(L, c->script))
-    set_code(c, strcmp(c->script, "shell") == 0 && isatty(STDIN_FILENO) ? shell : command, "@neap/command");
-  else if (c->script && reporting && getenv("NEAP_LOCK_STORE"))
-    set_code(c, attempt, "=run");
-  typing = c->code == repl || c->code == shell;
+  typing = c->code == repl;
+  if (c->script && strspn(c->script, "abcdefghijklmnopqrstuvwxyz") == strlen(c->script) && is_command(L, c->script)) {
+    set_code(c, command, "@neap/command");
+    typing = strcmp(c->script, "shell") == 0 && isatty(STDIN_FILENO);
+  } else if (c->script && strcmp(c->script, "-") != 0) {
+    neap__report_script();
+  }
+  if (!c->code && neap__reporting() && getenv("NEAP_LOCK_STORE")) set_code(c, attempt, "=run");
   lua_pushcfunction(L, set_arg);
   lua_pushlightuserdata(L, c);
   lua_call(L, 1, 0);
@@ -200,7 +173,7 @@ static int run(neap *h, struct command *c) {
   if (status == NEAP_OK) status = typing ? run_typed(h, c) : neap_run(h);
   if (neap__signal_seen) return SIGNALLED + neap__signal_seen;
   if (*neap_message(h)) {
-    report_error("usage", neap_message(h));
+    neap__report_error("usage", neap_message(h));
     neap__log_failure("", neap_message(h), "");
   }
   if (status == NEAP_OK && neap_exit_code(h) >= 0) return neap_exit_code(h);
@@ -211,14 +184,14 @@ int main(int argc, char **argv) {
   struct command c = {.argv = argv, .argc = argc};
   neap_options options = {.size = sizeof options, .error = on_error};
   neap *h;
-  find_report();
+  neap__report_find();
   int code = parse(&c);
   if (code >= 0) return code;
   options.lua_dir = c.lua_dir;
   if (neap_open(&h, &options) != NEAP_OK) return complain("cannot start: memory is short", "");
   catch_signals(h);
   code = run(h, &c);
-  report_end(h);
+  neap__report_end(h);
   neap_close(&h);
   return code;
 }

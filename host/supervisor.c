@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "supervisor.h"
 
 enum {
@@ -124,9 +125,15 @@ static void watch(struct run *r) {
   }
 }
 
+// This process goes on as this program with other words. Returns if it cannot.
+static void start_again(char **argv) {
+  char program[4096] = "";
+  if (readlink("/proc/self/exe", program, sizeof program - 1) > 0) execv(program, argv);
+  execv("/proc/self/exe", argv);  // it has been replaced, or removed
+}
+
 // In the child, between fork and exec. Its descriptors 3 and 4 are the report and the lock.
 static void become(char **argv, bool group, int report, int lock, pid_t parent) {
-  char program[4096] = "";
   sigset_t set = watched();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(SIGNALLED + SIGTERM);
@@ -138,14 +145,19 @@ static void become(char **argv, bool group, int report, int lock, pid_t parent) 
   if (held >= 0) close(held);
   setenv("NEAP_RUN", lock >= 0 ? "2" : "1", 1);
   sigprocmask(SIG_UNBLOCK, &set, NULL);
-  if (readlink("/proc/self/exe", program, sizeof program - 1) > 0) execv(program, argv);
-  execv("/proc/self/exe", argv);  // it has been replaced, or removed
+  start_again(argv);
   dprintf(STDERR_FILENO, "neap: no program can be started: %s\n", strerror(errno));
   _exit(CANNOT_START);
 }
 
 static void set_integer(lua_State *L, const char *name, lua_Integer n) {
   lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  if (!*text) return;
+  lua_pushstring(L, text);
   lua_setfield(L, -2, name);
 }
 
@@ -157,11 +169,9 @@ static void set_report(lua_State *L, int file) {
     set_integer(L, "read", r.read);
     set_integer(L, "written", r.written);
   }
-  if (!*r.message) return;
-  lua_pushstring(L, r.kind);
-  lua_setfield(L, -2, "kind");
-  lua_pushstring(L, r.message);
-  lua_setfield(L, -2, "message");
+  set_text(L, "asks", r.asks);
+  if (*r.message) set_text(L, "kind", r.kind);
+  set_text(L, "message", r.message);
 }
 
 static void push_outcome(lua_State *L, const struct run *r) {
@@ -175,22 +185,43 @@ static void push_outcome(lua_State *L, const struct run *r) {
   lua_setfield(L, -2, "timed_out");
 }
 
-// supervisor.run(words, seconds, lock) -> { code or signal =, told =, timed_out =, kind =, message =, read =, written = }
-//   Runs this program with other words behind its name. seconds: what it has, nil = no end; lock: a descriptor, or nil.
-static int supervisor_run(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  double seconds = luaL_optnumber(L, 2, 0);
-  int lock = (int)luaL_optinteger(L, 3, -1), n = (int)luaL_len(L, 1);
-  char **argv = lua_newuserdatauv(L, ((size_t)n + 2) * sizeof *argv, 0);
-  luaL_checkstack(L, n + 1, "too many arguments");
+// Pushes what execv takes: a name, and the words in the table at index 1, which the stack keeps.
+static char **push_words(lua_State *L) {
   static char name[] = "neap";
+  luaL_checktype(L, 1, LUA_TTABLE);
+  int n = (int)luaL_len(L, 1);
+  luaL_checkstack(L, n + 1, "too many arguments");
+  char **argv = lua_newuserdatauv(L, ((size_t)n + 2) * sizeof *argv, 0);
   argv[0] = name;
   for (int i = 1; i <= n; i++) {
     lua_geti(L, 1, i);
     argv[i] = (char *)(uintptr_t)luaL_checkstring(L, -1);  // execv does not change it
   }
   argv[n + 1] = NULL;
-  int report = memfd_create("neap-run", MFD_CLOEXEC);
+  return argv;
+}
+
+// The file that the child reports to, with what it is told in it. -1 and errno if there can be none.
+static int open_report(lua_Integer attempt, bool heard) {
+  struct neap_run_report told = {.attempt = attempt, .heard = heard};
+  int file = memfd_create("neap-run", MFD_CLOEXEC);
+  if (file < 0 || pwrite(file, &told, sizeof told, 0) == (ssize_t)sizeof told) return file;
+  close(file);
+  return -1;
+}
+
+// supervisor.run(words, attempt, heard, seconds, lock)
+//     -> { code or signal =, told =, timed_out =, asks =, kind =, message =, read =, written = }
+//   Runs this program with other words behind its name.
+//   attempt, heard  what it is told, see report.h
+//   seconds         what it has, nil = no end
+//   lock            a descriptor, or nil
+static int supervisor_run(lua_State *L) {
+  lua_Integer attempt = luaL_checkinteger(L, 2);
+  double seconds = luaL_optnumber(L, 4, 0);
+  int lock = (int)luaL_optinteger(L, 5, -1);
+  char **argv = push_words(L);
+  int report = open_report(attempt, lua_toboolean(L, 3));
   struct run r = {.group = !isatty(STDIN_FILENO), .ends = seconds > 0 ? now() + seconds : 0};
   fflush(NULL);
   pid_t parent = getpid();
@@ -207,6 +238,15 @@ static int supervisor_run(lua_State *L) {
   set_report(L, report);
   close(report);
   return 1;
+}
+
+// supervisor.become(words)
+//   This process goes on as this program with other words behind its name. Returns only with an error.
+static int supervisor_become(lua_State *L) {
+  char **argv = push_words(L);
+  fflush(NULL);
+  start_again(argv);
+  return luaL_error(L, "no program can be started: %s", strerror(errno));
 }
 
 // supervisor.now() -> seconds of a clock that nobody sets
@@ -311,6 +351,9 @@ int luaopen_neap_supervisor(lua_State *L) {
       {"hold", supervisor_hold},
       {"sleep", supervisor_sleep},
       {"run", supervisor_run},
+      {"become", supervisor_become},
+      {"again", neap__report_again},
+      {"attempt", neap__report_attempt},
       {"hold_output", supervisor_hold_output},
       {"release_output", supervisor_release_output},
       {"read_private", supervisor_read_private},

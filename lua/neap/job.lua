@@ -155,6 +155,34 @@ local function noted(self, f, ...)
   return table.unpack(results, 2, results.n)
 end
 
+-- ---- The script as a whole ----
+
+local is_whole = false  -- a job has been made that the script is as a whole
+
+--- `neap run` starts this script again, with what stands before it and behind it.
+local function run_again(supervisor, name)
+  local words = require "neap.command".before()
+  table.move({ "run", "--name", name }, 1, 3, #words + 1, words)
+  supervisor.become(table.move(arg, 0, #arg, #words + 1, words))
+end
+
+--- The options are for the process of the script: they count if `neap run` has started it with them. Else it is asked
+--- to, and this process ends.
+local function claim(self, options)
+  local supervisor = package.preload["neap.supervisor"] and require "neap.supervisor"
+  local answer = supervisor and supervisor.again(json.encode {
+    lock = options.lock == true and options.name or options.lock, history = options.history,
+    retries = options.retries, delay = options.retry_delay, timeout = options.timeout,
+  })
+  if answer == "alone" then run_again(supervisor, options.name) end
+  if answer == "told" then os.exit(0) end
+  if not answer then
+    usage "there is no script here that can be started again: give neap.job a function too, neap.job({ ... }, f)"
+  end
+  if is_whole then usage "a script is one job as a whole; another one is a function: neap.job({ ... }, f)" end
+  is_whole, self.attempts = true, supervisor.attempt()
+end
+
 -- ---- Options ----
 
 local function duration(value)
@@ -200,20 +228,27 @@ local function read(given)
   return options
 end
 
+local FOR_WHOLE = { "lock", "retries", "retry_delay", "timeout" }
+
 --- A job, by the name that it has in each run: that of `neap run` unless given. With a function: calls it with the job
---- and gives what it returns; the options lock, retries, retry_delay and timeout are for it.
+--- and gives what it returns, and the options lock, retries, retry_delay and timeout are for it. Without one they are
+--- for the script, which begins again under `neap run`.
 ---@param given? table
 ---@param f? fun(job: table): any
 return function(given, f)
   local options = read(given)
   if f ~= nil then host.check("function", f, "f") end
-  if options.lock_store and not options.lock then
-    usage "lock_store is where the lock is: neap.job({ lock = true, lock_store = store }, f)"
-  end
-  for _, name in ipairs { "lock", "retries", "retry_delay", "timeout" } do
-    if not f and options[name] ~= nil then usage("%s is for a function: neap.job({ %s = ... }, f)", name, name) end
+  if options.lock_store and not (options.lock and f) then
+    usage("lock_store is where the lock of a function is: neap.job({ lock = true, lock_store = store }, f); scripts "
+      .. "have neap run --lock-store")
   end
   local self = setmetatable({ name = options.name, history = options.history, attempts = 0 }, Job)
+  for _, name in ipairs(FOR_WHOLE) do
+    if not f and options[name] ~= nil then
+      claim(self, options)
+      break
+    end
+  end
   if options.store then self.marks = open_marks(options.store) end
   if not f then return self end
   return noted(self, locked, self, options, timed, self, options, f)

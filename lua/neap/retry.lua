@@ -23,7 +23,7 @@ end
 ---@param seconds number
 ---@return string
 function retry.show(seconds)
-  if seconds < 0.1 then return ("%.3fs"):format(seconds) end
+  if seconds > 0 and seconds < 0.1 then return ("%.3fs"):format(seconds) end
   if seconds < 60 then return (("%.1f"):format(seconds):gsub("%.0$", "")) .. "s" end
   local whole, parts = (seconds + 0.5) // 1 | 0, {}
   for _, unit in ipairs { "d", "h", "m", "s" } do

@@ -104,6 +104,43 @@ is "nor what was told to end" "." "$(cat "$dir/n")"
 rm "$dir/n"
 code 137 --retries 1 --retry-delay 0.001s -e "$count os.execute 'kill -9 \$PPID'"
 is "what was killed is" ".." "$(cat "$dir/n")"
+
+# ---- Scripts that say themselves that they are jobs ----
+
+# whole OPTIONS CODE WORDS...: the exit code of `neap WORDS... FILE` for a script with neap.job{ OPTIONS } at its top
+whole() {
+  rm -f "$dir/n"
+  script "local neap = require 'neap' local job = neap.job { name = 'whole', $1 } $count $2"
+  shift 2
+  timeout 20 env -i PATH="$PATH" $NEAP "$@" "$dir/job.lua" one > "$dir/out" 2> "$dir/err" < /dev/null
+  echo $?
+}
+is "a script that says so is run again" "0 3 one" \
+  "$(whole 'retries = 3, retry_delay = 0.001' "if n < 3 then error 'not yet' end io.write(job.attempts, ' ', ...)") $(cat "$dir/out")"
+is "as often as it says" "1 .." "$(whole 'retries = 1, retry_delay = 0.001' "error 'never'") $(cat "$dir/n")"
+is "unless neap run says otherwise" "1 ..." \
+  "$(whole 'retries = 1, retry_delay = 0.001' "error 'never'" run --retries 2) $(cat "$dir/n")"
+is "it has the time that it says" 124 "$(whole 'timeout = "0.2s"' 'while true do end')"
+is "and ends as it says" 7 "$(whole 'lock = true' 'os.exit(7)')"
+taken="local ok = require('neap.lock').take('$dir/whole') print(ok and 'free' or 'held')"
+is "its lock is had while it runs" "0 held" "$(whole "lock = '$dir/whole'" "$taken") $(cat "$dir/out")"
+is "the lock of neap run is enough" "0 free" \
+  "$(whole "lock = '$dir/whole'" "$taken" run --lock "$lock") $(cat "$dir/out")"
+$NEAP -e "assert(require('neap.lock').take '$dir/whole') print 'held' io.stdout:flush() require('neap').sleep(100)" > "$dir/said" &
+pid=$!
+until_said "$dir/said"
+is "another run of it does not begin" "75 " "$(whole "lock = '$dir/whole'" 'print "began"') $(cat "$dir/out")"
+like "and says who runs" "neap: error: whole: it does not run: *held by process $pid*" "$(cat "$dir/err")"
+is "which its history tells" "75 locked" \
+  "$(whole "lock = '$dir/whole'" '' run --history "$dir/whole.db") $($NEAP jobs "$dir/whole.db" | grep -o locked)"
+kill $pid
+wait $pid 2> /dev/null
+is "its own history has what it did" "1 1 boom" \
+  "$(whole "lock = true, history = '$dir/own.db'" 'error("boom", 0)') $($NEAP jobs --json "$dir/own.db" | grep -o '"error":"boom"' | wc -l) boom"
+is "it is one job" 1 "$(whole 'lock = true' 'neap.job { name = "other", lock = true }')"
+like "and says what is for another" "*usage: a script is one job as a whole; another one is a function*" "$(cat "$dir/err")"
+is "what is typed is no script" 1 "$($NEAP -e 'require("neap").job { name = "x", lock = true }' 2>&1 | grep -c 'give neap.job a function too')"
+rm "$dir/said"
 rm "$dir/n"
 
 # ---- The lock ----

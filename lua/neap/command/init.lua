@@ -186,6 +186,14 @@ local function read(word, arguments)
   return options, operands
 end
 
+--- What this program was started with before its word or script, for starting it again.
+---@return string[]
+function command.before()
+  local words, first = {}, -1
+  while arg[first - 1] do first = first - 1 end
+  return table.move(arg, first + 1, -1, 1, words)
+end
+
 --- Runs the word arguments[0] with what was typed behind it. An error is one line and exit code 1, or 75 where its code
 --- is "locked".
 ---@param arguments string[]

@@ -2,6 +2,7 @@
 -- process of its own, so that it can be ended whatever it does, and said of how it ended.
 local command = require "neap.command"
 local env_file = require "neap.env_file"
+local json = require "neap.json"
 local lock = require "neap.lock"
 local log = require "neap.log"
 local retry = require "neap.retry"
@@ -40,12 +41,12 @@ end
 
 local function may_retry(job, outcome)
   return not FINAL[outcome.code] and not outcome.told and not outcome.timed_out
-    and outcome.attempts <= job.retries and (outcome.signal or retry.worth(outcome.kind))
+    and outcome.attempts <= (job.retries or 0) and (outcome.signal or retry.worth(outcome.kind))
 end
 
 --- Waits until the next attempt. False if there is no time for one, or a signal came.
 local function pause(job, outcome, deadline)
-  local seconds = retry.delay(outcome.attempts, job.delay)
+  local seconds = retry.delay(outcome.attempts, job.delay or 1)
   if deadline and supervisor.now() + seconds >= deadline then return false end
   log.warn(("it failed (attempt %d of %d), again in %s: %s"):format(
     outcome.attempts, job.retries + 1, retry.show(seconds), reason(outcome)))
@@ -53,14 +54,40 @@ local function pause(job, outcome, deadline)
   return not outcome.told
 end
 
+--- Notes in a history that the job begins, unless it writes nothing.
+local function note(job, path)
+  if job.noted or not path or os.getenv "NEAP_DRY_RUN" == "1" then return end
+  job.noted = require "neap.history".began(path, job.name)
+end
+
+--- The script is a job as a whole, by its neap.job: what this command was not told, it says. Gives nil and a reason if
+--- its lock cannot be had.
+local function heed(job, asks)
+  job.heard = true
+  for _, name in ipairs { "timeout", "retries", "delay" } do job[name] = job[name] or asks[name] end
+  if asks.lock and not job.lock then
+    local held, who = lock.take(asks.lock)
+    if not held then return nil, "it does not run: " .. who end
+    job.lock, job.held = asks.lock, held
+  end
+  note(job, asks.history)
+  return true
+end
+
 local function attempt(job)
-  local deadline, attempts = job.timeout and supervisor.now() + job.timeout, 0
+  local attempts = 0
   while true do
-    local left = deadline and math.max(deadline - supervisor.now(), 0.001)
-    local outcome = supervisor.run(job.words, left, job.held and job.held:descriptor())
-    attempts = attempts + 1
-    outcome.attempts = attempts
-    if not may_retry(job, outcome) or not pause(job, outcome, deadline) then return outcome end
+    local deadline = job.timeout and job.began + job.timeout
+    local left = deadline and deadline - supervisor.now()
+    local outcome = supervisor.run(job.words, attempts + 1, job.heard, left, job.held and job.held:descriptor())
+    if outcome.asks and not outcome.told then
+      local ok, why = heed(job, json.decode(outcome.asks))
+      if not ok then return { code = LOCKED, attempts = attempts, message = why } end
+    else
+      attempts = attempts + 1
+      outcome.attempts = attempts
+      if not may_retry(job, outcome) or not pause(job, outcome, deadline) then return outcome end
+    end
   end
 end
 
@@ -81,43 +108,37 @@ local function tell(outcome, problem)
     log.error(("it failed %d times; at last: %s"):format(outcome.attempts, problem))
   elseif outcome.signal then
     log.error("it failed: " .. problem)
+  elseif outcome.attempts == 0 then
+    log.error(problem)
   end
+end
+
+--- Notes in the history how the job has ended.
+local function note_end(job, result)
+  if not job.noted then return end
+  local ok, e = pcall(require "neap.history".ended, job.noted, result)
+  if not ok then log.warn("its end could not be noted: " .. tostring(e)) end
 end
 
 --- Runs the job, and notes when it begins and ends.
 local function run(job)
-  local began = supervisor.now()
-  local history = job.history and require "neap.history"
-  local noted = history and history.began(job.history, job.name)
+  job.began = supervisor.now()
+  note(job, os.getenv "NEAP_HISTORY")
   if job.log then log.info "it begins" end
   local outcome = attempt(job)
   local code, problem = exit_code(outcome), problem_of(job, outcome)
+  local result = { code = code, attempts = outcome.attempts, read = outcome.read, written = outcome.written }
   tell(outcome, problem)
-  if noted then
-    local result = {
-      code = code, attempts = outcome.attempts, read = outcome.read, written = outcome.written, error = problem,
-    }
-    local ok, e = pcall(history.ended, noted, result)
-    if not ok then log.warn("its end could not be noted: " .. tostring(e)) end
-  end
   if job.log then
-    local seconds = (supervisor.now() - began) * 1000 // 1 / 1000
-    log.info("it has ended", {
-      code = code, attempts = outcome.attempts, seconds = seconds, read = outcome.read, written = outcome.written,
-    })
+    result.seconds = (supervisor.now() - job.began) * 1000 // 1 / 1000
+    log.info("it has ended", result)
   end
+  result.seconds, result.error = nil, problem
+  note_end(job, result)
   return code
 end
 
 -- ---- The command ----
-
---- The words that this program was started with before `run`, then the script and its arguments.
-local function words_of(...)
-  local words, first = {}, -1
-  while arg[first - 1] do first = first - 1 end
-  table.move(arg, first + 1, -1, 1, words)
-  return table.move({ ... }, 1, select("#", ...), #words + 1, words)
-end
 
 local function read_env_file(path)
   local text, problem = supervisor.read_private(path)
@@ -144,16 +165,17 @@ local function read_job(options, script, ...)
   if script == "-" and options.retries then
     command.wrong("run", "standard input can be read once: give --retries a file")
   end
+  local words = command.before()
   return {
     name = options.name or options.lock or script:match "[^/]*$":gsub("%.lua$", ""),
     lock = options.lock,
     lease = options.lock_lease or 30,
     timeout = options.timeout,
-    retries = options.retries or 0,
-    delay = options.retry_delay or 1,
+    retries = options.retries,
+    delay = options.retry_delay,
     log = options.log,
     quiet = options.quiet,
-    words = words_of(script, ...),
+    words = table.move({ script, ... }, 1, select("#", ...) + 1, #words + 1, words),
   }
 end
 
@@ -183,7 +205,6 @@ return {
       if options.lock_store then command.wrong("run", "--lock-store wants a name: --lock NAME") end
       supervisor.setenv("NEAP_LOCK_STORE", nil)
     end
-    job.history = os.getenv "NEAP_DRY_RUN" ~= "1" and os.getenv "NEAP_HISTORY" or nil
     supervisor.hold()
     job.held = job.lock and take_lock(job)
     if job.quiet then supervisor.hold_output() end

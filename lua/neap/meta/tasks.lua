@@ -117,8 +117,8 @@ function neap.progress(total, label) end
 ---@field store? neap.store keeps the marks, in its table neap_checkpoints
 ---@field history? string a file that keeps them, and notes each run for `neap jobs`
 ---@field lock? true|string one run at a time: by the name of the job, or by this one
----@field lock_store? neap.store where the lock is, for one run on however many machines
----@field retries? integer how often to call the function again if it fails
+---@field lock_store? neap.store where the lock of a function is, for one run on however many machines
+---@field retries? integer how often to run again what fails
 ---@field retry_delay? number|string up to this long (1s) before that, up to twice as long each time
 ---@field timeout? number|string seconds or "5m" for all attempts together
 
@@ -138,7 +138,8 @@ function job:resume(key) end
 function job:clear() end
 
 ---A job. With a function: calls it with the job, once at a time, for so long, again if it fails, as the options say, and gives
----what it returns. Raises `conflict` with the code "locked" where another run has the lock, and `timeout`.
+---what it returns. Raises `conflict` with the code "locked" where another run has the lock, and `timeout`. Without one these
+---options are for the script, which begins again under `neap run`: what that was not told, they say.
 ---@overload fun(options?: neap.job.options): neap.job
 ---@param options neap.job.options
 ---@param f fun(job: neap.job): any
