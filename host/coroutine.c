@@ -91,6 +91,9 @@ void neap__recheck(lua_State *L, int status) {
   if (!t) return;
   if (!t->killed && h->options.max_memory && (status == LUA_ERRMEM || h->refused.nsize)) t->killed = KILL_MEMORY;
   if (!t->killed) return;
+  bool own = status != LUA_ERRMEM && lua_touserdata(L, -1) != h;  // raised by a handler that cleans up
+  if (own && !neap__limits_must_end(t)) return;
+  neap__limits_raised(h, t);
   neap__limits_rearm(L);
   lua_error(L);
 }

@@ -13,6 +13,8 @@ enum {
   SWITCH = 100,  // charged for each resume and yield, so that coroutines too short for the hook pay as well
   ROW = 10       // for each row or value that a loop in C goes over
 };
+#define CLEAN 10000          // instructions, or us, that handlers of a killed task may clean up
+#define CLEAN_SECONDS 1      // that they may wait
 #define TELL_AGAIN 20        // slices
 #define STOP_AGAIN_US 50000  // a task that was told to stop may clean up this long before it is told again
 #define LONG_US 200          // between two looks: then the next one comes sooner
@@ -35,9 +37,27 @@ void neap__limits_rearm(lua_State *L) {
   lua_sethook(L, hook, LUA_MASKCOUNT, 1);
 }
 
+// A killed task whose __close functions may still run.
+static bool cleans(const struct neap__task *t) {
+  return t->raised && t->cleaned < CLEAN;
+}
+
+static void end_life(struct neap__timer *timer);
+
+bool neap__limits_must_end(const struct neap__task *t) {
+  return t->killed && !cleans(t);
+}
+
+void neap__limits_raised(neap *h, struct neap__task *t) {
+  if (t->raised) return;
+  t->raised = true;
+  neap__timer_start(h, &t->life, neap__deadline_in(h, CLEAN_SECONDS), end_life);
+}
+
 int neap__kill(lua_State *L, enum neap__kill why) {
   neap *h = neap__host(L);
   if (h->task) h->task->killed = why;
+  if (h->task) neap__limits_raised(h, h->task);
   neap__limits_rearm(L);
   lua_pushlightuserdata(L, h);  // what it says is made at the end, when there is memory again
   return lua_error(L);
@@ -79,7 +99,19 @@ static bool overspent(neap *h, struct neap__task *t, uint64_t n) {
 }
 
 static void charge(lua_State *L, neap *h, struct neap__task *t, uint64_t n) {
-  if (overspent(h, t, n)) neap__kill(L, KILL_INSTRUCTIONS);
+  if (t->killed && cleans(t))
+    t->cleaned += n;
+  else if (overspent(h, t, n))
+    neap__kill(L, KILL_INSTRUCTIONS);
+}
+
+// What a killed task runs before its handlers have done too much, or before it was told.
+static void after_kill(lua_State *L, neap *h, struct neap__task *t, int n) {
+  if (!cleans(t)) neap__kill(L, t->killed);
+  int64_t now = neap__now_us(), passed = now - h->looked_at;
+  h->looked_at = now;
+  t->cleaned += n > 1 && passed > n ? (uint64_t)passed : (uint64_t)n;
+  lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
 }
 
 // Charges for CPU time that the instructions since the last such look have not paid for.
@@ -127,7 +159,10 @@ static void hook(lua_State *L, lua_Debug *ar) {
   struct neap__task *t = h->task;
   int n = lua_gethookcount(L);
   (void)ar;
-  if (t && t->killed) neap__kill(L, t->killed);
+  if (t && t->killed) {
+    after_kill(L, h, t, n);
+    return;
+  }
   if (!h->limited && !h->stop && !h->close_by) {  // it was armed by a signal
     lua_sethook(L, NULL, 0, 0);
     return;
@@ -163,7 +198,7 @@ void neap__limits_resume(neap *h, struct neap__task *t) {
 void neap__limits_charge(lua_State *L, lua_State *co) {
   neap *h = neap__host(L);
   if (!h->task) return;
-  if (h->task->killed) neap__kill(L, h->task->killed);
+  if (neap__limits_must_end(h->task)) neap__kill(L, h->task->killed);
   prepare(h, co);
   charge(L, h, h->task, SWITCH);
 }
@@ -212,7 +247,11 @@ void neap__charge(lua_State *L, unsigned rows) {
 static void end_life(struct neap__timer *timer) {
   struct neap__task *t = (struct neap__task *)((char *)timer - offsetof(struct neap__task, life));
   if (!t->killed) t->killed = KILL_TIME;
-  neap__task_cancel(t);
+  if (t->raised) {
+    t->cleaned = CLEAN;
+    neap__task_cancel(t);
+  }
+  neap__task_interrupt(t);
 }
 
 void neap__limits_life(neap *h, struct neap__task *t) {

@@ -196,6 +196,13 @@ static neap_options read_options(const neap_options *options) {
   return o;
 }
 
+static const char *put_text(char **to, const char *text) {
+  size_t n = strlen(text) + 1;
+  char *p = memcpy(*to, text, n);
+  *to += n;
+  return p;
+}
+
 // A copy of a list of stores in one block, which its owner frees. NULL where memory is short.
 static neap_store *copy_stores(const neap_store *from) {
   size_t n = 0, bytes = 0;
@@ -204,10 +211,8 @@ static neap_store *copy_stores(const neap_store *from) {
   if (!copy) return NULL;
   char *p = (char *)(copy + n + 1);
   for (size_t i = 0; i < n; i++) {
-    copy[i].name = strcpy(p, from[i].name);
-    p += strlen(p) + 1;
-    copy[i].url = strcpy(p, from[i].url);
-    p += strlen(p) + 1;
+    copy[i].name = put_text(&p, from[i].name);
+    copy[i].url = put_text(&p, from[i].url);
   }
   copy[n] = (neap_store){0};
   return copy;
@@ -265,11 +270,19 @@ static bool knows(const neap_options *options) {
   return true;
 }
 
+// Whether each store has a URL.
+static bool stores_make_sense(const neap_options *options) {
+  const neap_store *s = read_options(options).stores;
+  while (s && s->name && s->url) s++;
+  return !s || !s->name;
+}
+
 int neap_open(neap **out, const neap_options *options) {
   if (!out) return NEAP_EARG;
   neap *h = *out = NULL;
   if (neap__waking()) return NEAP_EARG;
   if (!knows(options)) return NEAP_EABI;
+  if (!stores_make_sense(options)) return NEAP_EARG;
   if (!(h = calloc(1, sizeof *h))) return NEAP_ENOMEM;
   h->owned = true;
   int status = init(h, options);

@@ -39,6 +39,8 @@ struct neap__task {
   struct neap__timer life;   // its end, where time is limited; `at` is 0 where it is not
   enum neap__task_state state;
   enum neap__kill killed;
+  bool raised;                                 // the kill is on its way: what still runs are handlers that clean up
+  uint64_t cleaned;                            // instructions that they have run
   uint64_t *spent;                             // instructions that it and those that share them have used up
   int nargs;                                   // for the first resume
   bool yielded;                                // it is on its way to the scheduler: our resume lets it through
@@ -160,6 +162,8 @@ void neap__task_open(lua_State *L);
 struct neap__task *neap__task_new(lua_State *L, int nargs);
 struct neap__task *neap__task_check(lua_State *L, int idx);
 void neap__task_cancel(struct neap__task *t);
+// Ends the wait of a task, if it is in one.
+void neap__task_interrupt(struct neap__task *t);
 void neap__task_cancel_all(neap *h);
 // Raises `cancelled` in the task that runs.
 int neap__task_fail_cancelled(lua_State *L);
@@ -231,6 +235,10 @@ void neap__limits_work(lua_State *L, uint64_t n);
 void neap__limits_share(lua_State *L, struct neap__task *t);
 // The same with the time at which it has to end. Cannot fail.
 void neap__limits_life(neap *h, struct neap__task *t);
+// Whether the task is to end now: it was killed, and does not clean up.
+bool neap__limits_must_end(const struct neap__task *t);
+// A kill is raised in the task: from now on handlers may clean up for a while.
+void neap__limits_raised(neap *h, struct neap__task *t);
 // Whether it was a limit that killed the task.
 bool neap__limits_killed(const struct neap__task *t);
 // The same for loops that pause, for each row or value: true if that was too much and the task has to be killed.

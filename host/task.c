@@ -108,10 +108,14 @@ static void on_deadline(struct neap__timer *timer) {
   interrupt(t);
 }
 
+void neap__task_interrupt(struct neap__task *t) {
+  if (t->state == TASK_PARKED && t->wait) interrupt(t);
+}
+
 void neap__task_cancel(struct neap__task *t) {
   if (t->cancelled) return;
   t->cancelled = true;
-  if (t->state == TASK_PARKED && t->wait) interrupt(t);
+  neap__task_interrupt(t);
 }
 
 void neap__task_cancel_all(neap *h) {
@@ -140,6 +144,7 @@ static int await_resumed(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
   lua_pop(L, 1);  // the mark of a waiting coroutine
   t->timed_out = false;
+  if (neap__limits_must_end(t)) return neap__kill(L, t->killed);
   if (t->cancelled) return neap__task_fail_cancelled(L);
   if (timed_out) return fail_timeout(L, t->allowed, t->late);
   return t->k(L, status, t->ctx);
@@ -159,6 +164,10 @@ static bool cancelled(const struct neap__task *t) {
   return t && t->cancelled;
 }
 
+static bool must_end(const struct neap__task *t) {
+  return t && neap__limits_must_end(t);
+}
+
 static bool overdue(neap *h, const struct neap__op *op) {
   return op->deadline && neap__now_ms(h) >= op->deadline;
 }
@@ -173,7 +182,7 @@ static void pump_until(neap *h, lua_State *L, struct neap__op *op) {
   bool alive = true, ended = false;
   if (op->deadline) neap__timer_start(h, &timer, op->deadline, only_wake);
   while (!op->done && alive) {
-    if (!ended && (cancelled(h->task) || overdue(h, op))) {
+    if (!ended && (cancelled(h->task) || must_end(h->task) || overdue(h, op))) {
       ended = true;
       if (!op->cancel) break;
       op->cancel(op);
@@ -195,6 +204,7 @@ static int pump(lua_State *L, neap *h, struct neap__op *op, lua_KContext ctx, lu
   h->pumps++;
   pump_until(h, L, op);
   h->pumps--;
+  if (must_end(h->task)) return neap__kill(L, h->task->killed);
   if (cancelled(h->task)) return neap__task_fail_cancelled(L);
   if (overdue(h, op)) return fail_timeout(L, op->seconds, op->late);
   if (!op->done) return neap__fail(L, NEAP_USAGE, "nothing is left that could end this wait");

@@ -109,6 +109,38 @@ static void test_work_in_c(void) {
          "for i = 1, 2000 do Box { of = list } end");
 }
 
+// What a killed script has to close is closed, as long as that does not take long itself.
+static void test_cleaning(void) {
+  static const char *const kills[] = {"while true do end", "pcall(function() while true do end end)",
+                                      "coroutine.wrap(function() while true do end end)()",
+                                      "require('neap').sleep(1e9)"};
+  static const char *const handlers[] = {"for i = 1, 100 do end closed = true", "pcall(error) closed = 1 closed = true",
+                                         "require('neap').sleep(0.001) closed = true",
+                                         "require('neap').sleep(0.001) closed = true while true do end",
+                                         "closed = true require('neap').sleep(1e9)"};
+  for (size_t i = 0; i < 4 * 5; i++) {
+    struct seen seen = {0};
+    neap_options options = {.size = sizeof options, .max_instructions = 300000, .max_seconds = 0.2, .error = on_error};
+    char script[512];
+    neap *h;
+    options.ud = &seen;
+    snprintf(script, sizeof script,
+             "closed = false function was_closed() return closed end "
+             "local _ <close> = setmetatable({}, { __close = function() %s end }) %s",
+             handlers[i / 4], kills[i % 4]);
+    CHECK(neap_open(&h, &options) == NEAP_OK);
+    CHECK(neap_spawn(h, script, strlen(script), "=script", NULL) == NEAP_OK);
+    CHECK(neap_run(h) == NEAP_ERR && strcmp(seen.kind, "limit") == 0);
+    neap_task task;
+    size_t n;
+    CHECK(neap_call(h, "was_closed", NULL, &task) == NEAP_OK && neap_run(h) == NEAP_OK);
+    bool closed = strcmp(neap_result(h, task, &n), "true") == 0;
+    CHECK(closed);
+    if (!closed) printf("not closed: %s\n", script);
+    neap_close(&h);
+  }
+}
+
 // Nothing of a script outlives its time, whether it waits or computes, or starts others.
 static void test_time(void) {
   neap_options time = {.max_seconds = 0.05};
@@ -251,6 +283,7 @@ int main(void) {
   test_instructions();
   test_unbounded_functions();
   test_work_in_c();
+  test_cleaning();
   test_time();
   test_memory();
   test_frozen();

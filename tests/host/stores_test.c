@@ -58,6 +58,13 @@ static void test_unnamed(void) {
   CHECK(access("/tmp/neap-stores-other", F_OK) != 0);
 }
 
+static void test_senseless(void) {
+  const neap_store stores[] = {{"scores", NULL}, {0}};
+  neap_options options = {.size = sizeof options, .stores = stores};
+  neap *h;
+  CHECK(neap_open(&h, &options) == NEAP_EARG && h == NULL);
+}
+
 int main(void) {
   char *file = strchr(url, '/');
   int fd = mkstemp(file);
@@ -66,6 +73,7 @@ int main(void) {
   test_others();
   test_options();
   test_unnamed();
+  test_senseless();
   unlink(file);
   return report();
 }

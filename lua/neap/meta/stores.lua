@@ -5,7 +5,8 @@
 local neap = {}
 
 ---Opens a store: "sqlite:shop.db", "sqlite::memory:", or a table with `url` and the options of the store. Without an argument
----the URL is in NEAP_STORE, else it is sqlite:neap.db. Raises `usage` for a URL that names no store.
+---the URL is in NEAP_STORE, else it is sqlite:neap.db. Raises `usage` for a URL that names no store. A host that grants its
+---scripts stores by name takes these names alone: any other raises `forbidden`.
 ---@param url? string|table
 ---@return neap.store
 function neap.open(url) end
