@@ -40,6 +40,14 @@ int neap__fence_check(const struct fence *f, const char *place, struct neap__err
   return 0;
 }
 
+// Copies n bytes and a NUL to *to, which goes on behind them.
+static const char *put(char **to, const char *p, size_t n) {
+  char *copy = memcpy(*to, p, n);
+  copy[n] = 0;
+  *to += n + 1;
+  return copy;
+}
+
 struct fence *neap__fence_copy(const struct fence *fence, const char *place) {
   size_t count = 0, texts = 0;
   for (const struct fence *f = neap__fence_at(fence, place); f; f = neap__fence_at(f->outer, place)) {
@@ -52,11 +60,9 @@ struct fence *neap__fence_copy(const struct fence *fence, const char *place) {
   for (const struct fence *f = neap__fence_at(fence, place); f; f = neap__fence_at(f->outer, place), to++) {
     *to = *f;
     to->outer = --count ? to + 1 : NULL;
-    to->name = strcpy(p, f->name);
-    to->place = strcpy(p += strlen(p) + 1, f->place);
-    to->text = memcpy(p += strlen(p) + 1, f->text, f->n);
-    p[f->n] = 0;
-    p += f->n + 1;
+    to->name = put(&p, f->name, strlen(f->name));
+    to->place = put(&p, f->place, strlen(f->place));
+    to->text = put(&p, f->text, f->n);
   }
   return copies;
 }
