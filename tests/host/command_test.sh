@@ -1,18 +1,7 @@
 #!/usr/bin/env bash
 # The command from outside: exit codes, signals, options, what it prints where.
-NEAP=${NEAP:-bin/neap}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
+. tests/host/check.sh
 
-# is WHAT EXPECTED ACTUAL
-is() {
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'not as expected: %s\n  expected: %s\n  actual:   %s\n' "$1" "$2" "$3"
-}
-# like WHAT PATTERN ACTUAL
-like() { case $3 in $2) passed=$((passed + 1)) ;; *) is "$1" "$2" "$3" ;; esac; }
 # code EXPECTED ARGUMENTS...
 code() {
   local expected=$1
@@ -105,5 +94,4 @@ is "a log entry is one line, whatever it holds" 'neap: error: a\nb k="x\ny\x1b"'
   "$($NEAP -e 'require("neap").log.error("a\nb", { k = "x\ny\27" })' 2>&1)"
 is "levels" "" "$($NEAP -e 'require("neap").log.debug("x")' 2>&1)"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

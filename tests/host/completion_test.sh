@@ -1,14 +1,6 @@
 #!/usr/bin/env bash
 # What bash and zsh complete, against what --help prints: the same words and options, folders and scripts where they belong.
-NEAP=${NEAP:-bin/neap}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-is() {
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'not as expected: %s\n  expected: %s\n  actual:   %s\n' "$1" "$2" "$3"
-}
+. tests/host/check.sh
 
 mkdir -p "$dir/work/folder" "$dir/functions"
 touch "$dir/work/script.lua" "$dir/work/notes.txt"
@@ -61,5 +53,4 @@ if command -v zsh > /dev/null; then
   done
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

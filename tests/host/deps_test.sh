@@ -1,14 +1,7 @@
 #!/usr/bin/env bash
 # What `make deps` does, with stand-ins for dpkg-query, apt-get, sudo and id: nothing when all is there, else it installs what
 # is missing and says so.
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-is() {
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'not as expected: %s\n  expected: %s\n  actual:   %s\n' "$1" "$2" "$3"
-}
+. tests/host/check.sh
 
 stand_in() { printf '#!/bin/sh\n%s\n' "$2" > "$dir/$1" && chmod +x "$dir/$1"; }
 stand_in dpkg-query 'printf "gcc installed\nmake installed\nold config-files\n"'
@@ -31,5 +24,4 @@ deps: apt-get could not install them" "$(APT=100 deps sqlite3)"
 APT=100 deps sqlite3 > /dev/null
 is "and ends the target" "1" $?
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

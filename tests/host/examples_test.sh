@@ -1,17 +1,7 @@
 #!/usr/bin/env bash
 # docs/examples/ built against what is installed, as pkg-config tells, and run: the game keeps scores in SQLite, and in the
 # server in NEAP_TEST_POSTGRES, and takes over a script that changes while it plays; the tool answers from its own loop.
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-# try WHAT COMMAND...
-try() {
-  local what=$1 out
-  shift
-  if out=$("$@" 2>&1); then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'failed: %s\n%s\n' "$what" "$out"
-}
+. tests/host/check.sh
 unset MAKEFLAGS
 export PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig LD_LIBRARY_PATH=$dir/usr/lib
 try "make install" make --no-print-directory -s BIN=bin BUILD=build PREFIX="$dir/usr" install
@@ -60,5 +50,4 @@ try "its lines are in the file" test "$(sqlite3 lines.db 'SELECT count(DISTINCT 
 rests() { [ "$(strace -c -e trace=epoll_wait -o /dev/stdout ./tool tool.lua < <(sleep 1) | awk '/epoll_wait/ { print $4 }')" -lt 10 ]; }
 try "the tool rests while nothing happens" rests
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

@@ -2,17 +2,7 @@
 # What `make install` puts in place works from there: the command, the library in the manual's C program, found by pkg-config,
 # linked and static, the module in a stock lua5.4, the manual pages, the completions. `make uninstall` leaves nothing. Then
 # the commands of docs/installing.md run, with stand-ins for what would change the machine.
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-# try WHAT COMMAND...
-try() {
-  local what=$1 out
-  shift
-  if out=$("$@" 2>&1); then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'failed: %s\n%s\n' "$what" "$out"
-}
+. tests/host/check.sh
 export BIN=bin BUILD=build
 unset MAKEFLAGS
 
@@ -102,5 +92,4 @@ packages() { grep -qxF "apt-get install $(sed -n '/^BUILD_DEPS/,$ { s/BUILD_DEPS
 try "the manual names the packages that building needs" packages
 try "make uninstall, as the manual has it" nothing_left "$PREFIX"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

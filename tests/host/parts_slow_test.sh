@@ -1,18 +1,8 @@
 #!/usr/bin/env bash
 # Small builds: without a part neap builds where that part's -dev package is missing, without a warning, opens what is left,
 # and says of what was left out which option brings it back.
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. tests/host/check.sh
 unset MAKEFLAGS NEAP_TEST_POSTGRES
-passed=0 failed=0
-# try WHAT COMMAND...
-try() {
-  local what=$1 out
-  shift
-  if out=$("$@" 2>&1); then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'failed: %s\n%s\n' "$what" "$out"
-}
 
 # without PACKAGE HEADER COMMAND...: as on a machine that has not got it.
 without() {
@@ -44,5 +34,4 @@ try "with the part, it says what is missing and how to get it" refuses
 again() { build pg > /dev/null && "$dir/pg/neap" -e 'require("neap").open "postgres://h/d"'; }
 try "the part comes back when it is asked for" again
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

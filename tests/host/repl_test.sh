@@ -1,28 +1,8 @@
 #!/usr/bin/env bash
 # What is typed at a terminal: results, Ctrl-C that ends what runs and not the session, Ctrl-D.
-NEAP=${NEAP:-bin/neap}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0 seen=''
+. tests/host/check.sh
 
-coproc REPL { HOME=$dir TERM=dumb script -qefc "exec $NEAP" /dev/null; }
-terminal=$REPL_PID
-
-# expect WHAT TEXT: reads until the text comes; a session that ends or hangs has failed.
-expect() {
-  local c
-  seen=''
-  while [[ $seen != *"$2"* ]]; do
-    if ! IFS= read -r -d '' -n 1 -t 30 c <&"${REPL[0]}"; then
-      failed=$((failed + 1))
-      printf 'not as expected: %s\n  expected: %s\n  seen:     %s\n' "$1" "$2" "$seen"
-      return
-    fi
-    seen+=$c
-  done
-  passed=$((passed + 1))
-}
-type() { printf "$1" >&"${REPL[1]}"; }
+terminal dumb "exec $NEAP"
 
 expect "a prompt" "> "
 type '6 * 7\n'
@@ -64,10 +44,9 @@ expect "globals stay, and waits work again" '"kept 2"'
 expect "then a prompt" "> "
 
 type '\004'
-wait "$terminal"
+wait "$session"
 code=$?
 [ $code -eq 0 ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "exit code after Ctrl-D: $code"; }
 [ "$(grep -c fresh "$dir/.neap_history")" = 1 ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "no history"; }
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

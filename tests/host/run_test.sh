@@ -1,19 +1,8 @@
 #!/usr/bin/env bash
 # neap run from outside: how it ends, the lock, signals, and what is left of a script that is stuck.
-NEAP=${NEAP:-bin/neap}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. tests/host/check.sh
 lock=$dir/job.lock
-passed=0 failed=0
 
-# is WHAT EXPECTED ACTUAL
-is() {
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); return; fi
-  failed=$((failed + 1))
-  printf 'not as expected: %s\n  expected: %s\n  actual:   %s\n' "$1" "$2" "$3"
-}
-# like WHAT PATTERN ACTUAL
-like() { case $3 in $2) passed=$((passed + 1)) ;; *) is "$1" "$2" "$3" ;; esac; }
 # script CODE: a file with it
 script() { printf '%s' "$1" > "$dir/job.lua"; }
 # code EXPECTED OPTIONS... [-e CODE ARGUMENTS...]: as cron runs it, with hardly an environment and nothing to read
@@ -359,5 +348,4 @@ is "nor that of the script" "" "$(ps --ppid $pid -o args= | grep -o hunter2)"
 kill $pid
 wait $pid
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

@@ -1,21 +1,13 @@
 #!/usr/bin/env bash
 # neap shell: models of a database that is there, results as tables, SQL, Ctrl-C that ends a query and not the session; the
 # same from a pipe.
-NEAP=${NEAP:-bin/neap}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0 seen=''
+. tests/host/check.sh
 url=sqlite:$dir/shop.db
 export LC_ALL=C.UTF-8 HOME=$dir
 unset NO_COLOR
 
 # check WHAT ACTUAL EXPECTED
-check() {
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    printf 'not as expected: %s\n  expected: %s\n  actual:   %s\n' "$1" "$3" "$2"
-  fi
-}
+check() { is "$1" "$3" "$2"; }
 
 sqlite3 "$dir/shop.db" "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
   CREATE TABLE posts (id INTEGER PRIMARY KEY, author_id INTEGER REFERENCES users (id), title TEXT, views INTEGER);
@@ -130,29 +122,11 @@ code 2"
 # ---- At a terminal ----
 
 # open URL: a session on a terminal of 40 columns
-open() {
-  coproc SESSION { TERM=xterm script -qefc "stty cols 40; exec $NEAP shell $1" /dev/null; }
-  terminal=$SESSION_PID
-}
+open() { terminal xterm "stty cols 40; exec $NEAP shell $1"; }
 
-# expect WHAT TEXT: reads until the text comes; a session that ends or hangs has failed.
-expect() {
-  local c
-  seen=''
-  while [[ $seen != *"$2"* ]]; do
-    if ! IFS= read -r -d '' -n 1 -t 20 c <&"${SESSION[0]}"; then
-      failed=$((failed + 1))
-      printf 'not as expected: %s\n  expected: %s\n  seen:     %s\n' "$1" "$2" "$seen"
-      return
-    fi
-    seen+=$c
-  done
-  passed=$((passed + 1))
-}
-type() { printf "$1" >&"${SESSION[1]}"; }
 end() {
   type '\004'
-  wait "$terminal"
+  wait "$session"
   check "Ctrl-D ends it" "$?" 0
 }
 
@@ -223,5 +197,4 @@ if [ -n "${NEAP_TEST_POSTGRES:-}" ]; then
   end
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # neap.so in a stock lua5.4: everything works, and nothing of Lua is replaced until neap.install().
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
+. tests/host/check.sh
 export LUA_CPATH="${BIN:-bin}/?.so" LUA_PATH="$dir/?.lua"
 
-# expect WHAT STATUS OUTPUT: runs the script of standard input.
-expect() {
+# script WHAT STATUS OUTPUT: runs the script of standard input.
+script() {
   local out status
   cat > "$dir/script.lua"
   out=$(timeout 60 lua5.4 "$dir/script.lua" 2>&1)
@@ -34,7 +32,7 @@ return function()
 end
 END
 
-expect "nothing is replaced, and what is new is ours" 0 "" << 'END'
+script "nothing is replaced, and what is new is ours" 0 "" << 'END'
 local globals = require "globals"
 local before = globals()
 local searchers = table.move(package.searchers, 1, #package.searchers, 1, {})
@@ -57,7 +55,7 @@ end
 assert(at == #searchers, "the searchers are there, in their order")
 END
 
-expect "waits are as good as in the command" 0 "" << 'END'
+script "waits are as good as in the command" 0 "" << 'END'
 local neap = require "neap"
 local t = neap.types
 local store = neap.open "sqlite::memory:"
@@ -79,23 +77,23 @@ local _, e = neap.try(store.transaction, store, function() Row:create { v = 11 }
 assert(tostring(e):find "no" and Row:count() == 10)
 END
 
-expect "errors are Lua's" 1 "*script.lua:2: no name*" << 'END'
+script "errors are Lua's" 1 "*script.lua:2: no name*" << 'END'
 require "neap"
 error "no name"
 END
 
-expect "an error of neap's has its text" 1 "*usage: seconds must be*" << 'END'
+script "an error of neap's has its text" 1 "*usage: seconds must be*" << 'END'
 require "neap".sleep(-1)
 END
 
-expect "os.exit is Lua's, with a store open and a task at work" 3 "" << 'END'
+script "os.exit is Lua's, with a store open and a task at work" 3 "" << 'END'
 local neap = require "neap"
 neap.open "sqlite::memory:"
 neap.spawn(neap.sleep, 1000)
 os.exit(3)
 END
 
-expect "tasks that are left are cancelled at the end" 0 "cleaned up" << 'END'
+script "tasks that are left are cancelled at the end" 0 "cleaned up" << 'END'
 local neap = require "neap"
 neap.spawn(function()
   local _ <close> = setmetatable({}, { __close = function() print "cleaned up" end })
@@ -104,7 +102,7 @@ end)
 neap.sleep(0.001)
 END
 
-expect "neap.install() puts ours in place" 0 "" << 'END'
+script "neap.install() puts ours in place" 0 "" << 'END'
 local before = { pcall, xpcall, require, coroutine.wrap, coroutine.resume, coroutine.close }
 local neap = require "neap"
 neap.install()
@@ -113,5 +111,4 @@ for i = 1, #before do assert(before[i] ~= now[i], i) end
 assert(neap.spawn(function() return select(2, pcall(function() neap.sleep(0.001) return 8 end)) end):await() == 8)
 END
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report
