@@ -172,17 +172,19 @@ static void write_texts(lua_State *L, struct bulk *b, struct view *view, int tex
 
 // ---- One statement ----
 
+static void set_param(struct bulk *b, int i, const struct field *f, const struct cell *cell) {
+  b->params[i] = neap__sql_value(f, *cell);
+  b->params[i].secret = f->flags & FIELD_SECRET;
+}
+
 static int add_cells(struct bulk *b, int n, const uint64_t *bits, const struct cell *cells) {
   for (int i = 0; i < b->shape->ncolumns; i++)
-    if (neap__has_bit(bits, i)) {
-      b->params[n] = neap__sql_value(b->shape->columns[i], *cells++);
-      b->params[n++].secret = b->shape->columns[i]->flags & FIELD_SECRET;
-    }
+    if (neap__has_bit(bits, i)) set_param(b, n++, b->shape->columns[i], cells++);
   return n;
 }
 
 static int keys_of(struct bulk *b, int n, const struct write *w) {
-  for (int i = 0; i < b->shape->nkeys; i++) b->params[n++] = neap__sql_value(b->shape->keys[i], w->key[i]);
+  for (int i = 0; i < b->shape->nkeys; i++) set_param(b, n++, b->shape->keys[i], &w->key[i]);
   return n;
 }
 

@@ -210,7 +210,8 @@ static void bind_array(struct sql_text *s, const struct field *f, const struct c
 
 void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struct cell *cell) {
   struct cell value = neap__sql_value(f, *cell);
-  s->secret = f->flags & FIELD_SECRET;
+  bool outer = s->secret;
+  s->secret |= (f->flags & FIELD_SECRET) != 0;
   if (value.kind != CELL_JSON || !neap__sql_is_array(s->dialect, &f->type))
     neap__sql_bind(s, &value);
   else if (cell->kind == CELL_JSON)
@@ -218,7 +219,7 @@ void neap__sql_bind_field(struct sql_text *s, const struct field *f, const struc
   else
     neap__sql_bind(s, &(struct cell){.kind = CELL_NIL});
   if (unknown_type(s, f)) neap__sql_addf(s, "::%s", unknown_type(s, f));
-  s->secret = false;
+  s->secret = outer;
 }
 
 int neap__sql_failed(const struct sql_text *s, struct neap__error *e) {
