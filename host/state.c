@@ -227,6 +227,8 @@ static int init(neap *h, const neap_options *options) {
   h->options.lua_dir = NULL;
   h->options.stores = NULL;
   if (o.lua_dir && !(h->options.lua_dir = strdup(o.lua_dir))) return NEAP_ENOMEM;
+  for (int i = 0; o.stores && o.stores[i].name; i++)
+    if (!o.stores[i].url) return NEAP_EARG;
   if (o.stores && !(h->options.stores = copy_stores(o.stores))) return NEAP_ENOMEM;
   return NEAP_OK;
 }

@@ -48,6 +48,9 @@ static void test_arguments(void) {
   CHECK(neap_open(&h, &options) == NEAP_EABI && h == NULL);
   CHECK(neap_attach(&h, NULL, NULL) == NEAP_EARG && neap_attach(NULL, NULL, NULL) == NEAP_EARG);
   CHECK(neap_open(NULL, NULL) == NEAP_EARG);
+  const neap_store no_url[] = {{"scores", NULL}, {0}};
+  options = (neap_options){.size = sizeof options, .stores = no_url};
+  CHECK(neap_open(&h, &options) == NEAP_EARG && h == NULL);
   CHECK(neap_spawn(NULL, "", 0, "=x", NULL) == NEAP_EARG && neap_spawn_file(NULL, "x.lua", NULL) == NEAP_EARG);
   CHECK(neap_call(NULL, "f", NULL, NULL) == NEAP_EARG && neap_register(NULL, "m", open_answer) == NEAP_EARG);
   CHECK(neap_status(NULL, 1) == NEAP_EARG && neap_cancel(NULL, 1) == NEAP_EARG && neap_release(NULL, 1) == NEAP_EARG);
