@@ -51,7 +51,10 @@ bool neap__limits_must_end(const struct neap__task *t) {
 void neap__limits_raised(neap *h, struct neap__task *t) {
   if (t->raised) return;
   t->raised = true;
-  neap__timer_start(h, &t->life, neap__deadline_in(h, CLEAN_SECONDS), end_life);
+  if (t->op.done)
+    t->cleaned = CLEAN;  // it has ended: this is its result, which costs too much as JSON
+  else
+    neap__timer_start(h, &t->life, neap__deadline_in(h, CLEAN_SECONDS), end_life);
 }
 
 int neap__kill(lua_State *L, enum neap__kill why) {
