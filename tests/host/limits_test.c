@@ -261,18 +261,18 @@ static void test_slices_everywhere(void) {
   };
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
     char script[512];
-    neap_options options = {.size = sizeof options, .slice_us = 500};
+    neap_options options = {.size = sizeof options, .slice_us = 50};
     neap_task task;
     neap *h;
     int steps = 0;
     size_t n;
-    snprintf(script, sizeof script, "local n = 0 local function work() while n < 1e6 do n = n + 1 end end %s return n",
+    snprintf(script, sizeof script, "local n = 0 local function work() while n < 1e5 do n = n + 1 end end %s return n",
              bodies[i]);
     CHECK(neap_open(&h, &options) == NEAP_OK);
     CHECK(neap_spawn(h, script, strlen(script), bodies[i], &task) == NEAP_OK);
     while (neap_step(h, 1000) > 0) steps++;
     const char *result = neap_result(h, task, &n);
-    bool suspended = steps > 3 && result && strcmp(result, "1000000") == 0;
+    bool suspended = steps > 3 && result && strcmp(result, "100000") == 0;
     CHECK(suspended);
     if (!suspended) printf("%s: %d steps, %s\n", bodies[i], steps, result ? result : neap_message(h));
     neap_close(&h);
