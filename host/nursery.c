@@ -155,8 +155,15 @@ static int check_functions(lua_State *L, const char *what) {
   return n > 0 ? (int)n : 0;
 }
 
+// Who has been cancelled begins nothing more: it could not wait for that to end.
+static void check_cancelled(lua_State *L) {
+  const struct neap__task *t = neap__host(L)->task;
+  if (t && t->cancelled) neap__fail(L, NEAP_CANCELLED, "the task was cancelled");
+}
+
 // Starts the functions in the list at index 1; leaves their nursery there instead.
 static struct neap__nursery *start_list(lua_State *L, enum mode mode, int size) {
+  check_cancelled(L);
   struct neap__nursery *n = nursery_new(L, mode, size);
   lua_insert(L, 1);
   lua_toclose(L, 1);  // those that have begun do not go on without it
@@ -206,6 +213,7 @@ int64_t neap__deadline(neap *h, double *seconds) {
 static int host_timeout(lua_State *L) {
   lua_Number seconds = neap__arg_seconds(L, 1, "seconds");
   neap__arg_function(L, 2, "f");
+  check_cancelled(L);
   struct neap__nursery *n = nursery_new(L, TIMEOUT, 1);
   lua_replace(L, 1);
   lua_toclose(L, 1);

@@ -172,7 +172,7 @@ static const char fenced[] =
     "  pcall(task.await, task)\n"
     "  local n = Item:count()\n"
     "  Item { v = 'after' }:save()\n"
-    "  assert(Item:count() == n + 1)\n"
+    "  assert(Item:count() == n + 1, n .. ' ' .. Item:count() .. ' ' .. steps)\n"
     "end\n"
     "store:sql 'UPDATE neap_leases SET token = token + 1'\n"
     "local n = Item:count()\n"

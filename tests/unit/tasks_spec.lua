@@ -91,6 +91,19 @@ describe("cancelling", function()
     assert.equal(2, ended)
   end)
 
+  it("lets nothing more begin in the task", function()
+    local begun = 0
+    local function child() begun = begun + 1 end
+    local task = neap.spawn(function()
+      neap.try(neap.all, { child })
+      neap.try(neap.race, { child })
+      neap.try(neap.timeout, 1, child)
+    end)
+    task:cancel()
+    task:await()
+    assert.equal(0, begun)
+  end)
+
   it("comes to those that were begun beside one that could not be", function()
     local seen, asked
     local function child()
