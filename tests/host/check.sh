@@ -23,7 +23,7 @@ try() {
 
 # terminal TYPE COMMAND: a session, which ends by Ctrl-D; `session` is its process
 terminal() {
-  coproc SESSION { HOME=$dir TERM=$1 script -qefc "$2" /dev/null; }
+  coproc SESSION { HOME=$dir TERM=$1 command script -qefc "$2" /dev/null; }
   session=$SESSION_PID
 }
 # expect WHAT TEXT: reads until the text comes, into `seen`; a session that ends or hangs has failed
