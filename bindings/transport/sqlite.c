@@ -345,6 +345,14 @@ static void note_transaction(struct sqlite *c) {
   if (!c->head.in_transaction) c->passed = 0;
 }
 
+// What a write that has ended has changed. SQLite tells of the last statement that changed rows, which may be an earlier one.
+static void note_changes(struct sqlite *c, struct sqlite_statement *s) {
+  int64_t total = sqlite3_total_changes64(c->db);
+  s->cursor.changed = total == c->total ? 0 : sqlite3_changes64(c->db);
+  s->cursor.last_id = sqlite3_last_insert_rowid(c->db);
+  c->total = total;
+}
+
 // Steps and reads, past spools. The row's cells are borrowed from the statement.
 static enum rows_state step(struct sqlite_statement *s, struct cell *cells, struct neap__error *e) {
   struct sqlite *c = (struct sqlite *)s->cursor.connection;
@@ -357,10 +365,7 @@ static enum rows_state step(struct sqlite_statement *s, struct cell *cells, stru
   }
   s->done = true;
   neap__sqlite_held(c);
-  if (code == SQLITE_DONE && !sqlite3_stmt_readonly(s->stmt)) {
-    s->cursor.changed = sqlite3_changes64(c->db);
-    s->cursor.last_id = sqlite3_last_insert_rowid(c->db);
-  }
+  if (!sqlite3_stmt_readonly(s->stmt)) note_changes(c, s);
   if (code != SQLITE_DONE) neap__sqlite_error(c, code, e);
   sqlite3_reset(s->stmt);
   if (s->wrapped && unwrap(c, s, code == SQLITE_DONE, e) != 0) code = SQLITE_ABORT;

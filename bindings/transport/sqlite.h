@@ -51,6 +51,7 @@ struct sqlite {
   const atomic_bool *cancelled;  // the same for what runs now, NULL = nobody can
   struct statement_cache cache;
   struct sqlite_statement *running;
+  int64_t total;  // rows that have been changed since it was opened
   bool limited, in_memory;
   int counted;                  // statements that were prepared when
   size_t statements;            // they had so many bytes

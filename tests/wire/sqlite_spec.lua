@@ -72,6 +72,8 @@ describe("sqlite", function()
     it("gives rows as tables, or the number of rows changed", function()
       assert.equal(0, store:sql "CREATE TABLE a (x, y)")
       assert.equal(2, store:sql("INSERT INTO a VALUES (?, ?), (3, 'z')", { 1, "it's" }))
+      assert.equal(0, store:sql "CREATE TABLE b (x UNIQUE)")
+      assert.equal(0, store:sql "UPDATE a SET x = 1 WHERE x = 9")
       assert.same({ { x = 1, y = "it's" }, { x = 3, y = "z" } }, store:sql "SELECT * FROM a ORDER BY x")
     end)
 
