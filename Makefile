@@ -7,6 +7,7 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 V       ?= 0
 WITH_PG ?= 1
+WITH_HTTP ?= 1
 FUZZ_SECONDS ?= 60
 
 BUILD   ?= build
@@ -16,21 +17,26 @@ SONAME  := libneap.so.$(firstword $(subst ., ,$(VERSION)))
 
 # Debian packages: to build, to test, to compare with in `make bench`.
 BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libsodium-dev \
-              libedit-dev libgmp-dev libcsv-dev libpq-dev
-TEST_DEPS  := libcjson-dev lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base
+              libedit-dev libgmp-dev libcsv-dev libpq-dev libcurl4-openssl-dev
+TEST_DEPS  := libcjson-dev python3 lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 
 PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libsodium
-LOADED   := libedit libpq
+LOADED   := libedit libpq libcurl
 # The latter are loaded when they are first used: every start is three times as fast.
 
-# Small builds: WITH_PG=0 leaves PostgreSQL out.
-PARTS := -DWITH_PG=$(WITH_PG)
+# Small builds: WITH_PG=0 leaves PostgreSQL out, WITH_HTTP=0 HTTP.
+PARTS := -DWITH_PG=$(WITH_PG) -DWITH_HTTP=$(WITH_HTTP)
 ifeq ($(WITH_PG),0)
-LEFT_OUT   := bindings/transport/postgres%.c bindings/store/%_postgres.c
+LEFT_OUT   += bindings/transport/postgres%.c bindings/store/%_postgres.c
 LOADED     := $(filter-out libpq,$(LOADED))
 BUILD_DEPS := $(filter-out libpq-dev,$(BUILD_DEPS))
+endif
+ifeq ($(WITH_HTTP),0)
+LEFT_OUT   += bindings/transport/http%.c
+LOADED     := $(filter-out libcurl,$(LOADED))
+BUILD_DEPS := $(filter-out libcurl4-openssl-dev,$(BUILD_DEPS))
 endif
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wundef
@@ -101,7 +107,7 @@ $(BIN)/neap.so: $(OBJECTS)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $^ $(filter-out -llua%,$(LIBS))
 
 # What knows of the parts is compiled again when others are wanted.
-$(BUILD)/bindings/store/sql_open.o: $(BUILD)/parts
+$(BUILD)/bindings/store/sql_open.o $(BUILD)/bindings/modules.o: $(BUILD)/parts
 $(BUILD)/parts: always
 	@mkdir -p $(@D) && { echo '$(PARTS)' | cmp -s - $@ || echo '$(PARTS)' > $@; }
 always:
@@ -139,7 +145,7 @@ $(BUILD)/share/neap.pc: scripts/package/neap.pc.in host/neap.h Makefile
 	$(Q)mkdir -p $(@D) && sed 's|@VERSION@|$(VERSION)|; s|@PACKAGES@|$(PACKAGES)|; s|@OTHERS@|$(OTHERS)|' $< > $@
 
 # Programs of the tests: each its own, linked with the library. The allocation sweeps replace malloc.
-$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/api_sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tests/host/rollback_sweep_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/api_sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tests/host/rollback_sweep_test $(BUILD)/tests/host/http_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # Sees what is sent to SQLite.
 $(BUILD)/tests/host/statements_test: LDFLAGS += -Wl,--wrap=sqlite3_prepare_v3
 # Links every library, used or not: what starting costs at least.

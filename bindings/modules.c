@@ -12,6 +12,9 @@ const luaL_Reg neap__modules[] = {
     {"neap.decimal", luaopen_neap_decimal},
     {"neap.fence", luaopen_neap_fence},
     {"neap.folder", luaopen_neap_folder},
+#if WITH_HTTP
+    {"neap.http.kernel", luaopen_neap_http_kernel},
+#endif
     {"neap.json", luaopen_neap_json},
     {"neap.lock.kernel", luaopen_neap_lock_kernel},
     {"neap.look", luaopen_neap_look},
@@ -32,6 +35,6 @@ const luaL_Reg neap__modules[] = {
 
 // What is behind them takes its arguments on trust, or is the program's own business.
 const char *const neap__public[] = {
-    "bytes",   "crud",  "csv", "date",     "datetime", "decimal", "job",   "json",  "lease", "log",
-    "migrate", "mongo", "now", "progress", "reflect",  "test",    "types", "users", "uuid",  NULL,
+    "bytes",   "crud",  "csv", "date",     "datetime", "decimal", "http",  "job",   "json", "lease", "log",
+    "migrate", "mongo", "now", "progress", "reflect",  "test",    "types", "users", "uuid", NULL,
 };

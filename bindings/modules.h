@@ -13,6 +13,7 @@ int luaopen_neap_datetime(lua_State *L);
 int luaopen_neap_decimal(lua_State *L);
 int luaopen_neap_fence(lua_State *L);
 int luaopen_neap_folder(lua_State *L);
+int luaopen_neap_http_kernel(lua_State *L);
 int luaopen_neap_json(lua_State *L);
 int luaopen_neap_lock_kernel(lua_State *L);
 int luaopen_neap_look(lua_State *L);

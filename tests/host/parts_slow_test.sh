@@ -8,7 +8,8 @@ unset MAKEFLAGS NEAP_TEST_POSTGRES
 without() {
   local package=$1 header=$2
   shift 2
-  mkdir -p "$dir/bin" "$dir/include"
+  rm -rf "$dir/bin" "$dir/include"
+  mkdir -p "$dir/bin" "$dir/include/$(dirname "$header")"
   printf '#!/bin/sh\ncase " $* " in *" %s "*) exit 1 ;; esac\nexec %s "$@"\n' "$package" "$(command -v pkg-config)" > "$dir/bin/pkg-config"
   chmod +x "$dir/bin/pkg-config"
   echo "#error \"$header is not there\"" > "$dir/include/$header"
@@ -29,6 +30,15 @@ no_libpq() { ! nm -D "$dir/pg/neap" | grep ' PQ' && ! grep -q libpq.so "$dir/pg/
 try "nothing of libpq is in it" no_libpq
 refuses() { ! without libpq libpq-fe.h build pg WITH_PG=1 && without libpq libpq-fe.h make -n BUILD="$dir/x" BIN="$dir/x" 2>&1 | grep -q 'apt-get install.* libpq-dev'; }
 try "with the part, it says what is missing and how to get it" refuses
+
+try "it builds without libcurl4-openssl-dev" without libcurl curl/curl.h build http WITH_HTTP=0
+try "SQLite opens there too" opens "$dir/http"
+no_http() { [ "$("$dir/http/neap" -e 'local _, e = pcall(function() return require("neap").http end) print(e.kind, e.message:match "%(WITH_.*%)")')" = "unsupported	(WITH_HTTP=0)" ]; }
+try "HTTP is refused" no_http
+no_libcurl() { ! nm -D "$dir/http/neap" | grep ' curl_' && ! grep -q libcurl.so "$dir/http/neap"; }
+try "nothing of libcurl is in it" no_libcurl
+refuses_http() { ! without libcurl curl/curl.h build http WITH_HTTP=1; }
+try "with the part, libcurl is missed" refuses_http
 
 # The same folder, built again with the part.
 again() { build pg > /dev/null && "$dir/pg/neap" -e 'require("neap").open "postgres://h/d"'; }

@@ -37,7 +37,7 @@ local function run(folder, text)
   local file = assert(io.open(folder .. "/example.lua", "w"))
   file:write(text)
   file:close()
-  return capture(("cd '%s' && '%s' example.lua 2>&1 < /dev/null"):format(folder, neap))
+  return capture(("cd '%s' && SOURCES='%s' '%s' example.lua 2>&1 < /dev/null"):format(folder, here, neap))
 end
 
 describe("an example of the manual runs:", function()

@@ -24,7 +24,7 @@ describe("lua/neap/meta", function()
 
   it("annotates the functions of each module", function()
     local missing = {}
-    for _, module in ipairs { "bytes", "csv", "json", "lease", "migrate" } do
+    for _, module in ipairs { "bytes", "csv", "http", "json", "lease", "migrate" } do
       for name in pairs(neap[module]) do
         local found = text:find("function " .. module .. "." .. name .. "(", 1, true)
           or text:find("---@field " .. name .. " ", 1, true)

@@ -46,6 +46,70 @@ function json.decode(text, options) end
 ---@return string
 function json.encode(value, options) end
 
+-- ---- HTTP ----
+
+---@class neap.http
+local http = {}
+
+---@class neap.http.options
+---@field query? table<string, any> becomes the query of the URL, escaped
+---@field json? any the body, as JSON
+---@field form? table<string, any> the body, as a form
+---@field body? string the body
+---@field headers? table<string, string|number|string[]>
+---@field auth? string[] { user, password }
+---@field bearer? string a token
+---@field timeout? number seconds for all of it; 30 unless given, 0 is for ever
+---@field connect_timeout? number seconds; 10 unless given
+---@field follow? integer|boolean redirects that are followed; 5 unless given
+---@field max_size? integer bytes of a reply, unpacked; 64 MB unless given
+---@field ca? string a file of certificates to trust instead of the system's
+
+---@class neap.http.response
+---@field status integer
+---@field headers table<string, string> looked up in whatever case
+---@field body string
+---@field url string where it came from in the end
+local response = {}
+---Gives the response back; raises an error with `status` if that is 400 or more.
+---@return neap.http.response
+function response:check() end
+---The body, read as JSON. Raises `protocol` if it is none.
+---@return any
+function response:json() end
+
+---Sends a request and waits for its answer, whatever its status. Raises `connection`, `timeout`, `protocol`, `limit`; `usage`
+---before anything is sent.
+---@param method string
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.request(method, url, options) end
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.get(url, options) end
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.head(url, options) end
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.post(url, options) end
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.put(url, options) end
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.patch(url, options) end
+---@param url string
+---@param options? neap.http.options
+---@return neap.http.response
+function http.delete(url, options) end
+
 -- ---- Values: datetimes, dates, decimals, uuids, CSV ----
 
 ---A point in time: microseconds since 1970-01-01 UTC, years 0001 to 9999. Parts are in UTC.
@@ -152,6 +216,7 @@ function csv.writer(path, options) end
 ---@class neap
 ---@field csv neap.csv
 ---@field null neap.null
+---@field http neap.http
 ---@field json neap.json
 ---@field migrate neap.migrate
 ---@field bytes neap.bytes

@@ -1,0 +1,304 @@
+// http.c: one request: what is checked before it is sent, what libcurl is told of it, and what comes back.
+#include "transport/http.h"
+
+#include <stdlib.h>
+
+#include "transport/http_client.h"
+
+#define TRANSFER_TYPE "neap.http.transfer"
+#define HEAD_MAX 262144
+#define AGENT "neap/" NEAP_VERSION
+
+// ---- URLs ----
+
+struct parts {
+  char *scheme, *host, *port, *path;
+};
+
+static char *part_of(CURLU *u, CURLUPart part, unsigned flags) {
+  char *text = NULL;
+  return curl_url_get(u, part, &text, flags) == CURLUE_OK ? text : NULL;
+}
+
+static void parts_free(struct parts *p) {
+  curl_free(p->scheme);
+  curl_free(p->host);
+  curl_free(p->port);
+  curl_free(p->path);
+}
+
+// What is said of a URL that cannot be read has nothing of it in which a password or a key might be.
+static int bad_url(const char *url, const char *why, struct neap__error *e) {
+  size_t n = strcspn(url, "?#");
+  bool shown = !memchr(url, '@', n);
+  return neap__error_set(e, NEAP_USAGE, "the URL %s%scannot be read: %s; it is http://HOST:PORT/PATH?QUERY",
+                         shown ? neap__show_text(url, n).text : "", shown ? " " : "", why);
+}
+
+static int read_url(const char *url, struct parts *p, struct neap__error *e) {
+  CURLU *u = curl_url();
+  memset(p, 0, sizeof *p);
+  if (!u) return neap__error_set(e, NEAP_LIMIT, "memory is short");
+  CURLUcode status = curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+  if (status == CURLUE_OK) {
+    p->scheme = part_of(u, CURLUPART_SCHEME, 0);
+    p->host = part_of(u, CURLUPART_HOST, 0);
+    p->port = part_of(u, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
+    p->path = part_of(u, CURLUPART_PATH, 0);
+  }
+  curl_url_cleanup(u);
+  if (status != CURLUE_OK) return bad_url(url, curl_url_strerror(status), e);
+  if (p->scheme && strcmp(p->scheme, "http") != 0 && strcmp(p->scheme, "https") != 0)
+    return neap__error_set(e, NEAP_USAGE, "%s is spoken by nobody here; http and https are",
+                           neap__show_name(p->scheme, strlen(p->scheme)).text);
+  if (!p->scheme || !p->host || !p->path) return neap__error_set(e, NEAP_LIMIT, "memory is short");
+  return 0;
+}
+
+bool neap__http_origin(const char *url, char *origin, size_t size, struct neap__error *e) {
+  struct parts p;
+  bool ok = read_url(url, &p, e) == 0;
+  if (ok) snprintf(origin, size, "%s://%s%s%s", p.scheme, p.host, p.port ? ":" : "", p.port ? p.port : "");
+  parts_free(&p);
+  return ok;
+}
+
+static int name_place(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
+  struct parts p;
+  int status = read_url(r->url, &p, e);
+  if (status == 0)
+    snprintf(t->place, sizeof t->place, "%s %s://%s%s%s%s", r->method, p.scheme, p.host, p.port ? ":" : "",
+             p.port ? p.port : "", p.path);
+  parts_free(&p);
+  return status;
+}
+
+// ---- What is sent ----
+
+static bool is_token(const char *s) {
+  static const char more[] = "!#$%&'*+-.^_`|~";
+  const char *p = s;
+  for (; *p; p++)
+    if (!((*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || strchr(more, *p))) return false;
+  return p > s;
+}
+
+static int check_header(const struct http_header *h, struct neap__error *e) {
+  struct neap__shown name = neap__show_name(h->name, strlen(h->name));
+  if (!is_token(h->name)) return neap__error_set(e, NEAP_USAGE, "%s is no name of a header", name.text);
+  for (const char *p = h->value; *p; p++)
+    if ((unsigned char)*p < ' ' && *p != '\t')
+      return neap__error_set(e, NEAP_USAGE, "the value of the header %s has a line break or another control in it",
+                             name.text);
+  if (strcasecmp(h->name, "content-length") == 0 || strcasecmp(h->name, "transfer-encoding") == 0)
+    return neap__error_set(e, NEAP_USAGE, "the header %s follows from the body and cannot be given", name.text);
+  return 0;
+}
+
+static bool append_line(struct http_transfer *t, const char *line) {
+  struct curl_slist *longer = curl_slist_append(t->headers, line);
+  if (longer) t->headers = longer;
+  return longer != NULL;
+}
+
+// libcurl takes "Name;" for an empty value, and "Name:" for none of its own.
+static bool append_header(struct http_transfer *t, const struct http_header *h) {
+  size_t size = strlen(h->name) + strlen(h->value) + 3;
+  char *line = malloc(size);
+  if (!line) return false;
+  if (h->value[strspn(h->value, " \t")])
+    snprintf(line, size, "%s: %s", h->name, h->value);
+  else
+    snprintf(line, size, "%s;", h->name);
+  bool ok = append_line(t, line);
+  free(line);
+  return ok;
+}
+
+static int set_headers(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
+  bool typed = false, ok = append_line(t, "Expect:");  // nobody waits for "100 Continue"
+  for (size_t i = 0; i < r->nheaders; i++) {
+    if (check_header(&r->headers[i], e) != 0) return -1;
+    typed |= strcasecmp(r->headers[i].name, "content-type") == 0;
+    ok = ok && append_header(t, &r->headers[i]);
+  }
+  if (!typed) ok = ok && append_line(t, "Content-Type:");
+  return ok ? 0 : neap__error_set(e, NEAP_LIMIT, "memory is short");
+}
+
+static size_t on_send(char *to, size_t size, size_t n, void *ud) {
+  struct http_transfer *t = ud;
+  size_t room = size * n, some = t->nunsent < room ? t->nunsent : room;
+  if (some > 0) memcpy(to, t->unsent, some);
+  t->unsent += some;
+  t->nunsent -= some;
+  return some;
+}
+
+// Where a connection that was used before proves to be closed, libcurl sends again what it can. What must not be done twice is
+// given to it in such a way that it cannot: the body once, or without a body on a connection of its own.
+static CURLcode set_body(struct http_transfer *t, const struct http_request *r) {
+  bool repeatable = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
+  CURLcode status = curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->nbody);
+  if (repeatable || r->nbody == 0) {
+    if (!repeatable) curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, r->nbody > 0 ? r->body : "");
+    return status;
+  }
+  t->unsent = r->body;
+  t->nunsent = r->nbody;
+  curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_send);
+  curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+  return status;
+}
+
+static CURLcode set_method(struct http_transfer *t, const struct http_request *r) {
+  CURLcode status = CURLE_OK;
+  bool wants_body = strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0;
+  t->safe = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 || strcmp(r->method, "OPTIONS") == 0;
+  if (r->body || wants_body) status = set_body(t, r);
+  if (strcmp(r->method, "HEAD") == 0) curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
+  if (status != CURLE_OK) return status;
+  return curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+// ---- What comes ----
+
+static void hold(struct http_transfer *t) {
+  neap__hold(t->op.host, &t->held, t->body.size, false);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ud) {
+  struct http_transfer *t = ud;
+  n *= size;
+  t->too_large = n > t->max_size - t->body.n;
+  t->short_of_memory = !t->too_large && n > neap__memory_left(t->op.host);
+  if (t->too_large || t->short_of_memory) return 0;
+  t->short_of_memory = neap__buffer_append(&t->body, p, n) != 0;
+  hold(t);
+  return t->short_of_memory ? 0 : n;
+}
+
+// The last head counts: those before it said to go on.
+static size_t on_head(char *p, size_t size, size_t n, void *ud) {
+  struct http_transfer *t = ud;
+  n *= size;
+  if (n > 5 && memcmp(p, "HTTP/", 5) == 0) {
+    t->head.n = 0;
+    return n;
+  }
+  if (n > HEAD_MAX - t->head.n) return 0;
+  t->short_of_memory = neap__buffer_append(&t->head, p, n) != 0;
+  return t->short_of_memory ? 0 : n;
+}
+
+// ---- The operation ----
+
+static long milliseconds(double seconds) {
+  return seconds <= 0 ? INT32_MAX : seconds < 0.001 ? 1 : seconds > 2000000 ? INT32_MAX : (long)(seconds * 1000);
+}
+
+static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
+  CURL *easy = t->easy;
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // else it would wait for names that nobody wants any more
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(r->connect));
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->said);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+  CURLcode status = curl_easy_setopt(easy, CURLOPT_URL, r->url);
+  if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_USERAGENT, AGENT);
+  if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  if (status == CURLE_OK && r->ca) status = curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca);
+  return status == CURLE_OK ? set_method(t, r) : status;
+}
+
+static void on_cancel(struct neap__op *op) {
+  neap__http_end((struct http_transfer *)op, CURLE_ABORTED_BY_CALLBACK);
+}
+
+void neap__http_drop(struct neap__op *op) {
+  struct http_transfer *t = (struct http_transfer *)op;
+  neap__http_end(t, CURLE_ABORTED_BY_CALLBACK);
+  if (t->easy) curl_easy_cleanup(t->easy);
+  if (t->headers) curl_slist_free_all(t->headers);
+  neap__buffer_free(&t->head);
+  neap__buffer_free(&t->body);
+  if (t->held) hold(t);
+  t->easy = NULL;
+  t->headers = NULL;
+}
+
+static int transfer_gc(lua_State *L) {
+  neap__http_drop(lua_touserdata(L, 1));
+  return 0;
+}
+
+static struct http_transfer *transfer_new(lua_State *L) {
+  if (luaL_newmetatable(L, TRANSFER_TYPE)) {
+    lua_pushcfunction(L, transfer_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  struct http_transfer *t = neap__op_new(L, sizeof *t, TRANSFER_TYPE, 1);
+  neap__buffer_plain(&t->head);
+  neap__buffer_plain(&t->body);
+  t->op.cancel = on_cancel;
+  t->op.late = t->place;
+  return t;
+}
+
+static bool prepare(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
+  if (!is_token(r->method) || strcmp(r->method, "CONNECT") == 0)
+    return neap__error_set(e, NEAP_USAGE, "%s is no method", neap__show_text(r->method, strlen(r->method)).text) == 0;
+  if (name_place(t, r, e) != 0 || set_headers(t, r, e) != 0) return false;
+  t->connect = r->connect;
+  t->max_size = r->max_size;
+  t->easy = curl_easy_init();
+  if (t->easy && set_up(t, r) == CURLE_OK) return true;
+  return neap__error_set(e, NEAP_LIMIT, "%s: memory is short", t->place) == 0;
+}
+
+struct neap__op *neap__http_start(lua_State *L, const struct http_request *request) {
+  struct neap__error e;
+  neap__need(L, NEAP_NO_NET, "a request over HTTP");
+  if (neap__curl_load(&e) != 0) neap__raise(L, &e);
+  struct http_client *c = neap__http_client(L);
+  struct http_transfer *t = transfer_new(L);
+  if (!prepare(t, request, &e)) {
+    e.store = "http";
+    neap__raise(L, &e);
+  }
+  if (request->timeout > 0) neap__op_limit(&t->op, request->timeout);
+  if (!neap__http_begin(c, t)) neap__fail(L, NEAP_LIMIT, "%s: memory is short", t->place);
+  return &t->op;
+}
+
+int neap__http_reply(struct neap__op *op, struct http_reply *reply, struct neap__error *e) {
+  struct http_transfer *t = (struct http_transfer *)op;
+  long status = 0;
+  char *redirect = NULL;
+  if (t->result != CURLE_OK) {
+    neap__http_fault(t, e);
+    return -1;
+  }
+  curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &redirect);
+  *reply = (struct http_reply){.status = (int)status,
+                               .head = t->head.p,
+                               .nhead = t->head.n,
+                               .body = t->body.p,
+                               .nbody = t->body.n,
+                               .redirect = redirect,
+                               .place = t->place};
+  return 0;
+}

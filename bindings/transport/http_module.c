@@ -1,0 +1,137 @@
+// http_module.c: requests for neap.http, which is written in Lua.
+#include <string.h>
+
+#include "modules.h"
+#include "transport/http.h"
+#include "transport/http_curl.h"
+#include "value/text.h"
+
+#define MAX_HEADERS 200
+
+static const char *text_of(lua_State *L, int idx, const char *name) {
+  size_t n;
+  const char *s = neap__arg_string(L, idx, name, &n);
+  if (strlen(s) != n) neap__fail(L, NEAP_USAGE, "%s has a zero byte in it", name);
+  return s;
+}
+
+static double seconds_of(lua_State *L, int options, const char *name, double otherwise) {
+  if (lua_getfield(L, options, name) != LUA_TNIL) otherwise = neap__arg_seconds(L, -1, name);
+  lua_pop(L, 1);
+  return otherwise;
+}
+
+// Pushes the lines of a head as a table: small letters, equal names joined by ", ", cookies by line breaks.
+static void push_headers(lua_State *L, const char *p, size_t n) {
+  const char *end = p + n;
+  lua_newtable(L);
+  for (const char *line = p, *next; line < end; line = next) {
+    next = memchr(line, '\n', (size_t)(end - line));
+    next = next ? next + 1 : end;
+    const char *colon = memchr(line, ':', (size_t)(next - line)), *stop = next;
+    if (!colon) continue;
+    const char *value = colon + 1;
+    while (value < stop && (*value == ' ' || *value == '\t')) value++;
+    while (stop > value && strchr(" \t\r\n", stop[-1])) stop--;
+    luaL_Buffer b;
+    char *name = luaL_buffinitsize(L, &b, (size_t)(colon - line));
+    for (const char *c = line; c < colon; c++) name[c - line] = *c >= 'A' && *c <= 'Z' ? (char)(*c | 32) : *c;
+    luaL_pushresultsize(&b, (size_t)(colon - line));
+    bool cookie = strcmp(lua_tostring(L, -1), "set-cookie") == 0;
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TSTRING) {
+      lua_pushstring(L, cookie ? "\n" : ", ");
+      lua_pushlstring(L, value, (size_t)(stop - value));
+      lua_concat(L, 3);
+    } else {
+      lua_pop(L, 1);
+      lua_pushlstring(L, value, (size_t)(stop - value));
+    }
+    lua_rawset(L, -3);
+  }
+}
+
+static int answered(lua_State *L, int status, lua_KContext ctx) {
+  struct neap__op *op = lua_touserdata(L, (int)ctx);
+  struct http_reply reply;
+  struct neap__error e;
+  (void)status;
+  if (neap__http_reply(op, &reply, &e) != 0) {
+    neap__http_drop(op);
+    return neap__raise(L, &e);
+  }
+  lua_pushinteger(L, reply.status);
+  push_headers(L, reply.head, reply.nhead);
+  lua_pushlstring(L, reply.body ? reply.body : "", reply.nbody);
+  lua_pushstring(L, reply.place);
+  lua_pushstring(L, reply.redirect);
+  neap__http_drop(op);
+  return 5;
+}
+
+// kernel.request(method, url, headers, body, options) -> status, headers, body, place, redirect
+//   headers  a list: name, value, name, value, ...
+//   body     a string or nil
+//   options  timeout, connect_timeout, max_size, ca; no others are looked at
+static int http_request(lua_State *L) {
+  struct http_header headers[MAX_HEADERS];
+  struct http_request r = {.headers = headers};
+  lua_settop(L, 5);
+  r.method = text_of(L, 1, "the method");
+  r.url = text_of(L, 2, "the URL");
+  if (!lua_isnil(L, 4)) r.body = neap__arg_string(L, 4, "body", &r.nbody);
+  r.timeout = seconds_of(L, 5, "timeout", 30);
+  r.connect = seconds_of(L, 5, "connect_timeout", 10);
+  lua_getfield(L, 5, "max_size");
+  r.max_size = (size_t)neap__arg_integer(L, -1, "max_size", 0, LUA_MAXINTEGER);
+  if (lua_getfield(L, 5, "ca") != LUA_TNIL) {
+    r.ca = text_of(L, -1, "ca");
+    neap__need(L, NEAP_NO_FS, "reading a file of certificates");
+  }
+  r.nheaders = (size_t)luaL_len(L, 3) / 2;
+  if (r.nheaders > MAX_HEADERS) return neap__fail(L, NEAP_USAGE, "more than %d headers", MAX_HEADERS);
+  luaL_checkstack(L, 2 * MAX_HEADERS + LUA_MINSTACK, NULL);
+  for (lua_Integer i = 0; i < (lua_Integer)r.nheaders; i++) {
+    lua_rawgeti(L, 3, 2 * i + 1);
+    lua_rawgeti(L, 3, 2 * i + 2);
+    headers[i].name = text_of(L, -2, "the name of a header");
+    headers[i].value = text_of(L, -1, "the value of a header");
+  }
+  neap__http_start(L, &r);
+  lua_pushvalue(L, 4);
+  lua_setiuservalue(L, -2, 1);
+  return neap__await(L, -1, lua_gettop(L), answered);
+}
+
+// kernel.origin(url) -> "scheme://host:port"
+//   Where what is sent there goes; two are the same place or not. Raises `usage` for what is no URL of HTTP.
+static int http_origin(lua_State *L) {
+  char origin[512];
+  struct neap__error e;
+  if (!neap__http_origin(text_of(L, 1, "the URL"), origin, sizeof origin, &e)) return neap__raise(L, &e);
+  lua_pushstring(L, origin);
+  return 1;
+}
+
+// kernel.nearest(name, names) -> string or nil
+static int http_nearest(lua_State *L) {
+  size_t n;
+  const char *name = neap__arg_string(L, 1, "name", &n);
+  struct neap__nearest near = neap__nearest_to(name, n);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) {
+    neap__nearest_offer(&near, lua_tostring(L, -1));
+    lua_pop(L, 1);  // the list keeps it
+  }
+  lua_pushstring(L, near.best);
+  return 1;
+}
+
+// Loads libcurl, so that the first request does not pay for it.
+int luaopen_neap_http_kernel(lua_State *L) {
+  static const luaL_Reg library[] = {
+      {"request", http_request}, {"origin", http_origin}, {"nearest", http_nearest}, {NULL, NULL}};
+  struct neap__error e;
+  if (!(neap__options(neap__host(L))->flags & NEAP_NO_NET) && neap__curl_load(&e) != 0) return neap__raise(L, &e);
+  luaL_newlib(L, library);
+  return 1;
+}

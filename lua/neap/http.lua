@@ -1,0 +1,250 @@
+-- neap.http: requests over HTTP. What is sent and read is libcurl's work, on the loop; here it is put together,
+-- checked and followed where it leads.
+local bytes = require "neap.bytes"
+local host = require "neap.host"
+local json = require "neap.json"
+local process = require "neap.process"
+
+local found, kernel = pcall(require, "neap.http.kernel")
+if not found then
+  error(type(kernel) == "table" and kernel or host.error { kind = "unsupported",
+    message = "neap.http: this neap was built without HTTP (WITH_HTTP=0)" }, 0)
+end
+
+local http = {}
+
+local MAX_SIZE = 64 << 20
+local FOLLOW = 5
+local OPTIONS = { "auth", "bearer", "body", "ca", "connect_timeout", "follow", "form", "headers", "json", "max_size",
+  "query", "timeout" }
+
+local function usage(format, ...)
+  error(host.error { kind = "usage", message = format:format(...) }, 0)
+end
+
+-- ---- Text ----
+
+local function escape(text)
+  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function sorted_keys(t, what)
+  local keys = {}
+  for key in pairs(t) do
+    if type(key) ~= "string" then usage("a key of %s must be a string, not %s", what, host.show(key)) end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function plain(value, what, key)
+  local kind = type(value)
+  if kind == "table" or kind == "function" or kind == "thread" or value == json.null then
+    usage("%s: %s must be text, a number or a boolean, not %s", what, host.show_key(key), host.show(value))
+  end
+  return tostring(value)
+end
+
+--- name=value&...: names in order, a list as the same name again and again.
+local function encode(fields, what)
+  if type(fields) ~= "table" then usage("%s must be a table, not %s", what, host.show(fields)) end
+  local parts = {}
+  for _, key in ipairs(sorted_keys(fields, what)) do
+    local value = fields[key]
+    for _, one in ipairs(type(value) == "table" and value or { value }) do
+      parts[#parts + 1] = escape(key) .. "=" .. escape(plain(one, what, key))
+    end
+  end
+  return table.concat(parts, "&")
+end
+
+-- ---- What is sent ----
+
+local function check_options(options)
+  if type(options) ~= "table" then usage("options must be a table, not %s", host.show(options)) end
+  local known = {}
+  for _, name in ipairs(OPTIONS) do known[name] = true end
+  for name in pairs(options) do
+    if not known[name] then
+      local near = type(name) == "string" and kernel.nearest(name, OPTIONS)
+      usage("there is no option %s%s", host.show_key(name),
+        near and ("; did you mean %s?"):format(near) or "; known: " .. table.concat(OPTIONS, ", "))
+    end
+  end
+end
+
+local function with_query(url, query)
+  if query == nil then return url end
+  local text = encode(query, "query")
+  local base, fragment = url:match "^([^#]*)(.*)$"
+  if text == "" then return url end
+  return base .. (base:find("?", 1, true) and (base:find "[?&]$" and "" or "&") or "?") .. text .. fragment
+end
+
+--- What of the options is the body, and its type.
+local function body_of(options)
+  local n = (options.json ~= nil and 1 or 0) + (options.form ~= nil and 1 or 0) + (options.body ~= nil and 1 or 0)
+  if n > 1 then usage "one of json, form and body is the body, not several" end
+  if options.json ~= nil then return json.encode(options.json), "application/json" end
+  if options.form ~= nil then return encode(options.form, "form"), "application/x-www-form-urlencoded" end
+  return options.body
+end
+
+local function authorization(options)
+  local auth, bearer = options.auth, options.bearer
+  if auth ~= nil and bearer ~= nil then usage "one of auth and bearer says who asks, not both" end
+  if bearer ~= nil then
+    if type(bearer) ~= "string" then usage("bearer must be a string, not a %s", type(bearer)) end
+    return "Bearer " .. bearer
+  end
+  if auth == nil then return nil end
+  if type(auth) ~= "table" or type(auth[1]) ~= "string" or type(auth[2]) ~= "string" or auth[1]:find(":", 1, true) then
+    usage "auth must be { user, password }, both text, and the user without a colon"
+  end
+  return "Basic " .. bytes(auth[1] .. ":" .. auth[2]):base64()
+end
+
+--- A list: name, value, name, value, ...
+local function headers_of(options, content_type)
+  local given, list, names = options.headers or {}, {}, {}
+  if type(given) ~= "table" then usage("headers must be a table, not %s", host.show(given)) end
+  local function add(name, value)
+    names[name:lower()] = true
+    list[#list + 1], list[#list + 2] = name, value
+  end
+  for _, name in ipairs(sorted_keys(given, "headers")) do
+    local value = given[name]
+    for _, one in ipairs(type(value) == "table" and value or { value }) do add(name, plain(one, "headers", name)) end
+  end
+  local who = authorization(options)
+  if who and names.authorization then usage "the header Authorization is given twice, by an option too" end
+  if who then add("Authorization", who) end
+  if content_type and not names["content-type"] then add("Content-Type", content_type) end
+  return list
+end
+
+-- ---- What comes back ----
+
+---@class neap.http.response
+---@field status integer
+---@field headers table<string, string> looked up in whatever case
+---@field body string
+---@field url string where it came from, after what was followed
+local response = {}
+response.__index = response
+response.__name = "neap.http.response"
+
+function response:__tostring()
+  return ("%d, %d bytes"):format(self.status, #self.body)
+end
+
+local header_lookup = {
+  __index = function(self, name) return type(name) == "string" and rawget(self, name:lower()) or nil end,
+}
+
+local places = setmetatable({}, { __mode = "k" })  -- response -> "GET http://host/path"
+
+local KINDS = {
+  [401] = "auth", [403] = "forbidden", [404] = "not_found", [407] = "auth", [408] = "timeout", [409] = "conflict",
+  [410] = "not_found", [412] = "condition", [413] = "limit", [422] = "validation", [429] = "throttled",
+  [501] = "unsupported",
+}
+local AGAIN = { [408] = true, [429] = true, [502] = true, [503] = true, [504] = true }
+
+function response:check()
+  local status = self.status
+  if status < 400 then return self end
+  local kind = KINDS[status] or (status < 500 and "usage" or "server")
+  local said = self.body:sub(1, 200):gsub("%s+", " ")
+  error(host.error { kind = kind, status = status, store = "http", retryable = AGAIN[status] or nil,
+    message = ("%s answered %d"):format(places[self] or "the server", status), detail = said ~= "" and said or nil }, 0)
+end
+
+function response:json()
+  local ok, value = pcall(json.decode, self.body)
+  if ok then return value end
+  if not host.is(value, "validation") then error(value, 0) end
+  error(host.error { kind = "protocol", status = self.status, store = "http", cause = value,
+    message = ("%s: the body is no JSON: %s"):format(places[self] or "the server", value.message) }, 0)
+end
+
+-- ---- Following ----
+
+local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+-- All that goes to another host than it was meant for: others may carry keys.
+local HARMLESS = { accept = true, ["accept-language"] = true, ["content-type"] = true, ["user-agent"] = true }
+
+local function without(headers, unwanted)
+  local list = {}
+  for i = 1, #headers, 2 do
+    if not unwanted(headers[i]:lower()) then list[#list + 1], list[#list + 2] = headers[i], headers[i + 1] end
+  end
+  return list
+end
+
+--- The request that a redirect asks for.
+local function redirected(r, status, place, url)
+  if not url:find "^[hH][tT][tT][pP][sS]?://" then
+    error(host.error { kind = "protocol", status = status, store = "http",
+      message = place .. " leads to what is no HTTP" }, 0)
+  end
+  local new = { method = r.method, url = url, headers = r.headers, body = r.body }
+  if kernel.origin(url) ~= kernel.origin(r.url) then
+    new.headers = without(r.headers, function(name) return not HARMLESS[name] end)
+  end
+  if (status == 303 and r.method ~= "HEAD") or (status < 303 and r.method == "POST") then
+    new.method, new.body = "GET", nil
+    new.headers = without(new.headers, function(name) return name == "content-type" end)
+  end
+  return new
+end
+
+local function follows(options)
+  local n = options.follow
+  if n == nil or n == true then return FOLLOW end
+  if n == false then return 0 end
+  host.check("count", n, "follow")
+  return n
+end
+
+--- Sends a request.
+---@param method string
+---@param url string
+---@param options? table
+---@return neap.http.response
+function http.request(method, url, options)
+  options = options or {}
+  check_options(options)
+  if type(method) ~= "string" then usage("the method must be a string, not %s", host.show(method)) end
+  if type(url) ~= "string" then usage("the URL must be a string, not %s", host.show(url)) end
+  local body, content_type = body_of(options)
+  local r = { method = method:upper(), url = with_query(url, options.query), body = body,
+    headers = headers_of(options, content_type) }
+  local follow, began, hops = follows(options), process.uptime(), 0
+  local limits = { timeout = options.timeout, connect_timeout = options.connect_timeout, ca = options.ca,
+    max_size = options.max_size or MAX_SIZE }
+  while true do
+    local status, headers, text, place, next_url = kernel.request(r.method, r.url, r.headers, r.body, limits)
+    if not (next_url and REDIRECTS[status] and follow > 0) then
+      local answer = setmetatable({ status = status, headers = setmetatable(headers, header_lookup), body = text,
+        url = r.url }, response)
+      places[answer] = place
+      return answer
+    end
+    hops = hops + 1
+    if hops > follow then
+      error(host.error { kind = "protocol", status = status, store = "http",
+        message = ("%s leads on for more than %d times; see follow"):format(place, follow) }, 0)
+    end
+    r = redirected(r, status, place, next_url)
+    local left = (options.timeout or 30) - (process.uptime() - began)
+    limits.timeout = options.timeout == 0 and 0 or math.max(left, 0.001)
+  end
+end
+
+for _, method in ipairs { "get", "head", "post", "put", "patch", "delete" } do
+  http[method] = function(url, options) return http.request(method, url, options) end
+end
+
+return http

@@ -1,0 +1,136 @@
+// http_test.c: in a stepped host requests go on between the steps: no step waits for a server, a host that closes in the middle
+// takes its connections along, its limits hold for replies too. And allocations fail, one after the other.
+#include <signal.h>
+#include <time.h>
+
+#include "sweep.h"
+
+static char url[64];
+static pid_t server;
+
+static const char requests[] =
+    "local neap = require 'neap' local http = neap.http "
+    "local tasks = {} "
+    "for i = 1, 50 do tasks[i] = function() return http.post(URL .. '/echo', { json = { i } }):json().body end end "
+    "for i, body in ipairs(neap.all(tasks)) do assert(body == '[' .. i .. ']') end "
+    "assert(#http.get(URL .. '/large/5000000').body == 5000000) "
+    "assert(http.get(URL .. '/redirect/302/%2Fgzip').body:find 'unpacked') "
+    "for steps = 1, 20 do "
+    "  local task = neap.spawn(http.get, URL .. '/delay/20') "
+    "  for _ = 1, steps do neap.sleep(0) end "
+    "  task:cancel() pcall(task.await, task) "
+    "end "
+    "assert(http.get(URL .. '/echo').status == 200)";
+
+static const char under_way[] =
+    "local neap = require 'neap' for i = 1, 30 do neap.spawn(neap.http.get, URL .. '/delay/20') end "
+    "neap.http.get(URL .. '/delay/20')";
+
+static const char small[] =
+    "local neap = require 'neap' local http = neap.http "
+    "local r = http.post(URL .. '/echo', { json = { 1 }, bearer = 'x', query = { a = 1 } }) "
+    "assert(r:json().body == '[1]') "
+    "assert(#http.get(URL .. '/redirect/302/%2Fgzip').body == 9000) "
+    "neap.try(neap.timeout, 0, http.get, URL .. '/delay/20') "
+    "assert(not neap.try(http.get, URL .. '/half'))";
+
+static bool start_server(void) {
+  int port = 0, pid = 0;
+  FILE *pipe = popen("tests/services/http", "r");
+  bool ok = pipe && fscanf(pipe, "%d %d", &port, &pid) == 2;
+  if (pipe) pclose(pipe);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
+  server = pid;
+  return ok;
+}
+
+static const char *with_url(const char *script) {
+  static char text[4096];
+  snprintf(text, sizeof text, "local URL = '%s' %s", url, script);
+  return text;
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static neap *open_with(neap_options options, const char *script, neap_task *task) {
+  neap *h;
+  options.size = sizeof options;
+  options.error = on_error;
+  options.ud = &last;
+  if (neap_open(&h, &options) != NEAP_OK) return NULL;
+  const char *text = with_url(script);
+  if (neap_spawn(h, text, strlen(text), "=script", task) != NEAP_OK) printf("%s\n", neap_message(h));
+  return h;
+}
+
+// The result of a script that is run in steps, as JSON.
+static const char *stepped(neap_options options, const char *script) {
+  static char result[1024];
+  neap_task task;
+  neap *h = open_with(options, script, &task);
+  for (int i = 0; i < 60000 && neap_step(h, 1000) > 0; i++) usleep(200);
+  const char *said = neap_result(h, task, NULL);
+  snprintf(result, sizeof result, "%s", said ? said : neap_message(h));
+  neap_close(&h);
+  return result;
+}
+
+static bool is_kind(const char *result, const char *kind) {
+  char wanted[64];
+  snprintf(wanted, sizeof wanted, "\"kind\":\"%s\"", kind);
+  if (strstr(result, wanted)) return true;
+  printf("%s\n", result);
+  return false;
+}
+
+static void test_steps(void) {
+  const char *said = stepped((neap_options){.slice_us = 1000}, requests);
+  CHECK(strcmp(said, "null") == 0);
+  if (failed) printf("%s\n", said);
+}
+
+// Steps return at once, however long the server takes; so does closing.
+static void test_close(void) {
+  double began = now();
+  neap_task task;
+  neap *h = open_with((neap_options){.slice_us = 1000}, under_way, &task);
+  for (int i = 0; i < 50; i++) CHECK(neap_step(h, 1000) == 31);
+  neap_close(&h);
+  CHECK(h == NULL && now() - began < 10);
+}
+
+static void test_limits(void) {
+  static const char large[] = "return #require 'neap'.http.get(URL .. '/large/20000000').body";
+  CHECK(strcmp(stepped((neap_options){.slice_us = 1000}, large), "20000000") == 0);
+  CHECK(is_kind(stepped((neap_options){.max_memory = 8 << 20}, large), "limit"));
+  CHECK(is_kind(stepped((neap_options){.flags = NEAP_NO_NET}, large), "forbidden"));
+  CHECK(is_kind(stepped((neap_options){.flags = NEAP_NO_FS},
+                        "require 'neap'.http.get(URL, { ca = '/etc/ssl/certs/ca-certificates.crt' })"),
+                "forbidden"));
+  CHECK(strcmp(stepped((neap_options){.flags = NEAP_NO_FS | NEAP_NO_OS, .max_memory = 32 << 20},
+                       "return require 'neap'.http.get(URL .. '/echo').status"),
+               "200") == 0);
+}
+
+static void test_allocations(void) {
+  sweep_seed();
+  for (enum mode how = ONE; how <= ALL_FROM; how++) {
+    sweep((neap_options){.alloc = counted}, OURS, how, with_url(small), 200, NULL);
+    sweep((neap_options){.slice_us = 1000}, OURS, how, with_url(small), 200, NULL);
+  }
+}
+
+int main(void) {
+  if (!start_server()) return printf("no server\n"), 1;
+  sqlite_hook();
+  test_steps();
+  test_close();
+  test_limits();
+  test_allocations();
+  kill(server, SIGKILL);
+  return report();
+}

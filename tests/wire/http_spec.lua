@@ -1,0 +1,410 @@
+-- neap.http against a server that does what servers do: tests/services/http.
+local neap = require "neap"
+local http = neap.http
+
+local function sh(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "a"
+  pipe:close()
+  return (text:gsub("%s+$", ""))
+end
+
+-- A server, and the URL that leads to it.
+local function serve(arguments)
+  local port, pid = sh("tests/services/http " .. (arguments or "")):match "(%d+) (%d+)"
+  return { port = port, pid = pid, url = "http://127.0.0.1:" .. port }
+end
+
+local function kill(server) os.execute("kill -9 " .. server.pid) end
+
+local function fails(kind, f, ...)
+  local ok, e = pcall(f, ...)
+  assert.is_false(ok, "an error was expected")
+  assert.is_true(neap.is(e, kind), tostring(e))
+  return e
+end
+
+describe("neap.http", function()
+  local server, url
+
+  setup(function()
+    server = serve()
+    url = server.url
+  end)
+
+  teardown(function() kill(server) end)
+
+  local function counts() return http.get(url .. "/counts"):json() end
+
+  describe("a request", function()
+    it("has a method and a path, and what it is answered has status, headers and body", function()
+      local r = http.get(url .. "/echo?a=1")
+      assert.equal(200, r.status)
+      assert.equal("application/json", r.headers["content-type"])
+      assert.equal(url .. "/echo?a=1", r.url)
+      local said = r:json()
+      assert.same({ "GET", "/echo?a=1", "" }, { said.method, said.target, said.body })
+      assert.matches("^neap/%d", said.headers["user-agent"])
+    end)
+
+    it("is of any method", function()
+      for _, method in ipairs { "post", "put", "patch", "delete" } do
+        assert.equal(method:upper(), http[method](url .. "/echo"):json().method)
+      end
+      assert.equal("PROPFIND", http.request("propfind", url .. "/echo"):json().method)
+      assert.same({ 200, "" }, { http.head(url .. "/echo").status, http.head(url .. "/echo").body })
+    end)
+
+    it("carries a query made of a table, keys in order, lists as one key again and again", function()
+      local said = http.get(url .. "/echo", { query = { b = "ä &=", a = { 1, 2 }, c = true } }):json()
+      assert.equal("/echo?a=1&a=2&b=%C3%A4%20%26%3D&c=true", said.target)
+      assert.equal("/echo?x=1&y=2", http.get(url .. "/echo?x=1#part", { query = { y = 2 } }):json().target)
+    end)
+
+    it("carries JSON, a form, or bytes as they are", function()
+      local said = http.post(url .. "/echo", { json = { a = { 1, neap.null } } }):json()
+      assert.same({ '{"a":[1,null]}', "application/json" }, { said.body, said.headers["content-type"] })
+      said = http.post(url .. "/echo", { form = { name = "Ada L", n = 1 } }):json()
+      assert.same({ "n=1&name=Ada%20L", "application/x-www-form-urlencoded" }, { said.body, said.headers["content-type"] })
+      said = http.put(url .. "/echo", { body = "a\0b\255", headers = { ["Content-Type"] = "x/y" } }):json()
+      assert.same({ 4, "x/y" }, { tonumber(said.headers["content-length"]), said.headers["content-type"] })
+      assert.is_nil(http.put(url .. "/echo", { body = "x" }):json().headers["content-type"])
+    end)
+
+    it("carries a body with GET and DELETE too, and an empty one with POST", function()
+      assert.equal("x", http.get(url .. "/echo", { body = "x" }):json().body)
+      assert.equal("x", http.delete(url .. "/echo", { body = "x" }):json().body)
+      assert.equal("0", http.post(url .. "/echo"):json().headers["content-length"])
+    end)
+
+    it("carries a large body without asking first", function()
+      local said = http.post(url .. "/echo", { body = ("x"):rep(3000000) }):json()
+      assert.equal(3000000, #said.body)
+      assert.is_nil(said.headers.expect)
+    end)
+
+    it("carries headers, also empty ones and several of a name", function()
+      local said = http.get(url .. "/echo", { headers = { ["X-A"] = 1, ["X-B"] = { "b", "c" }, ["X-C"] = "" } }):json()
+      assert.same({ "1", "b|c", "" }, { said.headers["x-a"], said.headers["x-b"], said.headers["x-c"] })
+    end)
+
+    it("says who asks", function()
+      local function sent(options) return http.get(url .. "/echo", options):json().headers.authorization end
+      assert.equal("Basic YWRhOmx1OnY=", sent { auth = { "ada", "lu:v" } })
+      assert.equal("Bearer t.o.k", sent { bearer = "t.o.k" })
+      assert.equal("Basic YWRhOmx1", http.get((url:gsub("//", "//ada:lu@")) .. "/echo"):json().headers.authorization)
+    end)
+  end)
+
+  describe("what comes back", function()
+    it("has headers in whatever case, equal ones joined, cookies by line breaks", function()
+      local headers = http.get(url .. "/headers").headers
+      assert.same({ "a, b", "a=1, b\nc=2", "", '"x"' },
+        { headers["X-TWO"], headers["set-cookie"], headers["X-Empty"], headers.etag })
+      assert.is_nil(headers["x-none"])
+    end)
+
+    it("may come in chunks, packed, slowly, or behind another answer", function()
+      assert.equal("one two three", http.get(url .. "/chunked").body)
+      assert.equal(("unpacked "):rep(1000), http.get(url .. "/gzip").body)
+      assert.equal("xxxxxxxxxx", http.get(url .. "/slow").body)
+      local r = http.get(url .. "/continue")
+      assert.same({ 200, "went on" }, { r.status, r.body })
+      assert.is_nil(r.headers["x-first"])
+    end)
+
+    it("may be large", function() assert.equal(20000000, #http.get(url .. "/large/20000000").body) end)
+
+    it("is no error, whatever the status", function()
+      for _, status in ipairs { 200, 204, 304, 400, 404, 500, 503 } do
+        assert.equal(status, http.get(url .. "/status/" .. status).status)
+      end
+    end)
+
+    it("is one when it is checked", function()
+      local kinds = { [400] = "usage", [401] = "auth", [403] = "forbidden", [404] = "not_found", [409] = "conflict",
+        [412] = "condition", [422] = "validation", [429] = "throttled", [500] = "server", [503] = "server" }
+      for status, kind in pairs(kinds) do
+        local e = fails(kind, function() http.get(url .. "/status/" .. status, { query = { key = "s3cret" } }):check() end)
+        assert.equal(status, e.status)
+        assert.equal(("GET %s/status/%d answered %d"):format(url, status, status), e.message)
+        assert.equal("so it is", e.detail)
+        assert.equal(status == 429 or status == 503 or nil, e.retryable)
+      end
+      local r = http.get(url .. "/status/200")
+      assert.equal(r, r:check())
+    end)
+
+    it("raises `protocol` where it should be JSON and is not", function()
+      local e = fails("protocol", function() http.get(url .. "/gzip"):json() end)
+      assert.matches("GET http://.*/gzip: the body is no JSON", e.message)
+    end)
+  end)
+
+  describe("a redirect", function()
+    local function to(status, target, from) return ("%s/redirect/%d/%s"):format(from or url, status, target) end
+
+    it("is followed, and says where it led", function()
+      local r = http.get(to(302, "/echo"))
+      assert.same({ 200, url .. "/echo" }, { r.status, r.url })
+    end)
+
+    it("makes a GET of a POST, but for 307 and 308", function()
+      for status, method in pairs { [301] = "GET", [302] = "GET", [303] = "GET", [307] = "POST", [308] = "POST" } do
+        local said = http.post(to(status, "/echo"), { json = 1 }):json()
+        assert.same({ method, method == "POST" and "1" or "" }, { said.method, said.body })
+        assert.equal(method == "POST" and "application/json" or nil, said.headers["content-type"])
+      end
+      assert.equal("PUT", http.put(to(302, "/echo"), { body = "x" }):json().method)
+    end)
+
+    it("takes no keys to another host", function()
+      local other <close> = setmetatable(serve(), { __close = kill })
+      local options = { bearer = "token", headers = { Cookie = "c=1", ["X-Api-Key"] = "k", Accept = "text/x" } }
+      local here = http.get(to(302, "/echo"), options):json().headers
+      assert.same({ "Bearer token", "c=1", "k" }, { here.authorization, here.cookie, here["x-api-key"] })
+      local there = http.get(to(302, other.url .. "/echo"), options):json().headers
+      assert.equal("text/x", there.accept)
+      assert.same({}, { there.authorization, there.cookie, there["x-api-key"] })
+      there = http.get(to(302, other.url .. "/echo", (url:gsub("//", "//ada:lu@")))):json().headers
+      assert.is_nil(there.authorization)
+    end)
+
+    it("is followed so many times, or not at all", function()
+      assert.matches("more than 5 times; see follow", fails("protocol", http.get, url .. "/loop").message)
+      local r = http.get(to(302, "/echo"), { follow = false })
+      assert.same({ 302, "/echo", "elsewhere" }, { r.status, r.headers.location, r.body })
+      assert.equal(200, http.get(to(302, "/redirect/302/%2Fecho"), { follow = 2 }).status)
+      fails("protocol", http.get, to(302, "/redirect/302/%2Fecho"), { follow = 1 })
+    end)
+
+    it("leads to nothing else than HTTP", function()
+      fails("protocol", http.get, to(302, "file:///etc/passwd"))
+      fails("protocol", http.get, to(302, "gopher://127.0.0.1/"))
+    end)
+  end)
+
+  describe("what is wrong with a request", function()
+    it("is told before anything is sent", function()
+      local before = counts().connections
+      local function wrong(pattern, ...)
+        local e = fails("usage", ...)
+        assert.matches(pattern, e.message)
+      end
+      wrong("no option querry; did you mean query", http.get, url, { querry = {} })
+      wrong("no option xyz; known: auth, bearer", http.get, url, { xyz = 1 })
+      wrong("cannot be read", http.get, "")
+      wrong("cannot be read", http.get, "http://")
+      wrong("cannot be read", http.get, url .. "/a b")
+      wrong("cannot be read", http.get, url .. "/a\r\nX: y")
+      wrong("zero byte", http.get, url .. "/a\0b")
+      wrong("ftp is spoken by nobody here", http.get, "ftp://127.0.0.1/")
+      wrong("file is spoken by nobody here", http.get, "file:///etc/passwd")
+      wrong("the header X%-A has a line break", http.get, url, { headers = { ["X-A"] = "a\r\nX-B: b" } })
+      wrong("the header X%-A has a line break", http.get, url, { headers = { ["X-A"] = "a\nb" } })
+      wrong("is no name of a header", http.get, url, { headers = { ["X A"] = "a" } })
+      wrong("is no name of a header", http.get, url, { headers = { ["X-A: b\r\nX-B"] = "a" } })
+      wrong("follows from the body", http.get, url, { headers = { ["content-length"] = "5" } })
+      wrong("line break", http.get, url, { bearer = "a\nb" })
+      wrong("is no method", http.request, "GET /x HTTP/1.1\r\n", url)
+      wrong("is no method", http.request, "connect", url)
+      wrong("one of json, form and body", http.post, url, { json = 1, body = "x" })
+      wrong("one of auth and bearer", http.get, url, { auth = { "a", "b" }, bearer = "x" })
+      wrong("auth must be", http.get, url, { auth = { "a" } })
+      wrong("query must be a table", http.get, url, { query = "a=b" })
+      wrong("query: a must be text, a number or a boolean, not a table", http.get, url, { query = { a = { {} } } })
+      wrong("timeout must be a number of seconds", http.get, url, { timeout = "5" })
+      wrong("max_size must be an integer", http.get, url, { max_size = -1 })
+      wrong("follow must be", http.get, url, { follow = "x" })
+      wrong("body must be a string", http.post, url, { body = 5 })
+      wrong("the URL must be a string", http.get)
+      fails("validation", http.post, url, { json = print })
+      assert.equal(before, counts().connections)
+    end)
+
+    it("is told without passwords, tokens and queries", function()
+      local function silent(...)
+        local _, e = pcall(...)
+        assert.is_nil(tostring(e):find("s3cret", 1, true), tostring(e))
+        assert.is_nil((e.traceback or ""):find("s3cret", 1, true))
+      end
+      silent(http.get, "http://ada:s3cret@127.0.0.1:1/x?key=s3cret", { bearer = "s3cret", timeout = 5 })
+      silent(http.get, "http://ada:s3cret@127.0.0.1:port/")
+      silent(http.get, "http://ada:s3cret@[::1/")
+      silent(http.get, url .. "/x y?key=s3cret")
+      silent(http.get, url, { bearer = "s3cret\n" })
+      silent(http.get, url, { bearer = { "s3cret" } })
+      silent(http.get, url, { headers = { ["X-Key"] = "s3cret\n" } })
+      silent(http.get, url .. "/half?key=s3cret")
+    end)
+  end)
+
+  describe("when something gives way", function()
+    it("raises `connection` for a server that is not there", function()
+      local e = fails("connection", http.post, "http://127.0.0.1:1/path?key=1", { body = "x" })
+      assert.matches("^POST http://127.0.0.1:1/path: Failed to connect", e.message)
+      assert.same({ "http", "COULDNT_CONNECT", true }, { e.store, e.code, e.retryable })
+      assert.is_nil(e.outcome)
+    end)
+
+    it("raises `connection` for an answer that breaks off, is reset or never comes", function()
+      for _, path in ipairs { "/half", "/reset", "/drop" } do
+        local e = fails("connection", http.get, url .. path)
+        assert.is_true(e.retryable, path)
+        e = fails("connection", http.post, url .. path, { body = "x" })
+        assert.equal("unknown", e.outcome)
+        assert.is_nil(e.retryable)
+      end
+    end)
+
+    it("raises `protocol` for what is no HTTP, or not packed as it says", function()
+      fails("protocol", http.get, url .. "/garbage")
+      fails("protocol", http.get, url .. "/badgzip")
+    end)
+
+    it("sends a POST once, also where the connection it goes over is closed by the server", function()
+      for _, options in ipairs { { body = "x" }, {} } do
+        http.get(url .. "/echo")
+        local before = counts()["/drop"] or 0
+        fails("connection", http.post, url .. "/drop", options)
+        assert.equal(before + 1, counts()["/drop"])
+      end
+    end)
+
+    it("goes on with a server that was killed and is back", function()
+      local other = serve()
+      assert.equal(200, http.get(other.url .. "/echo").status)
+      kill(other)
+      fails("connection", http.get, other.url .. "/echo")
+      other = serve(other.port)
+      assert.equal(200, http.get(other.url .. "/echo").status)
+      kill(other)
+    end)
+
+    it("raises `limit` for a reply that is larger than it may be, packed or not", function()
+      assert.matches("larger than 1000 bytes; see max_size",
+        fails("limit", http.get, url .. "/large/1001", { max_size = 1000 }).message)
+      assert.equal(1000, #http.get(url .. "/large/1000", { max_size = 1000 }).body)
+      fails("limit", http.get, url .. "/bomb", { max_size = 1000000 })
+    end)
+
+    it("raises `timeout` when all of it takes too long, and goes on", function()
+      local e = fails("timeout", http.get, url .. "/delay/20?key=1", { timeout = 0.05 })
+      assert.equal(("timed out after 0.05 s: GET %s/delay/20"):format(url), e.message)
+      assert.equal(200, http.get(url .. "/echo").status)
+    end)
+
+    it("can be cancelled wherever it is", function()
+      for _, path in ipairs { "/delay/20", "/slow", "/large/20000000", "/redirect/302/%2Fdelay%2F20", "/echo" } do
+        for _, seconds in ipairs { 0, 0.001, 0.01 } do
+          local task = neap.spawn(http.get, url .. path)
+          neap.sleep(seconds)
+          task:cancel()
+          pcall(task.await, task)
+        end
+      end
+      fails("timeout", neap.timeout, 0.02, http.get, url .. "/delay/20")
+      assert.equal(200, http.get(url .. "/echo").status)
+    end)
+
+    it("can be cancelled while it looks up a name, and while it waits for a connection", function()
+      local task = neap.spawn(http.get, "http://nobody.invalid/")
+      neap.sleep(0)
+      task:cancel()
+      fails("cancelled", task.await, task)
+      local waiting = {}
+      for i = 1, 40 do waiting[i] = neap.spawn(http.get, url .. "/delay/20") end
+      neap.sleep(0.02)
+      for _, one in ipairs(waiting) do one:cancel() end
+      for _, one in ipairs(waiting) do fails("cancelled", one.await, one) end
+      assert.equal(200, http.get(url .. "/echo").status)
+    end)
+
+    it("is collected with what nobody waits for", function()
+      for _ = 1, 20 do pcall(neap.timeout, 0, http.get, url .. "/delay/20") end
+      collectgarbage()
+      assert.equal(200, http.get(url .. "/echo").status)
+    end)
+  end)
+
+  describe("connections", function()
+    it("are used again", function()
+      local first = http.get(url .. "/echo"):json()
+      local again = http.post(url .. "/echo", { body = "x" }):json()
+      assert.same({ first.connection, first.nth + 1 }, { again.connection, again.nth })
+    end)
+
+    it("are no more than so many to a host, however many tasks ask", function()
+      local other <close> = setmetatable(serve(), { __close = kill })
+      local answers = {}
+      for i = 1, 200 do answers[i] = function() return http.get(other.url .. "/echo", { query = { i = i } }):json().target end end
+      local targets = neap.all(answers)
+      assert.equal("/echo?i=200", targets[200])
+      assert.is_true(http.get(other.url .. "/counts"):json().connections <= 17)
+    end)
+
+    it("let other tasks run meanwhile", function()
+      local order = {}
+      neap.all { function() http.get(url .. "/slow") order[#order + 1] = "slow" end,
+        function() http.get(url .. "/echo") order[#order + 1] = "quick" end }
+      assert.same({ "quick", "slow" }, order)
+    end)
+
+    it("serve a wait where the stack cannot yield", function()
+      local list = { 2, 1 }
+      table.sort(list, function(a, b) return http.get(url .. "/echo").status == 200 and a < b end)
+      assert.same({ 1, 2 }, list)
+    end)
+  end)
+
+  describe("TLS", function()
+    local folder, secure
+
+    setup(function()
+      folder = sh "mktemp -d"
+      os.execute(([[cd %s && for n in ca other; do openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+        -days 2 -subj "/CN=$n of tests" -keyout $n.key -out $n.crt 2>> log; done; openssl req -x509 -newkey ec \
+        -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -CA ca.crt -CAkey ca.key \
+        -addext subjectAltName=DNS:localhost -keyout server.key -out server.crt 2>> log]]):format(folder))
+      secure = serve(("0 %s/server.crt %s/server.key"):format(folder, folder))
+    end)
+
+    teardown(function()
+      kill(secure)
+      os.execute("rm -r " .. folder)
+    end)
+
+    it("is verified, against a file if one is given", function()
+      local there = "https://localhost:" .. secure.port .. "/echo"
+      assert.equal(200, http.get(there, { ca = folder .. "/ca.crt" }).status)
+      assert.equal("PEER_FAILED_VERIFICATION", fails("connection", http.get, there).code)
+      fails("connection", http.get, there, { ca = folder .. "/other.crt" })
+      fails("usage", http.get, there, { ca = folder .. "/none.crt" })
+    end)
+
+    it("is refused where the certificate is another host's", function()
+      local e = fails("connection", http.get, "https://127.0.0.1:" .. secure.port .. "/", { ca = folder .. "/ca.crt" })
+      assert.equal("PEER_FAILED_VERIFICATION", e.code)
+      assert.is_nil(e.retryable)
+    end)
+  end)
+
+  describe("the command", function()
+    local bin = (os.getenv "BIN" or "bin") .. "/neap"
+
+    it("reads proxies from the environment", function()
+      local code = [[print(require("neap").http.get("http://example.invalid/echo?q=1"):json().target)]]
+      assert.equal("http://example.invalid/echo?q=1", sh(("http_proxy=%s no_proxy= %s -e '%s'"):format(url, bin, code)))
+    end)
+
+    it("ends while requests are under way", function()
+      assert.equal("done", sh(([[%s -e 'local neap = require "neap"
+        neap.spawn(neap.http.get, "%s/delay/20") neap.sleep(0.02) print "done" os.exit(0)']]):format(bin, url)))
+    end)
+
+    it("does not load libcurl before neap.http is used", function()
+      assert.equal("0", sh(([[%s -e 'local neap = require "neap" local n = 0
+        for line in io.lines "/proc/self/maps" do if line:find "libcurl" then n = n + 1 end end print(n)']]):format(bin)))
+    end)
+  end)
+end)
