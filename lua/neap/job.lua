@@ -5,6 +5,7 @@ local json = require "neap.json"
 local kernel = require "neap.save_kernel"
 local lock = require "neap.lock"
 local log = require "neap.log"
+local own_table = require "neap.own_table"
 local quoted = require "neap.sql.schema".quoted
 local retry = require "neap.retry"
 local view = require "neap.view"
@@ -17,23 +18,20 @@ end
 
 -- ---- Marks ----
 
-local TABLE = [[CREATE TABLE IF NOT EXISTS %s (job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-  PRIMARY KEY (job, key))]]
+local COLUMNS = "job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (job, key)"
 
 local Job = {}
 Job.__index = Job
 Job.__name = "neap.job"
 
---- Where the marks of a job are: { store =, table = }, made if it is not there. Of two that make it at once, one may be
---- told that it is there by now.
+--- Where the marks of a job are: { store =, table = }, made if it is not there.
 local function open_marks(store)
   if kernel.in_transaction(store) then usage "a job begins outside of transactions" end
   local marks = { store = store, table = quoted(store, "neap_checkpoints") }
   local ok, e = pcall(store.sql, store, "SELECT 1 FROM " .. marks.table .. " WHERE 1 = 0")
   if ok then return marks end
   if not host.is(e, "mismatch") then error(e, 0) end
-  ok, e = pcall(store.sql, store, TABLE:format(marks.table))
-  if not ok and not host.is(e, "conflict") then error(e, 0) end
+  own_table(store, "neap_checkpoints", COLUMNS)
   marks.missing = view.dry_run(store)
   return marks
 end

@@ -9,6 +9,7 @@ local fence = require "neap.fence"
 local host = require "neap.host"
 local kernel = require "neap.save_kernel"
 local now = require "neap.now"
+local own_table = require "neap.own_table"
 local process = require "neap.process"
 local quoted = require "neap.sql.schema".quoted
 local stores = require "neap.store"
@@ -63,24 +64,16 @@ local function leave(self)
 end
 
 -- A change of the token takes the whole row in PostgreSQL, because it is part of a key.
-local TABLE = [[CREATE TABLE IF NOT EXISTS {t} (name TEXT PRIMARY KEY, token BIGINT NOT NULL, renewals BIGINT NOT NULL,
+local COLUMNS = [[name TEXT PRIMARY KEY, token BIGINT NOT NULL, renewals BIGINT NOT NULL,
   seconds DOUBLE PRECISION NOT NULL, beacon BOOLEAN NOT NULL, host TEXT, machine TEXT, pid BIGINT, born BIGINT,
-  since TIMESTAMP WITH TIME ZONE, UNIQUE (name, token))]]
-
---- Two that make it at once may both find it missing: one of them is told so.
-local function create_table(self)
-  local place = self.table:match '^(".+")%."'
-  if place then self.store:sql("CREATE SCHEMA IF NOT EXISTS " .. place) end
-  local ok, e = pcall(send, self, TABLE)
-  if not ok and not host.is(e, "conflict") then error(e, 0) end
-end
+  since TIMESTAMP WITH TIME ZONE, UNIQUE (name, token)]]
 
 --- The row of the lock, made if it is not there.
 local function read(self, name)
   local text = "SELECT * FROM {t} WHERE name = ?"
   local rows, e = host.try(send, self, text, { name })
   if not rows and not host.is(e, "mismatch") then error(e, 0) end
-  if not rows then create_table(self) end
+  if not rows then own_table(self.store, "neap_leases", COLUMNS) end
   if rows and rows[1] then return rows[1] end
   send(self, "INSERT INTO {t} (name, token, renewals, seconds, beacon) VALUES (?, 0, 0, 0, ?) ON CONFLICT DO NOTHING",
     { name, false })

@@ -6,6 +6,7 @@ local kernel = require "neap.save_kernel"
 local marks = require "neap.marks"
 local now = require "neap.now"
 local progress = require "neap.progress"
+local own_table = require "neap.own_table"
 local quoted = require "neap.sql.schema".quoted
 local stores = require "neap.store"
 local terminal = require "neap.terminal"
@@ -114,21 +115,14 @@ local function send(store, text, params)
 end
 
 -- Both databases read the types: SQLite keeps times as text, as it does for models.
-local TABLE = [[CREATE TABLE {neap_migrations} (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
-  applied_at TIMESTAMP WITH TIME ZONE NOT NULL)]]
+local COLUMNS = [[version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
+  applied_at TIMESTAMP WITH TIME ZONE NOT NULL]]
 
 --- What was applied, or nil if there is no such table.
 local function applied_in(store)
   local rows, e = host.try(send, store, "SELECT version, name, checksum FROM {neap_migrations} ORDER BY version")
   if not rows and not host.is(e, "mismatch") then error(e, 0) end
   return rows
-end
-
---- The template of names may put the table into a schema that is not there yet.
-local function create_table(store)
-  local place = quoted(store, "neap_migrations"):match '^(".+")%."'
-  if place then store:sql("CREATE SCHEMA IF NOT EXISTS " .. place) end
-  send(store, TABLE)
 end
 
 local function fault_of(row, place, file, dir)
@@ -269,8 +263,8 @@ end
 -- Of each store that runs a migration outside of transactions: which, and how many calls of batches it has made.
 local running = setmetatable({}, { __mode = "k" })
 
-local PLACES = [[CREATE TABLE IF NOT EXISTS {neap_migration_batches} (version INTEGER NOT NULL, direction TEXT NOT NULL,
-  call INTEGER NOT NULL, done INTEGER NOT NULL, after TEXT, PRIMARY KEY (version, direction, call))]]
+local PLACES = [[version INTEGER NOT NULL, direction TEXT NOT NULL, call INTEGER NOT NULL, done INTEGER NOT NULL,
+  after TEXT, PRIMARY KEY (version, direction, call)]]
 
 --- Where a call of batches is in its query; an interrupted one left it behind, with its last batch.
 local Place = {}
@@ -280,7 +274,7 @@ local function open_place(store)
   local at = running[view.shared(store)]
   if not at or kernel.in_transaction(store) then return end
   at.calls = at.calls + 1
-  send(store, PLACES)
+  own_table(store, "neap_migration_batches", PLACES)
   return setmetatable({ key = { at.file.version, at.direction, at.calls } }, Place)
 end
 
@@ -433,7 +427,7 @@ function migrate.run(store, dir, options)
   local names, version = {}, nil
   locked(store, function()
     local applied = applied_in(store)
-    if not applied then create_table(store) end
+    if not applied then own_table(store, "neap_migrations", COLUMNS) end
     version = #(applied or {})
     local steps, direction = steps_of(applied or {}, dir, options)
     for i, file in ipairs(steps) do

@@ -3,7 +3,7 @@
 # same from a pipe.
 . tests/host/check.sh
 url=sqlite:$dir/shop.db
-export LC_ALL=C.UTF-8 HOME=$dir
+export LC_ALL=C.UTF-8 TERM=xterm HOME=$dir
 unset NO_COLOR
 
 # check WHAT ACTUAL EXPECTED
