@@ -148,6 +148,8 @@ bool neap__work(neap *, uint64_t instructions);
 // holds now, *known being what it said before. Where that is too much, or `over`, the running task ends.
 size_t neap__memory_left(neap *);
 void neap__hold(neap *, size_t *known, size_t bytes, bool over);
+// True when the budget of the step is spent, and callbacks of the loop leave what they can to the next one.
+bool neap__step_over(neap *);
 // Lets other tasks and the host run, then goes on in k with status LUA_YIELD. `return neap__pause(...)`. Where the stack
 // cannot yield, k is called at once.
 int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k);

@@ -261,6 +261,10 @@ bool neap__should_pause(lua_State *L, unsigned rows) {
   return neap__now_us() >= h->pause_at;
 }
 
+bool neap__step_over(neap *h) {
+  return h->stepping && neap__now_us() >= h->step_ends;
+}
+
 int neap__pause(lua_State *L, lua_KContext ctx, lua_KFunction k) {
   neap *h = neap__host(L);
   struct neap__task *t = h->task;

@@ -172,8 +172,9 @@ static void hold(struct http_transfer *t) {
 static size_t on_body(char *p, size_t size, size_t n, void *ud) {
   struct http_transfer *t = ud;
   n *= size;
+  size_t wanted = t->body.n + n, grown = wanted > t->body.size ? 2 * wanted - t->body.size : 0;
   t->too_large = n > t->max_size - t->body.n;
-  t->short_of_memory = !t->too_large && n > neap__memory_left(t->op.host);
+  t->short_of_memory = !t->too_large && grown > neap__memory_left(t->op.host);
   if (t->too_large || t->short_of_memory) return 0;
   t->short_of_memory = neap__buffer_append(&t->body, p, n) != 0;
   hold(t);

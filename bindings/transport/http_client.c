@@ -64,6 +64,7 @@ static void act(struct http_client *c, curl_socket_t socket, int events) {
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
   struct watch *w = (struct watch *)poll;
+  if (status >= 0 && neap__step_over(w->client->host)) return;  // it will be told again
   int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
   // What has come before a failure is read nevertheless; libuv has stopped the handle then.
   act(w->client, w->socket, status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : flags);
@@ -108,7 +109,11 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *ud, voi
 // ---- The timer ----
 
 static void on_timer(uv_timer_t *timer) {
-  act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+  struct http_client *c = timer->data;
+  if (neap__step_over(c->host))
+    uv_timer_start(timer, on_timer, 1, 0);
+  else
+    act(c, CURL_SOCKET_TIMEOUT, 0);
 }
 
 // Also 0 waits for the loop: libcurl is still at work.
@@ -190,7 +195,10 @@ bool neap__http_begin(struct http_client *c, struct http_transfer *t) {
   t->prev = &c->transfers;
   if (t->next) t->next->prev = &t->next;
   c->transfers = t;
-  if (curl_multi_add_handle(c->multi, t->easy) == CURLM_OK) return true;
-  unlink_transfer(t);
-  return false;
+  if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) {
+    unlink_transfer(t);
+    return false;
+  }
+  act(c, CURL_SOCKET_TIMEOUT, 0);  // at once: many that begin together would all be one pass of the loop
+  return true;
 }

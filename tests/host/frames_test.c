@@ -1,10 +1,12 @@
-// frames_test.c: a loop of 60 frames a second under load: 200 tasks over SQLite and, where NEAP_TEST_POSTGRES names one, a
-// server; tasks that compute for ever; queries of 100,000 rows; a JSON text of 10 MB. No step takes more CPU time of its thread
+// frames_test.c: a loop of 60 frames a second under load: 200 tasks over SQLite, HTTP (tests/services/http, or what
+// NEAP_TEST_HTTP names) and, where NEAP_TEST_POSTGRES names one, PostgreSQL; tasks that compute for ever; queries of 100,000
+// rows; a JSON text of 10 MB. No step takes more CPU time of its thread
 // than its budget and 2 ms, and memory stays flat. NEAP_SOAK=1 runs a minute, else five seconds; NEAP_FRAMES some other number.
 //
 // A virtual machine may take the processor away and count that as ours. So each frame also times arithmetic that stops after
 // the same time: where it is late, the machine is. Steps may be late no more often, in one of three rounds.
 #include <malloc.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -33,6 +35,23 @@ static const char setup[] =
     "    SELECT i, 'row ' || i, i, '[' || i || ']' FROM r]]\n"
     "  store:close()\n"
     "end\n";
+
+static const char requests[] =
+    "local neap, done = require 'neap', require 'done'\n"
+    "local http, url, n = neap.http, ...\n"
+    "local options = { timeout = 300, connect_timeout = 300 }\n"
+    "local function work(i)\n"
+    "  local save = { json = { id = i, text = ('x'):rep(i * 10) }, timeout = 300, connect_timeout = 300 }\n"
+    "  while true do\n"
+    "    assert(neap.json.decode(http.post(url .. '/echo', save):check():json().body).id == i)\n"
+    "    if i == 1 then assert(#http.get(url .. '/large/1000000', options).body == 1000000) end\n"
+    "    if i == 2 then assert(not neap.try(http.get, url .. '/half', options)) end\n"
+    "    if i == 3 then neap.try(neap.timeout, 0, http.get, url .. '/delay/1') end\n"
+    "    done 'http'\n"
+    "    neap.sleep(i % 7 * 0.01)\n"
+    "  end\n"
+    "end\n"
+    "for i = 1, n do neap.spawn(work, i) end\n";
 
 static const char stores[] =
     "local neap, done = require 'neap', require 'done'\n"
@@ -64,7 +83,7 @@ static const char stores[] =
     "for _, url in ipairs(urls) do\n"
     "  local store = neap.open(url)\n"
     "  local Row = store:model('Row', fields, { table = 'frames' })\n"
-    "  for i = 1, 200 // #urls do neap.spawn(work, store, Row, i) end\n"
+    "  for i = 1, 200 // (#urls + 1) do neap.spawn(work, store, Row, i) end\n"
     "  neap.spawn(read, Row)\n"
     "end\n";
 
@@ -89,11 +108,15 @@ static const char *const computing[] = {
     "while true do pcall(error, { 'x' }) end",
 };
 
-static struct { int tasks, queries, texts; } count;
+static struct { int tasks, queries, texts, requests; } count;
 
 static int done(lua_State *L) {
   const char *what = lua_tostring(L, 1);
-  ++*(*what == 'q' ? &count.queries : what[1] == 'a' ? &count.tasks : &count.texts);
+  switch (*what) {
+    case 'q': count.queries++; break;
+    case 'h': count.requests++; break;
+    default: ++*(what[1] == 'a' ? &count.tasks : &count.texts);
+  }
   return 0;
 }
 
@@ -184,7 +207,20 @@ static const char *urls(void) {
   return text;
 }
 
-static neap *start(struct seen *seen) {
+// The server of HTTP; its process, 0 = it is not ours.
+static pid_t serve(char *url, size_t size) {
+  int port = 0, pid = 0;
+  const char *given = getenv("NEAP_TEST_HTTP");
+  snprintf(url, size, "%s", given ? given : "");
+  if (given) return 0;
+  FILE *pipe = popen("tests/services/http", "r");
+  CHECK(pipe && fscanf(pipe, "%d %d", &port, &pid) == 2);
+  if (pipe) pclose(pipe);
+  snprintf(url, size, "http://127.0.0.1:%d", port);
+  return pid;
+}
+
+static neap *start(struct seen *seen, const char *http) {
   neap_options options = {.size = sizeof options,
                           .slice_us = 500,
                           .max_memory = 512u << 20,
@@ -193,10 +229,14 @@ static neap *start(struct seen *seen) {
                           .ud = seen};
   neap *h;
   CHECK(neap_open(&h, &options) == NEAP_OK && neap_register(h, "done", open_done) == NEAP_OK);
+  spawn(h, "local http = require 'neap'.http", "");  // libcurl is loaded before the first frame
   spawn(h, setup, urls());
   CHECK(neap_run(h) == NEAP_OK);
   spawn_json(h);
   spawn(h, stores, urls());
+  char args[96];
+  snprintf(args, sizeof args, "'%s', %d", http, getenv("NEAP_TEST_POSTGRES") ? 66 : 100);
+  spawn(h, requests, args);
   for (size_t i = 0; i < sizeof computing / sizeof *computing; i++) spawn(h, computing[i], "");
   return h;
 }
@@ -264,21 +304,25 @@ int main(void) {
   timed = false;
 #endif
   take_memory();
-  neap *h = start(&seen);
+  char http[64];
+  pid_t server = serve(http, sizeof http);
+  neap *h = start(&seen, http);
   for (int i = 0; i < ROUNDS && !kept; i++) {
     kept = play(h, frames) || !timed;
   }
   CHECK(kept);
-  CHECK(seen.errors == 0 && count.tasks > 0);
+  CHECK(seen.errors == 0 && count.tasks > 0 && count.requests > 0);
   if (seen.errors) printf("%s\n", seen.message);
   if (soak) {
     CHECK(count.queries > 2 && count.texts > 2);
     CHECK(held[1].scripts < held[0].scripts / 4 * 5 && held[1].c < held[0].c / 4 * 5);
   }
-  printf("%d turns of tasks, %d of queries, %d of texts; %zu MB of scripts at most, then %zu; %zu and %zu of C\n",
-         count.tasks, count.queries, count.texts, held[0].scripts >> 20, held[1].scripts >> 20, held[0].c >> 20,
-         held[1].c >> 20);
+  printf("%d turns of tasks, %d of requests, %d of queries, %d of texts; ", count.tasks, count.requests, count.queries,
+         count.texts);
+  printf("%zu MB of scripts at most, then %zu; %zu and %zu of C\n", held[0].scripts >> 20, held[1].scripts >> 20,
+         held[0].c >> 20, held[1].c >> 20);
   neap_close(&h);
+  if (server > 0) kill(server, SIGKILL);
   CHECK(in_use == 0);
   pool_close(&pool);
   char path[64];
