@@ -257,7 +257,8 @@ describe("neap.http", function()
       end
     end)
 
-    it("raises `protocol` for what is no HTTP, or not packed as it says", function()
+    it("raises `protocol` for what is no HTTP, has endless headers, or is not packed as it says", function()
+      fails("protocol", http.get, url .. "/headers/many")
       fails("protocol", http.get, url .. "/garbage")
       fails("protocol", http.get, url .. "/badgzip")
     end)
