@@ -190,7 +190,7 @@ test-fast: all tests  ## run the tests that need no server and little time
 tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy $(BUILD)/tests/kill/skew.so
 
 san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap tests
+	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap build/san/bin/neap.so tests
 	@BIN=build/san/bin BUILD=build/san tests/run --fast
 
 tsan:  ## run many hosts on many threads under ThreadSanitizer

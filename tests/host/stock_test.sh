@@ -2,12 +2,14 @@
 # neap.so in a stock lua5.4: everything works, and nothing of Lua is replaced until neap.install().
 . tests/host/check.sh
 export LUA_CPATH="${BIN:-bin}/?.so" LUA_PATH="$dir/?.lua"
+sanitizer=$(ldd "${BIN:-bin}/neap.so" | grep -o '/[^ ]*libasan[^ ]*')  # has to be there before the program is
+lua() { LD_PRELOAD=$sanitizer timeout 60 lua5.4 "$@"; }
 
 # script WHAT STATUS OUTPUT: runs the script of standard input.
 script() {
   local out status
   cat > "$dir/script.lua"
-  out=$(timeout 60 lua5.4 "$dir/script.lua" 2>&1)
+  out=$(lua "$dir/script.lua" 2>&1)
   status=$?
   if [ "$status" = "$2" ] && [[ $out == $3 ]]; then passed=$((passed + 1)); return; fi
   failed=$((failed + 1))
