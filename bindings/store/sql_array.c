@@ -8,7 +8,7 @@
 #include "value/json.h"
 
 bool neap__sql_is_array(const struct sql_dialect *dialect, const struct type *type) {
-  return dialect->arrays && type && (type->kind == TYPE_LIST || type->kind == TYPE_SET) &&
+  return dialect->arrays && (type->kind == TYPE_LIST || type->kind == TYPE_SET) &&
          strstr(dialect->column_type(type), "[]");
 }
 

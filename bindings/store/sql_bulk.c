@@ -520,10 +520,10 @@ static void step_done(struct bulk *b, int64_t changed) {
 // Runs the statement of the present phase to its end and decides what comes next. ROWS_ROW: go on.
 static enum rows_state step(struct bulk *b) {
   struct sql_run *run = b->run;
-  const struct sql_transport *t = NULL;
   enum rows_state state = ROWS_FAILED;
-  if (run->cursor || start(b)) {
-    t = run->cursor->connection->transport;
+  if (!run->cursor) start(b);
+  if (run->cursor) {
+    const struct sql_transport *t = run->cursor->connection->transport;
     while ((state = t->next(run->cursor, b->cells, &run->rows.error)) == ROWS_ROW) {
       take_row(b, run->cursor->ncells);
       if (run->rows.whole) break;
@@ -534,7 +534,7 @@ static enum rows_state step(struct bulk *b) {
   int64_t changed = run->cursor ? run->cursor->changed : 0;
   b->last_id = run->cursor ? run->cursor->last_id : 0;
   b->open = neap__sql_in_transaction(run);
-  if (run->cursor) t->finish(run->cursor);
+  if (run->cursor) run->cursor->connection->transport->finish(run->cursor);
   run->cursor = NULL;
   if (state == ROWS_FAILED)
     fail(b);

@@ -349,13 +349,13 @@ static int write_any_of_others(struct writer *w, const struct condition *c) {
 // Elements of an array: all operands as another one; as JSON where they are of other types than the array's.
 static int write_elements(struct writer *w, const struct condition *c) {
   const struct sql_dialect *d = w->s->dialect;
-  const struct type *type = &c->place.field->type;
+  const struct field *field = c->place.field;
   bool all = c->op != COND_ANY;
   if (neap__sql_has_nul(w->s->dialect, c->cells) && all) return write_never(w);
   if (neap__sql_has_nul(w->s->dialect, c->cells)) return write_any_of_others(w, c);
-  if (c->place.nsteps == 0 && neap__sql_is_array(d, type)) {
+  if (field && c->place.nsteps == 0 && neap__sql_is_array(d, &field->type)) {
     w->s->scratch.n = 0;
-    int status = neap__sql_array(&w->s->scratch, type->of, c->cells);
+    int status = neap__sql_array(&w->s->scratch, field->type.of, c->cells);
     if (status < 0) return neap__error_set(w->e, NEAP_LIMIT, "memory is short");
     if (status == 0) return neap__sql_expand(w, all ? d->array_all : d->array_any, fill_array, c);
   }
