@@ -2,8 +2,8 @@
 #include "transport/http_curl.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <string.h>
+
+#include "transport/library.h"
 
 // That of OpenSSL; else Debian's of GnuTLS.
 static const char *const libraries[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
@@ -12,17 +12,11 @@ static const char *const libraries[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
 
 struct http_curl neap__curl;
 
-// The name of a function that the library does not have, NULL = it has all.
-static const char *fill(void *library) {
-  void *found;
-#define FIND(name)                       \
-  found = dlsym(library, #name);         \
-  memcpy(&(name), &found, sizeof found); \
-  if (!found) return #name;
-  HTTP_CURL(FIND)
-#undef FIND
-  return NULL;
-}
+static const char *const names[] = {
+#define NAME(name) #name,
+    HTTP_CURL(NAME)
+#undef NAME
+};
 
 static int start(struct neap__error *e) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -44,18 +38,12 @@ static int load(struct neap__error *e) {
     snprintf(e->detail, sizeof e->detail, "%s", dlerror());
     return -1;
   }
-  const char *missing = fill(library);
+  const char *missing = neap__library_fill(library, names, sizeof names / sizeof *names, &neap__curl);
   if (missing) return neap__error_set(e, NEAP_UNSUPPORTED, "libcurl has no %s; at least 7.87.0 is needed", missing);
   return start(e);
 }
 
 int neap__curl_load(struct neap__error *e) {
-  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  static bool loaded;
-  pthread_mutex_lock(&mutex);
-  int status = loaded ? 0 : load(e);
-  loaded = status == 0;
-  pthread_mutex_unlock(&mutex);
-  if (status != 0) e->store = "http";
-  return status;
+  static struct library library = {.store = "http", .load = load, .mutex = PTHREAD_MUTEX_INITIALIZER};
+  return neap__library_load(&library, e);
 }

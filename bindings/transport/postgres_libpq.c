@@ -2,24 +2,19 @@
 #include "transport/postgres_libpq.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <string.h>
+
+#include "transport/library.h"
 
 #define LIBRARY "libpq.so.5"
 
 struct postgres_libpq neap__libpq;
 
-// The name of a function that the library does not have, NULL = it has all.
-static const char *fill(void *library) {
-  void *found;
-#define FIND(name)                       \
-  found = dlsym(library, #name);         \
-  memcpy(&(name), &found, sizeof found); \
-  if (!found) return #name;
-  POSTGRES_LIBPQ(FIND)
-#undef FIND
-  return NULL;
-}
+static const char *const names[] = {
+#define NAME(name) #name,
+    POSTGRES_LIBPQ(NAME)
+#undef NAME
+};
 
 static int load(struct neap__error *e) {
   void *library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
@@ -30,7 +25,7 @@ static int load(struct neap__error *e) {
     snprintf(e->detail, sizeof e->detail, "%s", dlerror());
     return -1;
   }
-  const char *missing = fill(library);
+  const char *missing = neap__library_fill(library, names, sizeof names / sizeof *names, &neap__libpq);
   if (!missing) return 0;
   dlclose(library);
   memset(&neap__libpq, 0, sizeof neap__libpq);
@@ -38,12 +33,6 @@ static int load(struct neap__error *e) {
 }
 
 int neap__libpq_load(struct neap__error *e) {
-  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  static bool loaded;
-  pthread_mutex_lock(&mutex);
-  int status = loaded ? 0 : load(e);
-  loaded = status == 0;
-  pthread_mutex_unlock(&mutex);
-  if (status != 0) e->store = "postgres";
-  return status;
+  static struct library library = {.store = "postgres", .load = load, .mutex = PTHREAD_MUTEX_INITIALIZER};
+  return neap__library_load(&library, e);
 }
