@@ -88,14 +88,30 @@ int neap__view_close(lua_State *L) {
 
 enum { RAW_ROWS = 4, RAW_CELLS, RAW_NAMES, RAW_LIST };  // stack of store:sql
 
-// Once the columns are known: room for a row, and the names of its columns.
-static void raw_started(lua_State *L, struct view *v, struct rows *rows) {
-  lua_newuserdatauv(L, (size_t)(rows->ncells ? rows->ncells : 1) * sizeof(struct cell), 0);
+// Starts the statement in the arguments: a view, a text, and values or nil. Its rows are at RAW_ROWS.
+static struct rows *raw_begin(lua_State *L) {
+  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
+  size_t n;
+  const char *text = neap__arg_string(L, 2, "text", &n);
+  if (!(v->store->verbs->capabilities & CAN_SQL))
+    neap__fail(L, NEAP_UNSUPPORTED, "%s has no SQL; use queries", v->store->verbs->name);
+  if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
+  lua_settop(L, 3);
+  return v->store->verbs->raw(L, v, NULL, text, n, lua_istable(L, 3) ? 3 : 0);
+}
+
+static void push_names(lua_State *L, const struct view *v, struct rows *rows) {
   lua_createtable(L, rows->ncells, 0);
   for (int i = 0; i < rows->ncells; i++) {
     lua_pushstring(L, v->store->verbs->column_name(rows, i));
-    lua_rawseti(L, RAW_NAMES, i + 1);
+    lua_rawseti(L, -2, i + 1);
   }
+}
+
+// Once the columns are known: room for a row, and the names of its columns.
+static void raw_started(lua_State *L, struct view *v, struct rows *rows) {
+  lua_newuserdatauv(L, (size_t)(rows->ncells ? rows->ncells : 1) * sizeof(struct cell), 0);
+  push_names(L, v, rows);
   lua_newtable(L);
 }
 
@@ -132,14 +148,7 @@ static int raw_go_on(lua_State *L, int status, lua_KContext ctx) {
 //   text    one statement, with ? or :name for values
 //   params  a list, or a table by name
 int neap__view_sql(lua_State *L) {
-  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
-  size_t n;
-  const char *text = neap__arg_string(L, 2, "text", &n);
-  if (!(v->store->verbs->capabilities & CAN_SQL))
-    return neap__fail(L, NEAP_UNSUPPORTED, "%s has no SQL; use queries", v->store->verbs->name);
-  if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
-  lua_settop(L, 3);
-  v->store->verbs->raw(L, v, NULL, text, n, lua_istable(L, 3) ? 3 : 0);
+  raw_begin(L);
   lua_toclose(L, RAW_ROWS);
   return raw_go_on(L, LUA_OK, 0);
 }
@@ -155,25 +164,14 @@ static int streamed(lua_State *L, int status, lua_KContext ctx) {
   struct neap__error e = rows->error;
   if (state == ROWS_FAILED) return rows->close(rows), neap__raise(L, &e);
   if (rows->ncells == 0) return lua_pushinteger(L, rows->changed), 2;
-  lua_createtable(L, rows->ncells, 0);
-  for (int i = 0; i < rows->ncells; i++) {
-    lua_pushstring(L, v->store->verbs->column_name(rows, i));
-    lua_rawseti(L, -2, i + 1);
-  }
+  push_names(L, v, rows);
   return 2;
 }
 
 // view.stream(view, text, params) -> rows, the names of their columns in order
 //   Where the statement gives no rows: the number of rows changed instead of names.
 int neap__view_stream(lua_State *L) {
-  struct view *v = neap__view_effective(L, neap__view_check(L, 1));
-  size_t n;
-  const char *text = neap__arg_string(L, 2, "text", &n);
-  if (!(v->store->verbs->capabilities & CAN_SQL))
-    return neap__fail(L, NEAP_UNSUPPORTED, "%s has no SQL; use queries", v->store->verbs->name);
-  if (!lua_isnoneornil(L, 3)) neap__arg_table(L, 3, "params");
-  lua_settop(L, 3);
-  v->store->verbs->raw(L, v, NULL, text, n, lua_istable(L, 3) ? 3 : 0)->stream = true;
+  raw_begin(L)->stream = true;
   return streamed(L, LUA_OK, 0);
 }
 
