@@ -8,16 +8,13 @@ local marks = require "neap.marks"
 local mongo = require "neap.mongo"
 local class = require "neap.class"
 local settings = require "neap.mongo.settings"
+local usage = require "neap.fail".usage
 local words = require "neap.mongo.words"
 
 local crud = {}
 local helper = {}
 local helper_meta = { __index = helper }
 local null = marks.null
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- ---- Settings ----
 

@@ -140,13 +140,13 @@ end
 
 function Layout:measure(rows)
   for i, name in ipairs(self.names) do
-    local width, number = grid.width(self.names[i]), nil
+    local width, number = grid.width(name), nil
     for _, row in ipairs(rows) do
       local value = row[i]
       width = math.max(width, grid.width(value == nil and "NULL" or text_of(value, self.columns)))
       if value ~= nil and number ~= false then number = is_number(value) end
     end
-    self.widths[i], self.numbers[i] = width, name and number or false
+    self.widths[i], self.numbers[i] = width, number or false
   end
   if self.columns then self:fit(self.columns) end
 end

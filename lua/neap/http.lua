@@ -4,6 +4,7 @@ local bytes = require "neap.bytes"
 local host = require "neap.host"
 local json = require "neap.json"
 local process = require "neap.process"
+local usage = require "neap.fail".usage
 
 local found, kernel = pcall(require, "neap.http.kernel")
 if not found then
@@ -17,10 +18,6 @@ local MAX_SIZE = 64 << 20
 local FOLLOW = 5
 local OPTIONS = { "auth", "bearer", "body", "ca", "connect_timeout", "follow", "form", "headers", "json", "max_size",
   "query", "timeout" }
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = format:format(...) }, 0)
-end
 
 -- ---- Text ----
 

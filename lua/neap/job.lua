@@ -8,13 +8,10 @@ local log = require "neap.log"
 local own_table = require "neap.own_table"
 local quoted = require "neap.sql.schema".quoted
 local retry = require "neap.retry"
+local usage = require "neap.fail".usage
 local view = require "neap.view"
 
 local LOCKED, TIMED_OUT, FAILED = 75, 124, 1  -- exit codes of `neap run`
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- ---- Marks ----
 

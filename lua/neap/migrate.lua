@@ -1,5 +1,6 @@
 -- neap.migrate: numbered steps from one schema to the next, for what store:bind leaves alone: renaming, other types,
 -- filling in. A folder holds them, 0001_first.lua and so on; the table neap_migrations says which were applied.
+local fail = require "neap.fail".as
 local host = require "neap.host"
 local folder = require "neap.folder"
 local kernel = require "neap.save_kernel"
@@ -13,10 +14,6 @@ local terminal = require "neap.terminal"
 local view = require "neap.view"
 
 local migrate = {}
-
-local function fail(kind, format, ...)
-  error(host.error { kind = kind, message = string.format(format, ...) }, 0)
-end
 
 -- ---- The files ----
 

@@ -5,14 +5,11 @@ local marks = require "neap.marks"
 local object = require "neap.object_kernel"
 local store = require "neap.store"
 local types = require "neap.types"
+local usage = require "neap.fail".usage
 local view = require "neap.view"
 require "neap.hooks"
 
 local methods = object.methods
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- ---- Declaring ----
 

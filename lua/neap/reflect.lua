@@ -6,6 +6,7 @@ local host = require "neap.host"
 local model = require "neap.model"
 local schema = require "neap.schema"
 local types = require "neap.types"
+local usage = require "neap.fail".usage
 local view = require "neap.view"
 
 local reflect = {}
@@ -15,10 +16,6 @@ local own_tables = { neap_migrations = true, neap_migration_batches = true }
 local lua_words = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true until
   while]]):gmatch "%a+" do lua_words[word] = true end
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- ---- Names ----
 

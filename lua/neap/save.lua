@@ -1,5 +1,6 @@
 -- save.lua: saving and deleting as scripts see it. The work on rows is done in C; here is what is not a matter of rows:
 -- hooks, pointers to objects that have to be saved first, and the errors of lists.
+local fail = require "neap.fail".as
 local host = require "neap.host"
 local kernel = require "neap.save_kernel"
 local marks = require "neap.marks"
@@ -7,10 +8,6 @@ local is_new = require "neap.object_kernel".methods.is_new
 local store = require "neap.store"
 
 local save = {}
-
-local function fail(kind, format, ...)
-  error(host.error { kind = kind, message = string.format(format, ...) }, 0)
-end
 
 -- ---- What has to be saved first ----
 

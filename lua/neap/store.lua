@@ -1,5 +1,6 @@
 -- store.lua: what scripts do with a store as a whole: open it, look at it through options, run transactions.
 local host = require "neap.host"
+local usage = require "neap.fail".usage
 local view = require "neap.view"
 
 local store = view.methods  -- every store and view indexes this table
@@ -9,10 +10,6 @@ store.sql = view.sql
 store.close = view.close
 
 -- ---- Opening ----
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 local function unsupported(format, ...)
   error(host.error { kind = "unsupported", message = string.format(format, ...) }, 0)

@@ -4,13 +4,10 @@
 -- Declared order is the order of the calls.
 local class = require "neap.class"
 local host = require "neap.host"
+local usage = require "neap.fail".usage
 
 local types = {}
 local order = 0
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- What each kind takes; the others one table of options.
 local typed = "a type and a table of options"

@@ -9,14 +9,11 @@ local marks = require "neap.marks"
 local parse = require "neap.mongo.parse"
 local settings = require "neap.mongo.settings"
 local tree = require "neap.mongo.tree"
+local usage = require "neap.fail".usage
 
 local mongo = {}
 local methods = {}
 local mq_meta = { __index = methods }
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- ---- Making ----
 

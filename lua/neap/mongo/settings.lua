@@ -6,14 +6,11 @@ local filter = require "neap.mongo.filter"
 local host = require "neap.host"
 local kernel = require "neap.mongo.kernel"
 local projection = require "neap.mongo.project"
+local usage = require "neap.fail".usage
 local words = require "neap.mongo.words"
 
 local settings = {}
 settings.__index = settings
-
-local function usage(format, ...)
-  error(host.error { kind = "usage", message = string.format(format, ...) }, 0)
-end
 
 -- ---- Which there are ----
 
