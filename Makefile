@@ -18,7 +18,7 @@ SONAME  := libneap.so.$(firstword $(subst ., ,$(VERSION)))
 # Debian packages: to build, to test, to compare with in `make bench`.
 BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libsodium-dev \
               libedit-dev libgmp-dev libcsv-dev libpq-dev libcurl4-openssl-dev
-TEST_DEPS  := libcjson-dev python3 lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base
+TEST_DEPS  := libcjson-dev python3 lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base default-jre-headless
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 
@@ -172,8 +172,9 @@ $(BUILD)/tests/%_fuzzer: tests/%_fuzz.c $(BIN)/libneap.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
-deps:  ## install the Debian packages that are missing to build and to test
+deps:  ## install the Debian packages and servers that are missing to build and to test
 	@tests/deps $(BUILD_DEPS) $(TEST_DEPS)
+	@tests/services/dynamodb fetch
 
 demo:  ## import real data and report on it
 	@tests/deps $(BUILD_DEPS)
