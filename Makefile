@@ -34,7 +34,7 @@ LOADED     := $(filter-out libpq,$(LOADED))
 BUILD_DEPS := $(filter-out libpq-dev,$(BUILD_DEPS))
 endif
 ifeq ($(WITH_HTTP),0)
-LEFT_OUT   += bindings/transport/http%.c
+LEFT_OUT   += bindings/transport/http%.c bindings/transport/aws%.c bindings/store/dynamodb%.c
 LOADED     := $(filter-out libcurl,$(LOADED))
 BUILD_DEPS := $(filter-out libcurl4-openssl-dev,$(BUILD_DEPS))
 endif

@@ -27,6 +27,10 @@ int neap__json_write(lua_State *L, int idx, struct neap__buffer *out, struct nea
 // The same, into a string that is pushed. On -1 nothing is pushed.
 int neap__json_encode(lua_State *L, int idx, struct neap__error *e);
 
+// Appends the text in quotes, escaped; it is not looked at whether it is UTF-8. *high (may be NULL) becomes true if it holds
+// bytes above 127. 0, or -1 when memory is short.
+int neap__json_quote(struct neap__buffer *out, const char *p, size_t n, bool *high);
+
 // ---- Numbers (json_number.c) ----
 
 // Reads the JSON number that starts at p: INTEGER if it is written as one and fits 64 bits, else NUMBER if that double

@@ -95,25 +95,28 @@ static inline const char *copy_plain(const char *p, const char *end, char **to, 
   return p;
 }
 
-// Writes a string in quotes.
-static int put_string(struct neap__json_writer *w, const char *p, size_t n) {
-  const char *end = p + n, *start = p;
-  bool high = false;
-  struct neap__buffer *out = w->out;
-  if (neap__buffer_reserve(out, n + 16) != 0) return fail_memory(w);
+int neap__json_quote(struct neap__buffer *out, const char *p, size_t n, bool *high) {
+  const char *end = p + n;
+  bool unused = false;
+  if (neap__buffer_reserve(out, n + 16) != 0) return -1;
   out->p[out->n++] = '"';
   for (;;) {
     char *to = out->p + out->n;
-    p = copy_plain(p, end, &to, &high);
+    p = copy_plain(p, end, &to, high ? high : &unused);
     out->n = (size_t)(to - out->p);
     if (p == end) break;
-    if (neap__buffer_reserve(out, (size_t)(end - p) + 16) != 0) return fail_memory(w);
+    if (neap__buffer_reserve(out, (size_t)(end - p) + 16) != 0) return -1;
     out->n += write_escape((unsigned char)*p++, out->p + out->n);
   }
   out->p[out->n++] = '"';
+  return 0;
+}
+
+static int put_string(struct neap__json_writer *w, const char *p, size_t n) {
+  bool high = false;
   size_t bad;
-  if (high && !neap__text_utf8(start, n, &bad))
-    return fail(w, "a string is not valid UTF-8; expected text, or neap.bytes");
+  if (neap__json_quote(w->out, p, n, &high) != 0) return fail_memory(w);
+  if (high && !neap__text_utf8(p, n, &bad)) return fail(w, "a string is not valid UTF-8; expected text, or neap.bytes");
   return SCALAR;
 }
 

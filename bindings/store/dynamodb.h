@@ -1,0 +1,88 @@
+// dynamodb.h: what the files of the DynamoDB store share: requests as they are written, and plans of queries.
+#ifndef NEAP_DYNAMODB_H
+#define NEAP_DYNAMODB_H
+
+#include "model/store.h"
+#include "value/buffer.h"
+
+// ---- dynamodb_text.c: a request being written ----
+
+// The JSON of a request. Nothing here needs a Lua state. Where memory is short writers do not fail one by one: `failed` is
+// set, and neap__dynamodb_end tells. Functions that return an int give 0, or -1 with `e` filled for what the values are.
+struct dynamodb_text {
+  struct neap__buffer body;           // "{" and the members
+  struct neap__buffer names, values;  // the members of ExpressionAttributeNames and ExpressionAttributeValues
+  int counter;                        // of both: "#n0", ":v1", ...
+  bool failed;
+};
+
+void neap__dynamodb_begin(struct dynamodb_text *t);
+// Writes the names and the values, if there are any, and "}".
+int neap__dynamodb_end(struct dynamodb_text *t, struct neap__error *e);
+void neap__dynamodb_free(struct dynamodb_text *t);
+void neap__dynamodb_add(struct dynamodb_text *t, const char *text);               // as it is
+void neap__dynamodb_string(struct dynamodb_text *t, const char *p, size_t n);     // "text", escaped
+void neap__dynamodb_member(struct dynamodb_text *t, const char *name);            // ,"name":
+void neap__dynamodb_integer(struct dynamodb_text *t, const char *name, int64_t);  // ,"name":5
+// ,"TableName":"posts", as the store's template makes it.
+void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape);
+// "wire":{"S":"x"}
+int neap__dynamodb_attribute(struct dynamodb_text *t, const struct field *field, const struct cell *cell,
+                             struct neap__error *e);
+// {"hash":{"S":"x"},"range":{"N":"5"}}: shape->nkeys cells. Refuses what the server would: empty keys, and too long ones.
+int neap__dynamodb_key(struct dynamodb_text *t, const struct shape *shape, const struct cell *key,
+                       struct neap__error *e);
+
+// ---- dynamodb_expression.c: pieces of expressions, appended to the body (whoever calls has opened the quotes) ----
+
+void neap__dynamodb_name(struct dynamodb_text *t, const char *name, size_t n);  // #n0; one name has one of them
+void neap__dynamodb_path(struct dynamodb_text *t, const struct place *place);   // #n0.#n1[2]
+int neap__dynamodb_value(struct dynamodb_text *t, const struct type *type, const struct cell *cell,
+                         struct neap__error *e);  // :v1; type NULL: by the cell's own kind
+// Whether the server can tell it, exactly as neap__condition_evaluate does.
+bool neap__dynamodb_tells(const struct condition *c);
+// The condition in parentheses: "(#n0 = :v1)". -1: unsupported, naming the operator and what would work.
+int neap__dynamodb_condition(struct dynamodb_text *t, const struct condition *c, struct neap__error *e);
+// ,"UpdateExpression":"SET #n0=:v1 REMOVE #n2" for the columns of the write but the keys (a cell NIL is removed) and its
+// changes; nothing if there are none of either. PULL and ADD_UNIQUE are of sets here: lists are the caller's.
+int neap__dynamodb_update(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
+                          struct neap__error *e);
+
+// ---- dynamodb_plan.c: how a query is read ----
+
+enum dynamodb_reading {
+  READING_NOTHING,  // no row can meet it
+  READING_KEYS,     // BatchGetItem
+  READING_QUERY,
+  READING_SCAN
+};
+
+struct dynamodb_plan {
+  enum dynamodb_reading reading;
+  const struct view *view;
+  const struct shape *shape;
+  const struct index *index;       // NULL = the table
+  int nkeys;                       // KEYS: items; QUERY: hash keys, each of which takes a query of its own
+  const struct cell *keys;         // KEYS: shape->nkeys cells an item, in that order, none twice; QUERY: one cell each
+  const struct condition *range;   // QUERY: what the range key must meet, NULL = nothing
+  const struct condition *filter;  // what the server applies to what it has read, NULL = nothing
+  const struct condition *residual;  // what is left to do, NULL = nothing
+  const uint64_t *columns;           // bits of the columns that come: what was selected and what the rest needs
+  bool descending;                   // the range key
+  bool ordered;                      // rows come in the order of the query
+  bool consistent;
+};
+
+// Plans a query through the effective view, its scope included, and pushes what the plan is kept in. Raises usage for a scan
+// that nothing allows, and for what the server does not do (consistent reads of a global index, ...).
+void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan);
+// The members of the Query of hash key i, or of the Scan: TableName, IndexName, expressions, ScanIndexForward, ConsistentRead.
+// With `count` it asks for no attributes: Select COUNT. Begins and does not end the text.
+int neap__dynamodb_plan_text(struct dynamodb_text *t, const struct dynamodb_plan *plan, int i, bool count,
+                             struct neap__error *e);
+// ,"ProjectionExpression":"#n0, #n1" for what a plan of KEYS reads, nothing if that is all.
+void neap__dynamodb_projection(struct dynamodb_text *t, const struct dynamodb_plan *plan);
+// The verb: pushes { operation =, request =, ... }.
+void neap__dynamodb_explain(lua_State *L, struct view *view, const struct query *q);
+
+#endif

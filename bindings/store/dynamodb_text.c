@@ -1,0 +1,75 @@
+// dynamodb_text.c: requests of DynamoDB as they are written: members, names and keys.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/dynamodb.h"
+#include "value/json.h"
+
+#define MAX_HASH_KEY 2048  // bytes
+#define MAX_RANGE_KEY 1024
+
+void neap__dynamodb_begin(struct dynamodb_text *t) {
+  *t = (struct dynamodb_text){0};
+  neap__buffer_plain(&t->body);
+  neap__buffer_plain(&t->names);
+  neap__buffer_plain(&t->values);
+  neap__dynamodb_add(t, "{");
+}
+
+void neap__dynamodb_free(struct dynamodb_text *t) {
+  neap__buffer_free(&t->body);
+  neap__buffer_free(&t->names);
+  neap__buffer_free(&t->values);
+}
+
+void neap__dynamodb_add(struct dynamodb_text *t, const char *text) {
+  t->failed |= neap__buffer_append(&t->body, text, strlen(text)) != 0;
+}
+
+void neap__dynamodb_string(struct dynamodb_text *t, const char *p, size_t n) {
+  t->failed |= neap__json_quote(&t->body, p, n, NULL) != 0;
+}
+
+static void separate(struct dynamodb_text *t) {
+  if (t->body.n > 0 && t->body.p[t->body.n - 1] != '{') neap__dynamodb_add(t, ",");
+}
+
+void neap__dynamodb_member(struct dynamodb_text *t, const char *name) {
+  separate(t);
+  neap__dynamodb_string(t, name, strlen(name));
+  neap__dynamodb_add(t, ":");
+}
+
+void neap__dynamodb_integer(struct dynamodb_text *t, const char *name, int64_t value) {
+  char text[24];
+  neap__dynamodb_member(t, name);
+  snprintf(text, sizeof text, "%" PRId64, value);
+  neap__dynamodb_add(t, text);
+}
+
+void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape) {
+  const char *template = view->store->table_template, *at = template ? strstr(template, "{table}") : NULL;
+  char name[512];
+  int before = at ? (int)(at - template) : 0;
+  int n = snprintf(name, sizeof name, "%.*s%s%s", before, at ? template : "", shape->table, at ? at + 7 : "");
+  t->failed |= n < 0 || (size_t)n >= sizeof name;
+  neap__dynamodb_member(t, "TableName");
+  neap__dynamodb_string(t, name, strlen(name));
+}
+
+static void add_map(struct dynamodb_text *t, const char *name, const struct neap__buffer *members) {
+  if (members->n == 0) return;
+  neap__dynamodb_member(t, name);
+  neap__dynamodb_add(t, "{");
+  t->failed |= neap__buffer_append(&t->body, members->p, members->n) != 0;
+  neap__dynamodb_add(t, "}");
+}
+
+int neap__dynamodb_end(struct dynamodb_text *t, struct neap__error *e) {
+  add_map(t, "ExpressionAttributeNames", &t->names);
+  add_map(t, "ExpressionAttributeValues", &t->values);
+  neap__dynamodb_add(t, "}");
+  if (t->failed) return neap__error_set(e, NEAP_LIMIT, "memory is short for a request to DynamoDB");
+  return 0;
+}
