@@ -153,15 +153,20 @@ static void check_wires(struct declare *d) {
   d->field = NULL;
 }
 
+static void add_key(struct declare *d, const struct field *f) {
+  struct shape *shape = d->shape;
+  if (shape->nkeys == KEYS_MAX) neap__declare_fail(d, "a primary key has at most %d columns", KEYS_MAX);
+  int at = shape->nkeys++;
+  for (; at > 0 && f->flags & FIELD_HASH_KEY; at--) shape->keys[at] = shape->keys[at - 1];
+  shape->keys[at] = f;
+}
+
 static void find_keys(struct declare *d) {
   struct shape *shape = d->shape;
   for (int i = 0; i < shape->ncolumns; i++) {
     const struct field *f = shape->columns[i];
     d->field = f->name;
-    if (f->flags & FIELD_PRIMARY) {
-      if (shape->nkeys == KEYS_MAX) neap__declare_fail(d, "a primary key has at most %d columns", KEYS_MAX);
-      shape->keys[shape->nkeys++] = f;
-    }
+    if (f->flags & FIELD_PRIMARY) add_key(d, f);
     if (!(f->flags & FIELD_VERSION)) continue;
     if (shape->version >= 0) neap__declare_fail(d, "a model has at most one version");
     shape->version = i;
@@ -195,22 +200,28 @@ static void check_needs(struct declare *d) {
 
 // ---- Indexes ----
 
-static void read_part(struct declare *d, struct index_part *part) {
+// The column that the text on top of the stack names, from `skip` on.
+static const struct field *find_column(struct declare *d, size_t skip) {
+  size_t n;
+  const char *name = lua_tolstring(d->L, -1, &n) + skip;
+  const struct shape_name *found = neap__shape_name_text(d->shape, name, n - skip);
+  if (!found || !neap__field_kept(found->field))
+    neap__declare_fail(d, "%s has no column %s%s", d->shape->model, neap__show_name(name, n - skip).text,
+                       neap__show_hint("", neap__shape_nearest(d->shape, name, n - skip)).text);
+  return found->field;
+}
+
+static void read_part(struct declare *d, const struct index *index, struct index_part *part) {
   size_t n;
   if (lua_type(d->L, -1) != LUA_TSTRING)
     neap__declare_fail(d, "an index is made of names of fields, not %s", neap__show_value(d->L, -1).text);
   const char *name = lua_tolstring(d->L, -1, &n);
-  if (memchr(name, '{', n)) {
+  if (index->kind == INDEX_PLAIN && memchr(name, '{', n)) {
     part->sql = neap__declare_text(d, -1);
     return;
   }
-  part->descending = *name == '-';
-  const struct shape_name *found = neap__shape_name_text(d->shape, name + part->descending, n - part->descending);
-  if (!found || !neap__field_kept(found->field))
-    neap__declare_fail(d, "%s has no column %s%s", d->shape->model,
-                       neap__show_name(name + part->descending, n - part->descending).text,
-                       neap__show_hint("", neap__shape_nearest(d->shape, name, n)).text);
-  part->field = found->field;
+  part->descending = index->kind == INDEX_PLAIN && *name == '-';
+  part->field = find_column(d, part->descending);
 }
 
 // The parts of an index are the list itself; of those of DynamoDB hash_key and range_key.
@@ -238,6 +249,31 @@ static int push_parts(struct declare *d, int spec, struct index *index) {
   return n;
 }
 
+// What an index of DynamoDB holds: "all" (or nothing said), "keys", or a list of fields beside the keys.
+static void read_projection(struct declare *d, int spec, struct index *index) {
+  lua_State *L = d->L;
+  const struct shape *shape = d->shape;
+  lua_getfield(L, spec, "options");
+  int type = lua_getfield(L, -1, "projection");
+  const char *word = type == LUA_TSTRING ? lua_tostring(L, -1) : type == LUA_TNIL ? "all" : "keys";
+  if (strcmp(word, "all") != 0) {
+    if ((type != LUA_TSTRING && type != LUA_TTABLE) || strcmp(word, "keys") != 0)
+      neap__declare_fail(d, "projection is \"all\", \"keys\" or a list of fields, not %s",
+                         neap__show_value(L, -1).text);
+    uint64_t *holds = neap__declare_alloc(d, (size_t)shape->ncolumns / 64 + 1, sizeof *holds);
+    for (int i = 0; i < shape->nkeys; i++) neap__set_bit(holds, shape->keys[i]->column);
+    for (int i = 0; i < index->nparts; i++) neap__set_bit(holds, index->parts[i].field->column);
+    for (int i = 1, n = type == LUA_TTABLE ? (int)lua_rawlen(L, -1) : 0; i <= n; i++) {
+      if (lua_rawgeti(L, -1, i) != LUA_TSTRING)
+        neap__declare_fail(d, "projection is made of names of fields, not %s", neap__show_value(L, -1).text);
+      neap__set_bit(holds, find_column(d, 0)->column);
+      lua_pop(L, 1);
+    }
+    index->holds = holds;
+  }
+  lua_pop(L, 2);
+}
+
 static void read_index(struct declare *d, int spec, struct index *index) {
   lua_State *L = d->L;
   lua_getfield(L, spec, "kind");
@@ -262,10 +298,11 @@ static void read_index(struct declare *d, int spec, struct index *index) {
   index->parts = neap__declare_alloc(d, (size_t)index->nparts, sizeof *index->parts);
   for (int i = 0; i < index->nparts; i++) {
     lua_rawgeti(L, -1, i + 1);
-    read_part(d, &index->parts[i]);
+    read_part(d, index, &index->parts[i]);
     lua_pop(L, 1);
   }
   lua_settop(L, spec);
+  if (index->kind != INDEX_PLAIN) read_projection(d, spec, index);
 }
 
 static void read_indexes(struct declare *d, int fields) {

@@ -119,6 +119,7 @@ struct index {
     bool descending;
   } * parts;
   const struct condition *where;  // partial index, NULL = none
+  const uint64_t *holds;          // GLOBAL and LOCAL: bit set of the columns in it, all keys among them; NULL = all
 };
 
 struct shape {
@@ -131,7 +132,7 @@ struct shape {
   int ncontainers;
   int ncells;  // ncolumns and the computed fields in SQL, whose fields lie behind the others in `columns`
   int nkeys;
-  const struct field *keys[4];  // the primary key, in declared order
+  const struct field *keys[4];  // the primary key, in declared order; a hash key stands first
   int nindexes;
   struct index *indexes;
   int version;    // column of the version field, -1 = none

@@ -397,18 +397,20 @@ static const struct condition *push_where(lua_State *L, const char *index) {
 static void push_indexes(lua_State *L, const struct class *class, const struct shape *shape) {
   int n = 0;
   lua_newtable(L);
+  int list = lua_gettop(L);
   for (int i = 0; i < shape->ncolumns; i++) {
     if (!(shape->columns[i]->flags & (FIELD_UNIQUE | FIELD_INDEX))) continue;
     push_field_index(L, class, shape, shape->columns[i]);
-    lua_rawseti(L, -2, ++n);
+    lua_rawseti(L, list, ++n);
   }
   for (int i = 0; i < shape->nindexes; i++) {
     struct index index = shape->indexes[i];
-    if (index.kind != INDEX_PLAIN) continue;  // those of other stores
+    // Those of DynamoDB have names that count within their table.
+    if (index.kind != INDEX_PLAIN) index.wire = lua_pushfstring(L, "%s_%s", shape->table, index.wire);
     index.where = push_where(L, index.name);
     push_index(L, class, shape, &index);
-    lua_remove(L, -2);
-    lua_rawseti(L, -2, ++n);
+    lua_rawseti(L, list, ++n);
+    lua_settop(L, list);
   }
 }
 
