@@ -176,6 +176,8 @@ void neap__handle_free(void *handle);
 void neap__wake(neap *);
 // Loop time in milliseconds; monotonic.
 int64_t neap__now_ms(neap *);
+// That in so many seconds, rounded up.
+int64_t neap__deadline_in(neap *, double seconds);
 // True if work that blocks must go to a thread (a stepped host), false where it may run in place (the command, neap_run).
 bool neap__stepped(neap *);
 // What the owner of the host has set.

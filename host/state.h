@@ -154,7 +154,6 @@ void neap__loop_clear(neap *h);
 void neap__loop_wake(neap *h);  // safe in signal handlers and from other threads
 bool neap__waking(void);        // this thread is inside the owner's wake function
 void neap__timer_start(neap *h, struct neap__timer *t, int64_t at, void (*fire)(struct neap__timer *));
-int64_t neap__deadline_in(neap *h, double seconds);  // loop time, rounded up
 void neap__timer_stop(neap *h, struct neap__timer *t);
 
 void neap__task_open(lua_State *L);

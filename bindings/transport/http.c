@@ -2,17 +2,18 @@
 #include "transport/http.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "transport/http_client.h"
+#include "transport/http_signature.h"
 
-#define TRANSFER_TYPE "neap.http.transfer"
 #define HEAD_MAX 262144
 #define AGENT "neap/" NEAP_VERSION
 
 // ---- URLs ----
 
 struct parts {
-  char *scheme, *host, *port, *path;
+  char *scheme, *host, *port, *path, *query;
 };
 
 static char *part_of(CURLU *u, CURLUPart part, unsigned flags) {
@@ -25,6 +26,7 @@ static void parts_free(struct parts *p) {
   curl_free(p->host);
   curl_free(p->port);
   curl_free(p->path);
+  curl_free(p->query);
 }
 
 // What is said of a URL that cannot be read has nothing of it in which a password or a key might be.
@@ -45,6 +47,7 @@ static int read_url(const char *url, struct parts *p, struct neap__error *e) {
     p->host = part_of(u, CURLUPART_HOST, 0);
     p->port = part_of(u, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
     p->path = part_of(u, CURLUPART_PATH, 0);
+    p->query = part_of(u, CURLUPART_QUERY, 0);
   }
   curl_url_cleanup(u);
   if (status != CURLUE_OK) return bad_url(url, curl_url_strerror(status), e);
@@ -63,14 +66,9 @@ bool neap__http_origin(const char *url, char *origin, size_t size, struct neap__
   return ok;
 }
 
-static int name_place(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
-  struct parts p;
-  int status = read_url(r->url, &p, e);
-  if (status == 0)
-    snprintf(t->place, sizeof t->place, "%s %s://%s%s%s%s", r->method, p.scheme, p.host, p.port ? ":" : "",
-             p.port ? p.port : "", p.path);
-  parts_free(&p);
-  return status;
+static void name_place(struct http_transfer *t, const struct http_request *r, const struct parts *p) {
+  snprintf(t->place, sizeof t->place, "%s %s://%s%s%s%s", r->method, p->scheme, p->host, p->port ? ":" : "",
+           p->port ? p->port : "", p->path);
 }
 
 // ---- What is sent ----
@@ -115,14 +113,37 @@ static bool append_header(struct http_transfer *t, const struct http_header *h) 
   return ok;
 }
 
-static int set_headers(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
-  bool typed = false, ok = append_line(t, "Expect:");  // nobody waits for "100 Continue"
+static const char *header_of(const struct http_request *r, const char *name) {
+  for (size_t i = 0; i < r->nheaders; i++)
+    if (strcasecmp(r->headers[i].name, name) == 0) return r->headers[i].value;
+  return NULL;
+}
+
+static bool append_signature(struct http_transfer *t, const struct http_request *r, const struct parts *p) {
+  char host[300], date[HTTP_DATE_SIZE];
+  const char *given = header_of(r, "x-amz-date");
+  struct tm tm;
+  time_t now = time(NULL);
+  struct neap__buffer line;
+  snprintf(host, sizeof host, "%s%s%s", p->host, p->port ? ":" : "", p->port ? p->port : "");
+  strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+  struct http_target target = {.host = host, .path = p->path, .query = p->query};
+  neap__buffer_plain(&line);
+  bool ok = neap__http_sign(&line, r, &target, given ? given : date) == 0 && neap__buffer_byte(&line, '\0') == 0 &&
+            append_header(t, &(struct http_header){"Authorization", line.p});
+  neap__buffer_free(&line);
+  return ok && (given || append_header(t, &(struct http_header){"X-Amz-Date", date}));
+}
+
+static int set_headers(struct http_transfer *t, const struct http_request *r, const struct parts *p,
+                       struct neap__error *e) {
+  bool ok = append_line(t, "Expect:");  // nobody waits for "100 Continue"
   for (size_t i = 0; i < r->nheaders; i++) {
     if (check_header(&r->headers[i], e) != 0) return -1;
-    typed |= strcasecmp(r->headers[i].name, "content-type") == 0;
     ok = ok && append_header(t, &r->headers[i]);
   }
-  if (!typed) ok = ok && append_line(t, "Content-Type:");
+  if (!header_of(r, "content-type")) ok = ok && append_line(t, "Content-Type:");
+  if (r->signature) ok = ok && append_signature(t, r, p);
   return ok ? 0 : neap__error_set(e, NEAP_LIMIT, "memory is short");
 }
 
@@ -166,7 +187,7 @@ static CURLcode set_method(struct http_transfer *t, const struct http_request *r
 // ---- What comes ----
 
 static void hold(struct http_transfer *t) {
-  neap__hold(t->op.host, &t->held, t->body.size, false);
+  neap__hold(t->client->host, &t->held, t->body.size, false);
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *ud) {
@@ -174,7 +195,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ud) {
   n *= size;
   size_t wanted = t->body.n + n, grown = wanted > t->body.size ? 2 * wanted - t->body.size : 0;
   t->too_large = n > t->max_size - t->body.n;
-  t->short_of_memory = !t->too_large && grown > neap__memory_left(t->op.host);
+  t->short_of_memory = !t->too_large && grown > neap__memory_left(t->client->host);
   if (t->too_large || t->short_of_memory) return 0;
   t->short_of_memory = neap__buffer_append(&t->body, p, n) != 0;
   hold(t);
@@ -194,7 +215,7 @@ static size_t on_head(char *p, size_t size, size_t n, void *ud) {
   return t->short_of_memory ? 0 : n;
 }
 
-// ---- The operation ----
+// ---- The call ----
 
 static long milliseconds(double seconds) {
   return seconds <= 0 ? INT32_MAX : seconds < 0.001 ? 1 : seconds > 2000000 ? INT32_MAX : (long)(seconds * 1000);
@@ -204,7 +225,7 @@ static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   CURL *easy = t->easy;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // else it would wait for names that nobody wants any more
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(r->connect));
@@ -223,69 +244,59 @@ static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   return status == CURLE_OK ? set_method(t, r) : status;
 }
 
-static void on_cancel(struct neap__op *op) {
-  neap__http_end((struct http_transfer *)op, CURLE_ABORTED_BY_CALLBACK);
-}
-
-void neap__http_drop(struct neap__op *op) {
-  struct http_transfer *t = (struct http_transfer *)op;
-  neap__http_end(t, CURLE_ABORTED_BY_CALLBACK);
-  if (t->easy) curl_easy_cleanup(t->easy);
-  if (t->headers) curl_slist_free_all(t->headers);
-  neap__buffer_free(&t->head);
-  neap__buffer_free(&t->body);
-  if (t->held) hold(t);
-  t->easy = NULL;
-  t->headers = NULL;
-}
-
-static int transfer_gc(lua_State *L) {
-  neap__http_drop(lua_touserdata(L, 1));
-  return 0;
-}
-
-static struct http_transfer *transfer_new(lua_State *L) {
-  if (luaL_newmetatable(L, TRANSFER_TYPE)) {
-    lua_pushcfunction(L, transfer_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
-  struct http_transfer *t = neap__op_new(L, sizeof *t, TRANSFER_TYPE, 1);
-  neap__buffer_plain(&t->head);
-  neap__buffer_plain(&t->body);
-  t->op.cancel = on_cancel;
-  t->op.late = t->place;
-  return t;
-}
-
 static bool prepare(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
+  struct parts p;
   if (!is_token(r->method) || strcmp(r->method, "CONNECT") == 0)
     return neap__error_set(e, NEAP_USAGE, "%s is no method", neap__show_text(r->method, strlen(r->method)).text) == 0;
-  if (name_place(t, r, e) != 0 || set_headers(t, r, e) != 0) return false;
+  int status = read_url(r->url, &p, e);
+  if (status == 0) name_place(t, r, &p);
+  if (status == 0) status = set_headers(t, r, &p, e);
+  parts_free(&p);
+  if (status != 0) return false;
   t->connect = r->connect;
+  t->timeout = r->timeout;
   t->max_size = r->max_size;
+  t->deadline = r->timeout > 0 ? neap__deadline_in(t->client->host, r->timeout) : INT64_MAX;
   t->easy = curl_easy_init();
   if (t->easy && set_up(t, r) == CURLE_OK) return true;
   return neap__error_set(e, NEAP_LIMIT, "%s: memory is short", t->place) == 0;
 }
 
-struct neap__op *neap__http_start(lua_State *L, const struct http_request *request) {
-  struct neap__error e;
-  neap__need(L, NEAP_NO_NET, "a request over HTTP");
-  if (neap__curl_load(&e) != 0) neap__raise(L, &e);
-  struct http_client *c = neap__http_client(L);
-  struct http_transfer *t = transfer_new(L);
-  if (!prepare(t, request, &e)) {
-    e.store = "http";
-    neap__raise(L, &e);
-  }
-  if (request->timeout > 0) neap__op_limit(&t->op, request->timeout);
-  if (!neap__http_begin(c, t)) neap__fail(L, NEAP_LIMIT, "%s: memory is short", t->place);
-  return &t->op;
+static bool begin(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
+  if (t->client->closing) return neap__error_set(e, NEAP_CANCELLED, "the host closes") == 0;
+  if (!prepare(t, r, e)) return false;
+  return neap__http_begin(t) || neap__error_set(e, NEAP_LIMIT, "%s: memory is short", t->place) == 0;
 }
 
-int neap__http_reply(struct neap__op *op, struct http_reply *reply, struct neap__error *e) {
-  struct http_transfer *t = (struct http_transfer *)op;
+int neap__http_send(struct http_client *c, struct http_call *call, const struct http_request *r,
+                    struct neap__error *e) {
+  struct http_transfer *t = call->transfer = calloc(1, sizeof *t);
+  if (!t) return neap__error_set(e, NEAP_LIMIT, "memory is short");
+  neap__buffer_plain(&t->head);
+  neap__buffer_plain(&t->body);
+  t->call = call;
+  t->client = c;
+  if (begin(t, r, e)) return 0;
+  e->store = "http";
+  neap__http_cancel(call);
+  return -1;
+}
+
+void neap__http_cancel(struct http_call *call) {
+  struct http_transfer *t = call->transfer;
+  if (!t) return;
+  call->transfer = NULL;
+  neap__http_stop(t);
+  if (t->easy) curl_easy_cleanup(t->easy);
+  if (t->headers) curl_slist_free_all(t->headers);
+  neap__buffer_free(&t->head);
+  neap__buffer_free(&t->body);
+  if (t->held) hold(t);
+  free(t);
+}
+
+int neap__http_result(const struct http_call *call, struct http_reply *reply, struct neap__error *e) {
+  struct http_transfer *t = call->transfer;
   long status = 0;
   char *redirect = NULL;
   if (t->result != CURLE_OK) {

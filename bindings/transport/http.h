@@ -1,4 +1,4 @@
-// http.h: requests over HTTP as operations. Bytes in and out; who starts one says what they mean.
+// http.h: calls over HTTP. Bytes in and out; who sends them says what they mean. None of it needs a Lua state but to begin with.
 #ifndef NEAP_HTTP_H
 #define NEAP_HTTP_H
 
@@ -8,20 +8,27 @@ struct http_header {
   const char *name, *value;
 };
 
+// Who signs, as AWS wants it (its version 4). A header X-Amz-Date says when that is, else the clock does.
+struct http_signature {
+  const char *region, *service, *access_key, *secret_key;
+};
+
 // All of it is copied but the body.
 struct http_request {
   const char *method;  // upper case
   const char *url;
   const struct http_header *headers;
   size_t nheaders;
-  const char *body;  // NULL = none; lives as long as the operation
+  const char *body;  // NULL = none; lives as long as the call
   size_t nbody;
+  const struct http_signature *signature;  // over all headers that are given; NULL = none
   const char *ca;           // a file with certificates that are trusted instead of the system's, NULL = those
   double timeout, connect;  // seconds for all of it, and to connect; 0 = any
   size_t max_size;          // bytes of a body, unpacked
+  bool http2;               // where the server has it, over TLS
 };
 
-// What lives as long as the operation, or until neap__http_drop.
+// What lives until neap__http_cancel.
 struct http_reply {
   int status;
   const char *head, *body;  // head: the lines "Name: value", each ended by CR LF
@@ -30,13 +37,23 @@ struct http_reply {
   const char *place;     // "GET http://host/path", for messages: without passwords and without the query
 };
 
-// Starts a request and pushes its operation, which has one user value for what the body belongs to. Raises `usage` for what
-// could not be sent as it is meant, before anything is; `forbidden` where the host has no network.
-struct neap__op *neap__http_start(lua_State *L, const struct http_request *request);
-// What came, once the operation is done. Returns 0, or -1 with `e` filled.
-int neap__http_reply(struct neap__op *op, struct http_reply *reply, struct neap__error *e);
-// Frees all that it holds, sooner than the collector does.
-void neap__http_drop(struct neap__op *op);
+// A call: part of what its owner keeps in place, zeroed but for `done`.
+struct http_call {
+  // Called once when it has ended, by the loop, never from within neap__http_send. It may cancel the call, and send others.
+  void (*done)(struct http_call *);
+  struct http_transfer *transfer;  // private
+};
+
+// The client of the host, made when it is first asked for; it is there as long as the Lua state. Raises `forbidden` where the
+// host has no network. When the host closes, calls end as cancelled.
+struct http_client *neap__http_client(lua_State *L);
+// Sends a request. Returns 0, or -1 with `e` filled: `usage` for what could not be sent as it is meant. Nothing was sent then,
+// and done does not come.
+int neap__http_send(struct http_client *c, struct http_call *call, const struct http_request *r, struct neap__error *e);
+// What came, once the call is done. Returns 0, or -1 with `e` filled.
+int neap__http_result(const struct http_call *call, struct http_reply *reply, struct neap__error *e);
+// Ends a call wherever it is, and frees what it holds; done does not come any more. Harmless where there is none.
+void neap__http_cancel(struct http_call *call);
 // Writes "scheme://host:port" of a URL. False with `e` filled if it is none of HTTP.
 bool neap__http_origin(const char *url, char *origin, size_t size, struct neap__error *e);
 

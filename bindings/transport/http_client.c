@@ -1,7 +1,9 @@
-// http_client.c: libcurl's transfers on the loop: a handle for each socket that libcurl looks at, one timer, and what has ended.
+// http_client.c: libcurl's transfers on the loop: a handle for each socket that libcurl looks at, its timer, one for what is
+// late, and what has ended.
 //
 // Its callbacks run inside its own functions, which they must not call: they note what is wanted. A socket's handle goes before
-// libcurl closes the socket, for the next one may have the same number at once.
+// libcurl closes the socket, for the next one may have the same number at once. Who sent a call is told of its end when no
+// function of libcurl's and none of his own is at work any more.
 #include <stdlib.h>
 
 #include "transport/http_client.h"
@@ -20,20 +22,67 @@ struct watch {
 
 // ---- What has ended ----
 
-static void unlink_transfer(struct http_transfer *t) {
-  struct http_client *c = t->client;
-  *t->prev = t->next;
-  if (t->next) t->next->prev = t->prev;
-  t->client = NULL;
-  if (!c->transfers) uv_unref((uv_handle_t *)c->timer);
+static void enlist(struct http_transfers *list, struct http_transfer *t) {
+  t->next = NULL;
+  t->prev = list->last ? list->last : &list->first;
+  *t->prev = t;
+  list->last = &t->next;
+  t->list = list;
 }
 
-void neap__http_end(struct http_transfer *t, CURLcode result) {
-  if (!t->client) return;
+static void leave(struct http_transfer *t) {
+  *t->prev = t->next;
+  if (t->next) t->next->prev = t->prev;
+  if (t->list->last == &t->next) t->list->last = t->prev;
+  t->list = NULL;
+}
+
+// The loop goes on while there is anything.
+static void mind(struct http_client *c) {
+  bool any = c->going.first || c->ended.first;
+  (any ? uv_ref : uv_unref)((uv_handle_t *)c->timer);
+  (any ? uv_ref : uv_unref)((uv_handle_t *)c->late);
+}
+
+static bool is_going(const struct http_transfer *t) {
+  return t->list && t->list == &t->client->going;
+}
+
+static void stop(struct http_transfer *t, CURLcode result) {
   curl_multi_remove_handle(t->client->multi, t->easy);
   t->result = result;
-  unlink_transfer(t);
-  neap__op_done(&t->op);
+  leave(t);
+}
+
+static void end(struct http_transfer *t, CURLcode result) {
+  if (!is_going(t)) return;
+  stop(t, result);
+  enlist(&t->client->ended, t);
+}
+
+void neap__http_stop(struct http_transfer *t) {
+  struct http_client *c = t->client;
+  if (is_going(t))
+    stop(t, CURLE_ABORTED_BY_CALLBACK);
+  else if (t->list)
+    leave(t);
+  if (c && c->multi) mind(c);
+}
+
+// Those that ended before this: what is sent and ends meanwhile waits for the loop, else it might never have its turn.
+static void tell(struct http_client *c) {
+  struct http_transfers told = {0};
+  while (c->ended.first) {
+    struct http_transfer *t = c->ended.first;
+    leave(t);
+    enlist(&told, t);
+  }
+  while (told.first) {
+    struct http_call *call = told.first->call;
+    leave(told.first);
+    call->done(call);
+  }
+  if (c->multi) mind(c);
 }
 
 static struct http_transfer *transfer_of(CURL *easy) {
@@ -47,10 +96,10 @@ static void drain(struct http_client *c) {
   const CURLMsg *m;
   int left;
   while ((m = curl_multi_info_read(c->multi, &left)) != NULL)
-    if (m->msg == CURLMSG_DONE) neap__http_end(transfer_of(m->easy_handle), m->data.result);
-  for (struct http_transfer *t = c->transfers, *next; t; t = next) {
+    if (m->msg == CURLMSG_DONE) end(transfer_of(m->easy_handle), m->data.result);
+  for (struct http_transfer *t = c->going.first, *next; t; t = next) {
     next = t->next;
-    if (t->short_of_memory) neap__http_end(t, CURLE_OUT_OF_MEMORY);
+    if (t->short_of_memory) end(t, CURLE_OUT_OF_MEMORY);
   }
 }
 
@@ -67,8 +116,10 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
   if (status >= 0 && neap__step_over(w->client->host)) return;  // it will be told again
   int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
   // What has come before a failure is read nevertheless; libuv has stopped the handle then.
-  act(w->client, w->socket, status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : flags);
+  struct http_client *c = w->client;
+  act(c, w->socket, status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : flags);
   if (status < 0 && !uv_is_closing((uv_handle_t *)poll)) uv_poll_start(poll, w->events, on_socket);
+  tell(c);
 }
 
 static struct watch *watch_new(struct http_client *c, curl_socket_t socket) {
@@ -106,14 +157,16 @@ static int on_interest(CURL *easy, curl_socket_t socket, int what, void *ud, voi
   return 0;
 }
 
-// ---- The timer ----
+// ---- Timers ----
 
 static void on_timer(uv_timer_t *timer) {
   struct http_client *c = timer->data;
-  if (neap__step_over(c->host))
+  if (neap__step_over(c->host)) {
     uv_timer_start(timer, on_timer, 1, 0);
-  else
-    act(c, CURL_SOCKET_TIMEOUT, 0);
+    return;
+  }
+  act(c, CURL_SOCKET_TIMEOUT, 0);
+  tell(c);
 }
 
 // Also 0 waits for the loop: libcurl is still at work.
@@ -129,31 +182,67 @@ static int on_timeout(CURLM *multi, long ms, void *ud) {
   return 0;
 }
 
+static void on_late(uv_timer_t *timer);
+
+// Only ever sets the timer to an earlier time: most have ended before theirs, and then it was set once for all of them.
+static void watch_over(struct http_client *c, int64_t at) {
+  if (uv_is_active((uv_handle_t *)c->late) && c->late_at <= at) return;
+  int64_t now = neap__now_ms(c->host);
+  c->late_at = at;
+  uv_timer_start(c->late, on_late, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+static void on_late(uv_timer_t *timer) {
+  struct http_client *c = timer->data;
+  int64_t now = neap__now_ms(c->host), first = INT64_MAX;
+  for (struct http_transfer *t = c->going.first, *next; t; t = next) {
+    next = t->next;
+    t->late = t->deadline <= now;
+    if (t->late)
+      end(t, CURLE_OPERATION_TIMEDOUT);
+    else if (t->deadline < first)
+      first = t->deadline;
+  }
+  tell(c);
+  if (first < INT64_MAX && c->multi) watch_over(c, first);
+}
+
 // ---- The client ----
 
 static void on_host_close(struct neap__closer *closer) {
   struct http_client *c = (struct http_client *)((char *)closer - offsetof(struct http_client, closer));
-  while (c->transfers) {
-    c->transfers->closed = true;
-    neap__http_end(c->transfers, CURLE_ABORTED_BY_CALLBACK);
+  c->closing = true;
+  while (c->going.first) {
+    c->going.first->closed = true;
+    end(c->going.first, CURLE_ABORTED_BY_CALLBACK);
   }
+  tell(c);
   curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, NULL);
   curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, NULL);
   curl_multi_cleanup(c->multi);
   neap__handle_free(c->timer);
+  neap__handle_free(c->late);
   c->multi = NULL;
 }
 
+static uv_timer_t *timer_new(struct http_client *c) {
+  uv_timer_t *timer = calloc(1, sizeof *timer);
+  if (!timer) return NULL;
+  uv_timer_init(neap__loop(c->host), timer);
+  uv_unref((uv_handle_t *)timer);
+  timer->data = c;
+  return timer;
+}
+
 static bool open_client(struct http_client *c) {
-  c->timer = calloc(1, sizeof *c->timer);
-  c->multi = c->timer ? curl_multi_init() : NULL;
+  c->timer = timer_new(c);
+  c->late = timer_new(c);
+  c->multi = c->timer && c->late ? curl_multi_init() : NULL;
   if (!c->multi) {
-    free(c->timer);
+    if (c->timer) neap__handle_free(c->timer);
+    if (c->late) neap__handle_free(c->late);
     return false;
   }
-  uv_timer_init(neap__loop(c->host), c->timer);
-  uv_unref((uv_handle_t *)c->timer);
-  c->timer->data = c;
   curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
   curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
   curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
@@ -178,6 +267,9 @@ static void push_new_client(lua_State *L) {
 }
 
 struct http_client *neap__http_client(lua_State *L) {
+  struct neap__error e;
+  neap__need(L, NEAP_NO_NET, "a request over HTTP");
+  if (neap__curl_load(&e) != 0) neap__raise(L, &e);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key) == LUA_TNIL) {
     lua_pop(L, 1);
     push_new_client(L);
@@ -188,17 +280,13 @@ struct http_client *neap__http_client(lua_State *L) {
   return c;
 }
 
-bool neap__http_begin(struct http_client *c, struct http_transfer *t) {
-  if (!c->transfers) uv_ref((uv_handle_t *)c->timer);
-  t->client = c;
-  t->next = c->transfers;
-  t->prev = &c->transfers;
-  if (t->next) t->next->prev = &t->next;
-  c->transfers = t;
-  if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) {
-    unlink_transfer(t);
-    return false;
-  }
+bool neap__http_begin(struct http_transfer *t) {
+  struct http_client *c = t->client;
+  if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) return false;
+  enlist(&c->going, t);
+  mind(c);
+  watch_over(c, t->deadline);
   act(c, CURL_SOCKET_TIMEOUT, 0);  // at once: many that begin together would all be one pass of the loop
+  if (c->ended.first) watch_over(c, 0);
   return true;
 }

@@ -8,19 +8,26 @@
 #include "transport/http_curl.h"
 #include "value/buffer.h"
 
+struct http_transfers {
+  struct http_transfer *first, **last;
+};
+
 // One a host, anchored in the registry of its Lua state. It lives until the state does, but is empty once the host has closed.
 struct http_client {
   neap *host;
   CURLM *multi;
   uv_timer_t *timer;  // the one that libcurl asks for
-  struct http_transfer *transfers;
+  uv_timer_t *late;   // at late_at: for what takes too long, and for what has ended where it could not be told
+  int64_t late_at;
+  struct http_transfers going, ended;  // ended: nobody has been told
+  bool closing;
   struct neap__closer closer;
 };
 
-// A request. User value 1: what the body belongs to.
+// A request on its way, and what came.
 struct http_transfer {
-  struct neap__op op;
-  struct http_client *client;  // NULL: it is not under way
+  struct http_call *call;
+  struct http_client *client;
   CURL *easy;
   struct curl_slist *headers;
   struct neap__buffer head, body;
@@ -28,23 +35,23 @@ struct http_transfer {
   size_t max_size;
   const char *unsent;  // what is left of a body that is sent at most once
   size_t nunsent;
-  double connect;
-  bool safe;  // the method changes nothing
-  bool too_large, short_of_memory, closed;
+  double connect, timeout;
+  int64_t deadline;  // loop time in ms
+  bool safe;         // the method changes nothing
+  bool too_large, short_of_memory, closed, late;
   CURLcode result;
   char place[320];
   char said[CURL_ERROR_SIZE];
+  struct http_transfers *list;  // where it is, NULL = in none
   struct http_transfer *next, **prev;
 };
 
 // ---- http_client.c ----
 
-// The client of the host, made when it is first asked for. Raises.
-struct http_client *neap__http_client(lua_State *L);
 // Puts the transfer, the handle of which is ready, on its way. False: memory is short.
-bool neap__http_begin(struct http_client *c, struct http_transfer *t);
-// Takes it off, and wakes who waits for it.
-void neap__http_end(struct http_transfer *t, CURLcode result);
+bool neap__http_begin(struct http_transfer *t);
+// Takes it off where it is under way; nobody is told.
+void neap__http_stop(struct http_transfer *t);
 
 // ---- http_error.c ----
 

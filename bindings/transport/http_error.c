@@ -40,7 +40,9 @@ static const char *words(const struct http_transfer *t) {
 }
 
 static void ours(const struct http_transfer *t, struct neap__error *e) {
-  if (t->closed)
+  if (t->late)
+    neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s: %s", t->timeout, t->place);
+  else if (t->closed)
     neap__error_set(e, NEAP_CANCELLED, "%s: the host closes", t->place);
   else if (t->too_large)
     neap__error_set(e, NEAP_LIMIT, "%s: the reply is larger than %zu bytes; see max_size", t->place, t->max_size);
@@ -66,7 +68,7 @@ static void libcurls(const struct http_transfer *t, struct neap__error *e) {
 
 void neap__http_fault(const struct http_transfer *t, struct neap__error *e) {
   long sent = 0;
-  if (t->closed || t->too_large || t->short_of_memory)
+  if (t->late || t->closed || t->too_large || t->short_of_memory)
     ours(t, e);
   else
     libcurls(t, e);

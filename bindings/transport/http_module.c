@@ -7,6 +7,44 @@
 #include "value/text.h"
 
 #define MAX_HEADERS 200
+#define REQUEST_TYPE "neap.http.request"
+
+// A call that a task waits for. User value 1: what the body belongs to.
+struct request {
+  struct neap__op op;
+  struct http_call call;
+};
+
+static struct request *request_of(struct http_call *call) {
+  return (struct request *)(void *)((char *)call - offsetof(struct request, call));
+}
+
+static void on_done(struct http_call *call) {
+  neap__op_done(&request_of(call)->op);
+}
+
+static void on_cancel(struct neap__op *op) {
+  neap__http_cancel(&((struct request *)op)->call);
+  neap__op_done(op);
+}
+
+static int request_gc(lua_State *L) {
+  struct request *r = lua_touserdata(L, 1);
+  neap__http_cancel(&r->call);
+  return 0;
+}
+
+static struct request *request_new(lua_State *L) {
+  if (luaL_newmetatable(L, REQUEST_TYPE)) {
+    lua_pushcfunction(L, request_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  struct request *r = neap__op_new(L, sizeof *r, REQUEST_TYPE, 1);
+  r->call.done = on_done;
+  r->op.cancel = on_cancel;
+  return r;
+}
 
 static const char *text_of(lua_State *L, int idx, const char *name) {
   size_t n;
@@ -52,12 +90,12 @@ static void push_headers(lua_State *L, const char *p, size_t n) {
 }
 
 static int answered(lua_State *L, int status, lua_KContext ctx) {
-  struct neap__op *op = lua_touserdata(L, (int)ctx);
+  struct http_call *call = &((struct request *)lua_touserdata(L, (int)ctx))->call;
   struct http_reply reply;
   struct neap__error e;
   (void)status;
-  if (neap__http_reply(op, &reply, &e) != 0) {
-    neap__http_drop(op);
+  if (neap__http_result(call, &reply, &e) != 0) {
+    neap__http_cancel(call);
     return neap__raise(L, &e);
   }
   lua_pushinteger(L, reply.status);
@@ -65,7 +103,7 @@ static int answered(lua_State *L, int status, lua_KContext ctx) {
   lua_pushlstring(L, reply.body ? reply.body : "", reply.nbody);
   lua_pushstring(L, reply.place);
   lua_pushstring(L, reply.redirect);
-  neap__http_drop(op);
+  neap__http_cancel(call);
   return 5;
 }
 
@@ -76,6 +114,7 @@ static int answered(lua_State *L, int status, lua_KContext ctx) {
 static int http_request(lua_State *L) {
   struct http_header headers[MAX_HEADERS];
   struct http_request r = {.headers = headers};
+  struct neap__error e;
   lua_settop(L, 5);
   r.method = text_of(L, 1, "the method");
   r.url = text_of(L, 2, "the URL");
@@ -97,9 +136,11 @@ static int http_request(lua_State *L) {
     headers[i].name = text_of(L, -2, "the name of a header");
     headers[i].value = text_of(L, -1, "the value of a header");
   }
-  neap__http_start(L, &r);
+  struct http_client *c = neap__http_client(L);
+  struct request *sent = request_new(L);
   lua_pushvalue(L, 4);
   lua_setiuservalue(L, -2, 1);
+  if (neap__http_send(c, &sent->call, &r, &e) != 0) return neap__raise(L, &e);
   return neap__await(L, -1, lua_gettop(L), answered);
 }
 

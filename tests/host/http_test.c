@@ -1,9 +1,11 @@
 // http_test.c: in a stepped host requests go on between the steps: no step waits for a server, a host that closes in the middle
-// takes its connections along, its limits hold for replies too. And allocations fail, one after the other.
+// takes its connections along, its limits hold for replies too. Calls need no Lua. And allocations fail, one after the other.
 #include <signal.h>
 #include <time.h>
 
 #include "sweep.h"
+#include "transport/http.h"
+#include "transport/http_signature.h"
 
 static char url[64];
 static pid_t server;
@@ -117,6 +119,108 @@ static void test_limits(void) {
                "200") == 0);
 }
 
+// ---- Calls ----
+
+struct sent {
+  struct http_call call;
+  struct http_client *client;
+  int done, again;  // again: how many more it sends
+  bool within;      // neap__http_send is at work
+  int status;
+  char body[2000];
+  struct neap__error error;
+};
+
+static int send_to(struct sent *s, const char *path, const char *body) {
+  char whole[200];
+  snprintf(whole, sizeof whole, "%s%s", strchr(path, ':') ? "" : url, path);
+  struct http_request r = {.method = body ? "POST" : "GET", .url = whole, .body = body, .max_size = 1 << 20};
+  r.nbody = body ? strlen(body) : 0;
+  r.timeout = strstr(path, "delay") ? 0.05 : 0;
+  s->within = true;
+  int status = neap__http_send(s->client, &s->call, &r, &s->error);
+  s->within = false;
+  return status;
+}
+
+static void on_sent(struct http_call *call) {
+  struct sent *s = (struct sent *)call;
+  struct http_reply reply;
+  CHECK(!s->within);
+  s->done++;
+  s->status = neap__http_result(call, &reply, &s->error) == 0 ? reply.status : -1;
+  if (s->status > 0) snprintf(s->body, sizeof s->body, "%.*s", (int)reply.nbody, reply.body ? reply.body : "");
+  neap__http_cancel(call);
+  neap__http_cancel(call);
+  if (s->again-- > 0) CHECK(send_to(s, "/echo", "x") == 0 || s->error.kind == NEAP_CANCELLED);
+}
+
+static void run_for(neap *h, const struct sent *s, int wanted) {
+  for (int i = 0; i < 50000 && s->done < wanted; i++) neap_step(h, 1000), usleep(100);
+}
+
+static void test_calls(void) {
+  neap *h;
+  neap_options options = {.size = sizeof options, .slice_us = 1000};
+  CHECK(neap_open(&h, &options) == NEAP_OK);
+  struct sent s = {.call.done = on_sent, .client = neap__http_client(neap_lua(h))};
+  s.again = 3;
+  CHECK(send_to(&s, "/echo", "x") == 0);
+  run_for(h, &s, 4);
+  CHECK(s.done == 4 && s.status == 200 && strstr(s.body, "\"POST\""));
+  CHECK(send_to(&s, "http://127.0.0.1:1/", NULL) == 0);
+  run_for(h, &s, 5);
+  CHECK(s.status == -1 && s.error.kind == NEAP_CONNECTION);
+  CHECK(send_to(&s, "/delay/20", "x") == 0);
+  run_for(h, &s, 6);
+  CHECK(s.error.kind == NEAP_TIMEOUT && s.error.unknown && strstr(s.error.message, "timed out after 0.05 s: POST"));
+  CHECK(send_to(&s, "ftp://127.0.0.1/", NULL) == -1 && s.error.kind == NEAP_USAGE && s.done == 6);
+  CHECK(send_to(&s, "/echo", NULL) == 0);
+  neap__http_cancel(&s.call);
+  CHECK(send_to(&s, "/slow", NULL) == 0);
+  for (int i = 0; i < 5; i++) neap_step(h, 1000);
+  s.again = 1;
+  s.call.done = on_sent;
+  struct sent last_one = {.call.done = on_sent, .client = s.client};
+  CHECK(send_to(&last_one, "/slow", NULL) == 0);
+  neap_close(&h);
+  CHECK(s.done == 7 && s.error.kind == NEAP_CANCELLED && last_one.done == 1 && last_one.error.kind == NEAP_CANCELLED);
+}
+
+// Those that AWS publishes for all who sign by themselves.
+static void check_signature(const struct http_request *r, const char *query, const char *names, const char *wanted) {
+  static const struct http_signature keys = {.region = "us-east-1",
+                                             .service = "service",
+                                             .access_key = "AKIDEXAMPLE",
+                                             .secret_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"};
+  struct http_request signed_one = *r;
+  struct http_target to = {.host = "example.amazonaws.com", .path = "/", .query = query};
+  struct neap__buffer out;
+  char line[500];
+  signed_one.signature = &keys;
+  neap__buffer_plain(&out);
+  CHECK(neap__http_sign(&out, &signed_one, &to, "20150830T123600Z") == 0);
+  snprintf(
+      line, sizeof line,
+      "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=%s, Signature=%s",
+      names, wanted);
+  CHECK(out.n == strlen(line) && memcmp(out.p, line, out.n) == 0);
+  neap__buffer_free(&out);
+}
+
+static void test_signatures(void) {
+  check_signature(&(struct http_request){.method = "GET"}, NULL, "host;x-amz-date",
+                  "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+  check_signature(&(struct http_request){.method = "POST"}, NULL, "host;x-amz-date",
+                  "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b");
+  check_signature(&(struct http_request){.method = "GET"}, "Param2=value2&Param1=value1", "host;x-amz-date",
+                  "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
+  const struct http_header form[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  check_signature(
+      &(struct http_request){.method = "POST", .headers = form, .nheaders = 1, .body = "Param1=value1", .nbody = 13},
+      NULL, "content-type;host;x-amz-date", "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a");
+}
+
 static void test_allocations(void) {
   sweep_seed();
   for (enum mode how = ONE; how <= ALL_FROM; how++) {
@@ -131,6 +235,8 @@ int main(void) {
   test_steps();
   test_close();
   test_limits();
+  test_calls();
+  test_signatures();
   test_allocations();
   kill(server, SIGKILL);
   return report();
