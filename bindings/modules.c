@@ -10,6 +10,9 @@ const luaL_Reg neap__modules[] = {
     {"neap.date", luaopen_neap_date},
     {"neap.datetime", luaopen_neap_datetime},
     {"neap.decimal", luaopen_neap_decimal},
+#if WITH_HTTP
+    {"neap.dynamodb.schema", luaopen_neap_dynamodb_schema},
+#endif
     {"neap.fence", luaopen_neap_fence},
     {"neap.folder", luaopen_neap_folder},
 #if WITH_HTTP

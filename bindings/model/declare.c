@@ -1,4 +1,5 @@
 // declare.c: compiles the declaration of a model: its fields, keys, indexes and names become one shape.
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -274,6 +275,15 @@ static void read_projection(struct declare *d, int spec, struct index *index) {
   lua_pop(L, 2);
 }
 
+static int read_units(struct declare *d, const char *name) {
+  int isnum, type = lua_getfield(d->L, -1, name);
+  lua_Integer units = lua_tointegerx(d->L, -1, &isnum);
+  if (type != LUA_TNIL && (type != LUA_TNUMBER || !isnum || units < 1 || units > INT_MAX))
+    neap__declare_fail(d, "%s is an integer >= 1, not %s", name, neap__show_value(d->L, -1).text);
+  lua_pop(d->L, 1);
+  return (int)units;
+}
+
 static void read_index(struct declare *d, int spec, struct index *index) {
   lua_State *L = d->L;
   lua_getfield(L, spec, "kind");
@@ -282,6 +292,8 @@ static void read_index(struct declare *d, int spec, struct index *index) {
   index->kind = *kind == 'g' ? INDEX_GLOBAL : *kind == 'l' ? INDEX_LOCAL : INDEX_PLAIN;
   lua_getfield(L, spec, "options");
   if (lua_istable(L, -1)) {
+    index->read_units = read_units(d, "read_units");
+    index->write_units = read_units(d, "write_units");
     index->partial = lua_getfield(L, -1, "where") != LUA_TNIL;
     if (lua_getfield(L, -2, "column") == LUA_TSTRING) index->wire = neap__declare_text(d, -1);
   }
@@ -322,13 +334,19 @@ static void read_indexes(struct declare *d, int fields) {
 
 // ---- The shape ----
 
-static void read_open(struct declare *d, int options) {
+static bool read_boolean(struct declare *d, int options, const char *name) {
+  lua_getfield(d->L, options, name);
+  bool value = lua_toboolean(d->L, -1);
+  lua_pop(d->L, 1);
+  return value;
+}
+
+static void read_options(struct declare *d, int options) {
   struct shape *shape = d->shape;
   shape->open = -1;
-  bool open = lua_getfield(d->L, options, "open") != LUA_TNIL && lua_toboolean(d->L, -1);
-  lua_pop(d->L, 1);
+  shape->scan = read_boolean(d, options, "scan");
   // The place of undeclared fields is the last one that lua/neap/model.lua declares.
-  if (open) shape->open = shape->fields[shape->nfields - 1].column;
+  if (read_boolean(d, options, "open")) shape->open = shape->fields[shape->nfields - 1].column;
 }
 
 const struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, int options) {
@@ -354,7 +372,7 @@ const struct shape *neap__declare_shape(lua_State *L, const char *name, int fiel
   shape->version = -1;
   read_fields(&d, fields);
   place_columns(&d);
-  read_open(&d, options);
+  read_options(&d, options);
   build_names(&d);
   check_wires(&d);
   find_keys(&d);

@@ -120,6 +120,7 @@ struct index {
   } * parts;
   const struct condition *where;  // partial index, NULL = none
   const uint64_t *holds;          // GLOBAL and LOCAL: bit set of the columns in it, all keys among them; NULL = all
+  int read_units, write_units;    // GLOBAL; 0 = not said
 };
 
 struct shape {
@@ -137,6 +138,7 @@ struct shape {
   struct index *indexes;
   int version;    // column of the version field, -1 = none
   int open;       // column of the JSON that holds undeclared fields of an open model, -1 = not open
+  bool scan;      // DynamoDB: queries may read the whole table to find a few rows, without being told each time
   bool hooks;     // a class of it has hooks or validate functions: saves run their Lua phase
   bool defaults;  // some default is a function: construction runs its Lua phase
   unsigned mask;  // names is a hash table of mask + 1 places, by the keys of the names

@@ -24,7 +24,10 @@ void neap__dynamodb_add(struct dynamodb_text *t, const char *text);             
 void neap__dynamodb_string(struct dynamodb_text *t, const char *p, size_t n);     // "text", escaped
 void neap__dynamodb_member(struct dynamodb_text *t, const char *name);            // ,"name":
 void neap__dynamodb_integer(struct dynamodb_text *t, const char *name, int64_t);  // ,"name":5
-// ,"TableName":"posts", as the store's template makes it.
+#define DYNAMODB_TABLE_NAME 512  // more than the server allows
+// The name of a table as the store's template makes it; false if it is too long.
+bool neap__dynamodb_table_name(const struct view *view, const struct shape *shape, char *out, size_t size);
+// ,"TableName":"posts"
 void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape);
 // "wire":{"S":"x"}
 int neap__dynamodb_attribute(struct dynamodb_text *t, const struct field *field, const struct cell *cell,

@@ -48,12 +48,16 @@ void neap__dynamodb_integer(struct dynamodb_text *t, const char *name, int64_t v
   neap__dynamodb_add(t, text);
 }
 
-void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape) {
+bool neap__dynamodb_table_name(const struct view *view, const struct shape *shape, char *out, size_t size) {
   const char *template = view->store->table_template, *at = template ? strstr(template, "{table}") : NULL;
-  char name[512];
   int before = at ? (int)(at - template) : 0;
-  int n = snprintf(name, sizeof name, "%.*s%s%s", before, at ? template : "", shape->table, at ? at + 7 : "");
-  t->failed |= n < 0 || (size_t)n >= sizeof name;
+  int n = snprintf(out, size, "%.*s%s%s", before, at ? template : "", shape->table, at ? at + 7 : "");
+  return n >= 0 && (size_t)n < size;
+}
+
+void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape) {
+  char name[DYNAMODB_TABLE_NAME];
+  t->failed |= !neap__dynamodb_table_name(view, shape, name, sizeof name);
   neap__dynamodb_member(t, "TableName");
   neap__dynamodb_string(t, name, strlen(name));
 }

@@ -3,6 +3,7 @@ local class = require "neap.class"
 local host = require "neap.host"
 local marks = require "neap.marks"
 local object = require "neap.object_kernel"
+local rules = require "neap.dynamodb.rules"
 local store = require "neap.store"
 local types = require "neap.types"
 local usage = require "neap.fail".usage
@@ -77,7 +78,7 @@ end
 
 local known = {
   table = "string", open = "boolean", read_units = "number", write_units = "number", billing = "string", ttl = "string",
-  stream = "string", view = "boolean",
+  stream = "string", view = "boolean", scan = "boolean",
 }
 
 local function check_options(model, options)
@@ -94,11 +95,11 @@ local function check_options(model, options)
   end
 end
 
---- What bind has to know beside the classes: the links between them, the conditions of partial indexes, and views.
+--- What bind has to know beside the classes: the links between them, the conditions of partial indexes, and options.
 local function note(self, name, list, options)
   local shared = view.shared(self)
-  if not shared.links then shared.links, shared.wheres, shared.views = {}, {}, {} end
-  shared.wheres[name], shared.views[name] = {}, options.view
+  if not shared.links then shared.links, shared.wheres, shared.options = {}, {}, {} end
+  shared.wheres[name], shared.options[name] = {}, options
   for _, pair in ipairs(list) do
     local spec = pair[2]
     if spec.kind == "many_to_many" then
@@ -111,9 +112,8 @@ end
 
 --- SQL takes A and a for one table.
 local function check_table(self, model, name)
-  local shared = view.shared(self)
-  shared.tables = shared.tables or {}
-  for other, taken in pairs(shared.tables) do
+  for other, options in pairs(view.shared(self).options or {}) do
+    local taken = options.table
     if other ~= model and taken ~= name and taken:lower() == name:lower() then
       usage('%s: its table %s and %s, that of %s, are one in SQL: give it another with { table = "..." }', model, name,
         taken, other)
@@ -133,10 +133,11 @@ local function declare(self, name, fields, options)
     list[#list + 1] = { "__open", types.map(nil, { column = "extra" }) }
   end
   copy.table = copy.table or name
-  check_table(self, name, copy.table)
+  local dynamodb = view.kind(self) == "dynamodb"
+  rules(name, list, copy, dynamodb)
+  if not dynamodb then check_table(self, name, copy.table) end
   local made = class.declare(self, name, list, copy)
-  note(self, name, list, options)
-  view.shared(self).tables[name] = copy.table
+  note(self, name, list, copy)
   return made
 end
 

@@ -382,7 +382,7 @@ end
 --- Models that the script has declared stay as they are; others may point to them.
 function Reflection:declared(wire)
   for _, name in ipairs(view.shared(self.store).order or {}) do
-    local found = view.shared(self.store).tables[name]
+    local found = view.shared(self.store).options[name].table
     if found and found:lower() == wire:lower() then return name end
   end
 end
