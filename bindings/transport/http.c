@@ -2,10 +2,8 @@
 #include "transport/http.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "transport/http_client.h"
-#include "transport/http_signature.h"
 
 #define HEAD_MAX 262144
 #define AGENT "neap/" NEAP_VERSION
@@ -13,7 +11,7 @@
 // ---- URLs ----
 
 struct parts {
-  char *scheme, *host, *port, *path, *query;
+  char *scheme, *host, *port, *path;
 };
 
 static char *part_of(CURLU *u, CURLUPart part, unsigned flags) {
@@ -26,7 +24,6 @@ static void parts_free(struct parts *p) {
   curl_free(p->host);
   curl_free(p->port);
   curl_free(p->path);
-  curl_free(p->query);
 }
 
 // What is said of a URL that cannot be read has nothing of it in which a password or a key might be.
@@ -47,7 +44,6 @@ static int read_url(const char *url, struct parts *p, struct neap__error *e) {
     p->host = part_of(u, CURLUPART_HOST, 0);
     p->port = part_of(u, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
     p->path = part_of(u, CURLUPART_PATH, 0);
-    p->query = part_of(u, CURLUPART_QUERY, 0);
   }
   curl_url_cleanup(u);
   if (status != CURLUE_OK) return bad_url(url, curl_url_strerror(status), e);
@@ -113,37 +109,14 @@ static bool append_header(struct http_transfer *t, const struct http_header *h) 
   return ok;
 }
 
-static const char *header_of(const struct http_request *r, const char *name) {
-  for (size_t i = 0; i < r->nheaders; i++)
-    if (strcasecmp(r->headers[i].name, name) == 0) return r->headers[i].value;
-  return NULL;
-}
-
-static bool append_signature(struct http_transfer *t, const struct http_request *r, const struct parts *p) {
-  char host[300], date[HTTP_DATE_SIZE];
-  const char *given = header_of(r, "x-amz-date");
-  struct tm tm;
-  time_t now = time(NULL);
-  struct neap__buffer line;
-  snprintf(host, sizeof host, "%s%s%s", p->host, p->port ? ":" : "", p->port ? p->port : "");
-  strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-  struct http_target target = {.host = host, .path = p->path, .query = p->query};
-  neap__buffer_plain(&line);
-  bool ok = neap__http_sign(&line, r, &target, given ? given : date) == 0 && neap__buffer_byte(&line, '\0') == 0 &&
-            append_header(t, &(struct http_header){"Authorization", line.p});
-  neap__buffer_free(&line);
-  return ok && (given || append_header(t, &(struct http_header){"X-Amz-Date", date}));
-}
-
-static int set_headers(struct http_transfer *t, const struct http_request *r, const struct parts *p,
-                       struct neap__error *e) {
-  bool ok = append_line(t, "Expect:");  // nobody waits for "100 Continue"
+static int set_headers(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
+  bool typed = false, ok = append_line(t, "Expect:");  // nobody waits for "100 Continue"
   for (size_t i = 0; i < r->nheaders; i++) {
     if (check_header(&r->headers[i], e) != 0) return -1;
+    typed |= strcasecmp(r->headers[i].name, "content-type") == 0;
     ok = ok && append_header(t, &r->headers[i]);
   }
-  if (!header_of(r, "content-type")) ok = ok && append_line(t, "Content-Type:");
-  if (r->signature) ok = ok && append_signature(t, r, p);
+  if (!typed) ok = ok && append_line(t, "Content-Type:");
   return ok ? 0 : neap__error_set(e, NEAP_LIMIT, "memory is short");
 }
 
@@ -250,7 +223,7 @@ static bool prepare(struct http_transfer *t, const struct http_request *r, struc
     return neap__error_set(e, NEAP_USAGE, "%s is no method", neap__show_text(r->method, strlen(r->method)).text) == 0;
   int status = read_url(r->url, &p, e);
   if (status == 0) name_place(t, r, &p);
-  if (status == 0) status = set_headers(t, r, &p, e);
+  if (status == 0) status = set_headers(t, r, e);
   parts_free(&p);
   if (status != 0) return false;
   t->connect = r->connect;

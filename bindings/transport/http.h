@@ -8,11 +8,6 @@ struct http_header {
   const char *name, *value;
 };
 
-// Who signs, as AWS wants it (its version 4). A header X-Amz-Date says when that is, else the clock does.
-struct http_signature {
-  const char *region, *service, *access_key, *secret_key;
-};
-
 // All of it is copied but the body.
 struct http_request {
   const char *method;  // upper case
@@ -21,7 +16,6 @@ struct http_request {
   size_t nheaders;
   const char *body;  // NULL = none; lives as long as the call
   size_t nbody;
-  const struct http_signature *signature;  // over all headers that are given; NULL = none
   const char *ca;           // a file with certificates that are trusted instead of the system's, NULL = those
   double timeout, connect;  // seconds for all of it, and to connect; 0 = any
   size_t max_size;          // bytes of a body, unpacked

@@ -5,7 +5,6 @@
 
 #include "sweep.h"
 #include "transport/http.h"
-#include "transport/http_signature.h"
 
 static char url[64];
 static pid_t server;
@@ -187,40 +186,6 @@ static void test_calls(void) {
   CHECK(s.done == 7 && s.error.kind == NEAP_CANCELLED && last_one.done == 1 && last_one.error.kind == NEAP_CANCELLED);
 }
 
-// Those that AWS publishes for all who sign by themselves.
-static void check_signature(const struct http_request *r, const char *query, const char *names, const char *wanted) {
-  static const struct http_signature keys = {.region = "us-east-1",
-                                             .service = "service",
-                                             .access_key = "AKIDEXAMPLE",
-                                             .secret_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"};
-  struct http_request signed_one = *r;
-  struct http_target to = {.host = "example.amazonaws.com", .path = "/", .query = query};
-  struct neap__buffer out;
-  char line[500];
-  signed_one.signature = &keys;
-  neap__buffer_plain(&out);
-  CHECK(neap__http_sign(&out, &signed_one, &to, "20150830T123600Z") == 0);
-  snprintf(
-      line, sizeof line,
-      "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=%s, Signature=%s",
-      names, wanted);
-  CHECK(out.n == strlen(line) && memcmp(out.p, line, out.n) == 0);
-  neap__buffer_free(&out);
-}
-
-static void test_signatures(void) {
-  check_signature(&(struct http_request){.method = "GET"}, NULL, "host;x-amz-date",
-                  "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
-  check_signature(&(struct http_request){.method = "POST"}, NULL, "host;x-amz-date",
-                  "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b");
-  check_signature(&(struct http_request){.method = "GET"}, "Param2=value2&Param1=value1", "host;x-amz-date",
-                  "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
-  const struct http_header form[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  check_signature(
-      &(struct http_request){.method = "POST", .headers = form, .nheaders = 1, .body = "Param1=value1", .nbody = 13},
-      NULL, "content-type;host;x-amz-date", "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a");
-}
-
 static void test_allocations(void) {
   sweep_seed();
   for (enum mode how = ONE; how <= ALL_FROM; how++) {
@@ -236,7 +201,6 @@ int main(void) {
   test_close();
   test_limits();
   test_calls();
-  test_signatures();
   test_allocations();
   kill(server, SIGKILL);
   return report();
