@@ -82,6 +82,15 @@ bool neap__json_equal(const char *a, size_t na, const char *b, size_t nb);
 
 // ---- Shared by the files of JSON ----
 
+// What JSON has no type for in an untyped place: a string behind this blank is bytes in base64, a list behind it a set. To others it
+// is a blank.
+#define NEAP_JSON_MARK "\t\r"
+
+// Whether the value at p, in a text that starts at `start`, is marked so.
+static inline bool neap__json_marked(const char *start, const char *p) {
+  return p - start >= 2 && p[-1] == '\r' && p[-2] == '\t';
+}
+
 // Eight bytes of a string at once: does one of them end its plain part (a quote, a backslash, a control character)?
 // After Mycroft's test for a zero byte. Anded with NEAP_JSON_HIGH they tell whether one is above 127.
 #define NEAP_JSON_ALL(c) (UINT64_C(0x0101010101010101) * (c))
