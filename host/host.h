@@ -178,6 +178,16 @@ void neap__wake(neap *);
 int64_t neap__now_ms(neap *);
 // That in so many seconds, rounded up.
 int64_t neap__deadline_in(neap *, double seconds);
+// A timer that lives inside another struct, zeroed, so that starting it cannot fail. `fire` runs on the loop, as callbacks of
+// libraries do. To start it anew and to stop it is harmless at any time; the end of the host stops all.
+struct neap__timer {
+  int64_t at;  // loop time in ms
+  void (*fire)(struct neap__timer *);
+  struct neap__timer *child, *next, *prev;  // of a pairing heap; prev: the left sibling, or the parent of a first child
+  bool active;
+};
+void neap__timer_start(neap *, struct neap__timer *, int64_t at, void (*fire)(struct neap__timer *));
+void neap__timer_stop(neap *, struct neap__timer *);
 // True if work that blocks must go to a thread (a stepped host), false where it may run in place (the command, neap_run).
 bool neap__stepped(neap *);
 // What the owner of the host has set.

@@ -6,15 +6,6 @@
 
 #include "host.h"
 
-// ---- Timers (loop.c): a pairing heap of timers that live inside other structs, so that starting one cannot fail ----
-
-struct neap__timer {
-  int64_t at;  // loop time in ms
-  void (*fire)(struct neap__timer *);
-  struct neap__timer *child, *next, *prev;  // prev: the left sibling, or the parent of a first child
-  bool active;
-};
-
 // ---- Tasks (task.c) ----
 
 enum neap__task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED };
@@ -153,8 +144,6 @@ void neap__loop_ready(neap *h);
 void neap__loop_clear(neap *h);
 void neap__loop_wake(neap *h);  // safe in signal handlers and from other threads
 bool neap__waking(void);        // this thread is inside the owner's wake function
-void neap__timer_start(neap *h, struct neap__timer *t, int64_t at, void (*fire)(struct neap__timer *));
-void neap__timer_stop(neap *h, struct neap__timer *t);
 
 void neap__task_open(lua_State *L);
 // Pops a function and its `nargs` arguments from L and pushes the task that will run them.

@@ -1,0 +1,273 @@
+// aws.c: calls on their way: signed, sent, judged when the reply is there or does not come, and tried again where that is right.
+#include "transport/aws.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "transport/aws_client.h"
+#include "value/datetime.h"
+
+#define TIMEOUT 30.0
+#define CONNECT 5.0
+#define ATTEMPTS 10
+#define REPLY_MAX (64 << 20)  // what DynamoDB gives is at most 16 MB
+
+enum {
+  CALL_KEYLESS,  // waits for credentials
+  CALL_SENT,
+  CALL_ENDED  // is told so when the timer fires
+};
+
+// ---- The end of a call ----
+
+static void take_off(struct aws_call *call) {
+  neap__timer_stop(call->client->host, &call->timer);
+  *call->prev = call->next;
+  if (call->next) call->next->prev = call->prev;
+  call->client = NULL;
+}
+
+static void finish(struct aws_call *call) {
+  take_off(call);
+  call->done(call);
+}
+
+static void set_failure(struct aws_call *call, const struct neap__error *e) {
+  if (e != &call->error) call->error = *e;
+  call->failed = true;
+  call->error.store = call->client->service;
+  call->error.unknown = call->unsure && !call->reads;
+  if (call->error.unknown) call->error.retryable = false;
+}
+
+static void fail(struct aws_call *call, const struct neap__error *e) {
+  set_failure(call, e);
+  finish(call);
+}
+
+static void time_out(struct aws_call *call) {
+  struct neap__error e;
+  call->unsure |= call->state == CALL_SENT;
+  neap__error_set(&e, NEAP_TIMEOUT, "%s: no reply within %.14g s", neap__aws_operation(call), call->timeout);
+  e.retryable = true;
+  neap__http_cancel(&call->http);
+  fail(call, &e);
+}
+
+static void on_timer(struct neap__timer *timer) {
+  struct aws_call *call = (struct aws_call *)(void *)((char *)timer - offsetof(struct aws_call, timer));
+  if (call->state == CALL_ENDED)
+    finish(call);
+  else
+    time_out(call);
+}
+
+// For what goes wrong while the caller has not let go of the call yet.
+static void fail_soon(struct aws_call *call, const struct neap__error *e) {
+  neap *host = call->client->host;
+  set_failure(call, e);
+  call->state = CALL_ENDED;
+  neap__timer_start(host, &call->timer, neap__now_ms(host), on_timer);
+}
+
+// ---- What comes ----
+
+static void judge(struct aws_call *call, const struct http_reply *reply) {
+  struct neap__error e;
+  call->status = reply->status;
+  call->reply = reply->body;
+  call->nreply = reply->nbody;
+  if (!neap__aws_intact(reply)) {
+    call->unsure = true;
+    neap__error_set(&e, NEAP_PROTOCOL, "%s: the reply is not what the server has sent, by its checksum",
+                    neap__aws_operation(call));
+    call->nreply = 0;
+    fail(call, &e);
+  } else if (reply->status / 100 == 2) {
+    finish(call);
+  } else {
+    call->unsure |= neap__aws_refusal(call, reply, &e) == AWS_UNSURE;
+    fail(call, &e);
+  }
+}
+
+static void on_done(struct http_call *http) {
+  struct aws_call *call = (struct aws_call *)(void *)((char *)http - offsetof(struct aws_call, http));
+  struct http_reply reply;
+  struct neap__error e;
+  if (neap__http_result(http, &reply, &e) == 0) {
+    judge(call, &reply);
+  } else {
+    call->unsure |= neap__aws_loss(call, &e) == AWS_UNSURE;
+    fail(call, &e);
+  }
+}
+
+// ---- What is sent ----
+
+int64_t neap__aws_now(const struct aws_client *c) {
+  return neap__datetime_now() + c->skew * 1000000;
+}
+
+static void write_time(const struct aws_client *c, char out[17]) {
+  time_t now = (time_t)(neap__aws_now(c) / 1000000);
+  struct tm tm;
+  strftime(out, 17, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+}
+
+// "https://streams.dynamodb.us-east-1.amazonaws.com"
+static const char *write_url(const struct aws_call *call, char *url, size_t size) {
+  const struct aws_client *c = call->client;
+  int scheme = (int)(strstr(c->origin, "://") + 3 - c->origin);
+  snprintf(url, size, "%.*s%s%s", scheme, c->origin, c->public && call->prefix ? call->prefix : "", c->origin + scheme);
+  return url + scheme;
+}
+
+static int transmit(struct aws_call *call, struct neap__error *e) {
+  struct aws_client *c = call->client;
+  char url[320], date[17], authorization[1024];
+  const char *host = write_url(call, url, sizeof url);
+  struct http_header headers[7];
+  size_t n = 0, all;
+  write_time(c, date);
+  headers[n++] = (struct http_header){"content-type", "application/x-amz-json-1.0"};
+  headers[n++] = (struct http_header){"host", host};
+  headers[n++] = (struct http_header){"x-amz-date", date};
+  if (c->credentials.session_token)
+    headers[n++] = (struct http_header){"x-amz-security-token", c->credentials.session_token};
+  headers[n++] = (struct http_header){"x-amz-target", call->target};
+  struct aws_request request = {"POST", "/", "", headers, n, call->body, call->nbody, date};
+  if (!neap__aws_sign(&c->signer, &request, authorization, sizeof authorization))
+    return neap__error_set(e, NEAP_USAGE, "the region or the access key is too long to be one");
+  all = n;
+  headers[all++] = (struct http_header){"authorization", authorization};
+  headers[all++] = (struct http_header){"accept-encoding", "identity"};  // so that the checksum is that of the body
+  struct http_request r = {.method = "POST",
+                           .url = url,
+                           .headers = headers,
+                           .nheaders = all,
+                           .body = call->body,
+                           .nbody = call->nbody,
+                           .connect = c->connect,
+                           .max_size = REPLY_MAX,
+                           .http2 = true};
+  neap__http_cancel(&call->http);
+  call->http.done = on_done;
+  call->attempts++;
+  call->state = CALL_SENT;
+  return neap__http_send(c->http, &call->http, &r, e);
+}
+
+void neap__aws_send(struct aws_client *c, struct aws_call *call) {
+  struct neap__error e;
+  call->client = c;
+  call->attempts = call->status = 0;
+  call->reply = NULL;
+  call->nreply = 0;
+  call->failed = call->unsure = call->renewed = call->synchronized = false;
+  call->timer.active = false;
+  call->next = c->calls;
+  call->prev = &c->calls;
+  if (call->next) call->next->prev = &call->next;
+  c->calls = call;
+  if (c->closed) {
+    neap__error_set(&e, NEAP_CANCELLED, "%s: the host has been closed", neap__aws_operation(call));
+    fail(call, &e);
+    return;
+  }
+  if (call->timeout <= 0) call->timeout = c->timeout;
+  call->deadline = neap__deadline_in(c->host, call->timeout);
+  neap__timer_start(c->host, &call->timer, call->deadline, on_timer);
+  if (transmit(call, &e) != 0) fail_soon(call, &e);
+}
+
+void neap__aws_drop(struct aws_call *call) {
+  if (call->client) take_off(call);
+  neap__http_cancel(&call->http);
+}
+
+// ---- The client ----
+
+static void end_all(struct aws_client *c, const char *why) {
+  struct neap__error e;
+  for (struct aws_call *call; (call = c->calls) != NULL;) {
+    call->unsure |= call->state == CALL_SENT;
+    neap__http_cancel(&call->http);
+    neap__error_set(&e, NEAP_CANCELLED, "%s: %s", neap__aws_operation(call), why);
+    fail(call, call->state == CALL_ENDED ? &call->error : &e);
+  }
+}
+
+static void on_host_close(struct neap__closer *closer) {
+  struct aws_client *c = (struct aws_client *)(void *)((char *)closer - offsetof(struct aws_client, closer));
+  c->closed = true;
+  end_all(c, "the host closes");
+}
+
+void neap__aws_close(struct aws_client *c) {
+  if (!c) return;
+  end_all(c, "the store has been closed");
+  neap__closer_remove(&c->closer);
+  neap__aws_credentials_free(c);
+  sodium_memzero(&c->signer, sizeof c->signer);
+  free(c);
+}
+
+static int set_origin(struct aws_client *c, const char *endpoint, struct neap__error *e) {
+  const char *scheme = endpoint ? strstr(endpoint, "://") : NULL;
+  const char *path = scheme ? scheme + 3 + strcspn(scheme + 3, "/?#") : "";
+  bool china = strncmp(c->region, "cn-", 3) == 0;
+  if (!endpoint) {
+    c->public = true;
+    snprintf(c->origin, sizeof c->origin, "https://%s.%s.amazonaws.com%s", c->service, c->region, china ? ".cn" : "");
+    return 0;
+  }
+  if (!neap__http_origin(endpoint, c->origin, sizeof c->origin, e)) return -1;
+  if (path[0] && path[1])
+    return neap__error_set(e, NEAP_USAGE, "the endpoint is http://HOST:PORT or https://HOST:PORT, without a path");
+  return 0;
+}
+
+static int configure(struct aws_client *c, const struct aws_options *o, struct neap__error *e) {
+  c->service = o->service;
+  c->timeout = o->timeout > 0 ? o->timeout : TIMEOUT;
+  c->connect = o->connect > 0 ? o->connect : CONNECT;
+  c->attempts = o->attempts > 0 ? o->attempts : ATTEMPTS;
+  if (neap__aws_credentials_find(c, o, e) != 0 || set_origin(c, o->endpoint, e) != 0) return -1;
+  c->signer = (struct aws_signer){.access_key = c->credentials.access_key,
+                                  .secret_key = c->credentials.secret_key,
+                                  .region = c->region,
+                                  .service = c->service};
+  return 0;
+}
+
+struct aws_client *neap__aws_open(lua_State *L, const struct aws_options *options, struct neap__error *e) {
+  struct http_client *http = neap__http_client(L);
+  neap__need_closer(L);
+  struct aws_client *c = calloc(1, sizeof *c);
+  if (!c) {
+    neap__error_set(e, NEAP_LIMIT, "memory is short");
+    e->store = options->service;
+    return NULL;
+  }
+  c->host = neap__host(L);
+  c->http = http;
+  if (configure(c, options, e) == 0) {
+    c->closer.close = on_host_close;
+    neap__closer_add(c->host, &c->closer);
+    return c;
+  }
+  e->store = options->service;
+  neap__aws_close(c);
+  return NULL;
+}
+
+const char *neap__aws_region(const struct aws_client *c) {
+  return c->region;
+}
+
+const char *neap__aws_endpoint(const struct aws_client *c) {
+  return c->origin;
+}
