@@ -18,7 +18,7 @@ SONAME  := libneap.so.$(firstword $(subst ., ,$(VERSION)))
 # Debian packages: to build, to test, to compare with in `make bench`.
 BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcre2-dev libsodium-dev \
               libedit-dev libgmp-dev libcsv-dev libpq-dev libcurl4-openssl-dev
-TEST_DEPS  := libcjson-dev python3 lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base default-jre-headless
+TEST_DEPS  := libcjson-dev python3 python3-h2 lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base default-jre-headless
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
 BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
 

@@ -113,7 +113,7 @@ static int answered(lua_State *L, int status, lua_KContext ctx) {
 //   options  timeout, connect_timeout, max_size, ca; no others are looked at
 static int http_request(lua_State *L) {
   struct http_header headers[MAX_HEADERS];
-  struct http_request r = {.headers = headers};
+  struct http_request r = {.headers = headers, .http2 = true};
   struct neap__error e;
   lua_settop(L, 5);
   r.method = text_of(L, 1, "the method");

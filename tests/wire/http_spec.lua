@@ -390,6 +390,82 @@ describe("neap.http", function()
     end)
   end)
 
+  describe("HTTP/2", function()
+    local folder, server2, there
+
+    local function get(path, options)
+      options = options or {}
+      options.ca = folder .. "/server.crt"
+      return http.request(options.body and "POST" or "GET", there .. path, options)
+    end
+
+    local function count2() return get("/counts"):json() end
+
+    setup(function()
+      folder = sh "mktemp -d"
+      os.execute(([[cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout server.key -out server.crt 2> log]]):format(folder))
+      server2 = serve(("0 %s/server.crt %s/server.key h2"):format(folder, folder))
+      there = "https://localhost:" .. server2.port
+    end)
+
+    teardown(function()
+      kill(server2)
+      os.execute("rm -r " .. folder)
+    end)
+
+    it("is spoken where the server has it, over TLS", function()
+      local r = get("/echo?a=1", { body = "x", headers = { ["X-A"] = "a" } })
+      local said = r:json()
+      assert.same({ 200, "HTTP/2", "POST", "/echo?a=1", "x", "a" },
+        { r.status, said.protocol, said.method, said.target, said.body, said.headers["x-a"] })
+      assert.equal("application/json", r.headers["Content-Type"])
+      assert.equal("HTTP/1.1", http.get(url .. "/echo"):json().protocol)
+    end)
+
+    it("carries many requests at once over one connection", function()
+      local before = count2().connections
+      local list = {}
+      for i = 1, 200 do list[i] = i end
+      local targets = neap.gather(list, 100, function(i) return get("/echo", { query = { i = i } }):json().target end)
+      assert.equal("/echo?i=200", targets[200])
+      assert.equal(before, count2().connections)
+    end)
+
+    it("carries one that takes its time beside others", function()
+      local slow = neap.spawn(get, "/delay/20")
+      local connection = get("/echo"):json().connection
+      for _ = 1, 5 do assert.equal(connection, get("/echo"):json().connection) end
+      slow:cancel()
+      fails("cancelled", slow.await, slow)
+    end)
+
+    it("carries large bodies both ways", function()
+      local body = ("0123456789"):rep(200000)
+      assert.equal(body, get("/echo", { body = body }):json().body)
+      local sizes = neap.gather({ 1, 2, 3, 4 }, 4, function(i) return #get("/large/" .. i * 1000000).body end)
+      assert.same({ 1000000, 2000000, 3000000, 4000000 }, sizes)
+    end)
+
+    it("ends one request without the others", function()
+      local other = neap.spawn(get, "/delay/0.1")
+      local task = neap.spawn(get, "/delay/20")
+      neap.sleep(0.02)
+      task:cancel()
+      fails("cancelled", task.await, task)
+      assert.matches("timed out after 0.05 s", fails("timeout", get, "/delay/20", { timeout = 0.05 }).message)
+      fails("connection", get, "/drop")
+      assert.equal("late", other:await().body)
+    end)
+
+    it("sends a POST once, also where its stream is reset", function()
+      local before = count2()["/drop"]
+      local e = fails("connection", get, "/drop", { body = "x" })
+      assert.equal("unknown", e.outcome)
+      assert.equal(before + 1, count2()["/drop"])
+    end)
+  end)
+
   describe("the command", function()
     local bin = (os.getenv "BIN" or "bin") .. "/neap"
 
