@@ -225,8 +225,10 @@ static int class_index(lua_State *L) {
   }
   if (strcmp(name, "fields") == 0) return push_fields(L);
   const struct shape_name *found = neap__shape_name_text(class->shape, name, n);
-  if (!found) return lua_pushnil(L), 1;
-  push_column(L, 1, found->field);
+  if (found)
+    push_column(L, 1, found->field);
+  else if (!neap__index_push(L, 1, name))
+    lua_pushnil(L);
   return 1;
 }
 

@@ -502,13 +502,6 @@ static int query_consistent(lua_State *L) {
   return finish(L);
 }
 
-// Query:index, key, filter, scan: how DynamoDB is to look for the rows.
-static int query_unsupported(lua_State *L) {
-  const struct query *q = neap__query_self(L, 1);
-  return neap__fail(L, NEAP_UNSUPPORTED, "%s finds its way by itself: where() is enough",
-                    q->class->view->store->verbs->name);
-}
-
 static int query_tostring(lua_State *L) {
   const struct query *q = neap__query_check(L, 1);
   lua_pushfstring(L, "query over %s", q->class->shape->model);
@@ -523,11 +516,17 @@ static int query_tostring(lua_State *L) {
 // ---- Registration ----
 
 static const luaL_Reg methods[] = {
-    {"where", query_where},           {"exclude", query_exclude},   {"order", query_order},
-    {"limit", query_limit},           {"skip", query_skip},         {"select", query_select},
-    {"pluck", query_pluck},           {"group", query_group},       {"for_update", query_for_update},
-    {"consistent", query_consistent}, {"index", query_unsupported}, {"key", query_unsupported},
-    {"filter", query_unsupported},    {"scan", query_unsupported},  {NULL, NULL},
+    {"where", query_where},
+    {"exclude", query_exclude},
+    {"order", query_order},
+    {"limit", query_limit},
+    {"skip", query_skip},
+    {"select", query_select},
+    {"pluck", query_pluck},
+    {"group", query_group},
+    {"for_update", query_for_update},
+    {"consistent", query_consistent},
+    {NULL, NULL},
 };
 
 // Every method of a query is one of each class too: there it means all objects of the class.
@@ -538,6 +537,7 @@ static void add_methods(lua_State *L) {
                                           neap__query_aggregates,
                                           neap__query_havings,
                                           neap__query_pages,
+                                          neap__query_hints,
                                           NULL};
   for (int i = 0; lists[i]; i++) luaL_setfuncs(L, lists[i], 0);
 }

@@ -78,6 +78,12 @@ struct query {
                 // an include will ask of them
   bool apart;   // what is included comes by statements of its own alone
   bool for_update, skip_locked, consistent;
+  // How to look for the rows, for stores that have a choice (verbs->hints).
+  const struct index *index;             // the only one to look through; NULL = any
+  const struct condition *key, *filter;  // what the keys, and what the server's filter, must say; NULL = nothing
+  bool scan;                             // everything may be read
+  int segments;                          // that are then read side by side; 0 = one
+  int64_t page;                          // rows asked for at once; 0 = as many as the store gives
 };
 
 // A pointer or has_one that is included and comes with the rows: its cells are the columns that its query selects and the

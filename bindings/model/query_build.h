@@ -22,13 +22,15 @@ enum query_value {
   QUERY_AGGREGATES,
   QUERY_HAVING,
   QUERY_OWNERS,
+  QUERY_KEY,
+  QUERY_FILTER,
   QUERY_FILLED,
   QUERY_VALUES = QUERY_FILLED
 };
 
 // Methods by file; query.c puts them into the metatable of queries and into every class.
 extern const luaL_Reg neap__query_includes[], neap__query_terminals[], neap__query_aggregates[], neap__query_havings[],
-    neap__query_pages[];
+    neap__query_pages[], neap__query_hints[];
 
 // query_faults.c: calls a method that changes nothing with the arguments of the call. Raises all that is wrong with them together.
 // pair: the first argument, where it is a name, goes with the second.

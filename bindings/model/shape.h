@@ -200,6 +200,8 @@ static inline unsigned neap__class_place(const void *key) {
 struct class *neap__class_test(lua_State *L, int idx);
 // Raises usage naming what was expected.
 struct class *neap__class_check(lua_State *L, int idx);
+// Pushes the index of that name of the class at class_idx, as scripts hold it. False, and nothing pushed: there is none.
+bool neap__index_push(lua_State *L, int class_idx, const char *name);
 // Pushes the class (its userdata).
 void neap__class_push(lua_State *L, const struct class *class);
 // Pushes the class of a model by name as the view of the class at idx sees it. Raises usage for an unknown one.

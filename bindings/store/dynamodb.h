@@ -24,7 +24,7 @@ void neap__dynamodb_add(struct dynamodb_text *t, const char *text);             
 void neap__dynamodb_string(struct dynamodb_text *t, const char *p, size_t n);     // "text", escaped
 void neap__dynamodb_member(struct dynamodb_text *t, const char *name);            // ,"name":
 void neap__dynamodb_integer(struct dynamodb_text *t, const char *name, int64_t);  // ,"name":5
-#define DYNAMODB_TABLE_NAME 512  // more than the server allows
+#define DYNAMODB_TABLE_NAME 512                                                   // more than the server allows
 // The name of a table as the store's template makes it; false if it is too long.
 bool neap__dynamodb_table_name(const struct view *view, const struct shape *shape, char *out, size_t size);
 // ,"TableName":"posts"
@@ -64,11 +64,11 @@ struct dynamodb_plan {
   enum dynamodb_reading reading;
   const struct view *view;
   const struct shape *shape;
-  const struct index *index;       // NULL = the table
-  int nkeys;                       // KEYS: items; QUERY: hash keys, each of which takes a query of its own
-  const struct cell *keys;         // KEYS: shape->nkeys cells an item, in that order, none twice; QUERY: one cell each
-  const struct condition *range;   // QUERY: what the range key must meet, NULL = nothing
-  const struct condition *filter;  // what the server applies to what it has read, NULL = nothing
+  const struct index *index;  // NULL = the table
+  int nkeys;                  // KEYS: items; QUERY: hash keys, each of which takes a query of its own; SCAN: segments
+  const struct cell *keys;    // KEYS: shape->nkeys cells an item, in that order, none twice; QUERY: one cell each
+  const struct condition *range;     // QUERY: what the range key must meet, NULL = nothing
+  const struct condition *filter;    // what the server applies to what it has read, NULL = nothing
   const struct condition *residual;  // what is left to do, NULL = nothing
   const uint64_t *columns;           // bits of the columns that come: what was selected and what the rest needs
   bool descending;                   // the range key
@@ -79,8 +79,8 @@ struct dynamodb_plan {
 // Plans a query through the effective view, its scope included, and pushes what the plan is kept in. Raises usage for a scan
 // that nothing allows, and for what the server does not do (consistent reads of a global index, ...).
 void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan);
-// The members of the Query of hash key i, or of the Scan: TableName, IndexName, expressions, ScanIndexForward, ConsistentRead.
-// With `count` it asks for no attributes: Select COUNT. Begins and does not end the text.
+// The members of the Query of hash key i, or of the Scan of segment i: TableName, IndexName, expressions, ScanIndexForward, ConsistentRead.
+// With `count` it asks for no attributes: Select COUNT. The text has been begun, and is not ended.
 int neap__dynamodb_plan_text(struct dynamodb_text *t, const struct dynamodb_plan *plan, int i, bool count,
                              struct neap__error *e);
 // ,"ProjectionExpression":"#n0, #n1" for what a plan of KEYS reads, nothing if that is all.

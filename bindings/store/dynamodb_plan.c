@@ -1,0 +1,574 @@
+// dynamodb_plan.c: how a query is read. Out of the conditions that all have to be met it takes the hash key, what the range key must
+// meet, what the server can filter and what is left, and picks the table or the index that serves them best.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/condition_build.h"
+#include "store/dynamodb.h"
+#include "store/dynamodb_value.h"
+#include "value/attribute.h"
+
+#define KEYS_MOST 10000  // items that are asked for by their keys
+
+// What a condition was given for.
+enum role { ROLE_ANY, ROLE_KEY, ROLE_FILTER };
+
+// One of the conditions that all have to be met.
+struct part {
+  const struct condition *condition;
+  enum role role;
+  bool taken;  // the key says it
+};
+
+// A way to look: the table, or an index.
+struct target {
+  const struct index *index;  // NULL = the table
+  const struct field *hash, *range;
+  struct part *at, *low, *high;  // what the hash key equals; the range key's bounds, or both its only one
+  bool ordered, descending;
+  int score;  // 0 = it does not serve
+};
+
+struct planner {
+  lua_State *L;
+  int anchors;  // stack index of the table that the plan is kept in
+  const struct query *q;
+  const struct shape *shape;
+  struct dynamodb_plan *plan;
+  struct part *parts;
+  int nparts, room;
+  const struct condition **known;  // by column: an EQ that has to be met, NULL = none
+  bool never;                      // no row meets all of them
+  uint64_t *columns;               // what the query needs
+};
+
+static const struct condition always = {.op = COND_AND}, never = {.op = COND_OR};
+
+// Memory that lives as long as the plan.
+static void *keep(struct planner *p, size_t count, size_t size) {
+  void *memory = memset(lua_newuserdatauv(p->L, count * size + 1, 0), 0, count * size + 1);
+  lua_rawseti(p->L, p->anchors, (lua_Integer)lua_rawlen(p->L, p->anchors) + 1);
+  return memory;
+}
+
+static const struct condition *branch(struct planner *p, enum condition_op op, const struct condition **children,
+                                      int n) {
+  struct condition *c = keep(p, 1, sizeof *c);
+  *c = (struct condition){.op = op, .shape = p->shape, .nchildren = n, .children = children};
+  return c;
+}
+
+// ---- What has to be met ----
+
+static void add_part(struct planner *p, const struct condition *c, enum role role) {
+  if (!c) return;
+  if (c->op == COND_AND) {
+    for (int i = 0; i < c->nchildren; i++) add_part(p, c->children[i], role);
+    return;
+  }
+  if (c->op == COND_OR && c->nchildren == 0) p->never = true;
+  if (p->nparts == p->room) {
+    struct part *more = keep(p, (size_t)p->room * 2 + 8, sizeof *more);
+    if (p->nparts > 0) memcpy(more, p->parts, (size_t)p->nparts * sizeof *more);
+    p->parts = more;
+    p->room = p->room * 2 + 8;
+  }
+  p->parts[p->nparts++] = (struct part){.condition = c, .role = role};
+}
+
+static bool is_of(const struct condition *c, const struct field *f) {
+  return c->place.field == f && c->place.nsteps == 0 && !c->place.counted && !c->other;
+}
+
+// Whether what is asked of a column is decided by what the column is known to be.
+static bool is_known(const struct planner *p, const struct condition *c) {
+  const struct field *f = c->place.field;
+  bool leaf = c->op > COND_ELEMENT && c->op != COND_REGEX && c->op < COND_SIZE;
+  return leaf && is_of(c, f) && neap__field_kept(f) && p->known[f->column] && p->known[f->column] != c;
+}
+
+struct known_row {
+  struct row_source source;
+  const struct planner *planner;
+};
+
+static void known_cell(struct row_source *source, const struct field *field, struct cell *out) {
+  *out = *((struct known_row *)source)->planner->known[field->column]->cells;
+}
+
+// The condition where the columns are what they are known to be: a page behind a cursor becomes a range so.
+static const struct condition *settle(struct planner *p, const struct condition *c);
+
+static const struct condition *settle_branch(struct planner *p, const struct condition *c) {
+  const struct condition **children = keep(p, (size_t)c->nchildren, sizeof *children);
+  const enum condition_op opposite = c->op == COND_AND ? COND_OR : COND_AND;
+  bool changed = false;
+  int n = 0;
+  for (int i = 0; i < c->nchildren; i++) {
+    const struct condition *child = settle(p, c->children[i]);
+    bool constant = child->nchildren == 0 && child->op <= COND_OR;
+    changed |= child != c->children[i];
+    if (constant && child->op == opposite) return child;
+    if (!constant) children[n++] = child;
+  }
+  if (!changed) return c;
+  return n == 1 ? children[0] : branch(p, c->op, children, n);
+}
+
+static const struct condition *settle_not(struct planner *p, const struct condition *c) {
+  const struct condition *child = settle(p, c->children[0]);
+  if (child == c->children[0]) return c;
+  if (child->nchildren == 0 && child->op <= COND_OR) return child->op == COND_AND ? &never : &always;
+  const struct condition **children = keep(p, 1, sizeof *children);
+  *children = child;
+  return branch(p, COND_NOT, children, 1);
+}
+
+static const struct condition *settle(struct planner *p, const struct condition *c) {
+  struct known_row row = {.source = {.cell = known_cell}, .planner = p};
+  if (c->op == COND_AND || c->op == COND_OR) return settle_branch(p, c);
+  if (c->op == COND_NOT) return settle_not(p, c);
+  if (!is_known(p, c)) return c;
+  return neap__condition_evaluate(c, &row.source) ? &always : &never;
+}
+
+// A value that a key can be compared with.
+static bool is_scalar(const struct cell *cell) {
+  return cell->kind > CELL_BOOLEAN && cell->kind != CELL_JSON;
+}
+
+static void read_parts(struct planner *p, struct view *view) {
+  add_part(p, p->q->where, ROLE_ANY);
+  add_part(p, neap__view_scope(view, p->shape), ROLE_ANY);
+  if (!p->q->link) add_part(p, p->q->owners, ROLE_ANY);
+  for (int i = 0; i < p->nparts; i++) {
+    const struct condition *c = p->parts[i].condition;
+    bool equal = c->op == COND_EQ && is_of(c, c->place.field) && neap__field_kept(c->place.field);
+    if (equal && is_scalar(c->cells) && !p->known[c->place.field->column]) p->known[c->place.field->column] = c;
+  }
+  int n = p->nparts;
+  struct part *parts = p->parts;
+  p->nparts = p->room = 0;
+  for (int i = 0; i < n; i++) add_part(p, settle(p, parts[i].condition), parts[i].role);
+}
+
+// ---- Columns ----
+
+static void mark_place(struct planner *p, uint64_t *bits, const struct place *place) {
+  const struct field *f = place->field;
+  bool own = f && f->shape == p->shape;
+  if (own && neap__field_kept(f))
+    neap__set_bit(bits, f->column);
+  else if (own)
+    for (int i = 0; i < p->shape->nkeys; i++) neap__set_bit(bits, p->shape->keys[i]->column);
+}
+
+static void mark_condition(struct planner *p, uint64_t *bits, const struct condition *c) {
+  mark_place(p, bits, &c->place);
+  if (c->other) mark_place(p, bits, c->other);
+  if (c->op == COND_SOME || c->op == COND_ELEMENT) return;
+  for (int i = 0; i < c->nchildren; i++) mark_condition(p, bits, c->children[i]);
+}
+
+static void mark_reach(struct planner *p, uint64_t *bits, const struct reach *r) {
+  const struct place via = {.field = r->nvia > 0 ? r->via[0].field : NULL};
+  mark_place(p, bits, r->nvia > 0 ? &via : &r->place);
+}
+
+static size_t words(const struct planner *p) {
+  return (size_t)p->shape->ncells / 64 + 1;
+}
+
+// What has to come with the rows, whatever the server tells of the conditions.
+static void mark_query(struct planner *p, uint64_t *bits) {
+  const struct query *q = p->q;
+  bool groups = q->ngroups + q->naggregates > 0;
+  for (int i = 0; i < p->shape->ncolumns && !groups; i++)
+    if (q->nselect == 0) neap__set_bit(bits, i);
+  for (int i = 0; i < q->nselect && !groups; i++) mark_place(p, bits, &(struct place){.field = q->select[i]});
+  for (int i = 0; i < q->ncounts; i++) mark_place(p, bits, &q->counts[i]);
+  for (int i = 0; i < q->norders; i++) mark_reach(p, bits, &q->orders[i].reach);
+  for (int i = 0; i < q->ngroups; i++) mark_reach(p, bits, &q->groups[i]);
+  for (int i = 0; i < q->naggregates; i++) {
+    mark_reach(p, bits, &q->aggregates[i].reach);
+    if (q->aggregates[i].filter) mark_condition(p, bits, q->aggregates[i].filter);
+  }
+  if (q->owner) mark_place(p, bits, &(struct place){.field = q->owner});
+}
+
+// ---- Keys ----
+
+// The operand as an item's key may be it; false: no key is.
+static bool fit_key(const struct field *f, struct cell *cell) {
+  const struct type *type = f->type.kind == TYPE_POINTER && f->type.of ? f->type.of : &f->type;
+  char text[ATTRIBUTE_NUMBER];
+  const char *fault;
+  if (!is_scalar(cell) || (neap__cell_has_text(cell) && cell->n == 0)) return false;
+  if (cell->kind == CELL_NUMBER && type->kind == TYPE_INTEGER) {
+    if (cell->d != floor(cell->d) || fabs(cell->d) >= 0x1p63) return false;
+    *cell = (struct cell){.i = (int64_t)cell->d, .kind = CELL_INTEGER};
+  }
+  if (cell->kind == CELL_DATETIME && type->kind == TYPE_TIMESTAMP) return cell->i % 1000000 == 0;
+  if (cell->kind != CELL_INTEGER && cell->kind != CELL_NUMBER && cell->kind != CELL_DECIMAL) return true;
+  return neap__attribute_number_of(cell, text, &fault) > 0;
+}
+
+// The part that says what a key equals: an EQ, or an IN.
+static struct part *find_equal(struct planner *p, const struct field *f) {
+  struct part *found = NULL;
+  for (int i = 0; i < p->nparts; i++) {
+    struct part *part = &p->parts[i];
+    const struct condition *c = part->condition;
+    if (part->role == ROLE_FILTER || !is_of(c, f)) continue;
+    if (c->op == COND_EQ) return part;
+    if (c->op == COND_IN && !found) found = part;
+  }
+  return found;
+}
+
+static bool is_lower(const struct condition *c) {
+  return c->op == COND_GT || c->op == COND_GTE;
+}
+
+static bool is_upper(const struct condition *c) {
+  return c->op == COND_LT || c->op == COND_LTE;
+}
+
+// Whether the server takes it of a range key. Text of no length is no key.
+static bool is_range(const struct condition *c) {
+  bool known = is_lower(c) || is_upper(c) || c->op == COND_EQ || c->op == COND_BETWEEN || c->op == COND_PREFIX;
+  return known && is_scalar(&c->cells[0]) && neap__dynamodb_tells(c) &&
+         (c->op != COND_BETWEEN || neap__cell_compare(&c->cells[0], &c->cells[1]) <= 0);
+}
+
+// The tighter one of two bounds on the same side.
+static struct part *tighter(struct part *a, struct part *b) {
+  if (!a) return b;
+  int order = neap__cell_compare(a->condition->cells, b->condition->cells);
+  if (is_upper(a->condition)) order = -order;
+  if (order == 0) return a->condition->op == COND_GT || a->condition->op == COND_LT ? a : b;
+  return order == -1 ? b : a;
+}
+
+// Picks what the range key must meet: one condition, or a lower and an upper bound.
+static void find_range(struct planner *p, struct target *t) {
+  struct part *only = NULL;
+  for (int i = 0; i < p->nparts; i++) {
+    struct part *part = &p->parts[i];
+    if (part->role == ROLE_FILTER || !is_of(part->condition, t->range) || !is_range(part->condition)) continue;
+    if (is_lower(part->condition))
+      t->low = tighter(t->low, part);
+    else if (is_upper(part->condition))
+      t->high = tighter(t->high, part);
+    else if (!only || part->condition->op == COND_EQ)
+      only = part;
+  }
+  if (only) t->low = t->high = only;
+}
+
+// Items without the range key are not in an index.
+static bool is_there(const struct planner *p, const struct field *f) {
+  if (f->flags & (FIELD_PRIMARY | FIELD_REQUIRED | FIELD_VERSION | FIELD_AUTO_NOW | FIELD_AUTO_NOW_ADD)) return true;
+  for (int i = 0; i < p->nparts; i++) {
+    const struct condition *c = p->parts[i].condition;
+    bool implies = c->op > COND_ELEMENT && c->op != COND_NE && c->op != COND_NIN && c->op != COND_TYPE &&
+                   (c->op != COND_EXISTS || c->cells->i);
+    if (implies && c->place.field == f) return true;
+  }
+  return false;
+}
+
+static bool holds(const struct planner *p, const struct index *index, const uint64_t *columns) {
+  for (int i = 0; index && index->holds && i < p->shape->ncolumns; i++)
+    if (neap__has_bit(columns, i) && !neap__has_bit(index->holds, i)) return false;
+  return true;
+}
+
+// Whether rows that come by the range key come in the order of the query.
+static void look_at_order(struct planner *p, struct target *t) {
+  const struct query *q = p->q;
+  bool ranged = false;
+  t->ordered = true;
+  for (int i = 0; i < q->norders; i++) {
+    const struct order *o = &q->orders[i];
+    const struct place *place = &o->reach.place;
+    bool plain =
+        !o->label && o->reach.nvia == 0 && place->nsteps == 0 && !place->counted && neap__field_kept(place->field);
+    if (plain && p->known[place->field->column]) continue;
+    if (plain && !ranged && place->field == t->range) {
+      ranged = true;
+      t->descending = o->descending;
+      if (!t->index) return;  // there is one row for each range key
+      continue;
+    }
+    t->ordered = false;
+    t->descending = false;
+    return;
+  }
+}
+
+static struct target look_at(struct planner *p, const struct index *index) {
+  const struct shape *shape = p->shape;
+  struct target t = {.index = index};
+  if (index) {
+    t.hash = index->parts[0].field;
+    t.range = index->nparts > 1 ? index->parts[1].field : NULL;
+  } else if (shape->nkeys > 0) {
+    t.hash = shape->keys[0];
+    t.range = shape->nkeys > 1 ? shape->keys[1] : NULL;
+  }
+  if (t.hash) t.at = find_equal(p, t.hash);
+  if (t.at && t.range) find_range(p, &t);
+  if (!t.at) return t;
+  bool one = t.at->condition->op == COND_EQ;
+  look_at_order(p, &t);
+  t.ordered = (t.ordered && one) || p->q->norders == 0;
+  t.score = (one ? 100 : 50) + (t.low || t.high ? 20 : 0) + (t.low && t.low == t.high ? 20 : 0) +
+            (t.ordered && p->q->norders > 0 ? 10 : 0) +
+            (!index                       ? 5
+             : index->kind == INDEX_LOCAL ? 2
+                                          : 0);
+  return t;
+}
+
+// Whether an index may be taken where nobody asked for it.
+static bool may_serve(struct planner *p, const struct index *index, const struct target *t) {
+  if (index->kind == INDEX_GLOBAL && p->plan->consistent) return false;
+  return (!t->range || is_there(p, t->range)) && holds(p, index, p->columns);
+}
+
+// ---- Faults ----
+
+// Pushes the names of what would serve: "where() with user (index by_user)".
+static const char *push_ways(struct planner *p) {
+  lua_State *L = p->L;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  if (p->shape->nkeys > 0) luaL_addstring(&b, p->shape->keys[0]->name);
+  for (int i = 0; i < p->shape->nindexes; i++) {
+    const struct index *index = &p->shape->indexes[i];
+    if (index->kind != INDEX_GLOBAL) continue;
+    luaL_addstring(&b, ", ");
+    luaL_addstring(&b, index->parts[0].field->name);
+    luaL_addstring(&b, " (index ");
+    luaL_addstring(&b, index->name);
+    luaL_addchar(&b, ')');
+  }
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
+}
+
+// An index that has the hash key but may not be used says why.
+static void refuse_scan(struct planner *p) {
+  const char *ways = push_ways(p);
+  for (int i = 0; i < p->shape->nindexes; i++) {
+    const struct index *index = &p->shape->indexes[i];
+    if (index->kind == INDEX_PLAIN) continue;
+    struct target t = look_at(p, index);
+    if (!t.at) continue;
+    if (index->kind == INDEX_GLOBAL && p->plan->consistent)
+      neap__fail(p->L, NEAP_USAGE,
+                 "%s: the index %s gives no consistent reads, and without it all of the table would be read: "
+                 "leave consistent out, or call scan()",
+                 p->shape->model, index->name);
+    if (!holds(p, index, p->columns))
+      neap__fail(p->L, NEAP_USAGE,
+                 "%s: the index %s does not hold all that is selected and asked for, and without it all of the "
+                 "table would be read: select less, or call scan()",
+                 p->shape->model, index->name);
+    neap__fail(p->L, NEAP_USAGE,
+               "%s: objects without %s are not in the index %s, and without it all of the table would be read: "
+               "ask for %s too, call index(%s.%s) if those are not wanted, or scan()",
+               p->shape->model, t.range->name, index->name, t.range->name, p->shape->model, index->name);
+  }
+  neap__fail(p->L, NEAP_USAGE,
+             "%s: all of the table would be read; ask for %s by eq or in, or call scan() if that is meant",
+             p->shape->model, ways);
+}
+
+// ---- The plan ----
+
+static const struct condition *combine(struct planner *p, const struct condition **list, int n) {
+  return n == 0 ? NULL : n == 1 ? list[0] : branch(p, COND_AND, list, n);
+}
+
+static bool mentions(const struct planner *p, const struct condition *c, const struct field *f) {
+  bool here = f && ((c->place.field == f && c->op > COND_OR) || (c->other && c->other->field == f));
+  (void)p;
+  for (int i = 0; i < c->nchildren && !here; i++) here = mentions(p, c->children[i], f);
+  return here;
+}
+
+// Whether the server can apply the part to what it reads by the target: not to its own keys, unless it scans.
+static bool is_filter(struct planner *p, const struct target *t, const struct condition *c) {
+  bool scan = p->plan->reading == READING_SCAN;
+  if (p->plan->reading == READING_KEYS) return false;
+  if (!scan && (mentions(p, c, t->hash) || mentions(p, c, t->range))) return false;
+  if (t->index && t->index->holds) {
+    uint64_t *asked = keep(p, words(p), sizeof *asked);
+    mark_condition(p, asked, c);
+    if (!holds(p, t->index, asked)) return false;
+  }
+  return neap__dynamodb_tells(c);
+}
+
+// What the keys do not say goes to the server as far as it can tell it, and is left to us otherwise.
+static void split(struct planner *p, const struct target *t) {
+  const struct condition **filter = keep(p, (size_t)p->nparts, sizeof *filter);
+  const struct condition **rest = keep(p, (size_t)p->nparts, sizeof *rest);
+  int nfilter = 0, nrest = 0;
+  for (int i = 0; i < p->nparts; i++) {
+    const struct condition *c = p->parts[i].condition;
+    if (p->parts[i].taken) continue;
+    if (is_filter(p, t, c))
+      filter[nfilter++] = c;
+    else
+      rest[nrest++] = c;
+  }
+  p->plan->filter = combine(p, filter, nfilter);
+  while (nfilter > 1 && !neap__dynamodb_tells(p->plan->filter)) {
+    rest[nrest++] = filter[--nfilter];
+    p->plan->filter = combine(p, filter, nfilter);
+  }
+  p->plan->residual = combine(p, rest, nrest);
+}
+
+// The two bounds as the one condition that the server takes. What BETWEEN includes and the bounds do not is left to us.
+static void set_range(struct planner *p, const struct target *t) {
+  struct part *low = t->low, *high = t->high;
+  if (!low && !high) return;
+  if (!low || !high || low == high) {
+    struct part *only = low ? low : high;
+    p->plan->range = only->condition;
+    only->taken = true;
+    return;
+  }
+  struct condition *between = keep(p, 1, sizeof *between);
+  struct cell *cells = keep(p, 2, sizeof *cells);
+  *between = *low->condition;
+  between->op = COND_BETWEEN;
+  between->cells = cells;
+  between->ncells = 2;
+  cells[0] = *low->condition->cells;
+  cells[1] = *high->condition->cells;
+  if (neap__cell_compare(&cells[0], &cells[1]) > 0) p->never = true;
+  low->taken = low->condition->op == COND_GTE;
+  high->taken = high->condition->op == COND_LTE;
+  p->plan->range = between;
+}
+
+static int by_value(const void *a, const void *b) {
+  return neap__cell_compare(a, b);
+}
+
+// The values of a part that keys may have, none twice. Their order is that of the values.
+static int read_values(struct planner *p, const struct field *f, struct part *part, struct cell **out) {
+  const struct condition *c = part->condition;
+  struct cell *cells = keep(p, (size_t)c->ncells, sizeof *cells);
+  int n = 0, distinct = 0;
+  for (int i = 0; i < c->ncells; i++) {
+    cells[n] = c->cells[i];
+    if (fit_key(f, &cells[n])) n++;
+  }
+  if (n > 1) qsort(cells, (size_t)n, sizeof *cells, by_value);
+  for (int i = 0; i < n; i++)
+    if (i == 0 || neap__cell_compare(&cells[i], &cells[distinct - 1]) != 0) cells[distinct++] = cells[i];
+  part->taken = true;
+  *out = cells;
+  return distinct;
+}
+
+// All pairs of a hash and a range key.
+static void set_keys(struct planner *p, const struct target *t, struct part *range) {
+  struct dynamodb_plan *plan = p->plan;
+  struct cell *hashes, *ranges;
+  int n = read_values(p, t->hash, t->at, &hashes), m = read_values(p, t->range, range, &ranges);
+  struct cell *keys = keep(p, (size_t)n * (size_t)m * 2, sizeof *keys);
+  for (int i = 0; i < n * m; i++) {
+    keys[2 * i] = hashes[i / m];
+    keys[2 * i + 1] = ranges[i % m];
+  }
+  plan->keys = keys;
+  plan->nkeys = n * m;
+}
+
+// Whether the parts name items by their whole keys.
+static bool find_keys(struct planner *p, const struct target *t) {
+  struct cell *cells;
+  if (t->index || p->shape->nkeys > 2) return false;
+  p->plan->reading = READING_KEYS;
+  if (t->range) {
+    struct part *range = find_equal(p, t->range);
+    if (!range || (int64_t)t->at->condition->ncells * range->condition->ncells > KEYS_MOST) return false;
+    set_keys(p, t, range);
+  } else {
+    p->plan->nkeys = read_values(p, t->hash, t->at, &cells);
+    p->plan->keys = cells;
+  }
+  p->plan->ordered = p->q->norders == 0 || p->plan->nkeys <= 1;
+  return true;
+}
+
+static void set_query(struct planner *p, const struct target *t) {
+  struct dynamodb_plan *plan = p->plan;
+  struct cell *cells;
+  plan->reading = READING_QUERY;
+  plan->index = t->index;
+  plan->nkeys = read_values(p, t->hash, t->at, &cells);
+  plan->keys = cells;
+  plan->ordered = t->ordered || (plan->nkeys <= 1 && p->q->norders == 0);
+  plan->descending = t->ordered && t->descending;
+  set_range(p, t);
+}
+
+static void set_scan(struct planner *p, const struct target *t) {
+  p->plan->reading = READING_SCAN;
+  p->plan->index = t->index;
+  p->plan->nkeys = p->q->segments > 1 ? p->q->segments : 1;
+  p->plan->ordered = p->q->norders == 0;
+}
+
+static struct target choose(struct planner *p) {
+  struct target best = look_at(p, NULL);
+  for (int i = 0; i < p->shape->nindexes; i++) {
+    const struct index *index = &p->shape->indexes[i];
+    if (index->kind == INDEX_PLAIN) continue;
+    struct target t = look_at(p, index);
+    if (t.score > best.score && may_serve(p, index, &t)) best = t;
+  }
+  return best;
+}
+
+// The columns that come: what was selected, and what is left to do asks for.
+static void set_columns(struct planner *p) {
+  uint64_t *columns = keep(p, words(p), sizeof *columns);
+  mark_query(p, columns);
+  if (p->plan->residual) mark_condition(p, columns, p->plan->residual);
+  p->plan->columns = columns;
+}
+
+static void make(struct planner *p) {
+  for (int i = 0; i < p->nparts; i++) mark_condition(p, p->columns, p->parts[i].condition);
+  mark_query(p, p->columns);
+  struct target t = choose(p);
+  if (t.score > 0 && !find_keys(p, &t)) set_query(p, &t);
+  if (t.score == 0) set_scan(p, &t);
+  if (t.score == 0 && !p->never && !p->q->scan && !p->shape->scan) refuse_scan(p);
+  if (p->never || (t.score > 0 && p->plan->nkeys == 0)) p->plan->reading = READING_NOTHING;
+  split(p, &t);
+  set_columns(p);
+}
+
+void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan) {
+  const struct shape *shape = q->class->shape;
+  *plan = (struct dynamodb_plan){.view = view, .shape = shape, .consistent = q->consistent || view->consistent};
+  lua_newtable(L);
+  struct planner p = {.L = L, .anchors = lua_gettop(L), .q = q, .shape = shape, .plan = plan};
+  luaL_checkstack(L, 20, "plan");
+  p.known = keep(&p, (size_t)shape->ncolumns, sizeof *p.known);
+  p.columns = keep(&p, words(&p), sizeof *p.columns);
+  read_parts(&p, view);
+  make(&p);
+  lua_settop(L, p.anchors);
+}
