@@ -11,6 +11,7 @@ const luaL_Reg neap__modules[] = {
     {"neap.datetime", luaopen_neap_datetime},
     {"neap.decimal", luaopen_neap_decimal},
 #if WITH_HTTP
+    {"neap.dynamodb.kernel", luaopen_neap_dynamodb_kernel},
     {"neap.dynamodb.schema", luaopen_neap_dynamodb_schema},
 #endif
     {"neap.fence", luaopen_neap_fence},

@@ -11,6 +11,7 @@ int luaopen_neap_csv(lua_State *L);
 int luaopen_neap_date(lua_State *L);
 int luaopen_neap_datetime(lua_State *L);
 int luaopen_neap_decimal(lua_State *L);
+int luaopen_neap_dynamodb_kernel(lua_State *L);
 int luaopen_neap_dynamodb_schema(lua_State *L);
 int luaopen_neap_fence(lua_State *L);
 int luaopen_neap_folder(lua_State *L);

@@ -282,6 +282,8 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
     return false;
   }
   w->condition = p->condition;
+  w->replace = replace;
+  w->absent = insert && (o->atomic || p->shape->version >= 0);
   if (w->kind == WRITE_UPSERT) {
     w->conflict = o->conflict ? o->conflict : key_bits(p);
     w->keep = o->conflict ? kept_bits(p, w->conflict) : w->conflict;

@@ -58,6 +58,8 @@ struct write {
   const struct condition *condition;  // must hold, the scope of the view included; NULL = none
   const uint64_t *conflict;           // UPSERT: bit set of the unique columns that decide whether the row is there
   const uint64_t *keep;               // UPSERT: columns that are set only if it is not (keys, creation time)
+  bool absent;                        // INSERT: no row may have its key (atomic)
+  bool replace;                       // UPSERT: the row becomes what is sent and has nothing else
   const uint64_t *returning;          // bit set of the columns wanted back, NULL = none
 };
 

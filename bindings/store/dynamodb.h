@@ -21,13 +21,15 @@ void neap__dynamodb_begin(struct dynamodb_text *t);
 int neap__dynamodb_end(struct dynamodb_text *t, struct neap__error *e);
 void neap__dynamodb_free(struct dynamodb_text *t);
 void neap__dynamodb_add(struct dynamodb_text *t, const char *text);               // as it is
+void neap__dynamodb_copy(struct dynamodb_text *t, const char *p, size_t n);       // the same
 void neap__dynamodb_string(struct dynamodb_text *t, const char *p, size_t n);     // "text", escaped
 void neap__dynamodb_member(struct dynamodb_text *t, const char *name);            // ,"name":
 void neap__dynamodb_integer(struct dynamodb_text *t, const char *name, int64_t);  // ,"name":5
 #define DYNAMODB_TABLE_NAME 512                                                   // more than the server allows
 // The name of a table as the store's template makes it; false if it is too long.
 bool neap__dynamodb_table_name(const struct view *view, const struct shape *shape, char *out, size_t size);
-// ,"TableName":"posts"
+// "posts"; ,"TableName":"posts"
+void neap__dynamodb_quote_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape);
 void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape);
 // "wire":{"S":"x"}
 int neap__dynamodb_attribute(struct dynamodb_text *t, const struct field *field, const struct cell *cell,
@@ -62,7 +64,7 @@ enum dynamodb_reading {
 
 struct dynamodb_plan {
   enum dynamodb_reading reading;
-  const struct view *view;
+  struct view *view;
   const struct shape *shape;
   const struct index *index;  // NULL = the table
   int nkeys;                  // KEYS: items; QUERY: hash keys, each of which takes a query of its own; SCAN: segments

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/dynamodb.h"
+#include "store/dynamodb_value.h"
 #include "value/json.h"
 
 #define MAX_HASH_KEY 2048  // bytes
@@ -23,8 +24,12 @@ void neap__dynamodb_free(struct dynamodb_text *t) {
   neap__buffer_free(&t->values);
 }
 
+void neap__dynamodb_copy(struct dynamodb_text *t, const char *p, size_t n) {
+  t->failed |= neap__buffer_append(&t->body, p, n) != 0;
+}
+
 void neap__dynamodb_add(struct dynamodb_text *t, const char *text) {
-  t->failed |= neap__buffer_append(&t->body, text, strlen(text)) != 0;
+  neap__dynamodb_copy(t, text, strlen(text));
 }
 
 void neap__dynamodb_string(struct dynamodb_text *t, const char *p, size_t n) {
@@ -55,18 +60,51 @@ bool neap__dynamodb_table_name(const struct view *view, const struct shape *shap
   return n >= 0 && (size_t)n < size;
 }
 
-void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape) {
+void neap__dynamodb_quote_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape) {
   char name[DYNAMODB_TABLE_NAME];
   t->failed |= !neap__dynamodb_table_name(view, shape, name, sizeof name);
-  neap__dynamodb_member(t, "TableName");
   neap__dynamodb_string(t, name, strlen(name));
+}
+
+void neap__dynamodb_table(struct dynamodb_text *t, const struct view *view, const struct shape *shape) {
+  neap__dynamodb_member(t, "TableName");
+  neap__dynamodb_quote_table(t, view, shape);
+}
+
+int neap__dynamodb_attribute(struct dynamodb_text *t, const struct field *field, const struct cell *cell,
+                             struct neap__error *e) {
+  neap__dynamodb_member(t, field->wire);
+  return neap__attribute_write_field(&t->body, field, cell, e);
+}
+
+static int check_key(const struct field *field, const struct cell *cell, size_t most, struct neap__error *e) {
+  if (cell->kind <= CELL_NULL)
+    return neap__error_set(e, NEAP_USAGE, "%s.%s is of the key and has no value", field->shape->model, field->name);
+  if (cell->kind != CELL_TEXT && cell->kind != CELL_BYTES) return 0;
+  if (cell->n == 0)
+    return neap__error_set(e, NEAP_VALIDATION, "%s.%s is of the key and empty", field->shape->model, field->name);
+  if (cell->n > most)
+    return neap__error_set(e, NEAP_LIMIT, "%s.%s has %u bytes; DynamoDB takes %zu in that part of a key",
+                           field->shape->model, field->name, cell->n, most);
+  return 0;
+}
+
+int neap__dynamodb_key(struct dynamodb_text *t, const struct shape *shape, const struct cell *key,
+                       struct neap__error *e) {
+  neap__dynamodb_add(t, "{");
+  for (int i = 0; i < shape->nkeys; i++) {
+    if (check_key(shape->keys[i], &key[i], i == 0 ? MAX_HASH_KEY : MAX_RANGE_KEY, e) != 0) return -1;
+    if (neap__dynamodb_attribute(t, shape->keys[i], &key[i], e) != 0) return -1;
+  }
+  neap__dynamodb_add(t, "}");
+  return 0;
 }
 
 static void add_map(struct dynamodb_text *t, const char *name, const struct neap__buffer *members) {
   if (members->n == 0) return;
   neap__dynamodb_member(t, name);
   neap__dynamodb_add(t, "{");
-  t->failed |= neap__buffer_append(&t->body, members->p, members->n) != 0;
+  neap__dynamodb_copy(t, members->p, members->n);
   neap__dynamodb_add(t, "}");
 }
 

@@ -151,10 +151,17 @@ local function open_postgres(rest, given, url, granted)
   return connect(options)
 end
 
-local schemes = { sqlite = open_sqlite, postgres = open_postgres, postgresql = open_postgres }
+local function open_dynamodb(...)
+  return require "neap.dynamodb.store".open(...)
+end
+
+local schemes = {
+  sqlite = open_sqlite, postgres = open_postgres, postgresql = open_postgres, dynamodb = open_dynamodb,
+}
 
 local function redact(url)
-  return (url:gsub("^([%w+]+://[^/@]*:)[^/@]*@", "%1***@"):gsub("(password=)[^&]*", "%1***"))
+  return (url:gsub("^([%w+]+://[^/@]*:)[^/@]*@", "%1***@"):gsub("(password=)[^&]*", "%1***")
+    :gsub("([a-z]+_key=)[^&]*", "%1***"):gsub("(session_token=)[^&]*", "%1***"))
 end
 
 -- What scripts may say about a store that they are granted by its name.
@@ -187,7 +194,7 @@ function store.open(spec)
   local scheme, rest = url:match "^([%a][%w+.-]*):(.*)$"
   if not scheme then usage('"%s" is no URL of a store; write sqlite:%s for a file', redact(url), redact(url)) end
   local open = schemes[scheme]
-  if not open then usage('"%s" is no kind of store; known: sqlite, postgres', scheme) end
+  if not open then usage('"%s" is no kind of store; known: sqlite, postgres, dynamodb', scheme) end
   local opened = open(rest, options, granted or redact(url), granted)
   view.shared(opened).given = type(spec) == "table" and spec or name or url  -- opens it once more
   return opened
@@ -221,6 +228,15 @@ setmetatable(store, {
     return elsewhere[verb] and function(self) refuse(self, verb) end
   end,
 })
+
+--- Sends a request of the service as it is.
+---@param operation string
+---@param payload? table
+---@return table reply
+function store.request(self, operation, payload)
+  if not self:supports "requests" then refuse(self, "request") end
+  return require "neap.dynamodb.store".request(self, operation, payload)
+end
 
 -- ---- Channels ----
 

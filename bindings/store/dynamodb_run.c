@@ -1,0 +1,227 @@
+// dynamodb_run.c: what the store asks the service: runs, their calls, and requests that scripts write themselves.
+#include <string.h>
+
+#include "store/dynamodb_store.h"
+#include "transport/backoff.h"
+
+#define RUN_TYPE "neap.dynamodb.run"
+
+// ---- Calls ----
+
+static void on_done(struct aws_call *aws) {
+  struct dynamodb_call *call = (struct dynamodb_call *)((char *)aws - offsetof(struct dynamodb_call, aws));
+  struct dynamodb_run *run = call->run;
+  call->state = CALL_DONE;
+  if (run->answered)
+    run->answered(run, call);
+  else
+    neap__op_done(&run->rows.op);
+}
+
+struct dynamodb_text *neap__dynamodb_call_begin(struct dynamodb_run *run, struct dynamodb_call *call) {
+  call->run = run;
+  neap__dynamodb_begin(&call->text);
+  return &call->text;
+}
+
+static void start(struct dynamodb_call *call) {
+  call->state = CALL_SENT;
+  neap__aws_send(call->run->store->aws, &call->aws);
+}
+
+static void on_timer(struct neap__timer *timer) {
+  start((struct dynamodb_call *)((char *)timer - offsetof(struct dynamodb_call, timer)));
+}
+
+static int prepare(struct dynamodb_call *call, const char *target, struct neap__error *e) {
+  struct dynamodb_run *run = call->run;
+  if (neap__dynamodb_end(&call->text, e) != 0) return -1;
+  if (run->writes && run->view->fence && neap__fence_check(run->view->fence, run->store->head.place, e) != 0) return -1;
+  call->aws = (struct aws_call){.target = target,
+                                .body = call->text.body.p,
+                                .nbody = call->text.body.n,
+                                .reads = !run->writes,
+                                .repeatable = call->aws.repeatable,
+                                .prefix = call->aws.prefix,
+                                .done = on_done};
+  return 0;
+}
+
+int neap__dynamodb_call_send(struct dynamodb_call *call, const char *target, struct neap__error *e) {
+  if (prepare(call, target, e) != 0) return -1;
+  start(call);
+  return 0;
+}
+
+int neap__dynamodb_call_again(struct dynamodb_call *call, const char *target, int attempts, struct neap__error *e) {
+  neap *host = call->run->store->head.host;
+  if (prepare(call, target, e) != 0) return -1;
+  call->state = CALL_WAITS;
+  neap__timer_start(host, &call->timer, neap__now_ms(host) + neap__backoff_delay(attempts + 1, 50, 20000), on_timer);
+  return 0;
+}
+
+void neap__dynamodb_call_drop(struct dynamodb_call *call) {
+  if (!call->run) return;
+  if (call->state == CALL_WAITS) neap__timer_stop(call->run->store->head.host, &call->timer);
+  neap__aws_drop(&call->aws);
+  neap__dynamodb_free(&call->text);
+  *call = (struct dynamodb_call){0};
+}
+
+// ---- Runs ----
+
+enum rows_state neap__dynamodb_fail(struct dynamodb_run *run) {
+  run->failed = true;
+  if (!run->rows.error.store) run->rows.error.store = run->store->head.verbs->name;
+  return ROWS_FAILED;
+}
+
+enum rows_state neap__dynamodb_wait(struct dynamodb_run *run) {
+  run->rows.op.done = false;
+  return ROWS_WAIT;
+}
+
+static void run_close(struct rows *rows) {
+  struct dynamodb_run *run = (struct dynamodb_run *)rows;
+  if (!run->store) return;
+  if (run->end) run->end(run);
+  if (run->next) run->next->prev = run->prev;
+  *run->prev = run->next;
+  run->store = NULL;
+  run->ended = true;
+}
+
+static void on_cancel(struct neap__op *op) {
+  struct dynamodb_run *run = (struct dynamodb_run *)op;
+  if (run->store) {
+    bool writes = run->writes && !run->ended && !run->failed;
+    neap__error_set(&run->rows.error, NEAP_CANCELLED, "the request was stopped");
+    run->rows.error.unknown = writes;
+    neap__dynamodb_fail(run);
+    run_close(&run->rows);
+  }
+  neap__op_done(op);
+}
+
+void *neap__dynamodb_run_new(lua_State *L, struct view *view, size_t size) {
+  struct dynamodb_run *run = neap__op_new(L, size, RUN_TYPE, 3);
+  struct dynamodb_store *s = (struct dynamodb_store *)view->store;
+  run->rows.op.done = true;
+  run->rows.op.cancel = on_cancel;
+  if (view->timeout > 0) neap__op_limit(&run->rows.op, view->timeout);
+  run->rows.close = run_close;
+  run->store = s;
+  run->view = view;
+  run->next = s->runs;
+  run->prev = &s->runs;
+  if (s->runs) s->runs->prev = &run->next;
+  s->runs = run;
+  neap__view_push(L, view);
+  lua_setiuservalue(L, -2, 1);
+  return run;
+}
+
+void neap__dynamodb_close(struct store *store) {
+  struct dynamodb_store *s = (struct dynamodb_store *)store;
+  neap__closer_remove(&s->closer);
+  store->closed = true;
+  while (s->runs) {
+    struct dynamodb_run *run = s->runs;
+    if (!run->ended && !run->failed) {
+      neap__error_set(&run->rows.error, NEAP_USAGE, "the store is closed");
+      neap__dynamodb_fail(run);
+    }
+    run_close(&run->rows);
+    neap__op_done(&run->rows.op);
+  }
+  neap__aws_close(s->aws);
+  s->aws = NULL;
+}
+
+static int run_gc(lua_State *L) {
+  struct dynamodb_run *run = lua_touserdata(L, 1);
+  if (run->rows.close) run->rows.close(&run->rows);
+  return 0;
+}
+
+void neap__dynamodb_run_open(lua_State *L) {
+  luaL_newmetatable(L, RUN_TYPE);
+  lua_pushcfunction(L, run_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, run_gc);
+  lua_setfield(L, -2, "__close");
+  lua_pop(L, 1);
+}
+
+// ---- Requests of scripts ----
+
+struct request_run {
+  struct dynamodb_run run;
+  struct dynamodb_call call;
+};
+
+static void request_end(struct dynamodb_run *run) {
+  neap__dynamodb_call_drop(&((struct request_run *)run)->call);
+}
+
+static int request_done(lua_State *L, int status, lua_KContext ctx) {
+  struct request_run *r = lua_touserdata(L, (int)ctx);
+  (void)status;
+  if (r->run.failed || r->call.state != CALL_DONE) return neap__raise(L, &r->run.rows.error);
+  if (r->call.aws.failed) {
+    struct neap__error e = r->call.aws.error;
+    r->run.rows.close(&r->run.rows);
+    return neap__raise(L, &e);
+  }
+  lua_pushlstring(L, r->call.aws.reply, r->call.aws.nreply);
+  r->run.rows.close(&r->run.rows);
+  return 1;
+}
+
+static bool starts(const char *text, const char *with) {
+  return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool only_reads(const char *operation) {
+  static const char *const verbs[] = {"Get", "BatchGet", "TransactGet", "Query", "Scan", "Describe", "List", NULL};
+  for (int i = 0; verbs[i]; i++)
+    if (starts(operation, verbs[i])) return true;
+  return false;
+}
+
+static bool of_streams(const char *operation) {
+  static const char *const names[] = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams", NULL};
+  for (int i = 0; names[i]; i++)
+    if (strcmp(names[i], operation) == 0) return true;
+  return false;
+}
+
+int neap__dynamodb_request(lua_State *L) {
+  struct neap__error e;
+  size_t n;
+  struct view *view = neap__view_effective(L, neap__view_check(L, 1));
+  const char *operation = neap__arg_string(L, 2, "operation", NULL), *body = neap__arg_string(L, 3, "body", &n);
+  bool reads = only_reads(operation), streams = of_streams(operation);
+  if (!reads && view->dry_run) {
+    neap__log(view->store->host, NEAP_LOG_INFO, "not sent: %s %s", operation, body);
+    lua_pushliteral(L, "{}");
+    return 1;
+  }
+  struct request_run *r = neap__dynamodb_run_new(L, view, sizeof *r);
+  const char *target =
+      lua_pushfstring(L, "%s.%s", streams ? "DynamoDBStreams_20120810" : "DynamoDB_20120810", operation);
+  lua_setiuservalue(L, -2, 2);
+  r->run.end = request_end;
+  r->run.writes = !reads;
+  struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, &r->call);
+  t->body.n = 0;
+  neap__dynamodb_copy(t, body, n > 0 ? n - 1 : 0);  // the end brings its brace
+  if (streams) r->call.aws.prefix = "streams.";
+  if (neap__dynamodb_call_send(&r->call, target, &e) != 0) {
+    r->run.rows.close(&r->run.rows);
+    return neap__raise(L, &e);
+  }
+  neap__dynamodb_wait(&r->run);
+  return neap__await(L, lua_gettop(L), lua_gettop(L), request_done);
+}

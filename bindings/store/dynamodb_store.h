@@ -1,0 +1,110 @@
+// dynamodb_store.h: the store of DynamoDB, what it asks the service, and the calls that this takes.
+#ifndef NEAP_DYNAMODB_STORE_H
+#define NEAP_DYNAMODB_STORE_H
+
+#include "store/dynamodb.h"
+#include "store/dynamodb_value.h"
+#include "transport/aws.h"
+
+#define DYNAMODB_WINDOW 8     // reads that one run has under way
+#define DYNAMODB_WRITES 16    // writes
+#define DYNAMODB_ATTEMPTS 10  // for items that the service leaves unprocessed, without a single one done
+
+struct dynamodb_store {
+  struct store head;
+  struct aws_client *aws;
+  struct dynamodb_run *runs;  // that are not closed
+  struct neap__closer closer;
+};
+
+struct dynamodb_call;
+
+// Something that asks the service: the userdata behind struct rows. User values: 1 the view, 2 and 3 what else it needs.
+struct dynamodb_run {
+  struct rows rows;
+  struct dynamodb_store *store;  // NULL once it is closed
+  struct view *view;
+  void (*answered)(struct dynamodb_run *, struct dynamodb_call *);  // a call is done; NULL = its task looks
+  void (*end)(struct dynamodb_run *);                               // drops all calls and frees what the run holds
+  bool writes;
+  bool failed, ended;  // next() gives nothing else any more
+  struct dynamodb_run *next, **prev;
+};
+
+enum call_state {
+  CALL_IDLE,
+  CALL_WAITS,  // until it is sent again
+  CALL_SENT,
+  CALL_DONE  // the reply is in `aws`
+};
+
+// A request and its reply.
+struct dynamodb_call {
+  struct aws_call aws;
+  struct dynamodb_run *run;
+  struct dynamodb_text text;
+  enum call_state state;
+  struct neap__timer timer;
+};
+
+// ---- dynamodb_run.c ----
+
+// Pushes a run, a zeroed userdata of `size` bytes whose head is filled. `view` is the effective one.
+void *neap__dynamodb_run_new(lua_State *L, struct view *view, size_t size);
+// Fails the run: rows.error is filled. Returns ROWS_FAILED.
+enum rows_state neap__dynamodb_fail(struct dynamodb_run *run);
+// Makes next() wait until a call is done.
+enum rows_state neap__dynamodb_wait(struct dynamodb_run *run);
+// Begins the request of a call that is idle.
+struct dynamodb_text *neap__dynamodb_call_begin(struct dynamodb_run *run, struct dynamodb_call *call);
+// Ends the text and sends it. `target` lives for ever. 0, or -1 with `e` filled: nothing was sent.
+int neap__dynamodb_call_send(struct dynamodb_call *call, const char *target, struct neap__error *e);
+// The same after a while: it was tried so many times for nothing.
+int neap__dynamodb_call_again(struct dynamodb_call *call, const char *target, int attempts, struct neap__error *e);
+// Drops the call, whatever its state, and frees its text and its reply.
+void neap__dynamodb_call_drop(struct dynamodb_call *call);
+void neap__dynamodb_close(struct store *store);
+// kernel.request(view, operation, body) -> body of the reply
+int neap__dynamodb_request(lua_State *L);
+void neap__dynamodb_run_open(lua_State *L);
+
+// ---- dynamodb_read.c ----
+
+struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct query *q);
+struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct query *q);
+struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key);
+
+// ---- dynamodb_put.c: the request that writes one object ----
+
+// Its key, shape->nkeys cells. -1: it has none, and nobody makes it.
+int neap__dynamodb_write_key(const struct shape *shape, const struct write *w, struct cell *key, struct neap__error *e);
+// Whether something must hold for it to be done, beside that the row is there.
+bool neap__dynamodb_guarded(const struct write *w);
+// Whether the same request sent twice leaves what it leaves sent once.
+bool neap__dynamodb_repeatable(const struct write *w);
+// "DynamoDB_20120810.UpdateItem"
+const char *neap__dynamodb_write_target(const struct write *w);
+// The members of that: TableName, Key or Item, expressions. Refuses what is too large.
+int neap__dynamodb_write_one(struct dynamodb_text *t, const struct view *view, const struct shape *shape,
+                             const struct write *w, struct neap__error *e);
+// ,"ReturnValues": what the write has to know of the row.
+void neap__dynamodb_write_returned(struct dynamodb_text *t, const struct write *w);
+// {"PutRequest":{"Item":...}} or {"DeleteRequest":{"Key":...}}
+int neap__dynamodb_write_entry(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
+                               struct neap__error *e);
+
+// ---- dynamodb_write.c ----
+
+struct rows *neap__dynamodb_write(lua_State *L, struct view *view, const struct class *class,
+                                  const struct write *writes, int n);
+
+// ---- dynamodb_open.c ----
+
+// kernel.open{ ... } -> store
+int neap__dynamodb_open(lua_State *L);
+
+// ---- dynamodb.c ----
+
+extern const struct store_verbs neap__dynamodb_verbs;
+
+#endif

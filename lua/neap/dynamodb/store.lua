@@ -1,0 +1,96 @@
+-- dynamodb/store.lua: opening a store of DynamoDB, and requests that scripts write themselves.
+local host = require "neap.host"
+local json = require "neap.json"
+local usage = require "neap.fail".usage
+
+local found, kernel = pcall(require, "neap.dynamodb.kernel")
+if not found then
+  error(type(kernel) == "table" and kernel or host.error { kind = "unsupported",
+    message = "this neap was built without HTTP (WITH_HTTP=0), which DynamoDB speaks" }, 0)
+end
+
+local dynamodb = {}
+
+local function text(name)
+  return function(value)
+    if type(value) ~= "string" or value == "" then usage("%s is text, not %s", name, host.show(value)) end
+    return value
+  end
+end
+
+local function seconds(name)
+  return function(value)
+    local n = tonumber(value)
+    if not n or n < 0 then usage("%s is a number of seconds, not %s", name, host.show(value)) end
+    return n
+  end
+end
+
+local options = {
+  region = text "region",
+  endpoint = text "endpoint",
+  access_key = text "access_key",
+  secret_key = text "secret_key",
+  session_token = text "session_token",
+  profile = text "profile",
+  timeout = seconds "timeout",
+  connect_timeout = seconds "connect_timeout",
+  attempts = function(value)
+    local n = math.tointeger(tonumber(value))
+    if not n or n < 1 or n > 100 then usage("attempts is a number from 1 to 100, not %s", host.show(value)) end
+    return n
+  end,
+  table_template = function(value)
+    if type(value) ~= "string" or not value:find("{table}", 1, true) then
+      usage('table_template is text with {table} in it, "test_{table}", not %s', host.show(value))
+    end
+    return value
+  end,
+}
+local names = "access_key, attempts, connect_timeout, endpoint, profile, region, secret_key, session_token, "
+  .. "table_template and timeout"
+
+local function decode(value)
+  return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function set(out, name, value)
+  local read = options[name]
+  if not read then usage("%s is no option of this store; they are %s", host.show_key(name), names) end
+  out[name] = read(value)
+end
+
+--- Opens dynamodb://REGION?endpoint=http://127.0.0.1:8000&timeout=5; what it does not say is in the AWS_* variables and
+--- the files of AWS's tools.
+---@param rest string  the URL behind "dynamodb:"
+---@param given table  options; those of the URL count for less
+---@param granted? string  the name by which the host allows scripts to open it
+function dynamodb.open(rest, given, _, granted)
+  local region, query = rest:gsub("^//", ""):match "^([^?/]*)/?[?]?(.*)$"
+  if not region then usage("a store of DynamoDB is dynamodb://REGION?option=value") end
+  local out = { granted = granted }
+  if region ~= "" then out.region = decode(region) end
+  for pair in query:gmatch "[^&]+" do
+    local name, value = pair:match "^([^=]*)=(.*)$"
+    if not name then usage('"%s" is no option; options look like ?timeout=5', pair) end
+    set(out, name, decode(value))
+  end
+  for name, value in pairs(given) do
+    if name ~= "url" then set(out, name, value) end
+  end
+  return kernel.open(out)
+end
+
+--- Sends a request as it is: store:request("DescribeTable", { TableName = "posts" }).
+---@param operation string  of DynamoDB or DynamoDB Streams
+---@param payload? table  its members; an empty list is neap.array{}
+---@return table reply
+function dynamodb.request(store, operation, payload)
+  if type(operation) ~= "string" or not operation:find "^%a+$" then
+    usage('the operation of a request is a name such as "DescribeTable", not %s', host.show(operation))
+  end
+  host.check("table", payload or {}, "payload")
+  return json.decode(kernel.request(store, operation, json.encode(payload or {})))
+end
+
+return dynamodb
