@@ -135,12 +135,18 @@ static int write_string(struct writer *w, const struct type *type, const struct 
   return put_literal(w, bytes ? "{\"B\":" : "{\"S\":", &literal, "}");
 }
 
-// The number that comes next, as the server keeps it; 0: it cannot be kept.
-static size_t read_number(struct writer *w, char out[ATTRIBUTE_NUMBER], const struct spot *at) {
+// The number that comes next, as the server keeps it; 0: it cannot be kept. Decimals are spelled without exponents: what has one
+// is a double.
+static size_t read_number(struct writer *w, const struct type *type, char out[ATTRIBUTE_NUMBER],
+                          const struct spot *at) {
   const char *start = w->scan.p, *p = start, *fault;
-  while (p < w->scan.end && *p && strchr("+-.0123456789eE", *p)) p++;
+  struct cell cell = {.kind = CELL_NIL};
+  bool exponent = false;
+  for (; p < w->scan.end && *p && strchr("+-.0123456789eE", *p); p++) exponent |= *p == 'e' || *p == 'E';
   w->scan.p = p;
-  size_t n = neap__attribute_number(start, (size_t)(p - start), out, &fault);
+  if (exponent && !is_kind(type, TYPE_DECIMAL)) neap__json_number(start, p, &cell);
+  size_t n = cell.kind == CELL_NUMBER ? neap__attribute_number_of(&cell, out, &fault)
+                                      : neap__attribute_number(start, (size_t)(p - start), out, &fault);
   if (n > 0) return n;
   neap__error_set(w->e, NEAP_VALIDATION, "%s is wrong; expected %s", neap__show_name(start, (size_t)(p - start)).text,
                   fault);
@@ -148,9 +154,9 @@ static size_t read_number(struct writer *w, char out[ATTRIBUTE_NUMBER], const st
   return 0;
 }
 
-static int write_number(struct writer *w, const struct spot *at) {
+static int write_number(struct writer *w, const struct type *type, const struct spot *at) {
   char text[ATTRIBUTE_NUMBER];
-  size_t n = read_number(w, text, at);
+  size_t n = read_number(w, type, text, at);
   if (n == 0) return -1;
   if (put_text(w, "{\"N\":\"") != 0 || put(w, text, n) != 0) return -1;
   return put_text(w, "\"}");
@@ -235,7 +241,7 @@ static char write_element(struct writer *w, const struct type *of, const struct 
       return put_literal(w, "", &literal, "") != 0 ? '\0' : bytes ? 'B' : 'S';
     n = (size_t)snprintf(text + 1, sizeof text - 1, "%" PRId64, seconds_of(us).i);
   } else if (c == '-' || (c >= '0' && c <= '9')) {
-    if ((n = read_number(w, text + 1, at)) == 0) return '\0';
+    if ((n = read_number(w, of, text + 1, at)) == 0) return '\0';
   } else {
     return refuse(w, at, "a set of DynamoDB holds text, numbers or bytes"), '\0';
   }
@@ -317,12 +323,14 @@ static int write_value(struct writer *w, const struct type *type, const struct s
   if (c == '"') return write_string(w, type, at, marked);
   if (c == '{') return write_map(w, type, at, depth + 1);
   if (c == '[') return marked || is_kind(type, TYPE_SET) ? write_set(w, type, at) : write_list(w, type, at, depth + 1);
-  return c == '-' || (c >= '0' && c <= '9') ? write_number(w, at) : write_word(w, at);
+  return c == '-' || (c >= '0' && c <= '9') ? write_number(w, type, at) : write_word(w, at);
 }
 
-static int write_text(struct writer *w, const struct type *type, const char *p, size_t n, const struct spot *at) {
-  w->start = p;
-  w->scan = (struct neap__scan){p, p + n, NULL};
+// The value, in the text that starts at `start`.
+static int write_text(struct writer *w, const struct type *type, const char *start, struct neap__json_slice value,
+                      const struct spot *at) {
+  w->start = start;
+  w->scan = (struct neap__scan){value.p, value.p + value.n, NULL};
   if (write_value(w, type, at, 0) != 0) return -1;
   return neap__scan_peek(&w->scan) == '\0' && w->scan.p == w->scan.end ? 0 : no_json(w, at);
 }
@@ -331,7 +339,7 @@ static int write_cell(struct neap__buffer *out, const struct type *type, const s
                       struct neap__error *e) {
   struct writer w = {.out = out, .e = e};
   type = kept_type(type);
-  if (cell->kind == CELL_JSON) return write_text(&w, type, cell->p, cell->n, at);
+  if (cell->kind == CELL_JSON) return write_text(&w, type, cell->p, (struct neap__json_slice){cell->p, cell->n}, at);
   if (cell->kind != CELL_DATETIME || !is_kind(type, TYPE_TIMESTAMP)) return put_scalar(&w, cell, at);
   struct cell seconds = seconds_of(cell->i);
   return put_scalar(&w, &seconds, at);
@@ -354,9 +362,10 @@ int neap__attribute_write_field(struct neap__buffer *out, const struct field *fi
   return write_cell(out, &field->type, cell, &(struct spot){.field = field}, e);
 }
 
-int neap__attribute_write_json(struct neap__buffer *out, const char *p, size_t n, struct neap__error *e) {
+int neap__attribute_write_json(struct neap__buffer *out, const char *text, struct neap__json_slice value,
+                               struct neap__error *e) {
   struct writer w = {.out = out, .e = e};
-  return write_text(&w, NULL, p, n, &(struct spot){0});
+  return write_text(&w, NULL, text, value, &(struct spot){0});
 }
 
 // ---- Reading ----
@@ -422,18 +431,17 @@ static double double_of(const struct cell *cell, const struct neap__literal *lit
   return strtod(text, NULL);
 }
 
-// Digits stay as they are: only a number of a typed place is known to be a double.
+// Digits stay as they are; only a number of a typed place is known to be a double.
 static bool add_number(struct reader *r, const struct type *type) {
   struct neap__literal literal;
   struct cell cell;
   char text[32];
   size_t before = r->out->n;
   if (!neap__scan_string(r->scan, &literal) || !neap__scan_number(r->scan, &literal, &cell, r->out)) return false;
-  double d = is_kind(type, TYPE_NUMBER) ? double_of(&cell, &literal) : 0;
-  if (is_kind(type, TYPE_NUMBER)) return r->out->n = before, add(r, text, neap__json_double(d, text));
+  r->out->n = before;
   if (is_seconds(type, &cell)) return add_datetime(r, cell.i * 1000000);
-  if (cell.kind == CELL_DECIMAL) return true;
-  if (cell.kind == CELL_NUMBER) return add(r, text, neap__json_double(cell.d, text));
+  if (is_kind(type, TYPE_NUMBER)) return add(r, text, neap__json_double(double_of(&cell, &literal), text));
+  if (cell.kind != CELL_INTEGER || is_kind(type, TYPE_DECIMAL)) return add(r, literal.p, literal.n);
   return add(r, text, (size_t)snprintf(text, sizeof text, "%" PRId64, cell.i));
 }
 

@@ -24,11 +24,13 @@ int neap__attribute_write(struct neap__buffer *out, const struct type *type, con
 // The same of a field's column: the message begins with "Post.price", and secrets are not shown in it.
 int neap__attribute_write_field(struct neap__buffer *out, const struct field *field, const struct cell *cell,
                                 struct neap__error *e);
-// The same of a JSON text in an untyped place. With it the undeclared attributes of an open model become attributes again:
+// The same of a JSON value in an untyped place; `text` is what it lies in, where the marks of bytes and sets begin. With it the
+// undeclared attributes of an open model become attributes again:
 //   struct neap__json_each it = neap__json_each(open->p, open->n);
 //   while (neap__json_next(&it)) ... it.key is the name as a JSON string with its quotes, good as it stands in a request;
-//                                    neap__attribute_write_json(out, it.value.p, it.value.n, e) appends the value
-int neap__attribute_write_json(struct neap__buffer *out, const char *p, size_t n, struct neap__error *e);
+//                                    neap__attribute_write_json(out, open->p, it.value, e) appends the value
+int neap__attribute_write_json(struct neap__buffer *out, const char *text, struct neap__json_slice value,
+                               struct neap__error *e);
 
 // ---- Reading ----
 
@@ -49,8 +51,7 @@ struct neap__items {
   struct neap__json_slice last_key;     // LastEvaluatedKey; n = 0: there is none, this was the last page
   struct neap__json_slice unprocessed;  // UnprocessedKeys or UnprocessedItems, an object; n = 0: none or empty
   struct neap__json_slice capacity;     // ConsumedCapacity, an object or a list; n = 0: none
-  struct item_map *map;                 // private from here on
-  struct neap__scan *scan;
+  struct item_map *map;                 // private
 };
 
 // Prepares it for items of the shape. columns: the set of columns wanted, NULL = all that are kept; cells come in column order.

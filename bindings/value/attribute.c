@@ -107,10 +107,20 @@ size_t neap__attribute_number(const char *p, size_t n, char out[ATTRIBUTE_NUMBER
   return (size_t)(to - out);
 }
 
+// The shortest digits of a large whole double are not all of its digits, and as a whole number it may be read as an integer.
+static bool is_integer(double d) {
+  return d >= -0x1p63 && d < 0x1p63 && (double)(int64_t)d == d;
+}
+
+static size_t write_integer(int64_t i, char *out) {
+  return (size_t)snprintf(out, ATTRIBUTE_NUMBER, "%" PRId64, i);
+}
+
 size_t neap__attribute_number_of(const struct cell *cell, char out[ATTRIBUTE_NUMBER], const char **fault) {
   char text[32];
   *fault = NULL;
-  if (cell->kind == CELL_INTEGER) return (size_t)snprintf(out, ATTRIBUTE_NUMBER, "%" PRId64, cell->i);
+  if (cell->kind == CELL_INTEGER) return write_integer(cell->i, out);
+  if (cell->kind == CELL_NUMBER && is_integer(cell->d)) return write_integer((int64_t)cell->d, out);
   if (cell->kind == CELL_DECIMAL) return neap__attribute_number(cell->p, cell->n, out, fault);
   if (isfinite(cell->d)) return neap__attribute_number(text, neap__json_double(cell->d, text), out, fault);
   *fault = "a finite number";
@@ -324,7 +334,7 @@ bool neap__scan_text(struct neap__scan *s, const struct neap__literal *literal, 
 // The most common numbers by far.
 static bool short_integer(const char *p, uint32_t n, struct cell *out) {
   bool negative = n > 0 && *p == '-';
-  if (n == negative || n > 18) return false;
+  if (n == negative || n > 18 || (p[negative] == '0' && n > 1)) return false;
   int64_t value = 0;
   for (uint32_t i = negative; i < n; i++) {
     unsigned digit = (unsigned)(p[i] - '0');
