@@ -14,11 +14,20 @@
 #define ATTEMPTS 10
 #define REPLY_MAX (64 << 20)  // what DynamoDB gives is at most 16 MB
 
+#define CLOCK_TOLERANCE 5  // seconds; AWS grants five minutes
+#define SLOWER 100         // milliseconds that a first pause may have where the server asks to slow down
+#define AGAIN 50           // and where it does not
+#define PAUSE 20000        // that any pause may have
+#define PART 3             // of its time that one attempt may take if there may be another
+
 enum {
   CALL_KEYLESS,  // waits for credentials
   CALL_SENT,
-  CALL_ENDED  // is told so when the timer fires
+  CALL_PAUSED,  // goes on when the timer fires
+  CALL_ENDED    // is told so when the timer fires
 };
+
+static void attempt(struct aws_call *call);
 
 // ---- The end of a call ----
 
@@ -35,11 +44,15 @@ static void finish(struct aws_call *call) {
 }
 
 static void set_failure(struct aws_call *call, const struct neap__error *e) {
+  char more[40];
   if (e != &call->error) call->error = *e;
   call->failed = true;
   call->error.store = call->client->service;
   call->error.unknown = call->unsure && !call->reads;
   if (call->error.unknown) call->error.retryable = false;
+  if (call->attempts < 2) return;
+  snprintf(more, sizeof more, ", at attempt %d", call->attempts);
+  strncat(call->error.message, more, sizeof call->error.message - strlen(call->error.message) - 1);
 }
 
 static void fail(struct aws_call *call, const struct neap__error *e) {
@@ -47,29 +60,61 @@ static void fail(struct aws_call *call, const struct neap__error *e) {
   finish(call);
 }
 
-static void time_out(struct aws_call *call) {
-  struct neap__error e;
-  call->unsure |= call->state == CALL_SENT;
-  neap__error_set(&e, NEAP_TIMEOUT, "%s: no reply within %.14g s", neap__aws_operation(call), call->timeout);
-  e.retryable = true;
-  neap__http_cancel(&call->http);
-  fail(call, &e);
+// ---- Attempts ----
+
+static bool may_repeat(const struct aws_call *call) {
+  return call->reads || call->repeatable;
 }
 
-static void on_timer(struct neap__timer *timer) {
-  struct aws_call *call = (struct aws_call *)(void *)((char *)timer - offsetof(struct aws_call, timer));
-  if (call->state == CALL_ENDED)
-    finish(call);
-  else
-    time_out(call);
+static void on_timer(struct neap__timer *timer);
+
+static void wait_until(struct aws_call *call, int64_t at) {
+  neap__timer_start(call->client->host, &call->timer, at < call->deadline ? at : call->deadline, on_timer);
 }
 
 // For what goes wrong while the caller has not let go of the call yet.
 static void fail_soon(struct aws_call *call, const struct neap__error *e) {
-  neap *host = call->client->host;
   set_failure(call, e);
   call->state = CALL_ENDED;
-  neap__timer_start(host, &call->timer, neap__now_ms(host), on_timer);
+  wait_until(call, 0);
+}
+
+// Another attempt after a pause, or the end where there may be none: then this was the failure.
+static void again(struct aws_call *call, const struct neap__error *e, int base, int cost) {
+  struct aws_client *c = call->client;
+  int64_t at = neap__now_ms(c->host) + neap__backoff_delay(call->attempts, base, PAUSE);
+  if (call->attempts >= c->attempts || at >= call->deadline || !neap__backoff_take(&c->budget, cost, &call->taken)) {
+    fail(call, e);
+    return;
+  }
+  call->error = *e;
+  call->state = CALL_PAUSED;
+  wait_until(call, at);
+}
+
+// True if it is another one than we thought.
+static bool set_clock(struct aws_client *c, const struct http_reply *reply) {
+  int64_t us;
+  if (!neap__aws_date(reply, &us)) return false;
+  int64_t ahead = (us - neap__aws_now(c)) / 1000000;
+  if (ahead >= -CLOCK_TOLERANCE && ahead <= CLOCK_TOLERANCE) return false;
+  c->skew += ahead;
+  return true;
+}
+
+static void remedy(struct aws_call *call, enum aws_remedy what, const struct http_reply *reply,
+                   const struct neap__error *e) {
+  call->unsure |= what == AWS_UNSURE;
+  if (what == AWS_AGAIN || (what == AWS_UNSURE && may_repeat(call))) {
+    again(call, e, AGAIN, e->kind == NEAP_TIMEOUT ? BACKOFF_TIMEOUT : BACKOFF_RETRY);
+  } else if (what == AWS_SLOWER) {
+    again(call, e, SLOWER, BACKOFF_RETRY);
+  } else if (what == AWS_CLOCK && !call->synchronized && set_clock(call->client, reply)) {
+    call->synchronized = true;
+    attempt(call);
+  } else {
+    fail(call, e);
+  }
 }
 
 // ---- What comes ----
@@ -80,16 +125,17 @@ static void judge(struct aws_call *call, const struct http_reply *reply) {
   call->reply = reply->body;
   call->nreply = reply->nbody;
   if (!neap__aws_intact(reply)) {
-    call->unsure = true;
-    neap__error_set(&e, NEAP_PROTOCOL, "%s: the reply is not what the server has sent, by its checksum",
-                    neap__aws_operation(call));
     call->nreply = 0;
-    fail(call, &e);
+    neap__error_set(&e, NEAP_PROTOCOL, "%s: by its checksum the reply is not what the server has sent",
+                    neap__aws_operation(call));
+    e.retryable = true;
+    remedy(call, AWS_UNSURE, reply, &e);
   } else if (reply->status / 100 == 2) {
+    neap__backoff_give(&call->client->budget, &call->taken);
     finish(call);
   } else {
-    call->unsure |= neap__aws_refusal(call, reply, &e) == AWS_UNSURE;
-    fail(call, &e);
+    enum aws_remedy what = neap__aws_refusal(call, reply, &e);
+    remedy(call, what, reply, &e);
   }
 }
 
@@ -100,9 +146,35 @@ static void on_done(struct http_call *http) {
   if (neap__http_result(http, &reply, &e) == 0) {
     judge(call, &reply);
   } else {
-    call->unsure |= neap__aws_loss(call, &e) == AWS_UNSURE;
-    fail(call, &e);
+    enum aws_remedy what = neap__aws_loss(call, &e);
+    remedy(call, what, NULL, &e);
   }
+}
+
+// An attempt that takes too long, or the call.
+static void time_out(struct aws_call *call) {
+  struct neap__error e;
+  bool late = neap__now_ms(call->client->host) >= call->deadline;
+  neap__error_set(&e, NEAP_TIMEOUT, "timed out after %.14g s: %s", late ? call->timeout : call->timeout / PART,
+                  neap__aws_operation(call));
+  if (late && call->attempts > 1) snprintf(e.detail, sizeof e.detail, "%s", call->error.message);
+  e.retryable = true;
+  neap__http_cancel(&call->http);
+  call->unsure |= call->state == CALL_SENT;
+  if (late)
+    fail(call, &e);
+  else
+    remedy(call, AWS_UNSURE, NULL, &e);
+}
+
+static void on_timer(struct neap__timer *timer) {
+  struct aws_call *call = (struct aws_call *)(void *)((char *)timer - offsetof(struct aws_call, timer));
+  if (call->state == CALL_ENDED)
+    finish(call);
+  else if (call->state == CALL_PAUSED)
+    attempt(call);
+  else
+    time_out(call);
 }
 
 // ---- What is sent ----
@@ -155,17 +227,27 @@ static int transmit(struct aws_call *call, struct neap__error *e) {
                            .http2 = true};
   neap__http_cancel(&call->http);
   call->http.done = on_done;
+  return neap__http_send(c->http, &call->http, &r, e);
+}
+
+static void attempt(struct aws_call *call) {
+  struct neap__error e;
+  neap *host = call->client->host;
+  double seconds = may_repeat(call) ? call->timeout / PART : call->timeout;
   call->attempts++;
   call->state = CALL_SENT;
-  return neap__http_send(c->http, &call->http, &r, e);
+  call->reply = NULL;
+  call->nreply = 0;
+  if (transmit(call, &e) == 0)
+    wait_until(call, neap__deadline_in(host, seconds));
+  else
+    fail_soon(call, &e);
 }
 
 void neap__aws_send(struct aws_client *c, struct aws_call *call) {
   struct neap__error e;
   call->client = c;
-  call->attempts = call->status = 0;
-  call->reply = NULL;
-  call->nreply = 0;
+  call->attempts = call->status = call->taken = 0;
   call->failed = call->unsure = call->renewed = call->synchronized = false;
   call->timer.active = false;
   call->next = c->calls;
@@ -179,8 +261,7 @@ void neap__aws_send(struct aws_client *c, struct aws_call *call) {
   }
   if (call->timeout <= 0) call->timeout = c->timeout;
   call->deadline = neap__deadline_in(c->host, call->timeout);
-  neap__timer_start(c->host, &call->timer, call->deadline, on_timer);
-  if (transmit(call, &e) != 0) fail_soon(call, &e);
+  attempt(call);
 }
 
 void neap__aws_drop(struct aws_call *call) {
@@ -194,9 +275,12 @@ static void end_all(struct aws_client *c, const char *why) {
   struct neap__error e;
   for (struct aws_call *call; (call = c->calls) != NULL;) {
     call->unsure |= call->state == CALL_SENT;
-    neap__http_cancel(&call->http);
     neap__error_set(&e, NEAP_CANCELLED, "%s: %s", neap__aws_operation(call), why);
-    fail(call, call->state == CALL_ENDED ? &call->error : &e);
+    if (call->state != CALL_ENDED) {
+      neap__http_cancel(&call->http);
+      set_failure(call, &e);
+    }
+    finish(call);
   }
 }
 

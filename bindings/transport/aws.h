@@ -52,7 +52,7 @@ struct aws_call {
   struct http_call http;
   struct neap__timer timer;
   int64_t deadline;
-  int state, attempts;
+  int state, attempts, taken;  // taken: of the budget
   bool unsure;                 // of an attempt nothing was heard
   bool renewed, synchronized;  // once a call
   struct aws_call *next, **prev;

@@ -4,6 +4,7 @@
 
 #include "transport/aws.h"
 #include "transport/aws_sign.h"
+#include "transport/backoff.h"
 
 #define AWS_KEY_MAX 128      // bytes of an access key and of a secret key
 #define AWS_TOKEN_MAX 16384  // of a session token
@@ -29,6 +30,7 @@ struct aws_client {
   int64_t skew;  // seconds that the server's clock is ahead of ours
   struct aws_credentials credentials;
   struct aws_signer signer;
+  struct backoff_budget budget;
   struct aws_call *calls;
   struct neap__closer closer;
 };
