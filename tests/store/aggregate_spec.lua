@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local shop = require "tests.store.shop"
 
-contract.each("aggregates", function(c)
+contract.sql("aggregates", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)

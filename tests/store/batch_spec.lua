@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("lists", function(c)
+contract.sql("lists", function(c)
   local User
 
   before_each(function()
@@ -172,7 +172,7 @@ contract.each("lists", function(c)
   end)
 end)
 
-contract.each("batches", function(c)
+contract.sql("batches", function(c)
   local User
 
   before_each(function()

@@ -34,7 +34,7 @@ local function declare_blog(store)
   }, { table = "posts" })
 end
 
-contract.each("bind", function(c)
+contract.sql("bind", function(c)
   -- What is said of the database in its own words.
   local in_sqlite = c.name == "sqlite" and it or function() end
 

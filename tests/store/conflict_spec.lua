@@ -4,7 +4,7 @@ local fails = require "tests.fails"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("conflicts", function(c)
+contract.sql("conflicts", function(c)
   local Team, Player
 
   before_each(function()

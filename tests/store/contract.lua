@@ -6,9 +6,11 @@
 --       local Post = c.store:model("Post", { ... })
 --       c.store:bind()
 --       Post{ id = 1 }:save()
---       assert.same({ "1" }, c:client "SELECT id FROM Post")
+--       assert.same({ "1" }, c:rows("Post", "id"))
 --     end)
 --   end)
+--
+-- c:rows, c:set and c:erase are that client's on every store; what asks it in SQL is a set for contract.sql.
 local busted = require "busted"
 local neap = require "neap"
 
@@ -28,7 +30,37 @@ local function lines_of(command, text)
   return lines
 end
 
+local function quoted(names)
+  return '"' .. table.concat(names, '", "') .. '"'
+end
+
+-- What the other client does on every store, here in SQL.
+local in_sql = {
+  --- The values of columns, "a|b", one line a row, in their order.
+  rows = function(self, name, ...)
+    local places = {}
+    for i = 1, select("#", ...) do places[i] = i end
+    return self:client(('SELECT %s FROM "%s" ORDER BY %s'):format(quoted { ... }, name, table.concat(places, ", ")))
+  end,
+  --- Changes one row, as others might do meanwhile: set("posts", { id = 1 }, { views = 5 }). neap.null is NULL.
+  set = function(self, name, key, values)
+    local function pairs_of(list, between)
+      local parts = {}
+      for column, value in pairs(list) do
+        local text = value == neap.null and "NULL" or type(value) == "string" and "'" .. value .. "'" or tostring(value)
+        parts[#parts + 1] = ('"%s" = %s'):format(column, text)
+      end
+      return table.concat(parts, between)
+    end
+    self:client(('UPDATE "%s" SET %s WHERE %s'):format(name, pairs_of(values, ", "), pairs_of(key, " AND ")))
+  end,
+  --- Deletes all rows.
+  erase = function(self, name) self:client(('DELETE FROM "%s"'):format(name)) end,
+}
+
 contract.stores.sqlite = {
+  sql = true,
+  rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase,
   --- Makes an empty database and gives its URL.
   fresh = function(self)
     self.path = os.tmpname()
@@ -89,6 +121,8 @@ local function quote_models(sql)
 end
 
 contract.stores.postgres = server and {
+  sql = true,
+  rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase,
   setup = function(self)
     self.database = "spec_" .. os.tmpname():gsub("%W", "")
     self.path = server:gsub("[^/]*$", self.database)
@@ -136,6 +170,60 @@ contract.stores.postgres = server and {
 }
 if not server then print "postgres: left out, NEAP_TEST_POSTGRES names no server" end
 
+-- ---- DynamoDB: tables with names of their own for each spec, in the server of NEAP_TEST_DYNAMODB ----
+
+local endpoint = os.getenv "NEAP_TEST_DYNAMODB"
+local prefixes = 0
+
+--- What the other client prints.
+local function dynamodb(...)
+  local words = { "tests/services/dynamodb_client", endpoint, ... }
+  for i, word in ipairs(words) do words[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
+  return lines_of(table.concat(words, " "), "")
+end
+
+local function quietly_dynamodb(...)
+  local said = dynamodb(...)
+  assert(#said == 0, said[1])
+end
+
+contract.stores.dynamodb = endpoint and {
+  setup = function(self) self.set_prefix = "spec_" .. os.tmpname():gsub("%W", "") end,
+  fresh = function(self)
+    prefixes = prefixes + 1
+    self.prefix = ("%s_%d_"):format(self.set_prefix, prefixes)
+    return {
+      url = "dynamodb://us-east-1?endpoint=" .. endpoint, access_key = "spec", secret_key = "spec",
+      table_template = self.prefix .. "{table}",
+    }
+  end,
+  drop = function() end,
+  teardown = function(self) quietly_dynamodb("drop", self.set_prefix) end,
+  rows = function(self, name, ...) return dynamodb("rows", self.prefix .. name, ...) end,
+  set = function(self, name, key, values)
+    quietly_dynamodb("set", self.prefix .. name, neap.json.encode(key), neap.json.encode(values))
+  end,
+  erase = function(self, name) quietly_dynamodb("erase", self.prefix .. name) end,
+  --- An operation and its reply, as the wire has them.
+  call = function(_, operation, request)
+    local input = os.tmpname()
+    local file <close> = assert(io.open(input, "w"))
+    file:write(neap.json.encode(request))
+    file:flush()
+    local pipe <close> = assert(io.popen(("tests/services/dynamodb_client %s call %s < %s"):format(endpoint, operation, input)))
+    local reply = pipe:read "a"
+    os.remove(input)
+    return neap.json.decode(reply)
+  end,
+  list = function(_, text) return text end,
+  capabilities = {
+    transactions = true, savepoints = false, joins = true, aggregates = true, conditions = true, sql = false,
+    unique = false, returning = true, streams = true, for_update = false, null = true, checks = true, commands = false,
+    requests = true, functions = false, push = false, channels = false, copy = false,
+  },
+}
+if not endpoint then print "dynamodb: left out, NEAP_TEST_DYNAMODB names no server" end
+
 local function describe(store, name, body)
   local c = setmetatable({ name = store }, { __index = contract.stores[store] })
   busted.describe(name .. " on " .. store, function()
@@ -153,15 +241,22 @@ local function describe(store, name, body)
   end)
 end
 
---- Runs the specs in body(c) over each store. c.store and c.url are new in every spec; c:client(text) asks another program.
----@param name string
----@param body fun(c: table)
-function contract.each(name, body)
+local function over(name, body, only)
   local names = {}
-  for store in pairs(contract.stores) do names[#names + 1] = store end
+  for store, one in pairs(contract.stores) do
+    if not only or one[only] then names[#names + 1] = store end
+  end
   table.sort(names)
   for _, store in ipairs(names) do describe(store, name, body) end
 end
+
+--- Runs the specs in body(c) over each store. c.store and c.url are new in every spec.
+---@param name string
+---@param body fun(c: table)
+function contract.each(name, body) over(name, body) end
+
+--- Runs them over each store that speaks SQL; c:client(text) asks another program in it.
+function contract.sql(name, body) over(name, body, "sql") end
 
 --- Runs them over one store, if it is there.
 function contract.only(store, name, body)

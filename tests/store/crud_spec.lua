@@ -4,7 +4,7 @@ local crud = require "neap.crud"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("CRUD helpers", function(c)
+contract.sql("CRUD helpers", function(c)
   local User, Tag
 
   before_each(function()

@@ -6,7 +6,7 @@ local writes = require "tests.store.writes"
 
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 
-contract.each("a dry run", function(c)
+contract.sql("a dry run", function(c)
   local m
   local dry = { dry_run = true }
 

@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("conditions on elements", function(c)
+contract.sql("conditions on elements", function(c)
   local Thing
 
   before_each(function()

@@ -7,7 +7,7 @@ local neap = require "neap"
 local t = neap.types
 local writes = require "tests.store.writes"
 
-contract.each("writes under a lock", function(c)
+contract.sql("writes under a lock", function(c)
   local m, lock
 
   before_each(function()

@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("an order by what may be absent", function(c)
+contract.sql("an order by what may be absent", function(c)
   local Item, Group
 
   before_each(function()

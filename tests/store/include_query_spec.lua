@@ -4,7 +4,7 @@ local shop = require "tests.store.shop"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("an include with a query", function(c)
+contract.sql("an include with a query", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)

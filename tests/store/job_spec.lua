@@ -5,7 +5,7 @@ local capture = require "tests.capture"
 local fails = require "tests.fails"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 
-contract.each("the marks of a job", function(c)
+contract.sql("the marks of a job", function(c)
   it("are what was remembered last", function()
     local job = neap.job { name = "import", store = c.store }
     assert.is_nil(job:resume "page")
@@ -92,7 +92,7 @@ contract.each("the marks of a job", function(c)
   end)
 end)
 
-contract.each("a job with its lock in a store", function(c)
+contract.sql("a job with its lock in a store", function(c)
   local dir = capture "mktemp -d":gsub("\n", "")
   local options = "run --name job --lock job --lock-lease 0.6s --lock-store "
 
@@ -203,7 +203,7 @@ contract.each("a job with its lock in a store", function(c)
   end)
 end)
 
-contract.each("a job that runs dry", function(c)
+contract.sql("a job that runs dry", function(c)
   it("writes nothing, and logs what it would have", function()
     c.store:sql "CREATE TABLE notes (text TEXT)"
     local script = os.tmpname()
@@ -271,7 +271,7 @@ store:transaction(function()
 end)
 ]]
 
-contract.each("a job that is killed", function(c)
+contract.sql("a job that is killed", function(c)
   local script = os.tmpname()
   local file = assert(io.open(script, "w"))
   file:write(TRANSFER)

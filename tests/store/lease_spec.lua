@@ -6,7 +6,7 @@ local lease = require "neap.lease"
 local neap = require "neap"
 local process = require "neap.process"
 
-contract.each("locks", function(c)
+contract.sql("locks", function(c)
   local other
 
   before_each(function() other = neap.open(c.url) end)

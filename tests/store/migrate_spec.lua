@@ -4,7 +4,7 @@ local neap = require "neap"
 local migrate = require "neap.migrate"
 local t = neap.types
 
-contract.each("migrations", function(c)
+contract.sql("migrations", function(c)
   local dir
 
   before_each(function()

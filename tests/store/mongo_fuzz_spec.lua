@@ -125,7 +125,7 @@ local function outcome(mq, asked)
   return e.kind .. neap.json.encode(refusal), false
 end
 
-contract.each("random Query Objects", function(c)
+contract.sql("random Query Objects", function(c)
   it("run, or are refused with pointers", function()
     local m = shop.fill(c.store, shop.declare(c.store))
     local seed = tonumber(os.getenv "NEAP_SEED") or os.time()

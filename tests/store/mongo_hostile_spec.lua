@@ -68,7 +68,7 @@ local refused = {
   '{"group":["comments"]}', '{"total":5}', '{"total":"capped:-1"}',
 }
 
-contract.each("hostile Query Objects", function(c)
+contract.sql("hostile Query Objects", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)

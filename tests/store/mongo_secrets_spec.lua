@@ -4,7 +4,7 @@ local mongo = require "neap.mongo"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("what Query Objects may not see", function(c)
+contract.sql("what Query Objects may not see", function(c)
   local User, Note
 
   before_each(function()

@@ -4,7 +4,7 @@ local mongo = require "neap.mongo"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("settings of Query Objects", function(c)
+contract.sql("settings of Query Objects", function(c)
   local User
 
   before_each(function()

@@ -4,7 +4,7 @@ local mongo = require "neap.mongo"
 local neap = require "neap"
 local shop = require "tests.store.shop"
 
-contract.each("Query Objects", function(c)
+contract.sql("Query Objects", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)

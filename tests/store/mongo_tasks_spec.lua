@@ -76,7 +76,7 @@ local function rounds(store, slow)
   assert.equal(5, m.Post:count())
 end
 
-contract.each("Query Objects in many tasks", function(c)
+contract.sql("Query Objects in many tasks", function(c)
   it(("never mix in %d rounds of %d tasks"):format(ROUNDS, TASKS), function() rounds(c.store) end)
 end)
 

@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-for _, index in ipairs { false, true } do contract.each(index and "pages by indexes" or "pages", function(c)
+for _, index in ipairs { false, true } do contract.sql(index and "pages by indexes" or "pages", function(c)
   local Item
 
   before_each(function()

@@ -30,7 +30,7 @@ local function compare(world)
   return #met
 end
 
-contract.each("10,000 random conditions over 10,000 random rows", function(c)
+contract.sql("10,000 random conditions over 10,000 random rows", function(c)
   it("are answered as the evaluator answers them (seed " .. seed .. ")", function()
     math.randomseed(seed)
     local partial = 0

@@ -10,7 +10,7 @@ local function fails(kind, pattern, f, ...)
   assert.truthy(tostring(e):find(pattern, 1, true), tostring(e))
 end
 
-contract.each("queries", function(c)
+contract.sql("queries", function(c)
   local m, Post
 
   before_each(function()

@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 local capture = require "tests.capture"
 
-contract.each("queue.lua", function(c)
+contract.sql("queue.lua", function(c)
   local root, handlers
 
   before_each(function()

@@ -57,7 +57,7 @@ local function close_opened()
   for i, store in ipairs(opened) do store:close(); opened[i] = nil end
 end
 
-contract.each("neap.reflect", function(c)
+contract.sql("neap.reflect", function(c)
   after_each(close_opened)
 
   describe("of a blog", function()

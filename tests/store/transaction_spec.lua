@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("transactions", function(c)
+contract.sql("transactions", function(c)
   local Account
 
   before_each(function()
@@ -250,7 +250,7 @@ contract.each("transactions", function(c)
   end)
 end)
 
-contract.each("views", function(c)
+contract.sql("views", function(c)
   local Note
 
   before_each(function()

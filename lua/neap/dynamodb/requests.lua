@@ -86,7 +86,9 @@ end
 ---@param names string[]   the indexes whose units do
 function requests.throughput(wanted, actual, billing, units, names)
   local updates, found = {}, {}
-  for _, index in ipairs(actual.GlobalSecondaryIndexes or {}) do found[index.IndexName] = index.ProvisionedThroughput end
+  for _, index in ipairs(actual.GlobalSecondaryIndexes or {}) do
+    found[index.IndexName] = index.ProvisionedThroughput
+  end
   for i, name in ipairs(names) do
     updates[i] = { Update = {
       IndexName = name, ProvisionedThroughput = throughput(wanted.indexes[name] or {}, found[name]),
