@@ -6,6 +6,7 @@
 #include "transport/http_client.h"
 
 #define HEAD_MAX 262144
+#define AT_ONCE 16384  // bytes of a body that libcurl may send along with the head
 #define AGENT "neap/" NEAP_VERSION
 
 // ---- URLs ----
@@ -126,7 +127,26 @@ static size_t on_send(char *to, size_t size, size_t n, void *ud) {
   if (some > 0) memcpy(to, t->unsent, some);
   t->unsent += some;
   t->nunsent -= some;
+  t->sent_at = neap__now_ms(t->client->host);
   return some;
+}
+
+static int on_rewind(void *ud, curl_off_t offset, int origin) {
+  struct http_transfer *t = ud;
+  size_t at = (size_t)offset;
+  if (origin != SEEK_SET || offset < 0 || at > t->nwhole) return CURL_SEEKFUNC_FAIL;
+  t->unsent = t->whole + at;
+  t->nunsent = t->nwhole - at;
+  return CURL_SEEKFUNC_OK;
+}
+
+// There is a connection.
+static int on_ready(void *ud, char *there, char *here, int port, int our_port) {
+  struct http_transfer *t = ud;
+  (void)there, (void)here, (void)port, (void)our_port;
+  t->sent_at = neap__now_ms(t->client->host);
+  neap__http_watch(t);
+  return CURL_PREREQFUNC_OK;
 }
 
 // Where a connection that was used before proves to be closed, libcurl sends again what it can. What must not be done twice is
@@ -135,15 +155,17 @@ static CURLcode set_body(struct http_transfer *t, const struct http_request *r) 
   bool repeatable = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
   CURLcode status = curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
   curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->nbody);
-  if (repeatable || r->nbody == 0) {
+  if (r->nbody == 0 || (repeatable && r->nbody <= AT_ONCE)) {
     if (!repeatable) curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, r->nbody > 0 ? r->body : "");
     return status;
   }
-  t->unsent = r->body;
-  t->nunsent = r->nbody;
+  t->unsent = t->whole = r->body;
+  t->nunsent = t->nwhole = r->nbody;
   curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_send);
   curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+  if (repeatable) curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, on_rewind);
+  if (repeatable) curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
   return status;
 }
 
@@ -179,6 +201,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ud) {
 static size_t on_head(char *p, size_t size, size_t n, void *ud) {
   struct http_transfer *t = ud;
   n *= size;
+  t->answered = true;
   if (n > 5 && memcmp(p, "HTTP/", 5) == 0) {
     t->head.n = 0;
     return n;
@@ -203,6 +226,10 @@ static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(r->connect));
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, r->min_speed);
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, r->min_speed_time);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->said);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
@@ -229,6 +256,9 @@ static bool prepare(struct http_transfer *t, const struct http_request *r, struc
   if (status != 0) return false;
   t->connect = r->connect;
   t->timeout = r->timeout;
+  t->first_byte = r->first_byte;
+  t->min_speed = r->min_speed;
+  t->min_speed_time = r->min_speed_time;
   t->max_size = r->max_size;
   t->deadline = r->timeout > 0 ? neap__deadline_in(t->client->host, r->timeout) : INT64_MAX;
   t->easy = curl_easy_init();

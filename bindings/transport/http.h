@@ -16,10 +16,12 @@ struct http_request {
   size_t nheaders;
   const char *body;  // NULL = none; lives as long as the call
   size_t nbody;
-  const char *ca;           // a file with certificates that are trusted instead of the system's, NULL = those
-  double timeout, connect;  // seconds for all of it, and to connect; 0 = any
-  size_t max_size;          // bytes of a body, unpacked
-  bool http2;               // where the server has it, over TLS
+  const char *ca;  // a file with certificates that are trusted instead of the system's, NULL = those
+  // Seconds, 0 = any: for all of it; to connect; from what was sent last to the first of the answer.
+  double timeout, connect, first_byte;
+  long min_speed, min_speed_time;  // no fewer bytes a second, either way, over so many seconds; 0 = any
+  size_t max_size;                 // bytes of a body, unpacked
+  bool http2;                      // where the server has it, over TLS
 };
 
 // What lives until neap__http_cancel.

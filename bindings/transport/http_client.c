@@ -182,14 +182,28 @@ static int on_timeout(CURLM *multi, long ms, void *ud) {
   return 0;
 }
 
+static int64_t answer_due(const struct http_transfer *t) {
+  if (t->first_byte <= 0 || !t->sent_at || t->answered) return INT64_MAX;
+  return t->sent_at + (int64_t)(t->first_byte * 1000);
+}
+
+static int64_t due(const struct http_transfer *t) {
+  int64_t answer = answer_due(t);
+  return answer < t->deadline ? answer : t->deadline;
+}
+
 static void on_late(uv_timer_t *timer);
 
 // Only ever sets the timer to an earlier time: most have ended before theirs, and then it was set once for all of them.
 static void watch_over(struct http_client *c, int64_t at) {
-  if (uv_is_active((uv_handle_t *)c->late) && c->late_at <= at) return;
+  if (at == INT64_MAX || (uv_is_active((uv_handle_t *)c->late) && c->late_at <= at)) return;
   int64_t now = neap__now_ms(c->host);
   c->late_at = at;
   uv_timer_start(c->late, on_late, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+void neap__http_watch(struct http_transfer *t) {
+  watch_over(t->client, due(t));
 }
 
 static void on_late(uv_timer_t *timer) {
@@ -197,14 +211,15 @@ static void on_late(uv_timer_t *timer) {
   int64_t now = neap__now_ms(c->host), first = INT64_MAX;
   for (struct http_transfer *t = c->going.first, *next; t; t = next) {
     next = t->next;
-    t->late = t->deadline <= now;
-    if (t->late)
+    if (due(t) <= now) {
+      t->late = t->deadline <= now ? ALL_LATE : ANSWER_LATE;
       end(t, CURLE_OPERATION_TIMEDOUT);
-    else if (t->deadline < first)
-      first = t->deadline;
+    } else if (due(t) < first) {
+      first = due(t);
+    }
   }
   tell(c);
-  if (first < INT64_MAX && c->multi) watch_over(c, first);
+  if (c->multi) watch_over(c, first);
 }
 
 // ---- The client ----
@@ -285,7 +300,7 @@ bool neap__http_begin(struct http_transfer *t) {
   if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) return false;
   enlist(&c->going, t);
   mind(c);
-  watch_over(c, t->deadline);
+  neap__http_watch(t);
   act(c, CURL_SOCKET_TIMEOUT, 0);  // at once: many that begin together would all be one pass of the loop
   if (c->ended.first) watch_over(c, 0);
   return true;

@@ -33,12 +33,16 @@ struct http_transfer {
   struct neap__buffer head, body;
   size_t held;  // as the host knows it
   size_t max_size;
-  const char *unsent;  // what is left of a body that is sent at most once
-  size_t nunsent;
-  double connect, timeout;
-  int64_t deadline;  // loop time in ms
-  bool safe;         // the method changes nothing
-  bool too_large, short_of_memory, closed, late;
+  const char *whole, *unsent;  // of the body, and what is left of it
+  size_t nwhole, nunsent;
+  double connect, timeout, first_byte;
+  long min_speed, min_speed_time;
+  int64_t deadline;  // loop time in ms, INT64_MAX = none
+  int64_t sent_at;   // when something was last sent, 0 = nothing yet
+  bool answered;
+  bool safe;  // the method changes nothing
+  bool too_large, short_of_memory, closed;
+  enum { NOT_LATE, ALL_LATE, ANSWER_LATE } late;
   CURLcode result;
   char place[320];
   char said[CURL_ERROR_SIZE];
@@ -50,6 +54,8 @@ struct http_transfer {
 
 // Puts the transfer, the handle of which is ready, on its way. False: memory is short.
 bool neap__http_begin(struct http_transfer *t);
+// Looks at its deadlines again: one is new.
+void neap__http_watch(struct http_transfer *t);
 // Takes it off where it is under way; nobody is told.
 void neap__http_stop(struct http_transfer *t);
 

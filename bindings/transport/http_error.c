@@ -40,14 +40,24 @@ static const char *words(const struct http_transfer *t) {
 }
 
 static void ours(const struct http_transfer *t, struct neap__error *e) {
-  if (t->late)
-    neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s: %s", t->timeout, t->place);
-  else if (t->closed)
+  if (t->closed)
     neap__error_set(e, NEAP_CANCELLED, "%s: the host closes", t->place);
   else if (t->too_large)
     neap__error_set(e, NEAP_LIMIT, "%s: the reply is larger than %zu bytes; see max_size", t->place, t->max_size);
   else
     neap__error_set(e, NEAP_LIMIT, "%s: memory is short", t->place);
+}
+
+static void too_late(const struct http_transfer *t, struct neap__error *e) {
+  if (t->late == ALL_LATE)
+    neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s: %s", t->timeout, t->place);
+  else if (t->late == ANSWER_LATE)
+    neap__error_set(e, NEAP_TIMEOUT, "%s: no answer within %.14g s; see first_byte_timeout", t->place, t->first_byte);
+  else if (t->sent_at)
+    neap__error_set(e, NEAP_TIMEOUT, "%s: less than %ld bytes a second over %ld s; see min_speed", t->place,
+                    t->min_speed, t->min_speed_time);
+  else
+    neap__error_set(e, NEAP_TIMEOUT, "%s: no connection within %.14g s; see connect_timeout", t->place, t->connect);
 }
 
 static void libcurls(const struct http_transfer *t, struct neap__error *e) {
@@ -56,7 +66,7 @@ static void libcurls(const struct http_transfer *t, struct neap__error *e) {
   for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
     if (meanings[i].code == t->result) m = &meanings[i];
   if (m->kind == NEAP_TIMEOUT)
-    neap__error_set(e, m->kind, "%s: no connection within %.14g s; see connect_timeout", t->place, t->connect);
+    too_late(t, e);
   else
     neap__error_set(e, m->kind, "%s: %s", t->place, words(t));
   if (*m->name)
@@ -68,7 +78,7 @@ static void libcurls(const struct http_transfer *t, struct neap__error *e) {
 
 void neap__http_fault(const struct http_transfer *t, struct neap__error *e) {
   long sent = 0;
-  if (t->late || t->closed || t->too_large || t->short_of_memory)
+  if (t->closed || t->too_large || t->short_of_memory)
     ours(t, e);
   else
     libcurls(t, e);

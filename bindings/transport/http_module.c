@@ -59,6 +59,12 @@ static double seconds_of(lua_State *L, int options, const char *name, double oth
   return otherwise;
 }
 
+static long whole_of(lua_State *L, int options, const char *name, long otherwise, long least) {
+  if (lua_getfield(L, options, name) != LUA_TNIL) otherwise = (long)neap__arg_integer(L, -1, name, least, INT32_MAX);
+  lua_pop(L, 1);
+  return otherwise;
+}
+
 // Pushes the lines of a head as a table: small letters, equal names joined by ", ", cookies by line breaks.
 static void push_headers(lua_State *L, const char *p, size_t n) {
   const char *end = p + n;
@@ -110,7 +116,7 @@ static int answered(lua_State *L, int status, lua_KContext ctx) {
 // kernel.request(method, url, headers, body, options) -> status, headers, body, place, redirect
 //   headers  a list: name, value, name, value, ...
 //   body     a string or nil
-//   options  timeout, connect_timeout, max_size, ca; no others are looked at
+//   options  timeout, connect_timeout, first_byte_timeout, min_speed, min_speed_time, max_size, ca; no others are looked at
 static int http_request(lua_State *L) {
   struct http_header headers[MAX_HEADERS];
   struct http_request r = {.headers = headers, .http2 = true};
@@ -121,6 +127,9 @@ static int http_request(lua_State *L) {
   if (!lua_isnil(L, 4)) r.body = neap__arg_string(L, 4, "body", &r.nbody);
   r.timeout = seconds_of(L, 5, "timeout", 30);
   r.connect = seconds_of(L, 5, "connect_timeout", 10);
+  r.first_byte = seconds_of(L, 5, "first_byte_timeout", 0);
+  r.min_speed = whole_of(L, 5, "min_speed", 0, 0);
+  r.min_speed_time = whole_of(L, 5, "min_speed_time", 30, 1);
   lua_getfield(L, 5, "max_size");
   r.max_size = (size_t)neap__arg_integer(L, -1, "max_size", 0, LUA_MAXINTEGER);
   if (lua_getfield(L, 5, "ca") != LUA_TNIL) {

@@ -16,8 +16,10 @@ local http = {}
 
 local MAX_SIZE = 64 << 20
 local FOLLOW = 5
-local OPTIONS = { "auth", "bearer", "body", "ca", "connect_timeout", "follow", "form", "headers", "json", "max_size",
-  "query", "timeout" }
+local OPTIONS = { "auth", "bearer", "body", "ca", "connect_timeout", "first_byte_timeout", "follow", "form", "headers",
+  "json", "max_size", "min_speed", "min_speed_time", "query", "timeout" }
+-- Those that libcurl is told as they are.
+local LIMITS = { "ca", "connect_timeout", "first_byte_timeout", "max_size", "min_speed", "min_speed_time", "timeout" }
 
 -- ---- Text ----
 
@@ -219,8 +221,8 @@ function http.request(method, url, options)
   local r = { method = method:upper(), url = with_query(url, options.query), body = body,
     headers = headers_of(options, content_type) }
   local follow, began, hops = follows(options), process.uptime(), 0
-  local limits = { timeout = options.timeout, connect_timeout = options.connect_timeout, ca = options.ca,
-    max_size = options.max_size or MAX_SIZE }
+  local limits = { max_size = MAX_SIZE }
+  for _, name in ipairs(LIMITS) do limits[name] = options[name] or limits[name] end
   while true do
     local status, headers, text, place, next_url = kernel.request(r.method, r.url, r.headers, r.body, limits)
     if not (next_url and REDIRECTS[status] and follow > 0) then

@@ -61,6 +61,9 @@ local http = {}
 ---@field bearer? string a token
 ---@field timeout? number seconds for all of it; 30 unless given, 0 is for ever
 ---@field connect_timeout? number seconds; 10 unless given
+---@field first_byte_timeout? number seconds from what is sent last until the answer begins
+---@field min_speed? integer bytes a second; fewer over `min_speed_time` end the request
+---@field min_speed_time? integer seconds; 30 unless given
 ---@field follow? integer|boolean redirects that are followed; 5 unless given
 ---@field max_size? integer bytes of a reply, unpacked; 64 MB unless given
 ---@field ca? string a file of certificates to trust instead of the system's
