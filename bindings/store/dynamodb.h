@@ -44,8 +44,8 @@ void neap__dynamodb_name(struct dynamodb_text *t, const char *name, size_t n);  
 void neap__dynamodb_path(struct dynamodb_text *t, const struct place *place);   // #n0.#n1[2]
 int neap__dynamodb_value(struct dynamodb_text *t, const struct type *type, const struct cell *cell,
                          struct neap__error *e);  // :v1; type NULL: by the cell's own kind
-// Whether the server can tell it, exactly as neap__condition_evaluate does.
-bool neap__dynamodb_tells(const struct condition *c);
+// Whether the server can tell it, exactly as neap__condition_evaluate does; or fills `e` with why it cannot (unsupported).
+bool neap__dynamodb_tells(const struct condition *c, struct neap__error *e);
 // The condition in parentheses: "(#n0 = :v1)". -1: unsupported, naming the operator and what would work.
 int neap__dynamodb_condition(struct dynamodb_text *t, const struct condition *c, struct neap__error *e);
 // ,"UpdateExpression":"SET #n0=:v1 REMOVE #n2" for the columns of the write but the keys (a cell NIL is removed) and its
@@ -81,8 +81,14 @@ struct dynamodb_plan {
 // Plans a query through the effective view, its scope included, and pushes what the plan is kept in. Raises usage for a scan
 // that nothing allows, and for what the server does not do (consistent reads of a global index, ...).
 void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan);
-// The members of the Query of hash key i, or of the Scan of segment i: TableName, IndexName, expressions, ScanIndexForward, ConsistentRead.
-// With `count` it asks for no attributes: Select COUNT. The text has been begun, and is not ended.
+// How many requests a plan begins with: a query for each hash key, a scan for each segment, a batch for each hundred keys.
+int neap__dynamodb_plan_requests(const struct dynamodb_plan *plan);
+// "DynamoDB_20120810.Query"; NULL where there is nothing to ask.
+const char *neap__dynamodb_plan_target(const struct dynamodb_plan *plan);
+// The rows that one page should have, -1 = as many as the service gives.
+int64_t neap__dynamodb_plan_limit(const struct query *q, const struct dynamodb_plan *plan);
+// The members of request i, but Limit and ExclusiveStartKey. With `count` it asks for no attributes: Select COUNT. The text has been
+// begun, and is not ended.
 int neap__dynamodb_plan_text(struct dynamodb_text *t, const struct dynamodb_plan *plan, int i, bool count,
                              struct neap__error *e);
 // ,"ProjectionExpression":"#n0, #n1" for what a plan of KEYS reads, nothing if that is all.

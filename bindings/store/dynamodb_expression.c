@@ -497,14 +497,16 @@ static int tell(struct teller *w, const struct condition *c) {
   return status;
 }
 
-bool neap__dynamodb_tells(const struct condition *c) {
+bool neap__dynamodb_tells(const struct condition *c, struct neap__error *e) {
   struct dynamodb_text t;
-  struct neap__error e;
   neap__dynamodb_begin(&t);
-  struct teller w = {.t = &t, .e = &e, .careful = true};
-  bool told = tell(&w, c) == 0 && w.operators <= OPERATORS_MOST && t.body.n <= EXPRESSION_MOST && !t.failed;
+  struct teller w = {.t = &t, .e = e, .careful = true};
+  int status = tell(&w, c);
+  if (status == 0 && (w.operators > OPERATORS_MOST || t.body.n > EXPRESSION_MOST || t.failed))
+    status = neap__error_set(e, NEAP_LIMIT, "dynamodb takes conditions of up to %d operators and %d bytes",
+                             OPERATORS_MOST, EXPRESSION_MOST);
   neap__dynamodb_free(&t);
-  return told;
+  return status == 0;
 }
 
 int neap__dynamodb_condition(struct dynamodb_text *t, const struct condition *c, struct neap__error *e) {

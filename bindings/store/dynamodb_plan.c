@@ -142,9 +142,12 @@ static void read_parts(struct planner *p, struct view *view) {
   add_part(p, p->q->where, ROLE_ANY);
   add_part(p, neap__view_scope(view, p->shape), ROLE_ANY);
   if (!p->q->link) add_part(p, p->q->owners, ROLE_ANY);
+  add_part(p, p->q->key, ROLE_KEY);
+  add_part(p, p->q->filter, ROLE_FILTER);
   for (int i = 0; i < p->nparts; i++) {
     const struct condition *c = p->parts[i].condition;
     bool equal = c->op == COND_EQ && is_of(c, c->place.field) && neap__field_kept(c->place.field);
+    equal = equal && p->parts[i].role != ROLE_FILTER;
     if (equal && is_scalar(c->cells) && !p->known[c->place.field->column]) p->known[c->place.field->column] = c;
   }
   int n = p->nparts;
@@ -237,8 +240,9 @@ static bool is_upper(const struct condition *c) {
 
 // Whether the server takes it of a range key. Text of no length is no key.
 static bool is_range(const struct condition *c) {
+  struct neap__error e;
   bool known = is_lower(c) || is_upper(c) || c->op == COND_EQ || c->op == COND_BETWEEN || c->op == COND_PREFIX;
-  return known && is_scalar(&c->cells[0]) && neap__dynamodb_tells(c) &&
+  return known && is_scalar(&c->cells[0]) && neap__dynamodb_tells(c, &e) &&
          (c->op != COND_BETWEEN || neap__cell_compare(&c->cells[0], &c->cells[1]) <= 0);
 }
 
@@ -279,10 +283,11 @@ static bool is_there(const struct planner *p, const struct field *f) {
   return false;
 }
 
-static bool holds(const struct planner *p, const struct index *index, const uint64_t *columns) {
-  for (int i = 0; index && index->holds && i < p->shape->ncolumns; i++)
-    if (neap__has_bit(columns, i) && !neap__has_bit(index->holds, i)) return false;
-  return true;
+// The first of the columns that the index does not hold, NULL = it holds them all.
+static const struct field *lacks(const struct planner *p, const struct index *index, const uint64_t *columns) {
+  for (int i = 0; index->holds && i < p->shape->ncolumns; i++)
+    if (neap__has_bit(columns, i) && !neap__has_bit(index->holds, i)) return p->shape->columns[i];
+  return NULL;
 }
 
 // Whether rows that come by the range key come in the order of the query.
@@ -335,56 +340,7 @@ static struct target look_at(struct planner *p, const struct index *index) {
 // Whether an index may be taken where nobody asked for it.
 static bool may_serve(struct planner *p, const struct index *index, const struct target *t) {
   if (index->kind == INDEX_GLOBAL && p->plan->consistent) return false;
-  return (!t->range || is_there(p, t->range)) && holds(p, index, p->columns);
-}
-
-// ---- Faults ----
-
-// Pushes the names of what would serve: "where() with user (index by_user)".
-static const char *push_ways(struct planner *p) {
-  lua_State *L = p->L;
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  if (p->shape->nkeys > 0) luaL_addstring(&b, p->shape->keys[0]->name);
-  for (int i = 0; i < p->shape->nindexes; i++) {
-    const struct index *index = &p->shape->indexes[i];
-    if (index->kind != INDEX_GLOBAL) continue;
-    luaL_addstring(&b, ", ");
-    luaL_addstring(&b, index->parts[0].field->name);
-    luaL_addstring(&b, " (index ");
-    luaL_addstring(&b, index->name);
-    luaL_addchar(&b, ')');
-  }
-  luaL_pushresult(&b);
-  return lua_tostring(L, -1);
-}
-
-// An index that has the hash key but may not be used says why.
-static void refuse_scan(struct planner *p) {
-  const char *ways = push_ways(p);
-  for (int i = 0; i < p->shape->nindexes; i++) {
-    const struct index *index = &p->shape->indexes[i];
-    if (index->kind == INDEX_PLAIN) continue;
-    struct target t = look_at(p, index);
-    if (!t.at) continue;
-    if (index->kind == INDEX_GLOBAL && p->plan->consistent)
-      neap__fail(p->L, NEAP_USAGE,
-                 "%s: the index %s gives no consistent reads, and without it all of the table would be read: "
-                 "leave consistent out, or call scan()",
-                 p->shape->model, index->name);
-    if (!holds(p, index, p->columns))
-      neap__fail(p->L, NEAP_USAGE,
-                 "%s: the index %s does not hold all that is selected and asked for, and without it all of the "
-                 "table would be read: select less, or call scan()",
-                 p->shape->model, index->name);
-    neap__fail(p->L, NEAP_USAGE,
-               "%s: objects without %s are not in the index %s, and without it all of the table would be read: "
-               "ask for %s too, call index(%s.%s) if those are not wanted, or scan()",
-               p->shape->model, t.range->name, index->name, t.range->name, p->shape->model, index->name);
-  }
-  neap__fail(p->L, NEAP_USAGE,
-             "%s: all of the table would be read; ask for %s by eq or in, or call scan() if that is meant",
-             p->shape->model, ways);
+  return (!t->range || is_there(p, t->range)) && !lacks(p, index, p->columns);
 }
 
 // ---- The plan ----
@@ -393,30 +349,31 @@ static const struct condition *combine(struct planner *p, const struct condition
   return n == 0 ? NULL : n == 1 ? list[0] : branch(p, COND_AND, list, n);
 }
 
-static bool mentions(const struct planner *p, const struct condition *c, const struct field *f) {
+static bool mentions(const struct condition *c, const struct field *f) {
   bool here = f && ((c->place.field == f && c->op > COND_OR) || (c->other && c->other->field == f));
-  (void)p;
-  for (int i = 0; i < c->nchildren && !here; i++) here = mentions(p, c->children[i], f);
+  for (int i = 0; i < c->nchildren && !here; i++) here = mentions(c->children[i], f);
   return here;
 }
 
 // Whether the server can apply the part to what it reads by the target: not to its own keys, unless it scans.
 static bool is_filter(struct planner *p, const struct target *t, const struct condition *c) {
+  struct neap__error e;
   bool scan = p->plan->reading == READING_SCAN;
   if (p->plan->reading == READING_KEYS) return false;
-  if (!scan && (mentions(p, c, t->hash) || mentions(p, c, t->range))) return false;
+  if (!scan && (mentions(c, t->hash) || mentions(c, t->range))) return false;
   if (t->index && t->index->holds) {
     uint64_t *asked = keep(p, words(p), sizeof *asked);
     mark_condition(p, asked, c);
-    if (!holds(p, t->index, asked)) return false;
+    if (lacks(p, t->index, asked)) return false;
   }
-  return neap__dynamodb_tells(c);
+  return neap__dynamodb_tells(c, &e);
 }
 
 // What the keys do not say goes to the server as far as it can tell it, and is left to us otherwise.
 static void split(struct planner *p, const struct target *t) {
   const struct condition **filter = keep(p, (size_t)p->nparts, sizeof *filter);
   const struct condition **rest = keep(p, (size_t)p->nparts, sizeof *rest);
+  struct neap__error e;
   int nfilter = 0, nrest = 0;
   for (int i = 0; i < p->nparts; i++) {
     const struct condition *c = p->parts[i].condition;
@@ -427,7 +384,7 @@ static void split(struct planner *p, const struct target *t) {
       rest[nrest++] = c;
   }
   p->plan->filter = combine(p, filter, nfilter);
-  while (nfilter > 1 && !neap__dynamodb_tells(p->plan->filter)) {
+  while (nfilter > 1 && !neap__dynamodb_tells(p->plan->filter, &e)) {
     rest[nrest++] = filter[--nfilter];
     p->plan->filter = combine(p, filter, nfilter);
   }
@@ -493,10 +450,10 @@ static void set_keys(struct planner *p, const struct target *t, struct part *ran
   plan->nkeys = n * m;
 }
 
-// Whether the parts name items by their whole keys.
+// Whether the parts name items by their whole keys. Who says key or filter wants a query.
 static bool find_keys(struct planner *p, const struct target *t) {
   struct cell *cells;
-  if (t->index || p->shape->nkeys > 2) return false;
+  if (t->index || p->shape->nkeys > 2 || p->q->key || p->q->filter) return false;
   p->plan->reading = READING_KEYS;
   if (t->range) {
     struct part *range = find_equal(p, t->range);
@@ -529,7 +486,115 @@ static void set_scan(struct planner *p, const struct target *t) {
   p->plan->ordered = p->q->norders == 0;
 }
 
+// ---- Faults ----
+
+// Pushes the names of what would serve: "where() with user (index by_user)".
+static const char *push_ways(struct planner *p) {
+  lua_State *L = p->L;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  if (p->shape->nkeys > 0) luaL_addstring(&b, p->shape->keys[0]->name);
+  for (int i = 0; i < p->shape->nindexes; i++) {
+    const struct index *index = &p->shape->indexes[i];
+    if (index->kind != INDEX_GLOBAL) continue;
+    luaL_addstring(&b, ", ");
+    luaL_addstring(&b, index->parts[0].field->name);
+    luaL_addstring(&b, " (index ");
+    luaL_addstring(&b, index->name);
+    luaL_addchar(&b, ')');
+  }
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
+}
+
+// Raises why an index that has the hash key may not be used.
+static void refuse_index(struct planner *p, const struct index *index) {
+  const char *model = p->shape->model;
+  if (index->kind == INDEX_PLAIN) return;
+  struct target t = look_at(p, index);
+  if (!t.at) return;
+  if (index->kind == INDEX_GLOBAL && p->plan->consistent)
+    neap__fail(p->L, NEAP_USAGE,
+               "%s: the index %s gives no consistent reads, and without it all of the table would be read: leave "
+               "consistent out, or call scan()",
+               model, index->name);
+  if (lacks(p, index, p->columns))
+    neap__fail(p->L, NEAP_USAGE,
+               "%s: the index %s does not hold %s, and without it all of the table would be read: leave that out, or "
+               "call scan()",
+               model, index->name, lacks(p, index, p->columns)->name);
+  neap__fail(
+      p->L, NEAP_USAGE,
+      "%s: objects without %s are not in the index %s, and without it all of the table would be read: ask for %s "
+      "too, or call index(%s.%s) if they are not wanted, or scan()",
+      model, t.range->name, index->name, t.range->name, model, index->name);
+}
+
+// Raises what to do where all would be read.
+static void refuse_scan(struct planner *p, const struct target *t) {
+  const char *model = p->shape->model;
+  if (p->q->key)
+    neap__fail(p->L, NEAP_USAGE, "%s: key needs %s by eq", model, t->hash ? t->hash->name : "a primary key");
+  if (t->index)
+    neap__fail(p->L, NEAP_USAGE,
+               "%s: all of the index %s would be read; ask for %s by eq or in, or call scan() if that is meant", model,
+               t->index->name, t->hash->name);
+  for (int i = 0; i < p->shape->nindexes; i++) refuse_index(p, &p->shape->indexes[i]);
+  neap__fail(p->L, NEAP_USAGE,
+             "%s: all of the table would be read; ask for %s by eq or in, or call scan() if that is meant", model,
+             push_ways(p));
+}
+
+// The index that was asked for has to have what is asked of it. A local one gives the rest out of the table.
+static void check_index(struct planner *p) {
+  const struct index *index = p->q->index;
+  if (index->kind != INDEX_GLOBAL) return;
+  if (p->plan->consistent)
+    neap__fail(p->L, NEAP_USAGE, "%s: the index %s gives no consistent reads", p->shape->model, index->name);
+  if (lacks(p, index, p->columns))
+    neap__fail(p->L, NEAP_USAGE, "%s: the index %s does not hold %s", p->shape->model, index->name,
+               lacks(p, index, p->columns)->name);
+}
+
+static void check_key(struct planner *p, const struct target *t, const struct part *part) {
+  const struct condition *c = part->condition;
+  bool hash = is_of(c, t->hash), range = t->range && is_of(c, t->range);
+  if (part->taken && !(hash && c->op != COND_EQ)) return;
+  neap__condition_print(p->L, c);
+  if (hash) neap__fail(p->L, NEAP_USAGE, "key: the hash key is asked for by eq: %s", lua_tostring(p->L, -1));
+  if (range)
+    neap__fail(p->L, NEAP_USAGE, "key: the range key is asked for once, by eq, lt, lte, gt, gte, between or prefix: %s",
+               lua_tostring(p->L, -1));
+  neap__fail(p->L, NEAP_USAGE, "key takes the hash key %s%s%s of %s, and nothing else: %s", t->hash->name,
+             t->range ? " and the range key " : "", t->range ? t->range->name : "",
+             t->index ? t->index->name : p->shape->model, lua_tostring(p->L, -1));
+}
+
+static void check_filter(struct planner *p, const struct target *t, const struct part *part) {
+  const struct condition *c = part->condition;
+  const struct field *own = mentions(c, t->hash) ? t->hash : mentions(c, t->range) ? t->range : NULL;
+  struct neap__error e;
+  if (is_filter(p, t, c)) return;
+  if (own && p->plan->reading == READING_QUERY)
+    neap__fail(p->L, NEAP_USAGE, "filter: %s.%s is a key of what is read: ask for it by where or key", p->shape->model,
+               own->name);
+  if (neap__dynamodb_tells(c, &e))
+    neap__fail(p->L, NEAP_USAGE, "filter: the index %s does not hold all that is asked for", t->index->name);
+  neap__raise(p->L, &e);
+}
+
+// What was given to key is in the key, what was given to filter in the filter.
+static void check_roles(struct planner *p, const struct target *t) {
+  for (int i = 0; i < p->nparts; i++) {
+    if (p->parts[i].role == ROLE_KEY) check_key(p, t, &p->parts[i]);
+    if (p->parts[i].role == ROLE_FILTER) check_filter(p, t, &p->parts[i]);
+  }
+}
+
+// ---- All of it ----
+
 static struct target choose(struct planner *p) {
+  if (p->q->index) return look_at(p, p->q->index);
   struct target best = look_at(p, NULL);
   for (int i = 0; i < p->shape->nindexes; i++) {
     const struct index *index = &p->shape->indexes[i];
@@ -552,12 +617,14 @@ static void make(struct planner *p) {
   for (int i = 0; i < p->nparts; i++) mark_condition(p, p->columns, p->parts[i].condition);
   mark_query(p, p->columns);
   struct target t = choose(p);
+  if (p->q->index) check_index(p);
   if (t.score > 0 && !find_keys(p, &t)) set_query(p, &t);
   if (t.score == 0) set_scan(p, &t);
-  if (t.score == 0 && !p->never && !p->q->scan && !p->shape->scan) refuse_scan(p);
+  if (t.score == 0 && !p->never && !p->q->scan && !p->shape->scan) refuse_scan(p, &t);
   if (p->never || (t.score > 0 && p->plan->nkeys == 0)) p->plan->reading = READING_NOTHING;
   split(p, &t);
   set_columns(p);
+  if (!p->never) check_roles(p, &t);
 }
 
 void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan) {
