@@ -2,7 +2,7 @@
 local contract = require "tests.store.contract"
 local neap = require "neap"
 
-contract.sql("the capability table", function(c)
+contract.each("the capability table", function(c)
   it("is the one of the manual", function()
     local said = {}
     for name in pairs(c.capabilities) do said[name] = c.store:supports(name) end
