@@ -6,5 +6,10 @@ const struct store_verbs neap__dynamodb_verbs = {
     .capabilities = CAN_CONDITIONS | CAN_NULL | CAN_RETURNING | CAN_REQUESTS,
     .waits = true,
     .hints = true,
+    .select = neap__dynamodb_select,
+    .count = neap__dynamodb_count,
+    .get = neap__dynamodb_get,
+    .write = neap__dynamodb_write,
     .explain = neap__dynamodb_explain,
-    .close = neap__dynamodb_close};
+    .close = neap__dynamodb_close,
+};

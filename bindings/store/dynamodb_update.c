@@ -15,6 +15,7 @@ struct item {
   const struct change *change;  // NULL: the column is set to the cell, or removed
   const struct field *field;
   const struct cell *cell;
+  bool keep;  // only where there is nothing yet
 };
 
 static bool is_set(const struct type *type) {
@@ -58,12 +59,15 @@ static int collect(const struct shape *shape, const struct write *w, struct item
     if (!neap__has_bit(w->columns, i)) continue;
     const struct field *f = shape->columns[i];
     bool nil = neap__attribute_is_nil(&f->type, cell);
-    if (!(f->flags & FIELD_PRIMARY)) items[n++] = (struct item){nil ? CLAUSE_REMOVE : CLAUSE_SET, NULL, f, cell};
+    if (!(f->flags & FIELD_PRIMARY)) {
+      if (!nil || !neap__has_bit(w->keep, i))
+        items[n++] = (struct item){nil ? CLAUSE_REMOVE : CLAUSE_SET, NULL, f, cell, neap__has_bit(w->keep, i)};
+    }
     cell++;
   }
   for (int i = 0; i < w->nchanges; i++) {
     const struct change *c = &w->changes[i];
-    if (!does_nothing(c)) items[n++] = (struct item){clause_of(c), c, c->place.field, &c->cell};
+    if (!does_nothing(c)) items[n++] = (struct item){clause_of(c), c, c->place.field, &c->cell, false};
   }
   qsort(items, (size_t)n, sizeof *items, by_clause);
   return n;
@@ -109,7 +113,13 @@ static int add_item(struct dynamodb_text *t, const struct item *item, struct nea
   neap__dynamodb_name(t, item->field->wire, strlen(item->field->wire));
   if (item->clause == CLAUSE_REMOVE) return 0;
   neap__dynamodb_add(t, "=");
-  return neap__dynamodb_value(t, &item->field->type, item->cell, e);
+  if (!item->keep) return neap__dynamodb_value(t, &item->field->type, item->cell, e);
+  neap__dynamodb_add(t, "if_not_exists(");
+  neap__dynamodb_name(t, item->field->wire, strlen(item->field->wire));
+  neap__dynamodb_add(t, ", ");
+  if (neap__dynamodb_value(t, &item->field->type, item->cell, e) != 0) return -1;
+  neap__dynamodb_add(t, ")");
+  return 0;
 }
 
 int neap__dynamodb_update(struct dynamodb_text *t, const struct shape *shape, const struct write *w,

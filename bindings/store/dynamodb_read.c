@@ -1,0 +1,336 @@
+// dynamodb_read.c: reading by plans: the pages of queries and scans, and items by their keys.
+//
+// What a plan reads is cut into jobs that know nothing of each other: a query a hash key, or a hundred keys. Some of them are
+// under way side by side, each a page after the other; the next page is asked for while the present one is read. Rows come from
+// whichever has them, without Lua running in between.
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/dynamodb_store.h"
+#include "value/json.h"
+#include "value/text.h"
+
+#define KEYS_A_JOB 100
+
+// A job under way: the call whose reply is read, and the one behind it.
+struct lane {
+  struct dynamodb_call calls[2];
+  struct neap__items items;
+  int at;        // of the calls
+  int job;       // -1 = none
+  int attempts;  // that left everything unprocessed
+  bool open;     // items of calls[at] are being read
+  bool found;    // there was one
+};
+
+// User value 2: what the plan is kept in.
+struct read_run {
+  struct dynamodb_run run;
+  struct dynamodb_plan plan;
+  int64_t limit;  // rows that are wanted of the service, -1 = all
+  bool counts;    // gives how many rows there are
+  int64_t counted;
+  int job, njobs, lane, nlanes;
+  bool begun;
+  struct {  // what a row must meet, for a single item
+    const struct condition *condition;
+    struct row_source source;
+    const struct cell *cells;
+  } scope;
+  int ncells;          // of a row, those behind its columns being NIL
+  struct cell key[4];  // of a single item
+  struct lane lanes[];
+};
+
+// ---- Requests ----
+
+static const char *target_of(const struct read_run *r) {
+  switch (r->plan.reading) {
+    case READING_NOTHING: break;
+    case READING_KEYS: return r->plan.nkeys == 1 ? "DynamoDB_20120810.GetItem" : "DynamoDB_20120810.BatchGetItem";
+    case READING_QUERY: return "DynamoDB_20120810.Query";
+    case READING_SCAN: return "DynamoDB_20120810.Scan";
+  }
+  return NULL;
+}
+
+static int count_jobs(const struct dynamodb_plan *plan) {
+  switch (plan->reading) {
+    case READING_NOTHING: return 0;
+    case READING_KEYS: return (plan->nkeys + KEYS_A_JOB - 1) / KEYS_A_JOB;
+    case READING_QUERY:
+    case READING_SCAN: return plan->nkeys;
+  }
+  return 0;
+}
+
+static void add_consistent(struct dynamodb_text *t, const struct dynamodb_plan *plan) {
+  if (!plan->consistent) return;
+  neap__dynamodb_member(t, "ConsistentRead");
+  neap__dynamodb_add(t, "true");
+}
+
+static int write_get(struct dynamodb_text *t, const struct dynamodb_plan *plan, struct neap__error *e) {
+  neap__dynamodb_table(t, plan->view, plan->shape);
+  neap__dynamodb_member(t, "Key");
+  if (neap__dynamodb_key(t, plan->shape, plan->keys, e) != 0) return -1;
+  if (plan->columns) neap__dynamodb_projection(t, plan);
+  add_consistent(t, plan);
+  return 0;
+}
+
+// The names of a projection stand beside its keys.
+static void add_names(struct dynamodb_text *t) {
+  if (t->names.n == 0) return;
+  neap__dynamodb_member(t, "ExpressionAttributeNames");
+  neap__dynamodb_add(t, "{");
+  neap__dynamodb_copy(t, t->names.p, t->names.n);
+  neap__dynamodb_add(t, "}");
+  t->names.n = 0;
+}
+
+static int write_batch(struct dynamodb_text *t, const struct dynamodb_plan *plan, int job, struct neap__error *e) {
+  int first = job * KEYS_A_JOB, last = first + KEYS_A_JOB < plan->nkeys ? first + KEYS_A_JOB : plan->nkeys;
+  neap__dynamodb_add(t, "\"RequestItems\":{");
+  neap__dynamodb_quote_table(t, plan->view, plan->shape);
+  neap__dynamodb_add(t, ":{\"Keys\":[");
+  for (int i = first; i < last; i++) {
+    if (i > first) neap__dynamodb_add(t, ",");
+    if (neap__dynamodb_key(t, plan->shape, &plan->keys[(ptrdiff_t)i * plan->shape->nkeys], e) != 0) return -1;
+  }
+  neap__dynamodb_add(t, "]");
+  if (plan->columns) neap__dynamodb_projection(t, plan);
+  add_names(t);
+  add_consistent(t, plan);
+  neap__dynamodb_add(t, "}}");
+  return 0;
+}
+
+static int write_job(struct dynamodb_text *t, const struct read_run *r, int job, struct neap__error *e) {
+  const struct dynamodb_plan *plan = &r->plan;
+  if (plan->reading == READING_KEYS) return plan->nkeys == 1 ? write_get(t, plan, e) : write_batch(t, plan, job, e);
+  return neap__dynamodb_plan_text(t, plan, job, r->counts, e);
+}
+
+// A page of the job: the first, or what follows `after`.
+static int send_page(struct read_run *r, struct lane *lane, struct dynamodb_call *call, struct neap__json_slice after) {
+  struct neap__error *e = &r->run.rows.error;
+  struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, call);
+  if (write_job(t, r, lane->job, e) != 0) return -1;
+  if (r->limit >= 0 && r->plan.reading != READING_KEYS) neap__dynamodb_integer(t, "Limit", r->limit);
+  if (after.n > 0) {
+    neap__dynamodb_member(t, "ExclusiveStartKey");
+    neap__dynamodb_copy(t, after.p, after.n);
+  }
+  return neap__dynamodb_call_send(call, target_of(r), e);
+}
+
+// What the service left out of a batch, after a while.
+static int send_rest(struct read_run *r, struct lane *lane, struct dynamodb_call *call, struct neap__json_slice rest) {
+  struct neap__error *e = &r->run.rows.error;
+  lane->attempts = lane->found ? 0 : lane->attempts + 1;
+  if (lane->attempts >= DYNAMODB_ATTEMPTS) {
+    neap__error_set(e, NEAP_THROTTLED, "DynamoDB left items unread %d times", lane->attempts);
+    e->retryable = true;
+    return -1;
+  }
+  struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, call);
+  neap__dynamodb_add(t, "\"RequestItems\":");
+  neap__dynamodb_copy(t, rest.p, rest.n);
+  return neap__dynamodb_call_again(call, target_of(r), lane->attempts, e);
+}
+
+// ---- Lanes ----
+
+static bool reads_ahead(const struct read_run *r) {
+  return r->limit < 0 && r->plan.reading != READING_KEYS;
+}
+
+// The reply of the lane is here: reads it from its start, and asks for what follows.
+static int open_page(struct read_run *r, struct lane *lane) {
+  static const struct neap__json_step step = {.key = "LastEvaluatedKey", .len = 16, .index = -1};
+  struct dynamodb_call *call = &lane->calls[lane->at];
+  struct neap__json_slice after;
+  neap__items_begin(&lane->items, call->aws.reply, call->aws.nreply);
+  lane->open = true;
+  lane->found = false;
+  if (!reads_ahead(r) || !neap__json_find(call->aws.reply, call->aws.nreply, &step, 1, &after)) return 0;
+  return send_page(r, lane, &lane->calls[!lane->at], after);
+}
+
+// The page has been read: goes on with the next one, or the lane has none.
+static int close_page(struct read_run *r, struct lane *lane) {
+  struct dynamodb_call *call = &lane->calls[lane->at], *other = &lane->calls[!lane->at];
+  const struct neap__items *items = &lane->items;
+  int status = 0;
+  lane->open = false;
+  if (r->counts) r->counted += items->count > 0 ? items->count : 0;
+  if (items->unprocessed.n > 0)
+    status = send_rest(r, lane, other, items->unprocessed);
+  else if (items->last_key.n > 0 && other->state == CALL_IDLE)
+    status = send_page(r, lane, other, items->last_key);
+  else if (other->state == CALL_IDLE)
+    lane->job = -1;
+  if (status != 0) return -1;
+  neap__dynamodb_call_drop(call);
+  lane->at = !lane->at;
+  return 0;
+}
+
+static bool meets_scope(struct read_run *r, const struct cell *cells) {
+  if (!r->scope.condition) return true;
+  r->scope.cells = cells;
+  return neap__condition_evaluate(r->scope.condition, &r->scope.source);
+}
+
+static enum rows_state lane_next(struct read_run *r, struct lane *lane, struct cell *cells) {
+  struct dynamodb_call *call = &lane->calls[lane->at];
+  struct neap__error *e = &r->run.rows.error;
+  if (call->state != CALL_DONE) return ROWS_WAIT;
+  if (call->aws.failed) {
+    *e = call->aws.error;
+    return ROWS_FAILED;
+  }
+  if (!lane->open && open_page(r, lane) != 0) return ROWS_FAILED;
+  enum rows_state state;
+  do {
+    state = neap__items_next(&lane->items, cells, e);
+    lane->found |= state == ROWS_ROW;
+  } while (state == ROWS_ROW && !meets_scope(r, cells));
+  if (state == ROWS_END && close_page(r, lane) != 0) return ROWS_FAILED;
+  return state;
+}
+
+static int fill_lanes(struct read_run *r) {
+  for (int i = 0; i < r->nlanes && r->job < r->njobs; i++) {
+    struct lane *lane = &r->lanes[i];
+    if (lane->job >= 0) continue;
+    lane->job = r->job++;
+    lane->attempts = 0;
+    if (send_page(r, lane, &lane->calls[lane->at], (struct neap__json_slice){NULL, 0}) != 0) return -1;
+  }
+  return 0;
+}
+
+// ---- Rows ----
+
+static enum rows_state give(struct read_run *r, struct cell *cells) {
+  for (int i = r->lanes[0].items.ncells; i < r->ncells; i++) cells[i] = (struct cell){.kind = CELL_NIL};
+  neap__counts(r->run.rows.op.host)->read++;
+  return ROWS_ROW;
+}
+
+// One row of those that are here. ROWS_WAIT: none is.
+static enum rows_state next_row(struct read_run *r, struct cell *cells) {
+  bool busy = true;
+  while (busy) {
+    if (fill_lanes(r) != 0) return ROWS_FAILED;
+    busy = false;
+    for (int i = 0; i < r->nlanes; i++) {
+      struct lane *lane = &r->lanes[(r->lane + i) % r->nlanes];
+      if (lane->job < 0) continue;
+      enum rows_state state = lane_next(r, lane, cells);
+      if (state == ROWS_ROW) r->lane = (r->lane + i) % r->nlanes;
+      if (state == ROWS_ROW || state == ROWS_FAILED) return state;
+      busy |= state == ROWS_END;
+    }
+  }
+  for (int i = 0; i < r->nlanes; i++)
+    if (r->lanes[i].job >= 0) return ROWS_WAIT;
+  return ROWS_END;
+}
+
+static enum rows_state read_next(struct rows *rows, struct cell *cells) {
+  struct read_run *r = (struct read_run *)rows;
+  if (r->run.failed) return ROWS_FAILED;
+  rows->ncells = r->counts ? 1 : r->ncells;
+  if (r->run.ended) return ROWS_END;
+  if (!cells) return fill_lanes(r) == 0 ? ROWS_ROW : neap__dynamodb_fail(&r->run);
+  enum rows_state state = next_row(r, cells);
+  if (state == ROWS_ROW) return give(r, cells);
+  if (state == ROWS_FAILED) return neap__dynamodb_fail(&r->run);
+  if (state == ROWS_WAIT) return neap__dynamodb_wait(&r->run);
+  r->run.ended = true;
+  if (!r->counts) return ROWS_END;
+  cells[0] = (struct cell){.i = r->counted, .kind = CELL_INTEGER};
+  return ROWS_ROW;
+}
+
+static void read_end(struct dynamodb_run *run) {
+  struct read_run *r = (struct read_run *)run;
+  for (int i = 0; i < r->nlanes; i++) {
+    neap__dynamodb_call_drop(&r->lanes[i].calls[0]);
+    neap__dynamodb_call_drop(&r->lanes[i].calls[1]);
+    neap__items_free(&r->lanes[i].items);
+  }
+}
+
+static void scope_cell(struct row_source *source, const struct field *f, struct cell *out) {
+  const struct read_run *r = (const struct read_run *)((char *)source - offsetof(struct read_run, scope.source));
+  *out = r->scope.cells[f->column];
+}
+
+// Pushes a run by the plan, whose keeper lies on top of the stack and is taken.
+static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan) {
+  int njobs = count_jobs(plan), nlanes = njobs < DYNAMODB_WINDOW ? njobs : DYNAMODB_WINDOW;
+  struct read_run *r = neap__dynamodb_run_new(L, plan->view, sizeof *r + (size_t)nlanes * sizeof r->lanes[0]);
+  r->run.end = read_end;
+  r->run.rows.next = read_next;
+  r->plan = *plan;
+  r->limit = -1;
+  r->njobs = njobs;
+  r->nlanes = nlanes;
+  for (int i = 0; i < nlanes; i++) {
+    r->lanes[i].job = -1;
+    if (neap__items_init(&r->lanes[i].items, plan->shape, plan->columns) != 0)
+      neap__fail(L, NEAP_LIMIT, "memory is short");
+  }
+  for (int i = 0; i < plan->shape->ncolumns; i++) r->ncells += !plan->columns || neap__has_bit(plan->columns, i);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 2);
+  return r;
+}
+
+// ---- The verbs ----
+
+// How many rows the service has to give so that the query has enough, -1 = it cannot be told.
+static int64_t limit_of(const struct query *q, const struct dynamodb_plan *plan) {
+  bool all = q->limit < 0 || plan->filter || plan->residual || (!plan->ordered && q->norders > 0) || q->ngroups > 0 ||
+             q->naggregates > 0 || q->each || q->link;
+  if (all || q->limit > INT32_MAX - q->skip) return -1;
+  return q->limit + q->skip > 0 ? q->limit + q->skip : 1;
+}
+
+struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct query *q) {
+  struct dynamodb_plan plan;
+  view = neap__view_effective(L, view);
+  neap__dynamodb_plan(L, view, q, &plan);
+  struct read_run *r = read_new(L, &plan);
+  r->limit = limit_of(q, &plan);
+  return &r->run.rows;
+}
+
+struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct query *q) {
+  struct dynamodb_plan plan;
+  view = neap__view_effective(L, view);
+  neap__dynamodb_plan(L, view, q, &plan);
+  struct read_run *r = read_new(L, &plan);
+  r->counts = true;
+  return &r->run.rows;
+}
+
+struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
+  const struct shape *shape = class->shape;
+  view = neap__view_effective(L, view);
+  struct dynamodb_plan plan = {
+      .reading = READING_KEYS, .view = view, .shape = shape, .nkeys = 1, .keys = key, .consistent = view->consistent};
+  lua_pushnil(L);
+  struct read_run *r = read_new(L, &plan);
+  r->ncells = shape->ncells;
+  for (int i = 0; i < shape->nkeys; i++) r->key[i] = key[i];
+  r->plan.keys = r->key;
+  r->scope.condition = neap__view_scope(view, shape);
+  r->scope.source.cell = scope_cell;
+  if (r->scope.condition) r->scope.source.regexes = neap__regexes_of(L);
+  return &r->run.rows;
+}
