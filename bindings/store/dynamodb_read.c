@@ -23,7 +23,7 @@ struct lane {
   bool found;    // there was one
 };
 
-// User value 2: what the plan is kept in.
+// User value 2: what the plan is kept in; 3: an empty set of columns.
 struct read_run {
   struct dynamodb_run run;
   struct dynamodb_plan plan;
@@ -270,23 +270,27 @@ static void scope_cell(struct row_source *source, const struct field *f, struct 
   *out = r->scope.cells[f->column];
 }
 
-// Pushes a run by the plan, whose keeper lies on top of the stack and is taken.
-static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan) {
+// Pushes a run by the plan, whose keeper lies on top of the stack and is taken. With `counts` it gives how many rows there are.
+static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan, bool counts) {
+  size_t words = (size_t)plan->shape->ncolumns / 64 + 1;
+  uint64_t *none = memset(lua_newuserdatauv(L, words * sizeof *none, 0), 0, words * sizeof *none);
   int njobs = count_jobs(plan), nlanes = njobs < DYNAMODB_WINDOW ? njobs : DYNAMODB_WINDOW;
   struct read_run *r = neap__dynamodb_run_new(L, plan->view, sizeof *r + (size_t)nlanes * sizeof r->lanes[0]);
   r->run.end = read_end;
   r->run.rows.next = read_next;
   r->plan = *plan;
+  r->counts = counts;
   r->limit = -1;
   r->njobs = njobs;
   r->nlanes = nlanes;
   for (int i = 0; i < nlanes; i++) {
     r->lanes[i].job = -1;
-    if (neap__items_init(&r->lanes[i].items, plan->shape, plan->columns) != 0)
+    if (neap__items_init(&r->lanes[i].items, plan->shape, counts ? none : plan->columns) != 0)
       neap__fail(L, NEAP_LIMIT, "memory is short");
   }
   for (int i = 0; i < plan->shape->ncolumns; i++) r->ncells += !plan->columns || neap__has_bit(plan->columns, i);
-  lua_insert(L, -2);
+  lua_rotate(L, -3, 1);
+  lua_setiuservalue(L, -3, 3);
   lua_setiuservalue(L, -2, 2);
   return r;
 }
@@ -305,7 +309,7 @@ struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
-  struct read_run *r = read_new(L, &plan);
+  struct read_run *r = read_new(L, &plan, false);
   r->limit = limit_of(q, &plan);
   return &r->run.rows;
 }
@@ -314,8 +318,7 @@ struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct 
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
-  struct read_run *r = read_new(L, &plan);
-  r->counts = true;
+  struct read_run *r = read_new(L, &plan, true);
   return &r->run.rows;
 }
 
@@ -325,7 +328,7 @@ struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct cl
   struct dynamodb_plan plan = {
       .reading = READING_KEYS, .view = view, .shape = shape, .nkeys = 1, .keys = key, .consistent = view->consistent};
   lua_pushnil(L);
-  struct read_run *r = read_new(L, &plan);
+  struct read_run *r = read_new(L, &plan, false);
   r->ncells = shape->ncells;
   for (int i = 0; i < shape->nkeys; i++) r->key[i] = key[i];
   r->plan.keys = r->key;
