@@ -217,6 +217,20 @@ static long milliseconds(double seconds) {
   return seconds <= 0 ? INT32_MAX : seconds < 0.001 ? 1 : seconds > 2000000 ? INT32_MAX : (long)(seconds * 1000);
 }
 
+// libcurl reads the variables of proxies itself, and none of certificates. Where scripts have no environment, nobody reads it
+// for them.
+static CURLcode set_surroundings(struct http_transfer *t, const struct http_request *r) {
+  bool closed = neap__options(t->client->host)->flags & NEAP_NO_OS;
+  const char *file = closed ? NULL : getenv("CURL_CA_BUNDLE");
+  const char *folder = closed || file ? NULL : getenv("SSL_CERT_DIR");
+  if (!closed && !file) file = getenv("SSL_CERT_FILE");
+  CURLcode status = closed ? curl_easy_setopt(t->easy, CURLOPT_PROXY, "") : CURLE_OK;
+  if (r->ca) return status == CURLE_OK ? curl_easy_setopt(t->easy, CURLOPT_CAINFO, r->ca) : status;
+  if (status == CURLE_OK && folder && *folder) status = curl_easy_setopt(t->easy, CURLOPT_CAPATH, folder);
+  if (status == CURLE_OK && file && *file) status = curl_easy_setopt(t->easy, CURLOPT_CAINFO, file);
+  return status;
+}
+
 static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   CURL *easy = t->easy;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -241,7 +255,7 @@ static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_USERAGENT, AGENT);
   if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-  if (status == CURLE_OK && r->ca) status = curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca);
+  if (status == CURLE_OK) status = set_surroundings(t, r);
   return status == CURLE_OK ? set_method(t, r) : status;
 }
 

@@ -31,7 +31,13 @@ static const struct meaning {
     {CURLE_OUT_OF_MEMORY, "OUT_OF_MEMORY", NEAP_LIMIT, false},
 };
 
+// libcurl shows it whole, with its password.
+static bool is_bad_proxy(const struct http_transfer *t) {
+  return strncmp(t->said, "Unsupported proxy", 17) == 0;
+}
+
 static const char *words(const struct http_transfer *t) {
+  if (is_bad_proxy(t)) return "the proxy that the environment names cannot be used";
   switch (t->result) {
     case CURLE_SEND_FAIL_REWIND: return "the connection was closed without an answer";
     case CURLE_OUT_OF_MEMORY: return "memory is short";
@@ -73,7 +79,7 @@ static void libcurls(const struct http_transfer *t, struct neap__error *e) {
     snprintf(e->code, sizeof e->code, "%s", m->name);
   else
     snprintf(e->code, sizeof e->code, "CURLE_%d", (int)t->result);
-  e->retryable = !m->lasts;
+  e->retryable = !m->lasts && !is_bad_proxy(t);
 }
 
 void neap__http_fault(const struct http_transfer *t, struct neap__error *e) {

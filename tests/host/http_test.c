@@ -118,6 +118,16 @@ static void test_limits(void) {
                "200") == 0);
 }
 
+// What scripts may not read is not used for them either.
+static void test_environment(void) {
+  static const char ask[] = "return require 'neap'.http.get(URL .. '/echo').status";
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  setenv("no_proxy", "", 1);
+  CHECK(is_kind(stepped((neap_options){.slice_us = 1000}, ask), "connection"));
+  CHECK(strcmp(stepped((neap_options){.flags = NEAP_NO_OS}, ask), "200") == 0);
+  unsetenv("http_proxy");
+}
+
 // ---- Calls ----
 
 struct sent {
@@ -200,6 +210,7 @@ int main(void) {
   test_steps();
   test_close();
   test_limits();
+  test_environment();
   test_calls();
   test_allocations();
   kill(server, SIGKILL);

@@ -492,13 +492,81 @@ describe("neap.http", function()
     end)
   end)
 
+  describe("the environment", function()
+    local bin = (os.getenv "BIN" or "bin") .. "/neap"
+    local folder, secure
+
+    -- What the command prints of a request, or of its failure, with these variables and no others of the kind.
+    local function asked(variables, there)
+      local code = [[local neap = require "neap" local r, e = neap.try(neap.http.get, arg[1])
+        print(r and r.status == 200 and r:json().target or e and e.kind .. ": " .. e.message or r.status)]]
+      local file = folder .. "/ask.lua"
+      local f = assert(io.open(file, "w"))
+      f:write(code)
+      f:close()
+      local none = "env -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY -u no_proxy -u NO_PROXY"
+        .. " -u CURL_CA_BUNDLE -u SSL_CERT_FILE -u SSL_CERT_DIR"
+      return sh(("%s %s %s %s '%s'"):format(none, variables, bin, file, there))
+    end
+
+    setup(function()
+      folder = sh "mktemp -d"
+      os.execute(([[cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout server.key -out server.crt 2> log &&
+        mkdir certificates && cp server.crt certificates && openssl rehash certificates]]):format(folder))
+      secure = serve(("0 %s/server.crt %s/server.key"):format(folder, folder))
+    end)
+
+    teardown(function()
+      kill(secure)
+      os.execute("rm -r " .. folder)
+    end)
+
+    it("names proxies, which are asked for the whole URL", function()
+      assert.equal("http://example.invalid/echo?q=1", asked("http_proxy=" .. url, "http://example.invalid/echo?q=1"))
+      assert.equal("http://example.invalid/echo", asked("ALL_PROXY=" .. url, "http://example.invalid/echo"))
+    end)
+
+    it("names proxies that lead to what speaks TLS, and see nothing of it", function()
+      local there = "localhost:" .. secure.port
+      for _, variable in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy" } do
+        local before = counts()[there] or 0
+        assert.equal("/echo", asked(("%s=%s SSL_CERT_FILE=%s/server.crt"):format(variable, url, folder), "https://" .. there .. "/echo"))
+        assert.equal(before + 1, counts()[there])
+      end
+    end)
+
+    it("names hosts that are not reached by a proxy", function()
+      assert.equal("/echo", asked("http_proxy=http://127.0.0.1:1 no_proxy=example.org,127.0.0.1", url .. "/echo"))
+      assert.equal("/echo", asked("all_proxy=http://127.0.0.1:1 NO_PROXY='*'", url .. "/echo"))
+    end)
+
+    it("is not believed where it says HTTP_PROXY: what asks for a page can set that of a CGI program", function()
+      assert.equal("/echo", asked("HTTP_PROXY=http://127.0.0.1:1", url .. "/echo"))
+    end)
+
+    it("is told of without its passwords", function()
+      for _, proxy in ipairs { "http://ada:s3cret@127.0.0.1:1", "http://ada:s3cret@nobody.invalid:1", "what://ada:s3cret@x:1",
+        "http://ada:s3cret@127.0.0.1:port" } do
+        local said = asked(("http_proxy='%s'"):format(proxy), url .. "/echo")
+        assert.matches("^%a+: GET " .. url:gsub("%p", "%%%0") .. "/echo: ", said)
+        assert.is_nil(said:find("s3cret", 1, true), said)
+      end
+    end)
+
+    it("names certificates that are trusted, as curl reads it", function()
+      local there = ("https://localhost:%d/echo"):format(secure.port)
+      for _, variables in ipairs { "CURL_CA_BUNDLE=%s/server.crt", "SSL_CERT_FILE=%s/server.crt", "SSL_CERT_DIR=%s/certificates",
+        "CURL_CA_BUNDLE=%s/server.crt SSL_CERT_FILE=/dev/null" } do
+        assert.equal("/echo", asked(variables:format(folder), there))
+      end
+      assert.matches("^connection: ", asked("", there))
+      assert.matches("^usage: ", asked("SSL_CERT_FILE=/none.crt", there))
+    end)
+  end)
+
   describe("the command", function()
     local bin = (os.getenv "BIN" or "bin") .. "/neap"
-
-    it("reads proxies from the environment", function()
-      local code = [[print(require("neap").http.get("http://example.invalid/echo?q=1"):json().target)]]
-      assert.equal("http://example.invalid/echo?q=1", sh(("http_proxy=%s no_proxy= %s -e '%s'"):format(url, bin, code)))
-    end)
 
     it("ends while requests are under way", function()
       assert.equal("done", sh(([[%s -e 'local neap = require "neap"
