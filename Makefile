@@ -155,6 +155,12 @@ $(BUILD)/tests/fuzz/json_replay $(BUILD)/tests/fuzz/json_fuzzer $(BUILD)/tests/b
 # Calls libpq itself, which neap loads when it is first needed.
 $(BUILD)/tests/bench/postgres_peer: LIBS += -lpq
 
+# The command with a store of SQLite that does nothing itself.
+$(BUILD)/tests/model/plain: tests/model/plain.c $(COMMAND:%.c=$(BUILD)/%.o) $(BIN)/libneap.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E,--wrap=luaopen_neap_sql -o $@ $^ \
+	  -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(filter-out -llua%,$(LIBS))
+
 # Loaded into programs to give them clocks of their own.
 $(BUILD)/tests/%.so: tests/%.c
 	$(call say,LINK,$@)
@@ -188,7 +194,7 @@ check: deps  ## run every test; installs and builds what that needs
 test-fast: all tests  ## run the tests that need no server and little time
 	@BIN=$(BIN) BUILD=$(BUILD) tests/run --fast
 
-tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy $(BUILD)/tests/kill/skew.so
+tests: $(C_TESTS) $(REPLAYS) $(BUILD)/tests/services/proxy $(BUILD)/tests/kill/skew.so $(BUILD)/tests/model/plain
 
 san:  ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(SUB) BUILD=build/san BIN=build/san/bin $(SAN) build/san/bin/neap build/san/bin/neap.so tests

@@ -114,7 +114,9 @@ struct neap__op {
   const char *late;  // what keeps it, for the message; NULL = nothing to say. Lives as long as the operation
   // The task without which it cannot end, 0 = none now; `why` may be given what to say when that one waits for the waiter.
   neap_task (*needs)(const struct neap__op *, const char **why);
+  struct neap__op *inner;  // what it waits for itself: whoever waits for it waits for that one; NULL = nothing
   bool done;
+  bool pauses;  // done, but others come first: it has worked for as long as it may
 };
 
 // Pushes a zeroed userdata of `size` bytes that starts with a struct neap__op, with the metatable registered under `tname`
@@ -138,6 +140,8 @@ neap_task neap__task_current(neap *);
 // True when a loop that has done `rows` more rows since it last asked ought to pause: the step's budget, the slice or
 // max_rows_per_step is spent, or the task was killed. Always false where nothing limits the host. Costs a few ns.
 bool neap__should_pause(lua_State *L, unsigned rows);
+// The same where no Lua state is at hand.
+bool neap__worked(neap *, unsigned rows);
 // Charges the running task for that many rows or values where no pause is possible; it dies of them later.
 void neap__charge(lua_State *L, unsigned rows);
 // The same in instructions, for libraries that compute at length: how many the running task may still spend (UINT64_MAX =

@@ -235,13 +235,14 @@ static void check_ends(lua_State *L, neap *h, const struct neap__op *op) {
 
 int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
   struct neap__op *op = lua_touserdata(L, index);
+  while (op->inner && !op->pauses) op = op->inner;
   neap *h = op->host;
   struct neap__task *t = h->task;
   if (cancelled(t)) {
     if (!op->done && op->cancel) op->cancel(op);
     return neap__task_fail_cancelled(L);
   }
-  if (op->done) return k(L, LUA_OK, ctx);
+  if (op->done) return op->pauses ? neap__pause(L, ctx, k) : k(L, LUA_OK, ctx);
   check_ends(L, h, op);
   if (!h->parkable || L != h->running || !lua_isyieldable(L)) return pump(L, h, op, ctx, k);
   t->wait = op;
@@ -252,7 +253,10 @@ int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
 }
 
 bool neap__should_pause(lua_State *L, unsigned rows) {
-  neap *h = neap__host(L);
+  return neap__worked(neap__host(L), rows);
+}
+
+bool neap__worked(neap *h, unsigned rows) {
   if (h->stop || (h->task && (h->task->killed || h->task->cancelled || neap__limits_spend(h, rows)))) return true;
   h->rows += rows;
   if (h->stepping && h->options.max_rows_per_step && h->rows >= h->options.max_rows_per_step) return true;

@@ -3,6 +3,7 @@
 #define NEAP_CONDITION_BUILD_H
 
 #include "model/condition.h"
+#include "value/json.h"
 
 #define CONDITION_MAX_DEPTH 64         // of tables and branches in each other: what SQLite's parser holds
 #define CONDITION_SOME_DEPTH 8         // what a relation counts in that
@@ -69,6 +70,17 @@ const struct condition *neap__condition_compare(lua_State *L, int class_idx, con
                                                 const struct place *place, enum condition_op op, int idx);
 // Writes "Post.data.key" for messages. Returns buf.
 char *neap__place_print(const struct shape *shape, const struct place *place, char *buf, size_t size);
+
+// ---- evaluate.c ----
+
+// What a place holds in a row: a cell, and in JSON the text that it was read from. Not there: nothing, or a null.
+struct found {
+  struct cell cell;
+  struct neap__json_slice json;
+  bool there;
+};
+// Text that has to be decoded goes to `scratch`, in the place of what was there.
+struct found neap__place_find(struct row_source *row, const struct place *place, struct neap__buffer *scratch);
 
 // ---- column.c ----
 

@@ -10,13 +10,6 @@
 #include "value/match.h"
 #include "value/text.h"
 
-// What a place holds: a cell, and in JSON the text that it was read from.
-struct found {
-  struct cell cell;
-  struct neap__json_slice json;
-  bool there;
-};
-
 struct evaluation {
   struct row_source *row;
   struct neap__buffer scratch, scratch_other;  // text that had to be decoded
@@ -41,14 +34,14 @@ static void look_into(struct found *f, const struct place *place, struct neap__b
   f->there = f->there && neap__json_scalar(f->json.p, f->json.n, &f->cell, scratch) == 0 && !is_absent(&f->cell);
 }
 
-static struct found find(struct evaluation *ev, const struct place *place, struct neap__buffer *scratch) {
+struct found neap__place_find(struct row_source *row, const struct place *place, struct neap__buffer *scratch) {
   struct found f = {.there = true};
   if (place->counted) {
-    int64_t n = ev->row->related ? ev->row->related(ev->row, place->counted, INT64_MAX) : 0;
+    int64_t n = row->related ? row->related(row, place->counted, INT64_MAX) : 0;
     f.cell = (struct cell){.i = n, .kind = CELL_INTEGER};
     return f;
   }
-  ev->row->cell(ev->row, place->field, &f.cell);
+  row->cell(row, place->field, &f.cell);
   if (is_absent(&f.cell)) {
     f.there = false;
   } else if (f.cell.kind == CELL_JSON) {
@@ -105,7 +98,7 @@ static bool meets(enum condition_op op, int order) {
 static bool compare(struct evaluation *ev, const struct condition *c, const struct found *f) {
   enum condition_op op = c->op == COND_NE ? COND_EQ : c->op;
   if (c->other) {
-    struct found other = find(ev, c->other, &ev->scratch_other);
+    struct found other = neap__place_find(ev->row, c->other, &ev->scratch_other);
     return other.there && meets(op, neap__cell_compare(&f->cell, &other.cell));
   }
   return op == COND_EQ ? equals(&c->place, f, c->cells) : meets(op, order(&c->place, f, c->cells));
@@ -167,7 +160,7 @@ static bool has_elements(const struct condition *c, const struct found *f) {
 
 // NE, NIN and exists(false) are their opposites, negated: what is absent meets them.
 static bool meets_leaf(struct evaluation *ev, const struct condition *c) {
-  struct found f = find(ev, &c->place, &ev->scratch);
+  struct found f = neap__place_find(ev->row, &c->place, &ev->scratch);
   switch (c->op) {
     case COND_EXISTS: return f.there == (c->cells->i != 0);
     case COND_NE: return !(f.there && compare(ev, c, &f));
@@ -207,7 +200,7 @@ static void element_cell(struct row_source *source, const struct field *field, s
 }
 
 static bool meets_element(struct evaluation *ev, const struct condition *c) {
-  struct found f = find(ev, &c->place, &ev->scratch);
+  struct found f = neap__place_find(ev->row, &c->place, &ev->scratch);
   if (!f.json.p || f.json.n == 0 || *f.json.p != '[') return false;
   struct element_row row = {.source = {.cell = element_cell, .regexes = ev->row->regexes}};
   struct neap__json_each it = neap__json_each(f.json.p, f.json.n);

@@ -4,6 +4,26 @@
 
 #include "model/condition_build.h"
 #include "model/query_build.h"
+#include "value/datetime.h"
+
+static bool is_number(enum cell_kind kind) {
+  return kind == CELL_INTEGER || kind == CELL_NUMBER || kind == CELL_DECIMAL;
+}
+
+bool neap__having_fit(enum cell_kind kind, struct cell *cell, char text[40]) {
+  bool written = cell->kind == CELL_TEXT;
+  int64_t at;
+  if (kind == CELL_UNLOADED && (cell->kind == CELL_DATETIME || cell->kind == CELL_DATE)) {
+    size_t n = cell->kind == CELL_DATE ? neap__date_format(cell->i, text) : neap__datetime_format(cell->i, text);
+    *cell = (struct cell){.p = text, .n = (uint32_t)n, .kind = CELL_TEXT};
+  } else if (written && kind == CELL_DATETIME && neap__datetime_parse(cell->p, cell->n, &at)) {
+    *cell = (struct cell){.i = at, .kind = CELL_DATETIME};
+  } else if (written && kind == CELL_DATE && neap__date_parse(cell->p, cell->n, &at)) {
+    *cell = (struct cell){.i = at, .kind = CELL_DATE};
+  }
+  if (is_number(cell->kind)) return kind == CELL_UNLOADED || is_number(kind);
+  return cell->kind == (kind == CELL_UNLOADED ? CELL_TEXT : kind);
+}
 
 static bool compares(enum condition_op op) {
   return op == COND_EQ || op == COND_NE || op == COND_LT || op == COND_LTE || op == COND_GT || op == COND_GTE;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/memory.h"
 #include "model/query_build.h"
 #include "model/relation.h"
 #include "modules.h"
@@ -558,6 +559,7 @@ static int query_link(lua_State *L) {
 // require "neap.query" -> { methods = what queries index, link = }
 int luaopen_neap_query(lua_State *L) {
   neap__query_read_open(L);
+  neap__memory_open(L);
   luaL_newmetatable(L, QUERY_TYPE);
   lua_pushcfunction(L, query_tostring);
   lua_setfield(L, -2, "__tostring");

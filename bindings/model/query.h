@@ -42,6 +42,10 @@ struct having {
   struct cell cell;
 };
 
+// Makes the operand of a having one of the kind that is computed (UNLOADED: what lies in JSON): text becomes a time, and in JSON a
+// time is text, for which there is room. False: it is of another type, so that nothing compares with it.
+bool neap__having_fit(enum cell_kind kind, struct cell *cell, char text[40]);
+
 // One relation of include.
 struct include {
   const struct field *field;

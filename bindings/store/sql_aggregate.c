@@ -5,7 +5,6 @@
 #include "model/condition_build.h"
 #include "store/sql_query.h"
 #include "store/sql_store.h"
-#include "value/datetime.h"
 #include "value/json.h"
 
 static const struct type *type_of(const struct reach *r) {
@@ -95,23 +94,6 @@ static bool is_number(enum cell_kind kind) {
   return kind == CELL_INTEGER || kind == CELL_NUMBER || kind == CELL_DECIMAL;
 }
 
-// Makes the operand one of the kind that is computed: text becomes a time, and in JSON a time is text, for which there is room.
-// False: it is of another type, so that nothing compares with it.
-static bool fit(enum cell_kind kind, struct cell *cell, char text[40]) {
-  bool written = cell->kind == CELL_TEXT;
-  int64_t at;
-  if (kind == CELL_UNLOADED && (cell->kind == CELL_DATETIME || cell->kind == CELL_DATE)) {
-    size_t n = cell->kind == CELL_DATE ? neap__date_format(cell->i, text) : neap__datetime_format(cell->i, text);
-    *cell = (struct cell){.p = text, .n = (uint32_t)n, .kind = CELL_TEXT};
-  } else if (written && kind == CELL_DATETIME && neap__datetime_parse(cell->p, cell->n, &at)) {
-    *cell = (struct cell){.i = at, .kind = CELL_DATETIME};
-  } else if (written && kind == CELL_DATE && neap__date_parse(cell->p, cell->n, &at)) {
-    *cell = (struct cell){.i = at, .kind = CELL_DATE};
-  }
-  if (is_number(cell->kind)) return kind == CELL_UNLOADED || is_number(kind);
-  return cell->kind == (kind == CELL_UNLOADED ? CELL_TEXT : kind);
-}
-
 // What is computed, as a value that the operand compares with.
 static int write_result(lua_State *L, struct sql_text *s, const struct aggregate *a, const struct cell *operand,
                         struct neap__error *e) {
@@ -152,7 +134,7 @@ static int write_having(lua_State *L, struct sql_text *s, const struct query *q,
   const struct aggregate *a = labelled(q, h->label);
   struct cell operand = h->cell;
   char text[40];
-  if (!fit(result_kind(a), &operand, text) || neap__sql_has_nul(s->dialect, &operand)) {
+  if (!neap__having_fit(result_kind(a), &operand, text) || neap__sql_has_nul(s->dialect, &operand)) {
     neap__sql_add(s, h->op == COND_NE ? s->dialect->yes : s->dialect->no);
     return 0;
   }

@@ -1,0 +1,98 @@
+// memory_build.h: what the files of the in-memory queries share.
+#ifndef NEAP_MEMORY_BUILD_H
+#define NEAP_MEMORY_BUILD_H
+
+#include "model/condition_build.h"
+#include "model/memory.h"
+
+// Cells that are kept, in memory of their own; the text that they borrowed lies behind them.
+struct kept {
+  struct kept *next;  // in the chain of a table
+  uint64_t mark;      // its hash in a table, its number in a heap
+  size_t bytes;
+  void *more;
+  struct cell cells[];
+};
+
+// The rows that stand first in the order, as a heap with the last of them on top.
+struct memory_heap {
+  struct kept **rows;
+  size_t n, size, most;  // most: it never holds more
+  uint64_t seen;
+};
+
+// Groups by their keys, in the order in which they came.
+struct memory_table {
+  struct kept **entries, **chains;
+  size_t n, size;
+};
+
+enum memory_phase { MEMORY_READ, MEMORY_GROUPS, MEMORY_SORT, MEMORY_GIVE, MEMORY_END };
+
+struct memory {
+  struct rows rows;
+  const struct query *q;
+  struct rows *source;    // NULL once it has ended
+  struct row_source row;  // the present row of the source
+  const struct condition *residual[MEMORY_CONDITIONS];
+  enum memory_phase phase;
+  bool failed, counts, grouped, sorted;
+  int nin, nreaches, width, nkeys, nscratch,
+      naggregates;  // freeing does not look at the query, which may be gone by then
+  const struct reach *reaches;
+  const struct cell *reached;  // in place of the column, while a place that something leads to is looked at
+  int64_t skip, limit;         // that are left; limit -1: none
+  int64_t counted;
+  size_t at;      // in the heap or the table
+  unsigned work;  // rows that were read since it was last asked whether to pause
+  size_t bytes, held;
+  struct memory_heap heap;
+  struct memory_table groups, owners;
+  int *columns;                  // of the source's cells
+  struct cell *in;               // the source's row: columns, then reaches
+  struct cell *wide;             // by column
+  struct cell *out;              // a row of the answer, then what it is sorted by
+  struct cell *group;            // the keys of the present group, as they are given and as they compare
+  struct neap__buffer *scratch;  // a place's text each: of groups, then of what is sorted by, then one for all others
+};
+
+// ---- memory.c ----
+
+// What the place holds in the present row. Text may lie in the scratch.
+struct found neap__memory_find(struct memory *m, const struct reach *r, struct neap__buffer *scratch);
+// Fails the rows: false.
+bool neap__memory_fail(struct memory *m, enum neap__kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// ---- memory_keep.c ----
+
+// Copies cells with their text. NULL with the rows failed: there is no memory for `what`.
+struct kept *neap__memory_keep(struct memory *m, const struct cell *cells, int n, const char *what);
+void neap__memory_drop(struct memory *m, struct kept *kept);
+// Counts memory that is held in another way.
+bool neap__memory_take(struct memory *m, size_t bytes, const char *what);
+void neap__memory_free(struct memory *m);  // all of it
+
+// What a place sorts by: in JSON its number or its text.
+struct cell neap__memory_sort_cell(const struct found *f);
+// Of two rows of the answer: < 0 where the first comes first.
+int neap__memory_compare(const struct memory *m, const struct cell *a, const struct cell *b);
+// Offers the present row of the answer to the heap.
+bool neap__memory_offer(struct memory *m);
+// Sorts the heap for a while, the last rows first: true once it is sorted.
+bool neap__memory_sort(struct memory *m, int rows);
+
+// Finds the entry with those keys, which is made of cells (the keys are the last nkeys of n) where there is none; fresh: then.
+struct kept *neap__memory_entry(struct memory *m, struct memory_table *table, const struct cell *cells, int n,
+                                int nkeys, bool *fresh);
+
+// ---- memory_group.c ----
+
+// Makes room for what is computed of a new group; adds the present row to its group. False: failed.
+bool neap__memory_begin(struct memory *m, struct kept *group);
+bool neap__memory_add(struct memory *m);
+// Fills m->out with the row of a group. False: a having leaves it out.
+bool neap__memory_group(struct memory *m, const struct kept *group);
+void neap__memory_group_free(struct memory *m, struct kept *group);
+
+#endif
