@@ -38,8 +38,8 @@ local neap = {}
 ---@field computed fun(of: neap.type, how: { sql?: string, needs?: string[], get?: function, set?: function, path?: string }): neap.type
 ---@field index fun(parts: table): neap.type { "author", "-title", where = condition, column = name }
 ---@field unique fun(parts: table): neap.type
----@field global_index fun(options: table): neap.type DynamoDB
----@field local_index fun(options: table): neap.type DynamoDB
+---@field global_index fun(options: { hash_key: string, range_key?: string, projection?: "all"|"keys"|string[], read_units?: integer, write_units?: integer, column?: string }): neap.type DynamoDB; in SQL a plain index
+---@field local_index fun(options: { range_key: string, projection?: "all"|"keys"|string[], column?: string }): neap.type DynamoDB; in SQL a plain index
 neap.types = {}
 
 ---A model, seen through a view of its store. Called with a table of fields it makes an object. Every method of a query is one of

@@ -40,17 +40,30 @@ local store = {}
 ---@return boolean
 function store:supports(capability) end
 
+---`read_units` and what follows are DynamoDB's.
+---@class neap.model.options
+---@field table? string its name in the store
+---@field open? boolean any field goes
+---@field view? boolean bind makes no table of it
+---@field read_units? integer
+---@field write_units? integer
+---@field billing? "on_demand"|"provisioned"
+---@field ttl? string the field that says when an item ends
+---@field stream? "keys"|"new"|"old"|"new_and_old"
+---@field scan? boolean queries may read the whole table
+
 ---Declares a model, or gives one that is declared.
 ---@param name string
 ---@param fields? table { field = type } or a list of { "field", type }; {} is an open model
----@param options? { table?: string, open?: boolean, view?: boolean }
+---@param options? neap.model.options
 ---@return neap.model
 function store:model(name, fields, options) end
 
 ---Creates the tables, columns and indexes that are declared and missing, and compares the rest. Raises `mismatch`, with every
 ---difference { model =, what =, expected =, actual = } in e.errors, and then changes nothing.
----@param options? { concurrently?: boolean } make indexes behind the transaction, while others write (PostgreSQL)
----@return string[] statements what was run; empty when all was there
+---@param options? { concurrently?: boolean, update?: boolean, timeout?: number } concurrently: make indexes behind the transaction,
+---while others write (PostgreSQL). update: change what differs where that can be changed; timeout: seconds to wait for tables (DynamoDB)
+---@return (string|{ operation: string, request: table })[] done what was run; empty when all was there
 function store:bind(options) end
 
 ---Drops the table of a model with all that is in it, if it is there.
