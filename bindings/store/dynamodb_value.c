@@ -8,6 +8,7 @@
 
 #include "store/dynamodb_item.h"
 #include "value/attribute.h"
+#include "value/bytes.h"
 #include "value/datetime.h"
 #include "value/decimal.h"
 
@@ -390,13 +391,25 @@ static bool add_literal(struct reader *r, const struct neap__literal *literal) {
   return add(r, literal->p - 1, (size_t)literal->n + 2);
 }
 
+// Text where the type says bytes; if it had to be decoded it lies behind what was there before.
+static bool add_as_bytes(struct reader *r, const struct cell *text, size_t before) {
+  size_t room = NEAP_BASE64_SIZE((size_t)text->n) + 2, decoded = r->out->n - before;
+  if (neap__buffer_reserve(r->out, room) != 0) return neap__scan_starve(r->scan);
+  char *to = r->out->p + r->out->n;
+  neap__bytes_base64(decoded > 0 ? to - decoded : text->p, text->n, to + 1);
+  to[0] = to[room - 1] = '"';
+  memmove(to - decoded, to, room);
+  r->out->n = before + room;
+  return true;
+}
+
 // A string stays as it is spelled, once it is known to be one.
-static bool add_string(struct reader *r) {
+static bool add_string(struct reader *r, const struct type *type) {
   struct neap__literal literal;
   struct cell cell;
-  if (!neap__scan_string(r->scan, &literal)) return false;
   size_t before = r->out->n;
-  if ((literal.escaped || literal.high) && !neap__scan_text(r->scan, &literal, &cell, r->out)) return false;
+  if (!neap__scan_string(r->scan, &literal) || !neap__scan_text(r->scan, &literal, &cell, r->out)) return false;
+  if (is_kind(type, TYPE_BYTES)) return add_as_bytes(r, &cell, before);
   r->out->n = before;
   return add_literal(r, &literal);
 }
@@ -452,7 +465,7 @@ static bool add_boolean(struct reader *r) {
 
 static bool read_element(struct reader *r, enum attribute_tag tag, const struct type *type, int depth) {
   switch (tag) {
-    case ATTRIBUTE_SS: return add_string(r);
+    case ATTRIBUTE_SS: return add_string(r, type);
     case ATTRIBUTE_NS: return add_number(r, type);
     case ATTRIBUTE_BS: return (type || add_text(r, NEAP_JSON_MARK)) && add_bytes(r);
     default: break;
@@ -493,7 +506,7 @@ static bool read_body(struct reader *r, enum attribute_tag tag, const struct typ
   bool yes;
   if (depth == NEAP_JSON_DEPTH) return neap__scan_fail(r->scan, "lists and maps that are not nested so deeply");
   switch (tag) {
-    case ATTRIBUTE_S: return add_string(r);
+    case ATTRIBUTE_S: return add_string(r, type);
     case ATTRIBUTE_N: return add_number(r, type);
     case ATTRIBUTE_B: return (is_kind(type, TYPE_BYTES) || add_text(r, NEAP_JSON_MARK)) && add_bytes(r);
     case ATTRIBUTE_BOOL: return add_boolean(r);

@@ -200,6 +200,7 @@ static void test_others(void) {
   CHECK(reads(&number, "{\"N\":\"0.12345678901234567890123456789012345678\"}", real(0.12345678901234567890)));
   CHECK(reads(&string_set, "{\"L\":[{\"N\":\"1\"},{\"S\":\"a\"}]}", text(CELL_JSON, "[1,\"a\"]")));
   CHECK(reads(NULL, "{\"N\":\"9223372036854775808\"}", text(CELL_DECIMAL, "9223372036854775808")));
+  CHECK(reads(&blobs, "{\"L\":[{\"S\":\"123\"},{\"S\":\"\\u00311\"}]}", text(CELL_JSON, "[\"MTIz\",\"MTE=\"]")));
   CHECK(reads(NULL, "{\"N\":\"5.0\"}", whole(CELL_INTEGER, 5)));
   CHECK(reads(NULL, "{\"N\":\"1E+2\"}", whole(CELL_INTEGER, 100)));
   CHECK(reads(NULL, " { \"S\" : \"a\" } ", text(CELL_TEXT, "a")));
