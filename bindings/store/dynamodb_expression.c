@@ -113,12 +113,11 @@ static void add_constant(struct dynamodb_text *t, const char *text) {
 
 static int cannot(struct teller *w, const struct condition *c, const char *why) {
   char where[200];
-  return neap__error_set(
-      w->e, NEAP_UNSUPPORTED,
-      "dynamodb cannot check %s %s %s: eq ne lt lte gt gte in nin between exists prefix contains has "
-      "any all size and type of stored fields can be checked",
-      c->place.field ? neap__place_print(c->shape, &c->place, where, sizeof where) : "a condition",
-      neap__condition_op_name(c->op), why);
+  return neap__error_set(w->e, NEAP_UNSUPPORTED,
+                         "%s: dynamodb has no %s %s; of stored fields it has eq ne lt lte gt gte in nin between exists "
+                         "prefix contains has any all size type",
+                         c->place.field ? neap__place_print(c->shape, &c->place, where, sizeof where) : "a condition",
+                         neap__condition_op_name(c->op), why);
 }
 
 // Values in JSON that are there what they are in a column.
@@ -186,28 +185,12 @@ static void add_place(struct teller *w, const struct condition *c) {
   neap__dynamodb_path(w->t, &c->place);
 }
 
-// Seconds since 1970 as they are kept, in a number.
-static struct cell as_seconds(const struct cell *cell, char text[40]) {
-  int64_t us = cell->i % 1000000;
-  if (us == 0) return (struct cell){.i = cell->i / 1000000, .kind = CELL_INTEGER};
-  int n = snprintf(text, 40, "%s%lld.%06d", cell->i < 0 ? "-" : "", llabs(cell->i / 1000000), abs((int)us));
-  return (struct cell){.p = text, .n = (uint32_t)n, .kind = CELL_DECIMAL};
-}
-
-static bool is_seconds(const struct type *type) {
-  if (type && type->kind == TYPE_POINTER) type = type->of;
-  return type && type->kind == TYPE_TIMESTAMP;
-}
-
 // An operand, which has been checked. Numbers go as what they are, for a column may be compared with one that it could not hold.
 static int add_operand(struct teller *w, const struct condition *c, const struct cell *cell) {
-  char text[40];
-  struct cell kept = *cell;
   const struct type *type = c->place.nsteps > 0 ? NULL : neap__operand_type(&c->place);
-  if (cell->kind == CELL_DATETIME && is_seconds(type)) kept = as_seconds(cell, text);
-  bool number = kept.kind == CELL_INTEGER || kept.kind == CELL_NUMBER || kept.kind == CELL_DECIMAL;
-  if (check_operand(w, c, &kept) != 0) return -1;
-  return neap__dynamodb_value(w->t, number ? NULL : type, &kept, w->e);
+  bool number = cell->kind == CELL_INTEGER || cell->kind == CELL_NUMBER || cell->kind == CELL_DECIMAL;
+  if (check_operand(w, c, cell) != 0) return -1;
+  return neap__dynamodb_value(w->t, number ? NULL : type, cell, w->e);
 }
 
 // attribute_type(#n0, :v1)

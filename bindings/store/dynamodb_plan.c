@@ -212,7 +212,6 @@ static bool fit_key(const struct field *f, struct cell *cell) {
     if (cell->d != floor(cell->d) || fabs(cell->d) >= 0x1p63) return false;
     *cell = (struct cell){.i = (int64_t)cell->d, .kind = CELL_INTEGER};
   }
-  if (cell->kind == CELL_DATETIME && type->kind == TYPE_TIMESTAMP) return cell->i % 1000000 == 0;
   if (cell->kind != CELL_INTEGER && cell->kind != CELL_NUMBER && cell->kind != CELL_DECIMAL) return true;
   return neap__attribute_number_of(cell, text, &fault) > 0;
 }
@@ -300,10 +299,10 @@ static void look_at_order(struct planner *p, struct target *t) {
     const struct place *place = &o->reach.place;
     bool plain =
         !o->label && o->reach.nvia == 0 && place->nsteps == 0 && !place->counted && neap__field_kept(place->field);
+    if (plain && place->field == t->range && !ranged) t->descending = o->descending;
     if (plain && p->known[place->field->column]) continue;
     if (plain && !ranged && place->field == t->range) {
       ranged = true;
-      t->descending = o->descending;
       if (!t->index) return;  // there is one row for each range key
       continue;
     }
