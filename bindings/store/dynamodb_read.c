@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/memory.h"
 #include "store/dynamodb_store.h"
 #include "value/json.h"
 #include "value/text.h"
@@ -309,17 +310,21 @@ struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
-  struct read_run *r = read_new(L, &plan, false);
-  r->limit = limit_of(q, &plan);
-  return &r->run.rows;
+  struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered};
+  read_new(L, &plan, false)->limit = limit_of(q, &plan);
+  return neap__memory_rows(L, q, &memory);
 }
 
+// The service counts by itself unless something is left to do.
 struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct query *q) {
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
-  struct read_run *r = read_new(L, &plan, true);
-  return &r->run.rows;
+  bool whole = q->limit < 0 && q->skip == 0 && !q->link && q->ngroups == 0 && plan.reading != READING_KEYS;
+  if (whole && !plan.residual) return &read_new(L, &plan, true)->run.rows;
+  struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = true, .count = true};
+  read_new(L, &plan, false)->limit = limit_of(q, &plan);
+  return neap__memory_rows(L, q, &memory);
 }
 
 struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
