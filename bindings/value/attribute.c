@@ -216,19 +216,17 @@ char neap__scan_peek(struct neap__scan *s) {
   return s->p < s->end ? *s->p : '\0';
 }
 
-bool neap__scan_accept(struct neap__scan *s, char c) {
-  if (s->p < s->end && *s->p == c) return s->p++, true;
-  skip_blank(s);
-  if (s->p == s->end || *s->p != c) return false;
+bool neap__scan_find(struct neap__scan *s, char c) {
+  if (neap__scan_peek(s) != c || s->p == s->end) return false;
   s->p++;
   return true;
 }
 
-bool neap__scan_expect(struct neap__scan *s, char c) {
+bool neap__scan_seek(struct neap__scan *s, char c) {
   static const char *const names[] = {
       "an object", "the end of an object", "a list", "the end of a list", "a colon", "a string", "a comma"};
   static const char all[] = "{}[]:\",";
-  return neap__scan_accept(s, c) || neap__scan_fail(s, names[strchr(all, c) - all]);
+  return neap__scan_find(s, c) || neap__scan_fail(s, names[strchr(all, c) - all]);
 }
 
 bool neap__scan_string(struct neap__scan *s, struct neap__literal *out) {
@@ -274,7 +272,7 @@ bool neap__scan_skip(struct neap__scan *s) {
   return neap__scan_fail(s, "the end of a value");
 }
 
-bool neap__scan_tag(struct neap__scan *s, enum attribute_tag *tag) {
+static bool slow_tag(struct neap__scan *s, enum attribute_tag *tag) {
   static const char *const names[] = {"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M"};
   struct neap__literal name;
   if (!neap__scan_expect(s, '{') || !neap__scan_string(s, &name)) return false;
@@ -285,6 +283,22 @@ bool neap__scan_tag(struct neap__scan *s, enum attribute_tag *tag) {
   }
   s->p = name.p;
   return neap__scan_fail(s, "the tag of an attribute value");
+}
+
+// Mostly it is one letter without blanks.
+bool neap__scan_tag(struct neap__scan *s, enum attribute_tag *tag) {
+  const char *p = s->p;
+  bool short_ = s->end - p > 5 && p[0] == '{' && p[1] == '"' && p[3] == '"' && p[4] == ':';
+  switch (short_ ? p[2] : '\0') {
+    case 'S': *tag = ATTRIBUTE_S; break;
+    case 'N': *tag = ATTRIBUTE_N; break;
+    case 'B': *tag = ATTRIBUTE_B; break;
+    case 'L': *tag = ATTRIBUTE_L; break;
+    case 'M': *tag = ATTRIBUTE_M; break;
+    default: return slow_tag(s, tag);
+  }
+  s->p += 5;
+  return true;
 }
 
 bool neap__scan_boolean(struct neap__scan *s, bool *out) {

@@ -59,10 +59,17 @@ bool neap__scan_fail(struct neap__scan *s, const char *expected);
 bool neap__scan_starve(struct neap__scan *s);
 // Fills `e` with the fault, "Items[3].price makes no sense at byte 812: expected a number" (protocol), or with limit. Returns -1.
 int neap__scan_error(const struct neap__scan *s, const char *start, const char *where, struct neap__error *e);
-// Goes over blanks and the character c, or fails.
-bool neap__scan_expect(struct neap__scan *s, char c);
-// The same where c may be there or not.
-bool neap__scan_accept(struct neap__scan *s, char c);
+// Goes over blanks and the character c, which is one of {}[]:", or fails.
+bool neap__scan_seek(struct neap__scan *s, char c);
+// The same where it may be there or not.
+bool neap__scan_find(struct neap__scan *s, char c);
+// The same, mostly without blanks.
+static inline bool neap__scan_expect(struct neap__scan *s, char c) {
+  return s->p < s->end && *s->p == c ? s->p++, true : neap__scan_seek(s, c);
+}
+static inline bool neap__scan_accept(struct neap__scan *s, char c) {
+  return s->p < s->end && *s->p == c ? s->p++, true : neap__scan_find(s, c);
+}
 // Goes over blanks; the character behind them, '\0' at the end.
 char neap__scan_peek(struct neap__scan *s);
 // Goes over blanks and a string.

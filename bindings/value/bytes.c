@@ -10,6 +10,17 @@
 static const char type_name[] = "neap.bytes";
 static const char digits64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+// What a digit stands for, and 1; 0 for all that is none.
+static const unsigned char values64[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64};
+
 struct bytes {
   size_t n;
   char p[];
@@ -59,9 +70,9 @@ static int decode_group(const char *p, bool last, char *out) {
   int pad = last ? (p[3] == '=') + (p[3] == '=' && p[2] == '=') : 0;
   uint32_t group = 0;
   for (int i = 0; i < 4; i++) {
-    const char *digit = i < 4 - pad ? memchr(digits64, p[i], 64) : digits64;
-    if (digit == NULL) return 0;
-    group = group << 6 | (uint32_t)(digit - digits64);
+    unsigned value = i < 4 - pad ? values64[(unsigned char)p[i]] : 1;
+    if (value == 0) return 0;
+    group = group << 6 | (value - 1);
   }
   if (group & ((1u << (8 * pad)) - 1)) return 0;
   for (int i = 0; i < 3 - pad; i++) out[i] = (char)(group >> (16 - 8 * i));
