@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/condition_build.h"
+#include "model/memory.h"
 #include "store/dynamodb.h"
 #include "store/dynamodb_value.h"
 #include "value/attribute.h"
@@ -158,46 +159,27 @@ static void read_parts(struct planner *p, struct view *view) {
 
 // ---- Columns ----
 
-static void mark_place(struct planner *p, uint64_t *bits, const struct place *place) {
-  const struct field *f = place->field;
-  bool own = f && f->shape == p->shape;
-  if (own && neap__field_kept(f))
-    neap__set_bit(bits, f->column);
-  else if (own)
-    for (int i = 0; i < p->shape->nkeys; i++) neap__set_bit(bits, p->shape->keys[i]->column);
-}
-
-static void mark_condition(struct planner *p, uint64_t *bits, const struct condition *c) {
-  mark_place(p, bits, &c->place);
-  if (c->other) mark_place(p, bits, c->other);
-  if (c->op == COND_SOME || c->op == COND_ELEMENT) return;
-  for (int i = 0; i < c->nchildren; i++) mark_condition(p, bits, c->children[i]);
-}
-
-static void mark_reach(struct planner *p, uint64_t *bits, const struct reach *r) {
-  const struct place via = {.field = r->nvia > 0 ? r->via[0].field : NULL};
-  mark_place(p, bits, r->nvia > 0 ? &via : &r->place);
-}
-
 static size_t words(const struct planner *p) {
   return (size_t)p->shape->ncells / 64 + 1;
 }
 
-// What has to come with the rows, whatever the server tells of the conditions.
-static void mark_query(struct planner *p, uint64_t *bits) {
-  const struct query *q = p->q;
-  bool groups = q->ngroups + q->naggregates > 0;
-  for (int i = 0; i < p->shape->ncolumns && !groups; i++)
-    if (q->nselect == 0) neap__set_bit(bits, i);
-  for (int i = 0; i < q->nselect && !groups; i++) mark_place(p, bits, &(struct place){.field = q->select[i]});
-  for (int i = 0; i < q->ncounts; i++) mark_place(p, bits, &q->counts[i]);
-  for (int i = 0; i < q->norders; i++) mark_reach(p, bits, &q->orders[i].reach);
-  for (int i = 0; i < q->ngroups; i++) mark_reach(p, bits, &q->groups[i]);
-  for (int i = 0; i < q->naggregates; i++) {
-    mark_reach(p, bits, &q->aggregates[i].reach);
-    if (q->aggregates[i].filter) mark_condition(p, bits, q->aggregates[i].filter);
-  }
-  if (q->owner) mark_place(p, bits, &(struct place){.field = q->owner});
+// Whether a condition looks at other objects, which are found by the keys.
+static bool follows(const struct condition *c) {
+  bool some = c->op == COND_SOME || c->place.counted || (c->other && c->other->counted);
+  for (int i = 0; i < c->nchildren && !some; i++) some = follows(c->children[i]);
+  return some;
+}
+
+// What has to come with the rows: what the query gives and sorts by, and what is left to do asks for.
+static void mark(struct planner *p, uint64_t *bits, const struct condition *residual) {
+  struct query bare = *p->q;
+  bool keys = bare.ncounts > 0 || (residual && follows(residual));
+  bare.where = bare.owners = NULL;
+  neap__memory_columns(&bare, bits);
+  neap__memory_condition_columns(residual, bits);
+  for (int i = 0; i < bare.norders; i++) keys |= bare.orders[i].reach.nvia > 0;
+  for (int i = 0; i < bare.ngroups; i++) keys |= bare.groups[i].nvia > 0;
+  for (int i = 0; i < p->shape->nkeys && keys; i++) neap__set_bit(bits, p->shape->keys[i]->column);
 }
 
 // ---- Keys ----
@@ -362,7 +344,7 @@ static bool is_filter(struct planner *p, const struct target *t, const struct co
   if (!scan && (mentions(c, t->hash) || mentions(c, t->range))) return false;
   if (t->index && t->index->holds) {
     uint64_t *asked = keep(p, words(p), sizeof *asked);
-    mark_condition(p, asked, c);
+    neap__memory_condition_columns(c, asked);
     if (lacks(p, t->index, asked)) return false;
   }
   return neap__dynamodb_tells(c, &e);
@@ -607,14 +589,13 @@ static struct target choose(struct planner *p) {
 // The columns that come: what was selected, and what is left to do asks for.
 static void set_columns(struct planner *p) {
   uint64_t *columns = keep(p, words(p), sizeof *columns);
-  mark_query(p, columns);
-  if (p->plan->residual) mark_condition(p, columns, p->plan->residual);
+  mark(p, columns, p->plan->residual);
   p->plan->columns = columns;
 }
 
 static void make(struct planner *p) {
-  for (int i = 0; i < p->nparts; i++) mark_condition(p, p->columns, p->parts[i].condition);
-  mark_query(p, p->columns);
+  mark(p, p->columns, NULL);
+  for (int i = 0; i < p->nparts; i++) neap__memory_condition_columns(p->parts[i].condition, p->columns);
   struct target t = choose(p);
   if (p->q->index) check_index(p);
   if (t.score > 0 && !find_keys(p, &t)) set_query(p, &t);
