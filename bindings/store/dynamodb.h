@@ -72,9 +72,9 @@ struct dynamodb_plan {
   const struct condition *range;     // QUERY: what the range key must meet, NULL = nothing
   const struct condition *filter;    // what the server applies to what it has read, NULL = nothing
   const struct condition *residual;  // what is left to do, NULL = nothing
-  const uint64_t *columns;           // bits of the columns that come: what was selected and what the rest needs
-  bool descending;                   // the range key
-  bool ordered;                      // rows come in the order of the query
+  const uint64_t *columns;  // bits of the columns that come, NULL = all: what was selected and what the rest needs
+  bool descending;          // the range key
+  bool ordered;             // rows come in the order of the query
   bool consistent;
 };
 

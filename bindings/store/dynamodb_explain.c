@@ -34,6 +34,7 @@ static int add_key_condition(struct dynamodb_text *t, const struct dynamodb_plan
 }
 
 static bool comes_whole(const struct dynamodb_plan *plan) {
+  if (!plan->columns) return true;
   if (plan->shape->open >= 0 && neap__has_bit(plan->columns, plan->shape->open)) return true;
   for (int i = 0; i < plan->shape->ncolumns; i++)
     if (!neap__has_bit(plan->columns, i)) return false;

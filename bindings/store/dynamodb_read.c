@@ -11,8 +11,6 @@
 #include "value/json.h"
 #include "value/text.h"
 
-#define KEYS_A_JOB 100
-
 // A job under way: the call whose reply is read, and the one behind it.
 struct lane {
   struct dynamodb_call calls[2];
@@ -45,85 +43,17 @@ struct read_run {
 
 // ---- Requests ----
 
-static const char *target_of(const struct read_run *r) {
-  switch (r->plan.reading) {
-    case READING_NOTHING: break;
-    case READING_KEYS: return r->plan.nkeys == 1 ? "DynamoDB_20120810.GetItem" : "DynamoDB_20120810.BatchGetItem";
-    case READING_QUERY: return "DynamoDB_20120810.Query";
-    case READING_SCAN: return "DynamoDB_20120810.Scan";
-  }
-  return NULL;
-}
-
-static int count_jobs(const struct dynamodb_plan *plan) {
-  switch (plan->reading) {
-    case READING_NOTHING: return 0;
-    case READING_KEYS: return (plan->nkeys + KEYS_A_JOB - 1) / KEYS_A_JOB;
-    case READING_QUERY:
-    case READING_SCAN: return plan->nkeys;
-  }
-  return 0;
-}
-
-static void add_consistent(struct dynamodb_text *t, const struct dynamodb_plan *plan) {
-  if (!plan->consistent) return;
-  neap__dynamodb_member(t, "ConsistentRead");
-  neap__dynamodb_add(t, "true");
-}
-
-static int write_get(struct dynamodb_text *t, const struct dynamodb_plan *plan, struct neap__error *e) {
-  neap__dynamodb_table(t, plan->view, plan->shape);
-  neap__dynamodb_member(t, "Key");
-  if (neap__dynamodb_key(t, plan->shape, plan->keys, e) != 0) return -1;
-  if (plan->columns) neap__dynamodb_projection(t, plan);
-  add_consistent(t, plan);
-  return 0;
-}
-
-// The names of a projection stand beside its keys.
-static void add_names(struct dynamodb_text *t) {
-  if (t->names.n == 0) return;
-  neap__dynamodb_member(t, "ExpressionAttributeNames");
-  neap__dynamodb_add(t, "{");
-  neap__dynamodb_copy(t, t->names.p, t->names.n);
-  neap__dynamodb_add(t, "}");
-  t->names.n = 0;
-}
-
-static int write_batch(struct dynamodb_text *t, const struct dynamodb_plan *plan, int job, struct neap__error *e) {
-  int first = job * KEYS_A_JOB, last = first + KEYS_A_JOB < plan->nkeys ? first + KEYS_A_JOB : plan->nkeys;
-  neap__dynamodb_add(t, "\"RequestItems\":{");
-  neap__dynamodb_quote_table(t, plan->view, plan->shape);
-  neap__dynamodb_add(t, ":{\"Keys\":[");
-  for (int i = first; i < last; i++) {
-    if (i > first) neap__dynamodb_add(t, ",");
-    if (neap__dynamodb_key(t, plan->shape, &plan->keys[(ptrdiff_t)i * plan->shape->nkeys], e) != 0) return -1;
-  }
-  neap__dynamodb_add(t, "]");
-  if (plan->columns) neap__dynamodb_projection(t, plan);
-  add_names(t);
-  add_consistent(t, plan);
-  neap__dynamodb_add(t, "}}");
-  return 0;
-}
-
-static int write_job(struct dynamodb_text *t, const struct read_run *r, int job, struct neap__error *e) {
-  const struct dynamodb_plan *plan = &r->plan;
-  if (plan->reading == READING_KEYS) return plan->nkeys == 1 ? write_get(t, plan, e) : write_batch(t, plan, job, e);
-  return neap__dynamodb_plan_text(t, plan, job, r->counts, e);
-}
-
 // A page of the job: the first, or what follows `after`.
 static int send_page(struct read_run *r, struct lane *lane, struct dynamodb_call *call, struct neap__json_slice after) {
   struct neap__error *e = &r->run.rows.error;
   struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, call);
-  if (write_job(t, r, lane->job, e) != 0) return -1;
+  if (neap__dynamodb_plan_text(t, &r->plan, lane->job, r->counts, e) != 0) return -1;
   if (r->limit >= 0 && r->plan.reading != READING_KEYS) neap__dynamodb_integer(t, "Limit", r->limit);
   if (after.n > 0) {
     neap__dynamodb_member(t, "ExclusiveStartKey");
     neap__dynamodb_copy(t, after.p, after.n);
   }
-  return neap__dynamodb_call_send(call, target_of(r), e);
+  return neap__dynamodb_call_send(call, neap__dynamodb_plan_target(&r->plan), e);
 }
 
 // What the service left out of a batch, after a while.
@@ -138,7 +68,7 @@ static int send_rest(struct read_run *r, struct lane *lane, struct dynamodb_call
   struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, call);
   neap__dynamodb_add(t, "\"RequestItems\":");
   neap__dynamodb_copy(t, rest.p, rest.n);
-  return neap__dynamodb_call_again(call, target_of(r), lane->attempts, e);
+  return neap__dynamodb_call_again(call, neap__dynamodb_plan_target(&r->plan), lane->attempts, e);
 }
 
 // ---- Lanes ----
@@ -275,7 +205,7 @@ static void scope_cell(struct row_source *source, const struct field *f, struct 
 static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan, bool counts) {
   size_t words = (size_t)plan->shape->ncolumns / 64 + 1;
   uint64_t *none = memset(lua_newuserdatauv(L, words * sizeof *none, 0), 0, words * sizeof *none);
-  int njobs = count_jobs(plan), nlanes = njobs < DYNAMODB_WINDOW ? njobs : DYNAMODB_WINDOW;
+  int njobs = neap__dynamodb_plan_requests(plan), nlanes = njobs < DYNAMODB_WINDOW ? njobs : DYNAMODB_WINDOW;
   struct read_run *r = neap__dynamodb_run_new(L, plan->view, sizeof *r + (size_t)nlanes * sizeof r->lanes[0]);
   r->run.end = read_end;
   r->run.rows.next = read_next;
@@ -298,20 +228,12 @@ static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan,
 
 // ---- The verbs ----
 
-// How many rows the service has to give so that the query has enough, -1 = it cannot be told.
-static int64_t limit_of(const struct query *q, const struct dynamodb_plan *plan) {
-  bool all = q->limit < 0 || plan->filter || plan->residual || (!plan->ordered && q->norders > 0) || q->ngroups > 0 ||
-             q->naggregates > 0 || q->each || q->link;
-  if (all || q->limit > INT32_MAX - q->skip) return -1;
-  return q->limit + q->skip > 0 ? q->limit + q->skip : 1;
-}
-
 struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct query *q) {
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
   struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered};
-  read_new(L, &plan, false)->limit = limit_of(q, &plan);
+  read_new(L, &plan, false)->limit = neap__dynamodb_plan_limit(q, &plan);
   return neap__memory_rows(L, q, &memory);
 }
 
@@ -323,7 +245,7 @@ struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct 
   bool whole = q->limit < 0 && q->skip == 0 && !q->link && q->ngroups == 0 && plan.reading != READING_KEYS;
   if (whole && !plan.residual) return &read_new(L, &plan, true)->run.rows;
   struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = true, .count = true};
-  read_new(L, &plan, false)->limit = limit_of(q, &plan);
+  read_new(L, &plan, false)->limit = neap__dynamodb_plan_limit(q, &plan);
   return neap__memory_rows(L, q, &memory);
 }
 
