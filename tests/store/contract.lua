@@ -54,13 +54,20 @@ local in_sql = {
     end
     self:client(('UPDATE "%s" SET %s WHERE %s'):format(name, pairs_of(values, ", "), pairs_of(key, " AND ")))
   end,
+  --- Deletes one row, whatever points to it.
+  remove = function(self, name, key)
+    local column, value = next(key)
+    self:unchecked(('DELETE FROM "%s" WHERE "%s" = %s'):format(name, column, value))
+  end,
+  --- Deletes a table.
+  take_away = function(self, name) self:unchecked(('DROP TABLE "%s"'):format(name)) end,
   --- Deletes all rows.
   erase = function(self, name) self:client(('DELETE FROM "%s"'):format(name)) end,
 }
 
 contract.stores.sqlite = {
   sql = true,
-  rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase,
+  rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
   --- Makes an empty database and gives its URL.
   fresh = function(self)
     self.path = os.tmpname()
@@ -122,7 +129,7 @@ end
 
 contract.stores.postgres = server and {
   sql = true,
-  rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase,
+  rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
   setup = function(self)
     self.database = "spec_" .. os.tmpname():gsub("%W", "")
     self.path = server:gsub("[^/]*$", self.database)
@@ -204,6 +211,8 @@ contract.stores.dynamodb = endpoint and {
     quietly_dynamodb("set", self.prefix .. name, neap.json.encode(key), neap.json.encode(values))
   end,
   erase = function(self, name) quietly_dynamodb("erase", self.prefix .. name) end,
+  remove = function(self, name, key) quietly_dynamodb("remove", self.prefix .. name, neap.json.encode(key)) end,
+  take_away = function(self, name) quietly_dynamodb("drop", self.prefix .. name) end,
   --- An operation and its reply, as the wire has them.
   call = function(_, operation, request)
     local input = os.tmpname()

@@ -29,17 +29,17 @@ contract.sql("relations by keys of type", function(c)
       local Author = c.store:model("Author", {
         key = key_type { primary = true }, n = t.integer(), posts = t.has_many("Post", "author"), page = t.has_one("Page", "author"),
         tags = t.many_to_many("Tag", { through = "AuthorTag" }),
-      })
-      local Post = c.store:model("Post", { id = t.integer { primary = true, auto = true }, author = t.pointer("Author", { index = true }),
-        m = t.integer() })
-      local Page = c.store:model("Page", { id = t.integer { primary = true, auto = true }, author = t.pointer "Author" })
+      }, { scan = true })
+      local Post = c.store:model("Post", { id = t.integer { primary = true }, author = t.pointer("Author", { index = true }),
+        m = t.integer() }, { scan = true })
+      local Page = c.store:model("Page", { id = t.integer { primary = true }, author = t.pointer "Author" }, { scan = true })
       local Tag = c.store:model("Tag", { key = key_type { primary = true },
-        authors = t.many_to_many("Author", { through = "AuthorTag" }) })
+        authors = t.many_to_many("Author", { through = "AuthorTag" }) }, { scan = true })
       c.store:bind()
       assert.same({}, c.store:bind())
       for i, key in ipairs(keys) do
-        c.store:save { Author { key = key, n = i }, Tag { key = key }, Page { author = key } }
-        for m = 1, i + 1 do Post { author = key, m = m }:save() end
+        c.store:save { Author { key = key, n = i }, Tag { key = key }, Page { id = i, author = key } }
+        for m = 1, i + 1 do Post { id = 10 * i + m, author = key, m = m }:save() end
       end
       local authors = Author:order "n":all()
       for i, author in ipairs(authors) do

@@ -4,6 +4,9 @@ local t = neap.types
 
 local shop = {}
 
+-- DynamoDB may read all of these to find a few.
+local small = { scan = true }
+
 --- Declares authors, posts, comments and tags in the store and creates their tables.
 function shop.declare(store)
   local m = {}
@@ -13,12 +16,12 @@ function shop.declare(store)
     age     = t.integer (),
     posts   = t.has_many ("Post", "author"),
     profile = t.has_one  ("Profile", "author"),
-  })
+  }, small)
   m.Profile = store:model("Profile", {
     id     = t.integer { primary = true },
     author = t.pointer "Author",
     bio    = t.string (),
-  })
+  }, small)
   m.Post = store:model("Post", {
     id       = t.integer { primary = true },
     author   = t.pointer ("Author", { index = true }),
@@ -29,20 +32,20 @@ function shop.declare(store)
     at       = t.datetime (),
     comments = t.has_many ("Comment", "post"),
     tags     = t.many_to_many ("Tag", { through = "PostTag" }),
-  })
+  }, small)
   m.Comment = store:model("Comment", {
     id   = t.integer { primary = true },
     post = t.pointer "Post",
     user = t.pointer "Author",
     text = t.string (),
-  })
-  m.Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string { required = true } })
+  }, small)
+  m.Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string { required = true } }, small)
   m.PostTag = store:model("PostTag", {
-    id     = t.integer { primary = true, auto = true },
+    id     = t.integer { primary = true },
     post   = t.pointer "Post",
     tag    = t.pointer "Tag",
     weight = t.integer (),
-  })
+  }, small)
   store:bind()
   return m
 end
@@ -66,7 +69,8 @@ function shop.fill(store, m)
   }
   store:save { m.Tag { id = 1, name = "sea" }, m.Tag { id = 2, name = "sky" }, m.Tag { id = 3, name = "dry" } }
   store:save {
-    m.PostTag { post = 1, tag = 1, weight = 5 }, m.PostTag { post = 1, tag = 2, weight = 1 }, m.PostTag { post = 2, tag = 2, weight = 9 },
+    m.PostTag { id = 1, post = 1, tag = 1, weight = 5 }, m.PostTag { id = 2, post = 1, tag = 2, weight = 1 },
+    m.PostTag { id = 3, post = 2, tag = 2, weight = 9 },
   }
   return m
 end
