@@ -41,7 +41,7 @@ function shop.declare(store)
   }, small)
   m.Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string { required = true } }, small)
   m.PostTag = store:model("PostTag", {
-    id     = t.integer { primary = true },
+    id     = (store:supports "sql" and t.integer or t.uuid) { primary = true, auto = true },  -- who counts, counts
     post   = t.pointer "Post",
     tag    = t.pointer "Tag",
     weight = t.integer (),
@@ -69,8 +69,7 @@ function shop.fill(store, m)
   }
   store:save { m.Tag { id = 1, name = "sea" }, m.Tag { id = 2, name = "sky" }, m.Tag { id = 3, name = "dry" } }
   store:save {
-    m.PostTag { id = 1, post = 1, tag = 1, weight = 5 }, m.PostTag { id = 2, post = 1, tag = 2, weight = 1 },
-    m.PostTag { id = 3, post = 2, tag = 2, weight = 9 },
+    m.PostTag { post = 1, tag = 1, weight = 5 }, m.PostTag { post = 1, tag = 2, weight = 1 }, m.PostTag { post = 2, tag = 2, weight = 9 },
   }
   return m
 end
