@@ -69,6 +69,16 @@ void neap__dynamodb_call_drop(struct dynamodb_call *call) {
   *call = (struct dynamodb_call){0};
 }
 
+int neap__dynamodb_log_dry(const struct dynamodb_run *run, const struct shape *shape, const char *target,
+                           struct dynamodb_text *t, struct neap__error *e) {
+  bool secret = false;
+  if (neap__dynamodb_end(t, e) != 0) return -1;
+  for (int i = 0; i < shape->ncolumns; i++) secret |= (shape->columns[i]->flags & FIELD_SECRET) != 0;
+  neap__log(run->store->head.host, NEAP_LOG_INFO, "not sent: %s %s%.*s", strchr(target, '.') + 1,
+            secret ? shape->table : "", secret ? 0 : (int)t->body.n, t->body.p);
+  return 0;
+}
+
 // ---- Runs ----
 
 enum rows_state neap__dynamodb_fail(struct dynamodb_run *run) {

@@ -63,6 +63,9 @@ int neap__dynamodb_call_send(struct dynamodb_call *call, const char *target, str
 int neap__dynamodb_call_again(struct dynamodb_call *call, const char *target, int attempts, struct neap__error *e);
 // Drops the call, whatever its state, and frees its text and its reply.
 void neap__dynamodb_call_drop(struct dynamodb_call *call);
+// Ends the text and logs what would be sent in a dry run: of a model with secrets only what it is.
+int neap__dynamodb_log_dry(const struct dynamodb_run *run, const struct shape *shape, const char *target,
+                           struct dynamodb_text *t, struct neap__error *e);
 void neap__dynamodb_close(struct store *store);
 // kernel.request(view, operation, body) -> body of the reply
 int neap__dynamodb_request(lua_State *L);
@@ -97,6 +100,12 @@ int neap__dynamodb_write_entry(struct dynamodb_text *t, const struct shape *shap
 
 struct rows *neap__dynamodb_write(lua_State *L, struct view *view, const struct class *class,
                                   const struct write *writes, int n);
+
+// ---- dynamodb_set.c ----
+
+struct rows *neap__dynamodb_update_all(lua_State *L, struct view *view, const struct query *q,
+                                       const struct change *sets, int nsets);
+struct rows *neap__dynamodb_remove_all(lua_State *L, struct view *view, const struct query *q);
 
 // ---- dynamodb_open.c ----
 

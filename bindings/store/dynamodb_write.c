@@ -118,18 +118,10 @@ static bool in_flight(const struct write_run *r, int i) {
   return false;
 }
 
-static void log_dry(const struct write_run *r, const char *target, const struct dynamodb_text *t) {
-  bool secret = false;
-  for (int i = 0; i < r->shape->ncolumns; i++) secret |= (r->shape->columns[i]->flags & FIELD_SECRET) != 0;
-  neap__log(r->run.store->head.host, NEAP_LOG_INFO, "not sent: %s %s%.*s", strchr(target, '.') + 1,
-            secret ? r->shape->table : "", secret ? 0 : (int)t->body.n, t->body.p);
-}
-
 // Sends what the call of the slot says, or does as if it had been sent.
 static int send_slot(struct write_run *r, struct slot *slot, const char *target, struct neap__error *e) {
   if (!r->run.view->dry_run) return neap__dynamodb_call_send(&slot->call, target, e);
-  if (neap__dynamodb_end(&slot->call.text, e) != 0) return -1;
-  log_dry(r, target, &slot->call.text);
+  if (neap__dynamodb_log_dry(&r->run, r->shape, target, &slot->call.text, e) != 0) return -1;
   for (int i = 0; i < slot->n; i++) done_one(r, slot->first + i, 1);
   slot->n = 0;
   return 0;

@@ -1,0 +1,185 @@
+// dynamodb_set.c: writes over the rows that a query gives: their keys are read, and each is written by itself, some side by side.
+// A row that does not meet the query's conditions any more when its turn comes is left alone and not counted.
+#include <string.h>
+
+#include "store/dynamodb_store.h"
+
+struct set_slot {
+  struct dynamodb_call call;
+  bool busy;
+};
+
+// User value 2: the rows that give the keys; 3: the query that they answer.
+struct set_run {
+  struct dynamodb_run run;
+  struct rows *source;  // NULL once it has ended
+  const struct shape *shape;
+  struct write write;
+  const struct condition *parts[2];
+  struct condition both;
+  int busy;
+  struct cell key[4];    // of the row at hand,
+  struct cell cells[4];  // as it comes
+  struct set_slot slots[DYNAMODB_WRITES];
+};
+
+// ---- One row ----
+
+static void take_reply(struct set_run *r, struct set_slot *slot) {
+  struct aws_call *aws = &slot->call.aws;
+  if (!aws->failed)
+    r->run.rows.changed++;
+  else if (strcmp(aws->error.code, "ConditionalCheckFailedException") != 0 && !r->run.failed) {
+    r->run.rows.error = aws->error;
+    neap__dynamodb_fail(&r->run);
+  }
+  neap__dynamodb_call_drop(&slot->call);
+  slot->busy = false;
+  r->busy--;
+}
+
+static void set_answered(struct dynamodb_run *run, struct dynamodb_call *call) {
+  take_reply((struct set_run *)run, (struct set_slot *)((char *)call - offsetof(struct set_slot, call)));
+  neap__op_done(&run->rows.op);
+}
+
+// The cells of a row are in column order, those of a key in that of the key.
+static void read_key(struct set_run *r) {
+  const struct shape *shape = r->shape;
+  for (int k = 0; k < shape->nkeys; k++) {
+    int at = 0;
+    for (int i = 0; i < shape->nkeys; i++) at += shape->keys[i]->column < shape->keys[k]->column;
+    r->key[k] = r->cells[at];
+  }
+}
+
+static int send_row(struct set_run *r, struct set_slot *slot) {
+  struct neap__error *e = &r->run.rows.error;
+  struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, &slot->call);
+  const char *target = neap__dynamodb_write_target(&r->write);
+  read_key(r);
+  if (neap__dynamodb_write_one(t, r->run.view, r->shape, &r->write, e) != 0) return -1;
+  slot->call.aws.repeatable = neap__dynamodb_repeatable(&r->write);
+  if (r->run.view->dry_run) {
+    if (neap__dynamodb_log_dry(&r->run, r->shape, target, t, e) != 0) return -1;
+    neap__dynamodb_call_drop(&slot->call);
+    r->run.rows.changed++;
+    return 0;
+  }
+  if (neap__dynamodb_call_send(&slot->call, target, e) != 0) return -1;
+  slot->busy = true;
+  r->busy++;
+  return 0;
+}
+
+// ---- All rows ----
+
+static struct set_slot *free_slot(struct set_run *r) {
+  for (struct set_slot *s = r->slots; s < r->slots + DYNAMODB_WRITES; s++)
+    if (!s->busy) return s;
+  return NULL;
+}
+
+static void end_source(struct set_run *r) {
+  if (r->source) r->source->close(r->source);
+  r->source = NULL;
+  r->run.rows.op.inner = NULL;
+}
+
+// Sends as many as there is room for. ROWS_ROW: the slots are full. ROWS_WAIT: the source has nothing now.
+static enum rows_state send_rows(struct set_run *r) {
+  struct set_slot *slot;
+  while (r->source && !r->run.failed && (slot = free_slot(r)) != NULL) {
+    enum rows_state state = r->source->next(r->source, r->cells);
+    if (state == ROWS_WAIT) return ROWS_WAIT;
+    if (state == ROWS_FAILED) {
+      r->run.rows.error = r->source->error;
+      neap__dynamodb_fail(&r->run);
+    } else if (state == ROWS_END) {
+      end_source(r);
+    } else if (send_row(r, slot) != 0) {
+      neap__dynamodb_call_drop(&slot->call);
+      neap__dynamodb_fail(&r->run);
+    }
+  }
+  return ROWS_ROW;
+}
+
+static enum rows_state set_next(struct rows *rows, struct cell *cells) {
+  struct set_run *r = (struct set_run *)rows;
+  (void)cells;
+  if (r->run.ended) return r->run.failed ? ROWS_FAILED : ROWS_END;
+  enum rows_state state = send_rows(r);
+  if (state == ROWS_WAIT) {
+    rows->op.inner = &r->source->op;
+    return ROWS_WAIT;
+  }
+  rows->op.inner = NULL;
+  if (r->busy > 0) return neap__dynamodb_wait(&r->run);
+  end_source(r);
+  r->run.ended = true;
+  neap__counts(rows->op.host)->written += rows->changed;
+  return r->run.failed ? ROWS_FAILED : ROWS_END;
+}
+
+static void set_end(struct dynamodb_run *run) {
+  struct set_run *r = (struct set_run *)run;
+  end_source(r);
+  for (struct set_slot *s = r->slots; s < r->slots + DYNAMODB_WRITES; s++) neap__dynamodb_call_drop(&s->call);
+}
+
+// ---- The verbs ----
+
+// Pushes the query for the keys alone.
+static struct query *push_keys_query(lua_State *L, const struct query *q) {
+  const struct shape *shape = q->class->shape;
+  struct query *keys = lua_newuserdatauv(L, sizeof *keys + (size_t)shape->nkeys * sizeof *keys->select, 0);
+  *keys = *q;
+  keys->select = (const struct field **)(keys + 1);
+  keys->nselect = 0;
+  for (int i = 0; i < shape->ncolumns; i++)
+    if (shape->columns[i]->flags & FIELD_PRIMARY) keys->select[keys->nselect++] = shape->columns[i];
+  keys->ncounts = keys->nincludes = 0;
+  keys->scan |= !q->where || neap__condition_is_true(q->where);  // whoever got here has said that all are meant
+  return keys;
+}
+
+// What the service can tell of the conditions, to be asked once more when a row is written.
+static void set_condition(struct set_run *r, const struct query *q) {
+  struct neap__error e;
+  const struct condition *scope = neap__view_scope(r->run.view, r->shape);
+  int n = 0;
+  if (q->where && !neap__condition_is_true(q->where) && neap__dynamodb_tells(q->where, &e)) r->parts[n++] = q->where;
+  if (scope && neap__dynamodb_tells(scope, &e)) r->parts[n++] = scope;
+  r->both = (struct condition){.op = COND_AND, .shape = r->shape, .nchildren = n, .children = r->parts};
+  r->write.condition = n == 2 && neap__dynamodb_tells(&r->both, &e) ? &r->both : n > 0 ? r->parts[0] : NULL;
+}
+
+static struct rows *set_new(lua_State *L, struct view *view, const struct query *q, struct write write) {
+  view = neap__view_effective(L, view);
+  const struct query *keys = push_keys_query(L, q);
+  struct rows *source = neap__dynamodb_select(L, view, keys);
+  struct set_run *r = neap__dynamodb_run_new(L, view, sizeof *r);
+  r->run.rows.next = set_next;
+  r->run.end = set_end;
+  r->run.answered = set_answered;
+  r->run.writes = true;
+  r->source = source;
+  r->shape = q->class->shape;
+  r->write = write;
+  r->write.key = r->key;
+  set_condition(r, q);
+  lua_rotate(L, -3, 1);
+  lua_setiuservalue(L, -3, 2);
+  lua_setiuservalue(L, -2, 3);
+  return &r->run.rows;
+}
+
+struct rows *neap__dynamodb_update_all(lua_State *L, struct view *view, const struct query *q,
+                                       const struct change *sets, int nsets) {
+  return set_new(L, view, q, (struct write){.kind = WRITE_UPDATE, .nchanges = nsets, .changes = sets});
+}
+
+struct rows *neap__dynamodb_remove_all(lua_State *L, struct view *view, const struct query *q) {
+  return set_new(L, view, q, (struct write){.kind = WRITE_DELETE});
+}
