@@ -164,6 +164,16 @@ static void fill_key(struct planning *p, int idx, struct write *w) {
   w->key = key;
 }
 
+// Of an open model, what it does not declare as it was read.
+static void fill_open(struct planning *p, int idx, struct write *w) {
+  int open = p->shape->open;
+  if (!neap__has_bit(w->columns, open)) return;
+  struct cell *before = deal(&p->arena, 1, sizeof *before);
+  neap__object_confirmed(p->L, idx, open, before);
+  keep(p, idx, open, before);
+  if (before->kind == CELL_JSON) w->open = before;
+}
+
 // What must still be as it was read: the version, and with `atomic` every column.
 static void fill_expected(struct planning *p, int idx, struct write *w) {
   const struct shape *shape = p->shape;
@@ -291,6 +301,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
   if (w->kind == WRITE_UPDATE) {
     fill_key(p, idx, w);
     fill_expected(p, idx, w);
+    if (p->shape->open >= 0) fill_open(p, idx, w);
   }
   if (o->returning || w->kind == WRITE_UPSERT) w->returning = p->all;
   entry->touched = neap__view_touch(p->L, p->view, idx);
@@ -323,7 +334,7 @@ static size_t round_up(size_t n) {
 // Bytes that the cells, bits and texts of one object may take.
 static size_t bytes_each(const struct shape *shape, const struct save_options *o) {
   size_t w = words(shape) * sizeof(uint64_t), computed = (size_t)count_computed(shape);
-  size_t cells = ((size_t)shape->ncolumns + (size_t)shape->nkeys + computed + 1) * sizeof(struct cell);
+  size_t cells = ((size_t)shape->ncolumns + (size_t)shape->nkeys + computed + 2) * sizeof(struct cell);
   if (o->atomic || shape->version >= 0) cells += (size_t)shape->ncolumns * sizeof(struct cell);
   return round_up(cells) + 5 * w + round_up((computed + 1) * sizeof(int)) + computed * 40;
 }

@@ -50,6 +50,7 @@ struct write {
   enum write_kind kind;
   const uint64_t *columns;   // bit set of the columns sent
   const struct cell *cells;  // one a set bit, in column order
+  const struct cell *open;   // UPDATE: what the open column held before, if it is among them and that is known
   int nchanges;              // UPDATE: beside the columns
   const struct change *changes;
   const struct cell *key;    // shape->nkeys cells; UPDATE, DELETE

@@ -41,7 +41,8 @@ int neap__dynamodb_key(struct dynamodb_text *t, const struct shape *shape, const
 // ---- dynamodb_expression.c: pieces of expressions, appended to the body (whoever calls has opened the quotes) ----
 
 void neap__dynamodb_name(struct dynamodb_text *t, const char *name, size_t n);  // #n0; one name has one of them
-void neap__dynamodb_path(struct dynamodb_text *t, const struct place *place);   // #n0.#n1[2]
+void neap__dynamodb_name_literal(struct dynamodb_text *t, const char *literal, size_t n);  // of a JSON string, quoted
+void neap__dynamodb_path(struct dynamodb_text *t, const struct place *place);              // #n0.#n1[2]
 int neap__dynamodb_value(struct dynamodb_text *t, const struct type *type, const struct cell *cell,
                          struct neap__error *e);  // :v1; type NULL: by the cell's own kind
 // Whether the server can tell it, exactly as neap__condition_evaluate does; or fills `e` with why it cannot (unsupported).
@@ -49,9 +50,13 @@ bool neap__dynamodb_tells(const struct condition *c, struct neap__error *e);
 // The condition in parentheses: "(#n0 = :v1)". -1: unsupported, naming the operator and what would work.
 int neap__dynamodb_condition(struct dynamodb_text *t, const struct condition *c, struct neap__error *e);
 // ,"UpdateExpression":"SET #n0=:v1 REMOVE #n2" for the columns of the write but the keys (a cell NIL is removed) and its
-// changes; nothing if there are none of either. PULL and ADD_UNIQUE are of sets here: lists are the caller's.
+// changes; nothing if there are none of either. What an open model does not declare is attributes of their own: those that are
+// as they were before are left out. PULL and ADD_UNIQUE are of sets here: lists are the caller's.
 int neap__dynamodb_update(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
                           struct neap__error *e);
+
+// The cell that the write sends for a column, NULL = none.
+const struct cell *neap__dynamodb_sent(const struct write *w, int column);
 
 // ---- dynamodb_plan.c: how a query is read ----
 

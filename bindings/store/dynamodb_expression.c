@@ -51,13 +51,13 @@ static int number_of(const struct neap__buffer *names, size_t end, size_t n) {
   return -1;
 }
 
-void neap__dynamodb_name(struct dynamodb_text *t, const char *name, size_t n) {
+void neap__dynamodb_name_literal(struct dynamodb_text *t, const char *literal, size_t n) {
   struct neap__buffer *names = &t->names;
   char placeholder[24];
   size_t before = names->n;
-  t->failed |= neap__json_quote(names, name, n, NULL) != 0;
+  t->failed |= neap__buffer_append(names, literal, n) != 0;
   if (t->failed) return;
-  int number = number_of(names, before, names->n - before);
+  int number = number_of(names, before, n);
   names->n = before;
   bool new = number < 0;
   if (new) number = t->counter++;
@@ -65,7 +65,15 @@ void neap__dynamodb_name(struct dynamodb_text *t, const char *name, size_t n) {
   neap__dynamodb_add(t, placeholder);
   if (!new) return;
   snprintf(placeholder, sizeof placeholder, "%s\"#n%d\":", before ? "," : "", number);
-  t->failed |= !append(names, placeholder) || neap__json_quote(names, name, n, NULL) != 0;
+  t->failed |= !append(names, placeholder) || neap__buffer_append(names, literal, n) != 0;
+}
+
+void neap__dynamodb_name(struct dynamodb_text *t, const char *name, size_t n) {
+  struct neap__buffer literal;
+  neap__buffer_plain(&literal);
+  t->failed |= neap__json_quote(&literal, name, n, NULL) != 0;
+  if (!t->failed) neap__dynamodb_name_literal(t, literal.p, literal.n);
+  neap__buffer_free(&literal);
 }
 
 void neap__dynamodb_path(struct dynamodb_text *t, const struct place *place) {
@@ -205,12 +213,17 @@ static void add_type(struct teller *w, const struct condition *c, const char *ta
   w->operators++;
 }
 
-static void add_types(struct teller *w, const struct condition *c, const char *const *tags) {
-  add(w, "(");
+// The server refuses parentheses around what stands in parentheses.
+static void add_any_type(struct teller *w, const struct condition *c, const char *const *tags) {
   for (int i = 0; tags[i]; i++) {
     if (i > 0) add(w, " OR ");
     add_type(w, c, tags[i]);
   }
+}
+
+static void add_types(struct teller *w, const struct condition *c, const char *const *tags) {
+  add(w, "(");
+  add_any_type(w, c, tags);
   add(w, ")");
 }
 
@@ -332,7 +345,7 @@ static int tell_size(struct teller *w, const struct condition *c) {
 static int tell_type(struct teller *w, const struct condition *c) {
   static const char *const names[][2] = {
       {"string", "S"}, {"number", "N"}, {"boolean", "BOOL"}, {"map", "M"}, {"null", "NULL"}};
-  if (strcmp(c->cells->p, "list") == 0) return add_types(w, c, lists), 0;
+  if (strcmp(c->cells->p, "list") == 0) return add_any_type(w, c, lists), 0;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(c->cells->p, names[i][0]) == 0) return add_type(w, c, names[i][1]), 0;
   return cannot(w, c, "of integers, which are numbers there");

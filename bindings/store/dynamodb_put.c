@@ -7,9 +7,9 @@
 
 // ---- What a write is ----
 
-static const struct cell *sent_cell(const struct write *w, int column) {
+const struct cell *neap__dynamodb_sent(const struct write *w, int column) {
   const struct cell *cell = w->cells;
-  if (!neap__has_bit(w->columns, column)) return NULL;
+  if (column < 0 || !neap__has_bit(w->columns, column)) return NULL;
   for (int i = 0; i < column; i++) cell += neap__has_bit(w->columns, i);
   return cell;
 }
@@ -17,7 +17,7 @@ static const struct cell *sent_cell(const struct write *w, int column) {
 int neap__dynamodb_write_key(const struct shape *shape, const struct write *w, struct cell *key,
                              struct neap__error *e) {
   for (int i = 0; i < shape->nkeys; i++) {
-    const struct cell *cell = w->key ? &w->key[i] : sent_cell(w, shape->keys[i]->column);
+    const struct cell *cell = w->key ? &w->key[i] : neap__dynamodb_sent(w, shape->keys[i]->column);
     if (!cell || cell->kind <= CELL_NULL)
       return neap__error_set(e, NEAP_USAGE, "DynamoDB makes no keys: give %s a value", shape->keys[i]->name);
     key[i] = *cell;
@@ -112,6 +112,18 @@ void neap__dynamodb_write_returned(struct dynamodb_text *t, const struct write *
   neap__dynamodb_add(t, what);
 }
 
+// "name":{"S":"x"} of all that an open model does not declare.
+static int add_open(struct dynamodb_text *t, const struct cell *cell, struct neap__error *e) {
+  if (cell->kind != CELL_JSON) return 0;
+  for (struct neap__json_each it = neap__json_each(cell->p, cell->n); neap__json_next(&it);) {
+    if (t->body.n > 0 && t->body.p[t->body.n - 1] != '{') neap__dynamodb_add(t, ",");
+    neap__dynamodb_copy(t, it.key.p, it.key.n);
+    neap__dynamodb_add(t, ":");
+    if (neap__attribute_write_json(&t->body, cell->p, it.value, e) != 0) return -1;
+  }
+  return 0;
+}
+
 // {"wire":{"S":"x"}, ...} of all columns that are sent.
 static int add_item(struct dynamodb_text *t, const struct shape *shape, const struct write *w, struct neap__error *e) {
   const struct cell *cell = w->cells;
@@ -119,7 +131,12 @@ static int add_item(struct dynamodb_text *t, const struct shape *shape, const st
   for (int i = 0; i < shape->ncolumns; i++) {
     if (!neap__has_bit(w->columns, i)) continue;
     const struct field *f = shape->columns[i];
-    if (!neap__attribute_is_nil(&f->type, cell) && neap__dynamodb_attribute(t, f, cell, e) != 0) return -1;
+    int status = 0;
+    if (i == shape->open)
+      status = add_open(t, cell, e);
+    else if (!neap__attribute_is_nil(&f->type, cell))
+      status = neap__dynamodb_attribute(t, f, cell, e);
+    if (status != 0) return -1;
     cell++;
   }
   neap__dynamodb_add(t, "}");

@@ -5,6 +5,7 @@
 
 #include "store/dynamodb.h"
 #include "store/dynamodb_value.h"
+#include "value/json.h"
 #include "value/match.h"
 
 enum clause { CLAUSE_ADD, CLAUSE_DELETE, CLAUSE_REMOVE, CLAUSE_SET, CLAUSES };
@@ -15,7 +16,8 @@ struct item {
   const struct change *change;  // NULL: the column is set to the cell, or removed
   const struct field *field;
   const struct cell *cell;
-  bool keep;  // only where there is nothing yet
+  bool keep;                             // only where there is nothing yet
+  struct neap__json_slice name, member;  // of what an open model does not declare: a JSON string, and its value
 };
 
 static bool is_set(const struct type *type) {
@@ -45,11 +47,50 @@ static bool does_nothing(const struct change *c) {
   return elements && neap__match_size(c->cell.p, c->cell.n) == 0;
 }
 
+static struct neap__json_slice name_of(const struct item *item) {
+  if (item->name.n > 0) return (struct neap__json_slice){item->name.p + 1, item->name.n - 2};
+  return (struct neap__json_slice){item->field->wire, strlen(item->field->wire)};
+}
+
 static int by_clause(const void *a, const void *b) {
   const struct item *x = a, *y = b;
   if (x->clause != y->clause) return (int)x->clause - (int)y->clause;
-  int order = strcmp(x->field->wire, y->field->wire);
+  struct neap__json_slice p = name_of(x), q = name_of(y);
+  int order = memcmp(p.p, q.p, p.n < q.n ? p.n : q.n);
+  if (order == 0) order = (p.n > q.n) - (p.n < q.n);
   return order ? order : (x->change > y->change) - (x->change < y->change);
+}
+
+static struct neap__json_each members(const struct cell *open) {
+  bool json = open && open->kind == CELL_JSON;
+  return neap__json_each(json ? open->p : "", json ? open->n : 0);
+}
+
+static size_t count_members(const struct cell *open) {
+  size_t n = 0;
+  for (struct neap__json_each it = members(open); neap__json_next(&it);) n++;
+  return n;
+}
+
+// The value of a member, given its name as it is spelled.
+static bool find_member(const struct cell *open, struct neap__json_slice name, struct neap__json_slice *out) {
+  for (struct neap__json_each it = members(open); neap__json_next(&it);)
+    if (it.key.n == name.n && memcmp(it.key.p, name.p, name.n) == 0) return *out = it.value, true;
+  return false;
+}
+
+// What an open model does not declare, as far as it is not as it was before.
+static int collect_open(const struct field *f, const struct cell *now, const struct cell *before, struct item *items) {
+  struct neap__json_slice value;
+  int n = 0;
+  for (struct neap__json_each it = members(now); neap__json_next(&it);) {
+    bool same = find_member(before, it.key, &value) && neap__json_equal(value.p, value.n, it.value.p, it.value.n);
+    if (!same) items[n++] = (struct item){.clause = CLAUSE_SET, .field = f, .name = it.key, .member = it.value};
+  }
+  for (struct neap__json_each it = members(before); neap__json_next(&it);)
+    if (!find_member(now, it.key, &value))
+      items[n++] = (struct item){.clause = CLAUSE_REMOVE, .field = f, .name = it.key};
+  return n;
 }
 
 static int collect(const struct shape *shape, const struct write *w, struct item *items) {
@@ -58,16 +99,17 @@ static int collect(const struct shape *shape, const struct write *w, struct item
   for (int i = 0; i < shape->ncolumns && w->columns; i++) {
     if (!neap__has_bit(w->columns, i)) continue;
     const struct field *f = shape->columns[i];
-    bool nil = neap__attribute_is_nil(&f->type, cell);
-    if (!(f->flags & FIELD_PRIMARY)) {
-      if (!nil || !neap__has_bit(w->keep, i))
-        items[n++] = (struct item){nil ? CLAUSE_REMOVE : CLAUSE_SET, NULL, f, cell, neap__has_bit(w->keep, i)};
-    }
+    bool nil = neap__attribute_is_nil(&f->type, cell), keep = neap__has_bit(w->keep, i);
+    enum clause clause = nil ? CLAUSE_REMOVE : CLAUSE_SET;
+    if (i == shape->open)
+      n += collect_open(f, cell, w->open, items + n);
+    else if (!(f->flags & FIELD_PRIMARY) && !(nil && keep))
+      items[n++] = (struct item){.clause = clause, .field = f, .cell = cell, .keep = keep};
     cell++;
   }
   for (int i = 0; i < w->nchanges; i++) {
     const struct change *c = &w->changes[i];
-    if (!does_nothing(c)) items[n++] = (struct item){clause_of(c), c, c->place.field, &c->cell, false};
+    if (!does_nothing(c)) items[n++] = (struct item){.clause = clause_of(c), .change = c, .field = c->place.field};
   }
   qsort(items, (size_t)n, sizeof *items, by_clause);
   return n;
@@ -108,8 +150,17 @@ static int add_change(struct dynamodb_text *t, enum clause clause, const struct 
   return neap__dynamodb_value(t, type_of(c), &c->cell, e);
 }
 
+static int add_member(struct dynamodb_text *t, const struct item *item, struct neap__error *e) {
+  const struct cell cell = {.p = item->member.p, .n = (uint32_t)item->member.n, .kind = CELL_JSON};
+  neap__dynamodb_name_literal(t, item->name.p, item->name.n);
+  if (item->clause == CLAUSE_REMOVE) return 0;
+  neap__dynamodb_add(t, "=");
+  return neap__dynamodb_value(t, NULL, &cell, e);
+}
+
 static int add_item(struct dynamodb_text *t, const struct item *item, struct neap__error *e) {
   if (item->change) return add_change(t, item->clause, item->change, e);
+  if (item->name.n > 0) return add_member(t, item, e);
   neap__dynamodb_name(t, item->field->wire, strlen(item->field->wire));
   if (item->clause == CLAUSE_REMOVE) return 0;
   neap__dynamodb_add(t, "=");
@@ -126,7 +177,8 @@ int neap__dynamodb_update(struct dynamodb_text *t, const struct shape *shape, co
                           struct neap__error *e) {
   static const char *const words[CLAUSES] = {"ADD ", "DELETE ", "REMOVE ", "SET "};
   struct item few[32], *items = few;
-  size_t room = (size_t)shape->ncolumns + (size_t)w->nchanges;
+  const struct cell *open = neap__dynamodb_sent(w, shape->open);
+  size_t room = (size_t)shape->ncolumns + (size_t)w->nchanges + count_members(open) + count_members(w->open);
   int status = 0;
   if (room > sizeof few / sizeof *few) items = malloc(room * sizeof *items);
   if (!items) return neap__error_set(e, NEAP_LIMIT, "memory is short for a request to DynamoDB");
