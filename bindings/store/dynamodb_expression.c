@@ -213,18 +213,19 @@ static void add_type(struct teller *w, const struct condition *c, const char *ta
   w->operators++;
 }
 
-// The server refuses parentheses around what stands in parentheses.
-static void add_any_type(struct teller *w, const struct condition *c, const char *const *tags) {
+// One of several types.
+static void add_types(struct teller *w, const struct condition *c, const char *const *tags) {
   for (int i = 0; tags[i]; i++) {
     if (i > 0) add(w, " OR ");
     add_type(w, c, tags[i]);
   }
 }
 
-static void add_types(struct teller *w, const struct condition *c, const char *const *tags) {
+// The same before what is asked of a value of such a type.
+static void add_guard(struct teller *w, const struct condition *c, const char *const *tags) {
   add(w, "(");
-  add_any_type(w, c, tags);
-  add(w, ")");
+  add_types(w, c, tags);
+  add(w, ") AND ");
 }
 
 static const char *const lists[] = {"L", "SS", "NS", "BS", NULL};
@@ -333,8 +334,7 @@ static int tell_text(struct teller *w, const struct condition *c) {
 
 static int tell_size(struct teller *w, const struct condition *c) {
   if (neap__place_in_json(&c->place)) {
-    add_types(w, c, containers);
-    add(w, " AND ");
+    add_guard(w, c, containers);
   }
   add(w, "size(");
   add_place(w, c);
@@ -345,7 +345,9 @@ static int tell_size(struct teller *w, const struct condition *c) {
 static int tell_type(struct teller *w, const struct condition *c) {
   static const char *const names[][2] = {
       {"string", "S"}, {"number", "N"}, {"boolean", "BOOL"}, {"map", "M"}, {"null", "NULL"}};
-  if (strcmp(c->cells->p, "list") == 0) return add_any_type(w, c, lists), 0;
+  if (c->place.nsteps == 0 && strcmp(c->cells->p, "null") == 0)
+    return cannot(w, c, "of null in a column, which is absent");
+  if (strcmp(c->cells->p, "list") == 0) return add_types(w, c, lists), 0;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(c->cells->p, names[i][0]) == 0) return add_type(w, c, names[i][1]), 0;
   return cannot(w, c, "of integers, which are numbers there");
@@ -403,8 +405,8 @@ static int tell_elements(struct teller *w, const struct condition *c) {
   int n = 0;
   bool guarded = neap__place_in_json(&c->place);  // contains would look into text, too
   if (guarded) {
-    add_types(w, c, lists);
-    add(w, " AND (");
+    add_guard(w, c, lists);
+    add(w, "(");
   }
   for (; neap__json_next(&it); n++) {
     if (n > 0) add(w, c->op == COND_ANY ? " OR " : " AND ");
@@ -481,8 +483,10 @@ static int tell_not(struct teller *w, const struct condition *c) {
   return tell(w, c->children[0]);
 }
 
+// The server refuses parentheses around parentheses.
 static int tell(struct teller *w, const struct condition *c) {
   int status;
+  if (c->op <= COND_OR && c->nchildren == 1) return tell(w, c->children[0]);
   w->operators++;
   add(w, "(");
   if (c->op == COND_AND || c->op == COND_OR)
