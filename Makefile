@@ -20,7 +20,7 @@ BUILD_DEPS := gcc make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpcr
               libedit-dev libgmp-dev libcsv-dev libpq-dev libcurl4-openssl-dev
 TEST_DEPS  := libcjson-dev python3 python3-h2 lua5.4 lua-busted strace sqlite3 postgresql openssl zsh groff-base default-jre-headless
 LINT_DEPS  := lua-check clang clang-tidy clang-format cppcheck valgrind
-BENCH_DEPS := postgresql python3 python3-psycopg2 python3-sqlalchemy python3-django lua-sql-sqlite3 lua-sql-postgres lua-cjson
+BENCH_DEPS := postgresql default-jre-headless python3 python3-psycopg2 python3-sqlalchemy python3-django python3-boto3 lua-sql-sqlite3 lua-sql-postgres lua-cjson
 
 PACKAGES := lua5.4 libuv sqlite3 libpcre2-8 libsodium
 LOADED   := libedit libpq libcurl
@@ -154,6 +154,8 @@ $(BUILD)/tests/bench/linked: LDFLAGS += -Wl,--no-as-needed
 $(BUILD)/tests/fuzz/json_replay $(BUILD)/tests/fuzz/json_fuzzer $(BUILD)/tests/bench/%_peer: LIBS += -lcjson
 # Calls libpq itself, which neap loads when it is first needed.
 $(BUILD)/tests/bench/postgres_peer: LIBS += -lpq
+# The same with libcurl.
+$(BUILD)/tests/bench/dynamodb_peer: LIBS += -lcurl
 
 # The command with a store of SQLite that does nothing itself.
 $(BUILD)/tests/model/plain: tests/model/plain.c $(COMMAND:%.c=$(BUILD)/%.o) $(BIN)/libneap.a
