@@ -87,15 +87,28 @@ static int add_expected(struct dynamodb_text *t, const struct shape *shape, cons
   return 0;
 }
 
+// Lists are still what was read of them.
+static int add_held(struct dynamodb_text *t, const struct change *held, int n, struct neap__error *e) {
+  for (int i = 0; i < n; i++) {
+    bool there = held[i].kind == CHANGE_SET;
+    const struct type *type = held[i].place.nsteps > 0 ? held[i].place.type : &held[i].place.field->type;
+    neap__dynamodb_add(t, there ? " AND " : " AND attribute_not_exists(");
+    neap__dynamodb_path(t, &held[i].place);
+    neap__dynamodb_add(t, there ? " = " : ")");
+    if (there && neap__dynamodb_value(t, type, &held[i].cell, e) != 0) return -1;
+  }
+  return 0;
+}
+
 // What must hold of the row. Of an update, and of a delete that asks for more, that it is there.
 static int add_condition(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
-                         struct neap__error *e) {
+                         const struct change *held, int nheld, struct neap__error *e) {
   bool there = w->kind == WRITE_UPDATE || (w->kind == WRITE_DELETE && neap__dynamodb_guarded(w));
   bool absent = w->kind == WRITE_INSERT && w->absent;
   if (!there && !absent && !w->condition) return 0;
   open_expression(t, "ConditionExpression");
   if (there || absent) add_exists(t, there ? "attribute_exists(" : "attribute_not_exists(", shape->keys[0]->wire);
-  if (add_expected(t, shape, w, e) != 0) return -1;
+  if (add_expected(t, shape, w, e) != 0 || add_held(t, held, nheld, e) != 0) return -1;
   if (w->condition && (there || absent)) neap__dynamodb_add(t, " AND ");
   if (w->condition && neap__dynamodb_condition(t, w->condition, e) != 0) return -1;
   neap__dynamodb_add(t, "\"");
@@ -160,7 +173,7 @@ const char *neap__dynamodb_write_target(const struct write *w) {
 }
 
 int neap__dynamodb_write_one(struct dynamodb_text *t, const struct view *view, const struct shape *shape,
-                             const struct write *w, struct neap__error *e) {
+                             const struct write *w, const struct change *held, int nheld, struct neap__error *e) {
   bool put = w->kind == WRITE_UPSERT && w->replace;
   struct cell key[4];
   if (check_size(shape, w, e) != 0 || neap__dynamodb_write_key(shape, w, key, e) != 0) return -1;
@@ -168,7 +181,7 @@ int neap__dynamodb_write_one(struct dynamodb_text *t, const struct view *view, c
   neap__dynamodb_member(t, put ? "Item" : "Key");
   if ((put ? add_item(t, shape, w, e) : neap__dynamodb_key(t, shape, key, e)) != 0) return -1;
   if (!put && w->kind != WRITE_DELETE && neap__dynamodb_update(t, shape, w, e) != 0) return -1;
-  if (add_condition(t, shape, w, e) != 0) return -1;
+  if (add_condition(t, shape, w, held, nheld, e) != 0) return -1;
   return 0;
 }
 

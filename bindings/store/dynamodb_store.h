@@ -88,13 +88,24 @@ bool neap__dynamodb_repeatable(const struct write *w);
 // "DynamoDB_20120810.UpdateItem"
 const char *neap__dynamodb_write_target(const struct write *w);
 // The members of that: TableName, Key or Item, expressions. Refuses what is too large.
+//   held  of an UPDATE: places that still have to hold these (SET), or nothing (UNSET)
 int neap__dynamodb_write_one(struct dynamodb_text *t, const struct view *view, const struct shape *shape,
-                             const struct write *w, struct neap__error *e);
+                             const struct write *w, const struct change *held, int nheld, struct neap__error *e);
 // ,"ReturnValues": what the write has to know of the row.
 void neap__dynamodb_write_returned(struct dynamodb_text *t, const struct write *w);
 // {"PutRequest":{"Item":...}} or {"DeleteRequest":{"Key":...}}
 int neap__dynamodb_write_entry(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
                                struct neap__error *e);
+
+// ---- dynamodb_list.c: an UPDATE that changes lists in ways that the service does not know ----
+
+bool neap__dynamodb_reads_first(const struct write *w);
+// The members of the GetItem that comes first.
+int neap__dynamodb_list_read(struct dynamodb_text *t, const struct view *view, const struct shape *shape,
+                             const struct write *w, struct neap__error *e);
+// Those of the UpdateItem, given the reply to it.
+int neap__dynamodb_list_write(struct dynamodb_text *t, const struct view *view, const struct shape *shape,
+                              const struct write *w, const char *reply, size_t n, struct neap__error *e);
 
 // ---- dynamodb_write.c ----
 

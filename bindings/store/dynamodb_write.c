@@ -8,6 +8,7 @@
 #include "store/dynamodb_store.h"
 
 #define BATCH_MOST 25
+#define LIST_ATTEMPTS 20        // of a change that is made here, while others change the same list
 #define BATCH_BYTES (15 << 20)  // of the 16 MB that a request may have
 
 enum outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_FAILED };
@@ -23,6 +24,7 @@ struct answer {
 };
 
 enum doing {
+  STEP_READ,  // the row, for a change that is made here
   STEP_ONE,
   STEP_LOOK,  // whether the row is there whose condition was not met
   STEP_BATCH,
@@ -36,6 +38,8 @@ struct slot {
   int at;        // the one that is written alone
   int left;      // of a batch, the last time
   int attempts;  // that got nothing done
+  char *seen;    // the row that a change was made of
+  size_t nseen;
   enum doing step;
 };
 
@@ -132,14 +136,33 @@ static struct dynamodb_text *begin(struct write_run *r, struct slot *slot) {
   return neap__dynamodb_call_begin(&r->run, &slot->call);
 }
 
+static void forget_seen(struct slot *slot) {
+  free(slot->seen);
+  slot->seen = NULL;
+}
+
+// Reads the row of a change that is made here. False: it has failed, and that is the answer.
+static bool send_read(struct write_run *r, struct slot *slot) {
+  struct neap__error e;
+  struct dynamodb_text *t = begin(r, slot);
+  slot->step = STEP_READ;
+  if (neap__dynamodb_list_read(t, r->run.view, r->shape, &r->writes[slot->at], &e) == 0 &&
+      neap__dynamodb_call_send(&slot->call, "DynamoDB_20120810.GetItem", &e) == 0)
+    return true;
+  fail_one(r, slot->at, &e);
+  return false;
+}
+
 // Sends one write alone. False: it has failed, and that is its answer.
 static bool send_one(struct write_run *r, struct slot *slot, int i) {
   const struct write *w = &r->writes[i];
   struct neap__error e;
-  struct dynamodb_text *t = begin(r, slot);
   slot->at = i;
+  if (!slot->seen && neap__dynamodb_reads_first(w)) return send_read(r, slot);
+  struct dynamodb_text *t = begin(r, slot);
   slot->call.aws.repeatable = neap__dynamodb_repeatable(w);
-  int status = neap__dynamodb_write_one(t, r->run.view, r->shape, w, &e);
+  int status = slot->seen ? neap__dynamodb_list_write(t, r->run.view, r->shape, w, slot->seen, slot->nseen, &e)
+                          : neap__dynamodb_write_one(t, r->run.view, r->shape, w, NULL, 0, &e);
   if (status == 0) neap__dynamodb_write_returned(t, w);
   if (status == 0 && send_slot(r, slot, neap__dynamodb_write_target(w), &e) == 0) return true;
   fail_one(r, i, &e);
@@ -226,6 +249,28 @@ static void fill_slots(struct write_run *r) {
 
 // ---- Replies to one ----
 
+// The row is here that a change is to be made of. False: the write has its answer.
+static bool take_row(struct write_run *r, struct slot *slot) {
+  const struct aws_call *aws = &slot->call.aws;
+  struct neap__error e = aws->error;
+  bool same = slot->seen && slot->nseen == aws->nreply && memcmp(slot->seen, aws->reply, aws->nreply) == 0;
+  char *copy = aws->failed || same ? NULL : malloc(aws->nreply + 1);
+  if (same) {  // then it is not the list that somebody else has changed
+    fail_unmet(r, slot->at, &e, has_member(&slot->call, "Item"));
+    return false;
+  }
+  if (!copy) {
+    if (!aws->failed) neap__error_set(&e, NEAP_LIMIT, "memory is short");
+    fail_one(r, slot->at, &e);
+    return false;
+  }
+  forget_seen(slot);
+  slot->seen = memcpy(copy, aws->reply, aws->nreply);
+  slot->nseen = aws->nreply;
+  slot->step = STEP_ONE;
+  return send_one(r, slot, slot->at);
+}
+
 // Asks whether the row is there whose condition was not met. False: it cannot be asked.
 static bool look(struct write_run *r, struct slot *slot) {
   struct neap__error e = slot->call.aws.error;
@@ -249,6 +294,7 @@ static bool take_one(struct write_run *r, struct slot *slot) {
   const struct dynamodb_call *call = &slot->call;
   const struct write *w = &r->writes[slot->at];
   struct neap__error e = call->aws.error;
+  if (slot->step == STEP_READ) return take_row(r, slot);
   if (slot->step == STEP_LOOK) {
     bool there = call->aws.failed || has_member(call, "Item");
     e = *r->answers[slot->at].error;
@@ -257,6 +303,8 @@ static bool take_one(struct write_run *r, struct slot *slot) {
     succeed(r, slot->at, call);
   } else if (strcmp(e.code, "ConditionalCheckFailedException") != 0) {
     fail_one(r, slot->at, &e);
+  } else if (slot->seen && !e.unknown && ++slot->attempts < LIST_ATTEMPTS) {
+    return send_read(r, slot);
   } else {
     bool there = has_member(call, "Item"), may_lack = w->kind == WRITE_UPDATE || w->kind == WRITE_DELETE;
     if (!there && may_lack && slot->step == STEP_ONE && look(r, slot)) return true;
@@ -381,12 +429,14 @@ static void write_answered(struct dynamodb_run *run, struct dynamodb_call *call)
   bool busy = false;
   switch (slot->step) {
     case STEP_BATCH: busy = take_batch(r, slot); break;
+    case STEP_READ:
     case STEP_ONE:
     case STEP_LOOK: busy = take_one(r, slot); break;
     case STEP_APART: busy = take_one(r, slot) || send_apart(r, slot); break;
   }
   if (!busy) {
     neap__dynamodb_call_drop(&slot->call);
+    forget_seen(slot);
     slot->n = 0;
     fill_slots(r);
   }
@@ -486,7 +536,10 @@ static enum rows_state write_next(struct rows *rows, struct cell *cells) {
 
 static void write_end(struct dynamodb_run *run) {
   struct write_run *r = (struct write_run *)run;
-  for (struct slot *s = r->slots; s < r->slots + DYNAMODB_WRITES; s++) neap__dynamodb_call_drop(&s->call);
+  for (struct slot *s = r->slots; s < r->slots + DYNAMODB_WRITES; s++) {
+    neap__dynamodb_call_drop(&s->call);
+    forget_seen(s);
+  }
   for (int i = 0; i < r->n; i++) {
     free(r->answers[i].reply);
     free(r->answers[i].error);
