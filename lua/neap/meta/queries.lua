@@ -177,17 +177,26 @@ function query:having(labels) end
 ---@param options? { skip_locked?: boolean }
 ---@return neap.query
 function query:for_update(options) end
+---Reads what was written last, on stores that otherwise may give something older.
 ---@return neap.query
 function query:consistent() end
----DynamoDB only, as are key, filter and scan; `unsupported` elsewhere.
+---Looks through this index and nowhere else; without select the objects have the fields that it holds. DynamoDB only, as are key,
+---filter and scan; `unsupported` elsewhere.
+---@param index userdata|string Post.by_user, or its name
 ---@return neap.query
-function query:index(...) end
+function query:index(index) end
+---The hash key by eq, and one condition on the range key, of the table or of the index. Raises `usage` for anything else.
+---@param ... table|neap.condition|string
 ---@return neap.query
 function query:key(...) end
+---What the service itself applies to what it has read. Raises `unsupported` for what it cannot.
+---@param ... table|neap.condition|string
 ---@return neap.query
 function query:filter(...) end
+---All of the table, or of the index, may be read; in `segments` parts side by side.
+---@param options? { segments?: integer }
 ---@return neap.query
-function query:scan() end
+function query:scan(options) end
 
 ---Streams: `for p in q:each() do … end`; leaving the loop ends it.
 ---@param options? { batch?: integer }
