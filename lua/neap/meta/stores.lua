@@ -143,6 +143,11 @@ function store:delete(objects) end
 ---@return table|integer rows plain tables, or how many rows were changed
 function store:sql(text, params) end
 
+---Sends a request of DynamoDB as it is: `store:request("DescribeTable", { TableName = "posts" })`. An empty list is neap.array{}.
+---@param operation string of DynamoDB or DynamoDB Streams
+---@param payload? table its members
+---@return table reply
+function store:request(operation, payload) end
 ---Closes all connections; open transactions are rolled back.
 function store:close() end
 
