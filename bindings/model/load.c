@@ -1,10 +1,13 @@
 // load.c: reads the rows of a list of objects again: those of one model that follow each other with one
 // statement.
+#include "model/condition_build.h"
 #include "model/query_build.h"
 #include "model/relation.h"
 #include "model/save.h"
+#include "value/attribute.h"
 
-#define LOAD_CHUNK 1000  // objects that are looked for in one go, where one key tells them
+#define LOAD_CHUNK 1000  // objects that are looked for in one go,
+#define PAIRS_CHUNK 100  // where their keys have several columns and the store speaks SQL
 
 enum { L_LIST = 1, L_ERRORS, L_STATE, L_FOUND, L_MAP };
 
@@ -16,28 +19,57 @@ struct loading {
   const struct class *class;
 };
 
-static const struct field *key_of(const struct loading *l) {
-  return l->class->shape->keys[0];
-}
-
-// The key of object i of the list, whose object is pushed.
-static struct cell item_key(lua_State *L, const struct loading *l, int i) {
+// Column k of the key of object i of the list, whose object is pushed.
+static struct cell item_key(lua_State *L, const struct loading *l, int i, int k) {
   struct cell key;
   neap__save_push(L, i);
-  neap__object_get(L, lua_gettop(L), key_of(l)->column, &key);
+  neap__object_get(L, lua_gettop(L), l->class->shape->keys[k]->column, &key);
   if (key.kind == CELL_NIL) neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", l->class->shape->model);
   return key;
 }
 
 // ---- Dealing out what was found ----
 
-static void map_found(lua_State *L, const struct loading *l, lua_Integer i) {
+// Pushes what tells a value of a key from others: of a decimal its number, for 1.50 may come back as 1.5.
+static void push_lookup(lua_State *L, const struct cell *cell) {
+  char text[ATTRIBUTE_NUMBER];
+  const char *fault;
+  size_t n = cell->kind == CELL_DECIMAL ? neap__attribute_number(cell->p, cell->n, text, &fault) : 0;
+  if (n > 0)
+    lua_pushlstring(L, text, n);
+  else
+    neap__relation_push_lookup(L, cell);
+}
+
+// Pushes the table in the map that the object at L_MAP + 1 belongs in by all of its key but the last column, which is pushed
+// behind it; nil and nothing else if there is none and it is not to be made.
+static bool push_place(lua_State *L, const struct loading *l, bool make) {
+  const struct shape *shape = l->class->shape;
   struct cell key;
+  lua_pushvalue(L, L_MAP);
+  for (int k = 0;; k++) {
+    neap__object_get(L, L_MAP + 1, shape->keys[k]->column, &key);
+    push_lookup(L, &key);
+    if (k == shape->nkeys - 1) return true;
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TNIL) {
+      if (!make) return false;
+      lua_newtable(L);
+      lua_pushvalue(L, -3);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, -6);
+      lua_replace(L, -2);
+    }
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  }
+}
+
+static void map_found(lua_State *L, const struct loading *l, lua_Integer i) {
   lua_rawgeti(L, L_FOUND, i);
-  neap__object_get(L, L_MAP + 1, key_of(l)->column, &key);
-  neap__relation_push_lookup(L, &key);
-  lua_insert(L, -2);
-  lua_rawset(L, L_MAP);
+  push_place(L, l, true);
+  lua_pushvalue(L, L_MAP + 1);
+  lua_rawset(L, -3);
 }
 
 static void add_error(lua_State *L, const struct loading *l, int i) {
@@ -61,12 +93,14 @@ static void add_error(lua_State *L, const struct loading *l, int i) {
 // Object i of the list becomes what was found for its key.
 static void fill(lua_State *L, const struct loading *l, int i) {
   int n = l->class->shape->ncolumns;
-  struct cell key = item_key(L, l, i);
-  neap__relation_push_lookup(L, &key);
-  if (lua_rawget(L, L_MAP) == LUA_TNIL) {
+  neap__save_push(L, i);
+  if (!push_place(L, l, false) || lua_rawget(L, -2) == LUA_TNIL) {
+    lua_settop(L, L_MAP + 1);
     add_error(L, l, i);
     return;
   }
+  lua_replace(L, L_MAP + 2);
+  lua_settop(L, L_MAP + 2);
   struct cell *cells = lua_newuserdatauv(L, (size_t)n * sizeof *cells, 0);
   for (int c = 0; c < n; c++) neap__object_get(L, L_MAP + 2, c, &cells[c]);
   neap__view_touch(L, l->view, L_MAP + 1);
@@ -99,7 +133,8 @@ static void find_chunk(lua_State *L, struct loading *l) {
   const void *metatable = NULL;
   l->class = neap__object_class(neap__save_item(L, l->first, &metatable));
   l->view = neap__view_effective(L, l->class->view);
-  int most = l->class->shape->nkeys == 1 ? LOAD_CHUNK : 1;
+  bool pairs = l->class->shape->nkeys > 1 && (l->view->store->verbs->capabilities & CAN_SQL);
+  int most = pairs ? PAIRS_CHUNK : LOAD_CHUNK;
   for (l->count = 1; l->first + l->count <= l->n && l->count < most; l->count++) {
     lua_settop(L, L_STATE);
     if (neap__object_class(neap__save_item(L, l->first + l->count, &metatable)) != l->class) break;
@@ -107,20 +142,31 @@ static void find_chunk(lua_State *L, struct loading *l) {
   lua_settop(L, L_STATE);
 }
 
+// Pushes that a row has the key of object i of the list.
+static void push_key_condition(lua_State *L, const struct loading *l, int class_idx, int i) {
+  const struct shape *shape = l->class->shape;
+  for (int k = 0; k < shape->nkeys; k++) {
+    struct cell key = item_key(L, l, i, k);
+    neap__condition_leaf(L, class_idx, shape->keys[k], COND_EQ, &key, 1);
+    lua_remove(L, -2);
+  }
+  neap__condition_branch(L, class_idx, COND_AND, shape->nkeys);
+}
+
 // Narrows the query on top of the stack, whose class lies below it, to the keys of the chunk.
 static void add_keys(lua_State *L, const struct loading *l) {
   const struct shape *shape = l->class->shape;
   int query = lua_gettop(L);
-  struct cell *keys = lua_newuserdatauv(L, (size_t)(l->count + shape->nkeys) * sizeof *keys, 0);
-  for (int i = 0; i < l->count; i++, lua_settop(L, query + 1)) keys[i] = item_key(L, l, l->first + i);
-  neap__condition_leaf(L, query - 1, key_of(l), COND_IN, keys, l->count);
-  neap__query_and(L, query);
-  for (int k = 1; k < shape->nkeys; k++) {  // then it is one object
-    neap__save_push(L, l->first);
-    neap__object_get(L, lua_gettop(L), shape->keys[k]->column, &keys[0]);
-    neap__condition_leaf(L, query - 1, shape->keys[k], COND_EQ, keys, 1);
-    neap__query_and(L, query);
+  if (shape->nkeys == 1) {
+    struct cell *keys = lua_newuserdatauv(L, (size_t)l->count * sizeof *keys, 0);
+    for (int i = 0; i < l->count; i++, lua_settop(L, query + 1)) keys[i] = item_key(L, l, l->first + i, 0);
+    neap__condition_leaf(L, query - 1, shape->keys[0], COND_IN, keys, l->count);
+  } else {
+    luaL_checkstack(L, l->count + LUA_MINSTACK, "load");
+    for (int i = 0; i < l->count; i++) push_key_condition(L, l, query - 1, l->first + i);
+    neap__condition_branch(L, query - 1, COND_OR, l->count);
   }
+  neap__query_and(L, query);
   lua_settop(L, query);
 }
 

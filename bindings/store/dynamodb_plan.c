@@ -448,6 +448,54 @@ static bool find_keys(struct planner *p, const struct target *t) {
   return true;
 }
 
+// Reads one pair of keys out of an AND of two EQ. 1: no item has it. -1: it is something else.
+static int read_pair(const struct planner *p, const struct condition *c, struct cell *key) {
+  int found = 0, status = 0;
+  if (c->op != COND_AND || c->nchildren != 2) return -1;
+  for (int i = 0; i < 2; i++)
+    for (int k = 0; k < 2; k++) {
+      const struct condition *equal = c->children[i];
+      if (equal->op != COND_EQ || !is_of(equal, p->shape->keys[k])) continue;
+      found |= 1 << k;
+      key[k] = equal->cells[0];
+      if (!fit_key(p->shape->keys[k], &key[k])) status = 1;
+    }
+  return found == 3 ? status : -1;
+}
+
+static int by_pair(const void *a, const void *b) {
+  const struct cell *x = a, *y = b;
+  int order = neap__cell_compare(&x[0], &y[0]);
+  return order ? order : neap__cell_compare(&x[1], &y[1]);
+}
+
+// Whether a part names items one by one: (hash = a AND range = 1) OR (hash = b AND range = 2).
+static bool find_pairs(struct planner *p) {
+  struct dynamodb_plan *plan = p->plan;
+  for (int i = 0; i < p->nparts && p->shape->nkeys == 2; i++) {
+    const struct condition *c = p->parts[i].condition;
+    if (c->op != COND_OR || c->nchildren == 0 || c->nchildren > KEYS_MOST || p->parts[i].role == ROLE_FILTER) continue;
+    struct cell *keys = keep(p, 2 * (size_t)c->nchildren, sizeof *keys);
+    int n = 0, status = 0, distinct = 0;
+    for (int k = 0; k < c->nchildren && status >= 0; k++) {
+      status = read_pair(p, c->children[k], &keys[2 * n]);
+      n += status == 0;
+    }
+    if (status < 0) continue;
+    if (n > 1) qsort(keys, (size_t)n, 2 * sizeof *keys, by_pair);
+    for (int k = 0; k < n; k++)
+      if (k == 0 || by_pair(&keys[2 * k], &keys[2 * distinct - 2]) != 0)
+        memmove(&keys[2 * distinct++], &keys[2 * k], 2 * sizeof *keys);
+    p->parts[i].taken = true;
+    plan->reading = distinct > 0 ? READING_KEYS : READING_NOTHING;
+    plan->keys = keys;
+    plan->nkeys = distinct;
+    plan->ordered = p->q->norders == 0 || distinct <= 1;
+    return true;
+  }
+  return false;
+}
+
 static void set_query(struct planner *p, const struct target *t) {
   struct dynamodb_plan *plan = p->plan;
   struct cell *cells;
@@ -598,9 +646,10 @@ static void make(struct planner *p) {
   for (int i = 0; i < p->nparts; i++) neap__memory_condition_columns(p->parts[i].condition, p->columns);
   struct target t = choose(p);
   if (p->q->index) check_index(p);
+  bool pairs = !p->q->index && t.score == 0 && find_pairs(p);
   if (t.score > 0 && !find_keys(p, &t)) set_query(p, &t);
-  if (t.score == 0) set_scan(p, &t);
-  if (t.score == 0 && !p->never && !p->q->scan && !p->shape->scan) refuse_scan(p, &t);
+  if (t.score == 0 && !pairs) set_scan(p, &t);
+  if (t.score == 0 && !pairs && !p->never && !p->q->scan && !p->shape->scan) refuse_scan(p, &t);
   if (p->never || (t.score > 0 && p->plan->nkeys == 0)) p->plan->reading = READING_NOTHING;
   split(p, &t);
   set_columns(p);
