@@ -5,8 +5,6 @@
 
 #include "transport/http_client.h"
 
-#define HEAD_MAX 262144
-#define AT_ONCE 16384  // bytes of a body that libcurl may send along with the head
 #define AGENT "neap/" NEAP_VERSION
 
 // ---- URLs ----
@@ -121,94 +119,14 @@ static int set_headers(struct http_transfer *t, const struct http_request *r, st
   return ok ? 0 : neap__error_set(e, NEAP_LIMIT, "memory is short");
 }
 
-static size_t on_send(char *to, size_t size, size_t n, void *ud) {
-  struct http_transfer *t = ud;
-  size_t room = size * n, some = t->nunsent < room ? t->nunsent : room;
-  if (some > 0) memcpy(to, t->unsent, some);
-  t->unsent += some;
-  t->nunsent -= some;
-  t->sent_at = neap__now_ms(t->client->host);
-  return some;
-}
-
-static int on_rewind(void *ud, curl_off_t offset, int origin) {
-  struct http_transfer *t = ud;
-  size_t at = (size_t)offset;
-  if (origin != SEEK_SET || offset < 0 || at > t->nwhole) return CURL_SEEKFUNC_FAIL;
-  t->unsent = t->whole + at;
-  t->nunsent = t->nwhole - at;
-  return CURL_SEEKFUNC_OK;
-}
-
-// There is a connection.
-static int on_ready(void *ud, char *there, char *here, int port, int our_port) {
-  struct http_transfer *t = ud;
-  (void)there, (void)here, (void)port, (void)our_port;
-  t->sent_at = neap__now_ms(t->client->host);
-  neap__http_watch(t);
-  return CURL_PREREQFUNC_OK;
-}
-
-// Where a connection that was used before proves to be closed, libcurl sends again what it can. What must not be done twice is
-// given to it in such a way that it cannot: the body once, or without a body on a connection of its own.
-static CURLcode set_body(struct http_transfer *t, const struct http_request *r) {
-  bool repeatable = strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
-  CURLcode status = curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-  curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->nbody);
-  if (r->nbody == 0 || (repeatable && r->nbody <= AT_ONCE)) {
-    if (!repeatable) curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, r->nbody > 0 ? r->body : "");
-    return status;
-  }
-  t->unsent = t->whole = r->body;
-  t->nunsent = t->nwhole = r->nbody;
-  curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_send);
-  curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
-  if (repeatable) curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, on_rewind);
-  if (repeatable) curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
-  return status;
-}
-
 static CURLcode set_method(struct http_transfer *t, const struct http_request *r) {
   CURLcode status = CURLE_OK;
   bool wants_body = strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0;
   t->safe = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 || strcmp(r->method, "OPTIONS") == 0;
-  if (r->body || wants_body) status = set_body(t, r);
+  if (r->body || r->feeds || wants_body) status = neap__http_set_body(t, r);
   if (strcmp(r->method, "HEAD") == 0) curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
   if (status != CURLE_OK) return status;
   return curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, r->method);
-}
-
-// ---- What comes ----
-
-static void hold(struct http_transfer *t) {
-  neap__hold(t->client->host, &t->held, t->body.size, false);
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *ud) {
-  struct http_transfer *t = ud;
-  n *= size;
-  size_t wanted = t->body.n + n, grown = wanted > t->body.size ? 2 * wanted - t->body.size : 0;
-  t->too_large = n > t->max_size - t->body.n;
-  t->short_of_memory = !t->too_large && grown > neap__memory_left(t->client->host);
-  if (t->too_large || t->short_of_memory) return 0;
-  t->short_of_memory = neap__buffer_append(&t->body, p, n) != 0;
-  hold(t);
-  return t->short_of_memory ? 0 : n;
-}
-
-// The last head counts: those before it said to go on.
-static size_t on_head(char *p, size_t size, size_t n, void *ud) {
-  struct http_transfer *t = ud;
-  n *= size;
-  t->answered = true;
-  if (n > 5 && memcmp(p, "HTTP/", 5) == 0) {
-    t->head.n = 0;
-    return n;
-  }
-  if (n > HEAD_MAX - t->head.n) return 0;
-  t->short_of_memory = neap__buffer_append(&t->head, p, n) != 0;
-  return t->short_of_memory ? 0 : n;
 }
 
 // ---- The call ----
@@ -234,22 +152,18 @@ static CURLcode set_surroundings(struct http_transfer *t, const struct http_requ
 static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   CURL *easy = t->easy;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // else it would wait for names that nobody wants any more
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)r->http2);  // for what a connection that is being made will speak
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);     // else it would wait for names that nobody wants any more
+  bool http2 = r->http2 && !r->streams && !r->feeds;  // what stops one would stop others on the same connection
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)http2);  // for what a connection that is being made will speak
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(r->connect));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, r->min_speed);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, r->min_speed_time);
-  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
-  curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->said);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+  neap__http_set_reply(t, r);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
   CURLcode status = curl_easy_setopt(easy, CURLOPT_URL, r->url);
   if (status == CURLE_OK) status = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -273,7 +187,6 @@ static bool prepare(struct http_transfer *t, const struct http_request *r, struc
   t->first_byte = r->first_byte;
   t->min_speed = r->min_speed;
   t->min_speed_time = r->min_speed_time;
-  t->max_size = r->max_size;
   t->deadline = r->timeout > 0 ? neap__deadline_in(t->client->host, r->timeout) : INT64_MAX;
   t->easy = curl_easy_init();
   if (t->easy && set_up(t, r) == CURLE_OK) return true;
@@ -309,18 +222,13 @@ void neap__http_cancel(struct http_call *call) {
   if (t->headers) curl_slist_free_all(t->headers);
   neap__buffer_free(&t->head);
   neap__buffer_free(&t->body);
-  if (t->held) hold(t);
+  if (t->held) neap__hold(t->client->host, &t->held, 0, false);
   free(t);
 }
 
-int neap__http_result(const struct http_call *call, struct http_reply *reply, struct neap__error *e) {
-  struct http_transfer *t = call->transfer;
+static void fill_reply(const struct http_transfer *t, struct http_reply *reply) {
   long status = 0;
   char *redirect = NULL;
-  if (t->result != CURLE_OK) {
-    neap__http_fault(t, e);
-    return -1;
-  }
   curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &redirect);
   *reply = (struct http_reply){.status = (int)status,
@@ -330,5 +238,19 @@ int neap__http_result(const struct http_call *call, struct http_reply *reply, st
                                .nbody = t->body.n,
                                .redirect = redirect,
                                .place = t->place};
-  return 0;
+}
+
+int neap__http_result(const struct http_call *call, struct http_reply *reply, struct neap__error *e) {
+  if (call->transfer->result == CURLE_OK) {
+    fill_reply(call->transfer, reply);
+    return 0;
+  }
+  neap__http_fault(call->transfer, e);
+  return -1;
+}
+
+bool neap__http_head(const struct http_call *call, struct http_reply *reply) {
+  if (!call->transfer->head_done) return false;
+  fill_reply(call->transfer, reply);
+  return true;
 }

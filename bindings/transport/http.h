@@ -22,6 +22,10 @@ struct http_request {
   long min_speed, min_speed_time;  // no fewer bytes a second, either way, over so many seconds; 0 = any
   size_t max_size;                 // bytes of a body, unpacked
   bool http2;                      // where the server has it, over TLS
+  // In pieces; both want `news`, and the timeout for all of it is one from piece to piece then.
+  bool streams;    // the reply
+  bool feeds;      // the body
+  int64_t length;  // of a body in pieces, < 0 = nobody knows yet
 };
 
 // What lives until neap__http_cancel.
@@ -33,10 +37,12 @@ struct http_reply {
   const char *place;     // "GET http://host/path", for messages: without passwords and without the query
 };
 
-// A call: part of what its owner keeps in place, zeroed but for `done`.
+// A call: part of what its owner keeps in place, zeroed but for `done` and `news`.
 struct http_call {
   // Called once when it has ended, by the loop, never from within neap__http_send. It may cancel the call, and send others.
   void (*done)(struct http_call *);
+  // In pieces: called likewise, before `done`, when the head is whole, a piece has come, or another is wanted.
+  void (*news)(struct http_call *);
   struct http_transfer *transfer;  // private
 };
 
@@ -48,6 +54,15 @@ struct http_client *neap__http_client(lua_State *L);
 int neap__http_send(struct http_client *c, struct http_call *call, const struct http_request *r, struct neap__error *e);
 // What came, once the call is done. Returns 0, or -1 with `e` filled.
 int neap__http_result(const struct http_call *call, struct http_reply *reply, struct neap__error *e);
+// In pieces: whether the head of the reply is whole, which is filled in then; one that leads elsewhere is once all of it is.
+bool neap__http_head(const struct http_call *call, struct http_reply *reply);
+// What has come of the body, NULL = nothing now; and that it was taken, so that more may come. No more than some 80 kB wait.
+const char *neap__http_piece(const struct http_call *call, size_t *n);
+void neap__http_taken(struct http_call *call);
+// Whether another piece of the request's body is wanted, and giving it: it lives until yet another is wanted; NULL ends the body.
+// Returns 0, or -1 with `e` filled where it is longer or shorter than was said.
+bool neap__http_hungry(const struct http_call *call);
+int neap__http_feed(struct http_call *call, const char *p, size_t n, struct neap__error *e);
 // Ends a call wherever it is, and frees what it holds; done does not come any more. Harmless where there is none.
 void neap__http_cancel(struct http_call *call);
 // Writes "scheme://host:port" of a URL. False with `e` filled if it is none of HTTP.

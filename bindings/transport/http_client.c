@@ -69,9 +69,24 @@ void neap__http_stop(struct http_transfer *t) {
   if (c && c->multi) mind(c);
 }
 
+static struct http_transfer *next_with_news(struct http_client *c) {
+  for (struct http_transfer *t = c->going.first; t && c->news; t = t->next)
+    if (t->news) return t;
+  c->news = false;
+  return NULL;
+}
+
+static void tell_news(struct http_client *c) {
+  for (struct http_transfer *t; (t = next_with_news(c)) != NULL;) {
+    t->news = false;
+    t->call->news(t->call);
+  }
+}
+
 // Those that ended before this: what is sent and ends meanwhile waits for the loop, else it might never have its turn.
 static void tell(struct http_client *c) {
   struct http_transfers told = {0};
+  tell_news(c);
   while (c->ended.first) {
     struct http_transfer *t = c->ended.first;
     leave(t);
@@ -295,6 +310,11 @@ struct http_client *neap__http_client(lua_State *L) {
   return c;
 }
 
+void neap__http_end(struct http_transfer *t, CURLcode result) {
+  end(t, result);
+  watch_over(t->client, 0);
+}
+
 bool neap__http_begin(struct http_transfer *t) {
   struct http_client *c = t->client;
   if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) return false;
@@ -302,6 +322,6 @@ bool neap__http_begin(struct http_transfer *t) {
   mind(c);
   neap__http_watch(t);
   act(c, CURL_SOCKET_TIMEOUT, 0);  // at once: many that begin together would all be one pass of the loop
-  if (c->ended.first) watch_over(c, 0);
+  if (c->ended.first || c->news) watch_over(c, 0);
   return true;
 }

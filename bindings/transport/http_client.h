@@ -19,6 +19,7 @@ struct http_client {
   uv_timer_t *timer;  // the one that libcurl asks for
   uv_timer_t *late;   // at late_at: for what takes too long, and for what has ended where it could not be told
   int64_t late_at;
+  bool news;                           // of some transfer
   struct http_transfers going, ended;  // ended: nobody has been told
   bool closing;
   struct neap__closer closer;
@@ -32,15 +33,20 @@ struct http_transfer {
   struct curl_slist *headers;
   struct neap__buffer head, body;
   size_t held;  // as the host knows it
-  size_t max_size;
+  size_t max_size, received;
   const char *whole, *unsent;  // of the body, and what is left of it
   size_t nwhole, nunsent;
   double connect, timeout, first_byte;
   long min_speed, min_speed_time;
   int64_t deadline;  // loop time in ms, INT64_MAX = none
   int64_t sent_at;   // when something was last sent, 0 = nothing yet
-  bool answered;
-  bool safe;  // the method changes nothing
+  int64_t left;      // of the length of a body in pieces, < 0 = it has none
+  bool answered, head_done;
+  bool streams, feeds;  // the reply, and what is left of the request, come in pieces
+  bool paced;           // either did
+  bool full, hungry;    // and stand still: until some is taken, and until there is more
+  bool news;            // who sent it has not heard of
+  bool safe;            // the method changes nothing
   bool too_large, short_of_memory, closed;
   enum { NOT_LATE, ALL_LATE, ANSWER_LATE } late;
   CURLcode result;
@@ -56,8 +62,15 @@ struct http_transfer {
 bool neap__http_begin(struct http_transfer *t);
 // Looks at its deadlines again: one is new.
 void neap__http_watch(struct http_transfer *t);
+// Ends it; who sent it is told by the loop.
+void neap__http_end(struct http_transfer *t, CURLcode result);
 // Takes it off where it is under way; nobody is told.
 void neap__http_stop(struct http_transfer *t);
+
+// ---- http_body.c ----
+
+CURLcode neap__http_set_body(struct http_transfer *t, const struct http_request *r);
+void neap__http_set_reply(struct http_transfer *t, const struct http_request *r);
 
 // ---- http_error.c ----
 

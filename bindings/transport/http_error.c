@@ -55,7 +55,9 @@ static void ours(const struct http_transfer *t, struct neap__error *e) {
 }
 
 static void too_late(const struct http_transfer *t, struct neap__error *e) {
-  if (t->late == ALL_LATE)
+  if (t->late == ALL_LATE && t->paced && t->sent_at)
+    neap__error_set(e, NEAP_TIMEOUT, "%s: nothing for %.14g s; see timeout", t->place, t->timeout);
+  else if (t->late == ALL_LATE)
     neap__error_set(e, NEAP_TIMEOUT, "timed out after %.14g s: %s", t->timeout, t->place);
   else if (t->late == ANSWER_LATE)
     neap__error_set(e, NEAP_TIMEOUT, "%s: no answer within %.14g s; see first_byte_timeout", t->place, t->first_byte);

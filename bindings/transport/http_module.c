@@ -9,18 +9,24 @@
 #define MAX_HEADERS 200
 #define REQUEST_TYPE "neap.http.request"
 
-// A call that a task waits for. User value 1: what the body belongs to.
+// A call that tasks wait for. User value 1: what its body belongs to.
 struct request {
   struct neap__op op;
   struct http_call call;
+  bool ended;
 };
 
 static struct request *request_of(struct http_call *call) {
   return (struct request *)(void *)((char *)call - offsetof(struct request, call));
 }
 
-static void on_done(struct http_call *call) {
+static void on_news(struct http_call *call) {
   neap__op_done(&request_of(call)->op);
+}
+
+static void on_done(struct http_call *call) {
+  request_of(call)->ended = true;
+  on_news(call);
 }
 
 static void on_cancel(struct neap__op *op) {
@@ -28,21 +34,32 @@ static void on_cancel(struct neap__op *op) {
   neap__op_done(op);
 }
 
-static int request_gc(lua_State *L) {
-  struct request *r = lua_touserdata(L, 1);
+// kernel.close(request)
+//   Ends it wherever it is; harmless when it has ended.
+static int request_close(lua_State *L) {
+  struct request *r = luaL_checkudata(L, 1, REQUEST_TYPE);
   neap__http_cancel(&r->call);
+  neap__op_done(&r->op);
   return 0;
 }
 
 static struct request *request_new(lua_State *L) {
   if (luaL_newmetatable(L, REQUEST_TYPE)) {
-    lua_pushcfunction(L, request_gc);
+    lua_pushcfunction(L, request_close);
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);
   struct request *r = neap__op_new(L, sizeof *r, REQUEST_TYPE, 1);
   r->call.done = on_done;
+  r->call.news = on_news;
   r->op.cancel = on_cancel;
+  return r;
+}
+
+// The request at index 1, which is not closed.
+static struct request *request_check(lua_State *L) {
+  struct request *r = luaL_checkudata(L, 1, REQUEST_TYPE);
+  if (!r->call.transfer) neap__fail(L, NEAP_USAGE, "the answer has been closed");
   return r;
 }
 
@@ -95,47 +112,117 @@ static void push_headers(lua_State *L, const char *p, size_t n) {
   }
 }
 
-static int answered(lua_State *L, int status, lua_KContext ctx) {
-  struct http_call *call = &((struct request *)lua_touserdata(L, (int)ctx))->call;
-  struct http_reply reply;
-  struct neap__error e;
-  (void)status;
-  if (neap__http_result(call, &reply, &e) != 0) {
-    neap__http_cancel(call);
-    return neap__raise(L, &e);
-  }
-  lua_pushinteger(L, reply.status);
-  push_headers(L, reply.head, reply.nhead);
-  lua_pushlstring(L, reply.body ? reply.body : "", reply.nbody);
-  lua_pushstring(L, reply.place);
-  lua_pushstring(L, reply.redirect);
-  neap__http_cancel(call);
+// Waits for news, and looks again.
+static int look_again(lua_State *L, struct request *r, lua_KFunction look) {
+  r->op.done = false;
+  return neap__await(L, 1, 0, look);
+}
+
+static int push_reply(lua_State *L, const struct http_reply *reply, bool whole) {
+  lua_pushinteger(L, reply->status);
+  push_headers(L, reply->head, reply->nhead);
+  if (whole)
+    lua_pushlstring(L, reply->body ? reply->body : "", reply->nbody);
+  else
+    lua_pushnil(L);
+  lua_pushstring(L, reply->place);
+  lua_pushstring(L, reply->redirect);
   return 5;
 }
 
-// kernel.request(method, url, headers, body, options) -> status, headers, body, place, redirect
+static int fail_request(lua_State *L, struct request *r, const struct neap__error *e) {
+  neap__http_cancel(&r->call);
+  return neap__raise(L, e);
+}
+
+static int look_for_reply(lua_State *L, int status, lua_KContext ctx) {
+  struct request *r = request_check(L);
+  bool streams = lua_toboolean(L, 2);
+  struct http_reply reply;
+  struct neap__error e;
+  (void)status, (void)ctx;
+  if (streams && neap__http_head(&r->call, &reply)) return push_reply(L, &reply, false);
+  if (!r->ended) return neap__http_hungry(&r->call) ? 0 : look_again(L, r, look_for_reply);
+  if (neap__http_result(&r->call, &reply, &e) != 0) return fail_request(L, r, &e);
+  int n = push_reply(L, &reply, !streams);
+  if (!streams) neap__http_cancel(&r->call);
+  return n;
+}
+
+// kernel.reply(request, streams) -> status, headers, body, place, redirect; or nothing: another piece of the body is wanted
+//   streams  the body is left to kernel.read
+static int request_reply(lua_State *L) {
+  lua_settop(L, 2);
+  return look_for_reply(L, LUA_OK, 0);
+}
+
+static int look_for_piece(lua_State *L, int status, lua_KContext ctx) {
+  struct request *r = request_check(L);
+  struct http_reply reply;
+  struct neap__error e;
+  size_t n;
+  (void)status, (void)ctx;
+  const char *piece = neap__http_piece(&r->call, &n);
+  if (piece) {
+    lua_pushlstring(L, piece, n);
+    neap__http_taken(&r->call);
+    return 1;
+  }
+  if (!r->ended) return look_again(L, r, look_for_piece);
+  if (neap__http_result(&r->call, &reply, &e) != 0) return fail_request(L, r, &e);
+  return 0;
+}
+
+// kernel.read(request) -> a piece of the body, or nothing: it is over
+static int request_read(lua_State *L) {
+  lua_settop(L, 1);
+  return look_for_piece(L, LUA_OK, 0);
+}
+
+// kernel.feed(request, piece or nil)
+//   Gives the piece that kernel.reply asked for; nil: there are no more.
+static int request_feed(lua_State *L) {
+  struct request *r = request_check(L);
+  struct neap__error e;
+  size_t n = 0;
+  const char *piece = lua_isnoneornil(L, 2) ? NULL : neap__arg_string(L, 2, "a piece of the body", &n);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, 1);
+  return neap__http_feed(&r->call, piece, n, &e) == 0 ? 0 : fail_request(L, r, &e);
+}
+
+// Fills the limits of a request from the table at the index.
+static void take_options(lua_State *L, int options, struct http_request *r) {
+  r->timeout = seconds_of(L, options, "timeout", 30);
+  r->connect = seconds_of(L, options, "connect_timeout", 10);
+  r->first_byte = seconds_of(L, options, "first_byte_timeout", 0);
+  r->min_speed = whole_of(L, options, "min_speed", 0, 0);
+  r->min_speed_time = whole_of(L, options, "min_speed_time", 30, 1);
+  lua_getfield(L, options, "max_size");
+  r->max_size = (size_t)neap__arg_integer(L, -1, "max_size", 0, LUA_MAXINTEGER);
+  lua_getfield(L, options, "stream");
+  r->streams = lua_toboolean(L, -1);
+  if (lua_getfield(L, options, "length") != LUA_TNIL) r->length = neap__arg_integer(L, -1, "length", 0, LUA_MAXINTEGER);
+  if (lua_getfield(L, options, "ca") == LUA_TNIL) return;
+  r->ca = text_of(L, -1, "ca");
+  neap__need(L, NEAP_NO_FS, "reading a file of certificates");
+}
+
+// kernel.send(method, url, headers, body, options) -> request
 //   headers  a list: name, value, name, value, ...
-//   body     a string or nil
-//   options  timeout, connect_timeout, first_byte_timeout, min_speed, min_speed_time, max_size, ca; no others are looked at
-static int http_request(lua_State *L) {
+//   body     a string or nil; true: it comes in pieces
+//   options  timeout, connect_timeout, first_byte_timeout, min_speed, min_speed_time, max_size, stream, length, ca; no others
+//            are looked at
+static int http_send(lua_State *L) {
   struct http_header headers[MAX_HEADERS];
-  struct http_request r = {.headers = headers, .http2 = true};
+  struct http_request r = {.headers = headers, .http2 = true, .length = -1};
   struct neap__error e;
   lua_settop(L, 5);
   r.method = text_of(L, 1, "the method");
   r.url = text_of(L, 2, "the URL");
-  if (!lua_isnil(L, 4)) r.body = neap__arg_string(L, 4, "body", &r.nbody);
-  r.timeout = seconds_of(L, 5, "timeout", 30);
-  r.connect = seconds_of(L, 5, "connect_timeout", 10);
-  r.first_byte = seconds_of(L, 5, "first_byte_timeout", 0);
-  r.min_speed = whole_of(L, 5, "min_speed", 0, 0);
-  r.min_speed_time = whole_of(L, 5, "min_speed_time", 30, 1);
-  lua_getfield(L, 5, "max_size");
-  r.max_size = (size_t)neap__arg_integer(L, -1, "max_size", 0, LUA_MAXINTEGER);
-  if (lua_getfield(L, 5, "ca") != LUA_TNIL) {
-    r.ca = text_of(L, -1, "ca");
-    neap__need(L, NEAP_NO_FS, "reading a file of certificates");
-  }
+  r.feeds = lua_isboolean(L, 4);
+  if (!r.feeds && !lua_isnil(L, 4)) r.body = neap__arg_string(L, 4, "body", &r.nbody);
+  take_options(L, 5, &r);
   r.nheaders = (size_t)luaL_len(L, 3) / 2;
   if (r.nheaders > MAX_HEADERS) return neap__fail(L, NEAP_USAGE, "more than %d headers", MAX_HEADERS);
   luaL_checkstack(L, 2 * MAX_HEADERS + LUA_MINSTACK, NULL);
@@ -149,8 +236,7 @@ static int http_request(lua_State *L) {
   struct request *sent = request_new(L);
   lua_pushvalue(L, 4);
   lua_setiuservalue(L, -2, 1);
-  if (neap__http_send(c, &sent->call, &r, &e) != 0) return neap__raise(L, &e);
-  return neap__await(L, -1, lua_gettop(L), answered);
+  return neap__http_send(c, &sent->call, &r, &e) == 0 ? 1 : neap__raise(L, &e);
 }
 
 // kernel.origin(url) -> "scheme://host:port"
@@ -179,7 +265,8 @@ static int http_nearest(lua_State *L) {
 // Loads libcurl, so that the first request does not pay for it.
 int luaopen_neap_http_kernel(lua_State *L) {
   static const luaL_Reg library[] = {
-      {"request", http_request}, {"origin", http_origin}, {"nearest", http_nearest}, {NULL, NULL}};
+      {"send", http_send},      {"reply", request_reply}, {"feed", request_feed},    {"read", request_read},
+      {"close", request_close}, {"origin", http_origin},  {"nearest", http_nearest}, {NULL, NULL}};
   struct neap__error e;
   if (!(neap__options(neap__host(L))->flags & NEAP_NO_NET) && neap__curl_load(&e) != 0) return neap__raise(L, &e);
   luaL_newlib(L, library);

@@ -17,9 +17,11 @@ local http = {}
 local MAX_SIZE = 64 << 20
 local FOLLOW = 5
 local OPTIONS = { "auth", "bearer", "body", "ca", "connect_timeout", "first_byte_timeout", "follow", "form", "headers",
-  "json", "max_size", "min_speed", "min_speed_time", "query", "timeout" }
+  "json", "length", "max_size", "min_speed", "min_speed_time", "query", "stream",
+  "timeout" }
 -- Those that libcurl is told as they are.
-local LIMITS = { "ca", "connect_timeout", "first_byte_timeout", "max_size", "min_speed", "min_speed_time", "timeout" }
+local LIMITS = { "ca", "connect_timeout", "first_byte_timeout", "length", "max_size", "min_speed", "min_speed_time",
+  "timeout" }
 
 -- ---- Text ----
 
@@ -87,6 +89,9 @@ local function body_of(options)
   if n > 1 then usage "one of json, form and body is the body, not several" end
   if options.json ~= nil then return json.encode(options.json), "application/json" end
   if options.form ~= nil then return encode(options.form, "form"), "application/x-www-form-urlencoded" end
+  if options.length ~= nil and type(options.body) ~= "function" then
+    usage "length is that of a body in pieces; any other has its own"
+  end
   return options.body
 end
 
@@ -128,21 +133,38 @@ end
 ---@class neap.http.response
 ---@field status integer
 ---@field headers table<string, string> looked up in whatever case
----@field body string
+---@field body? string nil where it comes in pieces
 ---@field url string where it came from, after what was followed
 local response = {}
 response.__index = response
 response.__name = "neap.http.response"
 
+local places = setmetatable({}, { __mode = "k" })    -- response -> "GET http://host/path"
+local requests = setmetatable({}, { __mode = "k" })  -- response in pieces -> what they are read from
+
 function response:__tostring()
-  return ("%d, %d bytes"):format(self.status, #self.body)
+  return ("%d, %s"):format(self.status, self.body and #self.body .. " bytes" or "in pieces")
 end
+
+function response:read()
+  local request = requests[self]
+  if not request then usage "the body is there, whole; read is for what is asked for with stream = true" end
+  return kernel.read(request)
+end
+
+function response:pieces()
+  return response.read, self, nil, self
+end
+
+function response:close()
+  if requests[self] then kernel.close(requests[self]) end
+end
+
+response.__close = response.close
 
 local header_lookup = {
   __index = function(self, name) return type(name) == "string" and rawget(self, name:lower()) or nil end,
 }
-
-local places = setmetatable({}, { __mode = "k" })  -- response -> "GET http://host/path"
 
 local KINDS = {
   [401] = "auth", [403] = "forbidden", [404] = "not_found", [407] = "auth", [408] = "timeout", [409] = "conflict",
@@ -155,12 +177,14 @@ function response:check()
   local status = self.status
   if status < 400 then return self end
   local kind = KINDS[status] or (status < 500 and "usage" or "server")
-  local said = self.body:sub(1, 200):gsub("%s+", " ")
+  local said = (self.body or self:read() or ""):sub(1, 200):gsub("%s+", " ")
+  self:close()
   error(host.error { kind = kind, status = status, store = "http", retryable = AGAIN[status] or nil,
     message = ("%s answered %d"):format(places[self] or "the server", status), detail = said ~= "" and said or nil }, 0)
 end
 
 function response:json()
+  if not self.body then usage "the body comes in pieces; without stream = true it is there to be read as JSON" end
   local ok, value = pcall(json.decode, self.body)
   if ok then return value end
   if not host.is(value, "validation") then error(value, 0) end
@@ -195,6 +219,9 @@ local function redirected(r, status, place, url)
   if (status == 303 and r.method ~= "HEAD") or (status < 303 and r.method == "POST") then
     new.method, new.body = "GET", nil
     new.headers = without(new.headers, function(name) return name == "content-type" end)
+  elseif type(r.body) == "function" then
+    error(host.error { kind = "protocol", status = status, store = "http",
+      message = place .. " leads to where its body, which came in pieces, cannot be sent again" }, 0)
   end
   return new
 end
@@ -205,6 +232,28 @@ local function follows(options)
   if n == false then return 0 end
   host.check("count", n, "follow")
   return n
+end
+
+-- ---- Sending ----
+
+--- Gives the pieces of a body until the answer is there.
+local function await_reply(request, body, stream)
+  while true do
+    local status, headers, text, place, next_url = kernel.reply(request, stream)
+    if status then return status, headers, text, place, next_url end
+    local piece = body()
+    kernel.feed(request, piece)
+  end
+end
+
+--- One request and its answer.
+local function send(r, limits)
+  local pieces = type(r.body) == "function"
+  limits.length = pieces and limits.length or nil
+  local request = kernel.send(r.method, r.url, r.headers, pieces or r.body, limits)
+  if not pieces then return request, kernel.reply(request, limits.stream) end
+  local _ <close> = setmetatable({}, { __close = function(_, e) if e then kernel.close(request) end end })
+  return request, await_reply(request, r.body, limits.stream)
 end
 
 --- Sends a request.
@@ -221,24 +270,27 @@ function http.request(method, url, options)
   local r = { method = method:upper(), url = with_query(url, options.query), body = body,
     headers = headers_of(options, content_type) }
   local follow, began, hops = follows(options), process.uptime(), 0
-  local limits = { max_size = MAX_SIZE }
+  local limits = { max_size = options.stream and math.maxinteger or MAX_SIZE, stream = options.stream and true }
   for _, name in ipairs(LIMITS) do limits[name] = options[name] or limits[name] end
   while true do
-    local status, headers, text, place, next_url = kernel.request(r.method, r.url, r.headers, r.body, limits)
+    local request, status, headers, text, place, next_url = send(r, limits)
     if not (next_url and REDIRECTS[status] and follow > 0) then
       local answer = setmetatable({ status = status, headers = setmetatable(headers, header_lookup), body = text,
         url = r.url }, response)
       places[answer] = place
+      if limits.stream then requests[answer] = request end
       return answer
     end
+    kernel.close(request)
     hops = hops + 1
     if hops > follow then
       error(host.error { kind = "protocol", status = status, store = "http",
         message = ("%s leads on for more than %d times; see follow"):format(place, follow) }, 0)
     end
     r = redirected(r, status, place, next_url)
-    local left = (options.timeout or 30) - (process.uptime() - began)
-    limits.timeout = options.timeout == 0 and 0 or math.max(left, 0.001)
+    if not limits.stream and options.timeout ~= 0 then
+      limits.timeout = math.max((options.timeout or 30) - (process.uptime() - began), 0.001)
+    end
   end
 end
 

@@ -16,6 +16,11 @@ static const char requests[] =
     "for i, body in ipairs(neap.all(tasks)) do assert(body == '[' .. i .. ']') end "
     "assert(#http.get(URL .. '/large/5000000').body == 5000000) "
     "assert(http.get(URL .. '/redirect/302/%2Fgzip').body:find 'unpacked') "
+    "local from, n, k = http.get(URL .. '/pieces/2000', { stream = true }), 0, 0 "
+    "local back = http.post(URL .. '/echo', { body = function() return from:read() end }):json().body "
+    "assert(#back == 2000000) "
+    "for piece in http.get(URL .. '/pieces/2000', { stream = true }):pieces() do n = n + #piece end "
+    "assert(n == 2000000) "
     "for steps = 1, 20 do "
     "  local task = neap.spawn(http.get, URL .. '/delay/20') "
     "  for _ = 1, steps do neap.sleep(0) end "
@@ -32,6 +37,11 @@ static const char small[] =
     "local r = http.post(URL .. '/echo', { json = { 1 }, bearer = 'x', query = { a = 1 } }) "
     "assert(r:json().body == '[1]') "
     "assert(#http.get(URL .. '/redirect/302/%2Fgzip').body == 9000) "
+    "local n, i = 0, 0 "
+    "for piece in http.get(URL .. '/pieces/100', { stream = true }):pieces() do n = n + #piece end "
+    "assert(n == 100000) "
+    "local body = function() i = i + 1 if i <= 3 then return 'x' end end "
+    "assert(http.put(URL .. '/echo', { body = body, length = 3 }):json().body == 'xxx') "
     "neap.try(neap.timeout, 0, http.get, URL .. '/delay/20') "
     "assert(not neap.try(http.get, URL .. '/half'))";
 

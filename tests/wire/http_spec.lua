@@ -141,6 +141,168 @@ describe("neap.http", function()
     end)
   end)
 
+  describe("a reply in pieces", function()
+    local function stream(path, options)
+      options = options or {}
+      options.stream = true
+      return http.get(url .. path, options)
+    end
+
+    local function whole(r)
+      local parts = {}
+      for piece in r:pieces() do parts[#parts + 1] = piece end
+      return table.concat(parts), #parts
+    end
+
+    it("has its head before its body", function()
+      local r <close> = stream "/pieces/3/20"
+      assert.same({ 200, "chunked", url .. "/pieces/3/20" }, { r.status, r.headers["Transfer-Encoding"], r.url })
+      assert.is_nil(r.body)
+      assert.equal("200, in pieces", tostring(r))
+      assert.equal("000000000x", r:read():sub(1, 10))
+    end)
+
+    it("gives all of its body", function()
+      local all, parts = whole(stream "/pieces/3000")
+      assert.equal(3000000, #all)
+      assert.equal("000002999x", all:sub(-1000, -991))
+      assert.is_true(parts > 1)
+      assert.equal(("unpacked "):rep(1000), (whole(stream "/gzip")))
+      local r = stream "/status/204"
+      assert.same({}, { r:read(), r:read() })
+    end)
+
+    it("waits until it is taken", function()
+      local r <close> = stream "/pieces/20000"
+      r:read()
+      local before
+      repeat  -- until nothing moves any more
+        before = counts().pieces
+        neap.sleep(0.05)
+      until counts().pieces == before
+      assert.is_true(before < 20000)
+      collectgarbage()
+      assert.is_true(collectgarbage "count" < 30000)
+    end)
+
+    it("is left where somebody has enough of it", function()
+      local n = 0
+      for _ in stream "/pieces/20000":pieces() do
+        n = n + 1
+        if n == 2 then break end
+      end
+      local r = stream "/pieces/20000"
+      r:close()
+      r:close()
+      assert.matches("has been closed", fails("usage", r.read, r).message)
+      for _ = 1, 40 do
+        stream "/pieces/20000"
+        collectgarbage()
+      end
+      assert.equal(200, http.get(url .. "/echo").status)
+    end)
+
+    it("raises what breaks it off, after what had come", function()
+      local r = stream "/half"
+      assert.equal("only this", r:read())
+      assert.equal("PARTIAL_FILE", fails("connection", r.read, r).code)
+      fails("connection", stream, "/reset")
+      r = stream("/pieces/1000", { max_size = 5000 })
+      assert.matches("larger than 5000 bytes", fails("limit", function() while r:read() do end end).message)
+    end)
+
+    it("has a timeout from piece to piece, while somebody waits for one", function()
+      local n = 0
+      for piece in stream("/pieces/4/0.3", { timeout = 1 }):pieces() do n = n + #piece end
+      assert.equal(4000, n)
+      local r = stream("/pieces/3/20", { timeout = 0.1 })
+      neap.sleep(0.2)
+      assert.equal(1000, #r:read())
+      local e = fails("timeout", r.read, r)
+      assert.equal(("GET %s/pieces/3/20: nothing for 0.1 s; see timeout"):format(url), e.message)
+    end)
+
+    it("can be waited for by a task that is cancelled", function()
+      local r = stream "/pieces/3/20"
+      r:read()
+      local task = neap.spawn(r.read, r)
+      neap.sleep(0.01)
+      task:cancel()
+      fails("cancelled", task.await, task)
+      fails("usage", r.read, r)
+    end)
+
+    it("is followed to where it leads, and checked as any other", function()
+      assert.equal("one two three", (whole(stream "/redirect/302/%2Fchunked")))
+      local r = stream("/redirect/302/%2Fchunked", { follow = false })
+      assert.same({ 302, "elsewhere" }, { r.status, r:read() })
+      local e = fails("server", function() stream "/status/500":check() end)
+      assert.equal("so it is", e.detail)
+      fails("usage", function() stream "/echo":json() end)
+      local there = http.get(url .. "/echo")
+      fails("usage", there.read, there)
+    end)
+  end)
+
+  describe("a body in pieces", function()
+    local function numbers(last)
+      local i = 0
+      return function()
+        i = i + 1
+        if i <= last then return i .. "," end
+      end
+    end
+
+    it("is what a function gives until it gives nil", function()
+      local said = http.post(url .. "/echo", { body = numbers(5) }):json()
+      assert.same({ "1,2,3,4,5,", "chunked" }, { said.body, said.headers["transfer-encoding"] })
+      assert.equal("", http.put(url .. "/echo", { body = function() end }):json().body)
+      assert.equal("ab", http.post(url .. "/echo", { body = coroutine.wrap(function()
+        for _, piece in ipairs { "a", "", "b" } do coroutine.yield(piece) end
+      end) }):json().body)
+    end)
+
+    it("may say how long it is", function()
+      local said = http.put(url .. "/echo", { body = numbers(5), length = 10 }):json()
+      assert.same({ "1,2,3,4,5,", "10" }, { said.body, said.headers["content-length"] })
+      for length, wrong in pairs { [9] = "longer than its length", [11] = "shorter than its length" } do
+        assert.matches(wrong, fails("usage", http.put, url .. "/echo", { body = numbers(5), length = length }).message)
+      end
+      fails("usage", http.put, url .. "/echo", { body = "x", length = 1 })
+    end)
+
+    it("may be large, slow, and made of what another server gives", function()
+      local from = http.get(url .. "/pieces/3000", { stream = true })
+      assert.equal(3000000, #http.post(url .. "/echo", { body = function() return from:read() end }):json().body)
+      local i = 0
+      assert.equal("xxx", http.post(url .. "/echo", { timeout = 0.5, body = function()
+        i = i + 1
+        neap.sleep(0.25)
+        if i <= 3 then return "x" end
+      end }):json().body)
+    end)
+
+    it("ends where the answer comes early", function()
+      local r = http.post(url .. "/early", { body = function() return ("x"):rep(10000) end })
+      assert.same({ 413, "enough" }, { r.status, r.body })
+    end)
+
+    it("raises what its function raises", function()
+      local ok, e = pcall(http.post, url .. "/echo", { body = function() error("no more", 0) end })
+      assert.same({ false, "no more" }, { ok, e })
+      local e2 = fails("usage", http.post, url .. "/echo", { body = function() return 5 end })
+      assert.matches("a piece of the body must be a string", e2.message)
+      assert.equal(200, http.get(url .. "/echo").status)
+    end)
+
+    it("is sent once", function()
+      local e = fails("protocol", http.put, url .. "/redirect/307/%2Fecho", { body = numbers(2) })
+      assert.matches("cannot be sent again", e.message)
+      assert.equal("GET", http.post(url .. "/redirect/303/%2Fecho", { body = numbers(2) }):json().method)
+      fails("connection", http.put, url .. "/drop", { body = numbers(2) })
+    end)
+  end)
+
   describe("a redirect", function()
     local function to(status, target, from) return ("%s/redirect/%d/%s"):format(from or url, status, target) end
 

@@ -55,11 +55,13 @@ local http = {}
 ---@field query? table<string, any> becomes the query of the URL, escaped
 ---@field json? any the body, as JSON
 ---@field form? table<string, any> the body, as a form
----@field body? string the body
+---@field body? string|fun(): string? the body, or what gives it piece by piece, and nil at its end
+---@field length? integer bytes of a body that is given in pieces
+---@field stream? boolean the reply comes in pieces
 ---@field headers? table<string, string|number|string[]>
 ---@field auth? string[] { user, password }
 ---@field bearer? string a token
----@field timeout? number seconds for all of it; 30 unless given, 0 is for ever
+---@field timeout? number seconds for all of it, in pieces from one to the next; 30 unless given, 0 is for ever
 ---@field connect_timeout? number seconds; 10 unless given
 ---@field first_byte_timeout? number seconds from what is sent last until the answer begins
 ---@field min_speed? integer bytes a second; fewer over `min_speed_time` end the request
@@ -71,9 +73,17 @@ local http = {}
 ---@class neap.http.response
 ---@field status integer
 ---@field headers table<string, string> looked up in whatever case
----@field body string
+---@field body string nil where it comes in pieces
 ---@field url string where it came from in the end
 local response = {}
+---The next piece of a reply that was asked for with `stream`, nil after the last. Raises what breaks it off.
+---@return string?
+function response:read() end
+---Its pieces, for a loop, which closes it when it is left.
+---@return fun(r: neap.http.response): string?, neap.http.response, nil, neap.http.response
+function response:pieces() end
+---Lets go of a reply that comes in pieces, wherever it is.
+function response:close() end
 ---Gives the response back; raises an error with `status` if that is 400 or more.
 ---@return neap.http.response
 function response:check() end
