@@ -145,7 +145,7 @@ $(BUILD)/share/neap.pc: scripts/package/neap.pc.in host/neap.h Makefile
 	$(Q)mkdir -p $(@D) && sed 's|@VERSION@|$(VERSION)|; s|@PACKAGES@|$(PACKAGES)|; s|@OTHERS@|$(OTHERS)|' $< > $@
 
 # Programs of the tests: each its own, linked with the library. The allocation sweeps replace malloc.
-$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/api_sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tests/host/rollback_sweep_test $(BUILD)/tests/host/http_test $(BUILD)/tests/host/aws_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(BUILD)/tests/host/sweep_test $(BUILD)/tests/host/api_sweep_test $(BUILD)/tests/host/store_sweep_test $(BUILD)/tests/host/rollback_sweep_test $(BUILD)/tests/host/http_test $(BUILD)/tests/host/aws_test $(BUILD)/tests/host/aws_keys_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # Sees what is sent to SQLite.
 $(BUILD)/tests/host/statements_test: LDFLAGS += -Wl,--wrap=sqlite3_prepare_v3
 # Links every library, used or not: what starting costs at least.

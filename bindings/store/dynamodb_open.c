@@ -42,7 +42,8 @@ static struct aws_client *open_client(lua_State *L) {
                           .session_token = option(L, "session_token"),
                           .profile = option(L, "profile"),
                           .timeout = seconds(L, "timeout"),
-                          .connect = seconds(L, "connect_timeout")};
+                          .connect = seconds(L, "connect_timeout"),
+                          .granted = option(L, "granted") != NULL};
   if (lua_getfield(L, O_OPTIONS, "attempts") != LUA_TNIL)
     o.attempts = (int)neap__arg_integer(L, -1, "attempts", 1, 100);
   lua_pop(L, 1);

@@ -21,10 +21,12 @@
 #define PART 3             // of its time that one attempt may take if there may be another
 
 enum {
-  CALL_KEYLESS,  // waits for credentials
+  CALL_KEYLESS,  // waits for keys
   CALL_SENT,
-  CALL_PAUSED,  // goes on when the timer fires
-  CALL_ENDED    // is told so when the timer fires
+  // These go on when the timer fires:
+  CALL_PAUSED,
+  CALL_REFUSED,  // there are no keys, and the error says why
+  CALL_ENDED
 };
 
 static void attempt(struct aws_call *call);
@@ -109,6 +111,9 @@ static void remedy(struct aws_call *call, enum aws_remedy what, const struct htt
     again(call, e, AGAIN, e->kind == NEAP_TIMEOUT ? BACKOFF_TIMEOUT : BACKOFF_RETRY);
   } else if (what == AWS_SLOWER) {
     again(call, e, SLOWER, BACKOFF_RETRY);
+  } else if (what == AWS_RENEW && !call->renewed && neap__aws_renew_keys(call->client, call->keys)) {
+    call->renewed = true;
+    attempt(call);
   } else if (what == AWS_CLOCK && !call->synchronized && set_clock(call->client, reply)) {
     call->synchronized = true;
     attempt(call);
@@ -167,14 +172,31 @@ static void time_out(struct aws_call *call) {
     remedy(call, AWS_UNSURE, NULL, &e);
 }
 
+static void refused(struct aws_call *call) {
+  struct neap__error e = call->error;
+  call->attempts++;
+  remedy(call, e.retryable ? AWS_AGAIN : AWS_END, NULL, &e);
+}
+
 static void on_timer(struct neap__timer *timer) {
   struct aws_call *call = (struct aws_call *)(void *)((char *)timer - offsetof(struct aws_call, timer));
   if (call->state == CALL_ENDED)
     finish(call);
   else if (call->state == CALL_PAUSED)
     attempt(call);
+  else if (call->state == CALL_REFUSED)
+    refused(call);
   else
     time_out(call);
+}
+
+void neap__aws_resume(struct aws_client *c, const struct neap__error *e) {
+  for (struct aws_call *call = c->calls; call; call = call->next) {
+    if (call->state != CALL_KEYLESS) continue;
+    call->state = e ? CALL_REFUSED : CALL_PAUSED;
+    if (e) call->error = *e;
+    wait_until(call, 0);
+  }
 }
 
 // ---- What is sent ----
@@ -207,7 +229,7 @@ static int transmit(struct aws_call *call, struct neap__error *e) {
   headers[n++] = (struct http_header){"content-type", "application/x-amz-json-1.0"};
   headers[n++] = (struct http_header){"host", host};
   headers[n++] = (struct http_header){"x-amz-date", date};
-  if (c->credentials.session_token)
+  if (*c->credentials.session_token)
     headers[n++] = (struct http_header){"x-amz-security-token", c->credentials.session_token};
   headers[n++] = (struct http_header){"x-amz-target", call->target};
   struct aws_request request = {"POST", "/", "", headers, n, call->body, call->nbody, date};
@@ -234,10 +256,16 @@ static void attempt(struct aws_call *call) {
   struct neap__error e;
   neap *host = call->client->host;
   double seconds = may_repeat(call) ? call->timeout / PART : call->timeout;
-  call->attempts++;
-  call->state = CALL_SENT;
   call->reply = NULL;
   call->nreply = 0;
+  call->state = CALL_KEYLESS;
+  if (!neap__aws_have_keys(call->client)) {
+    wait_until(call, call->deadline);
+    return;
+  }
+  call->attempts++;
+  call->state = CALL_SENT;
+  call->keys = call->client->credentials.number;
   if (transmit(call, &e) == 0)
     wait_until(call, neap__deadline_in(host, seconds));
   else
@@ -245,7 +273,6 @@ static void attempt(struct aws_call *call) {
 }
 
 void neap__aws_send(struct aws_client *c, struct aws_call *call) {
-  struct neap__error e;
   call->client = c;
   call->attempts = call->status = call->taken = 0;
   call->failed = call->unsure = call->renewed = call->synchronized = false;
@@ -254,11 +281,6 @@ void neap__aws_send(struct aws_client *c, struct aws_call *call) {
   call->prev = &c->calls;
   if (call->next) call->next->prev = &call->next;
   c->calls = call;
-  if (c->closed) {
-    neap__error_set(&e, NEAP_CANCELLED, "%s: the host has been closed", neap__aws_operation(call));
-    fail(call, &e);
-    return;
-  }
   if (call->timeout <= 0) call->timeout = c->timeout;
   call->deadline = neap__deadline_in(c->host, call->timeout);
   attempt(call);
@@ -271,11 +293,11 @@ void neap__aws_drop(struct aws_call *call) {
 
 // ---- The client ----
 
-static void end_all(struct aws_client *c, const char *why) {
+static void end_all(struct aws_client *c) {
   struct neap__error e;
   for (struct aws_call *call; (call = c->calls) != NULL;) {
     call->unsure |= call->state == CALL_SENT;
-    neap__error_set(&e, NEAP_CANCELLED, "%s: %s", neap__aws_operation(call), why);
+    neap__error_set(&e, NEAP_CANCELLED, "%s: the store has been closed", neap__aws_operation(call));
     if (call->state != CALL_ENDED) {
       neap__http_cancel(&call->http);
       set_failure(call, &e);
@@ -284,18 +306,11 @@ static void end_all(struct aws_client *c, const char *why) {
   }
 }
 
-static void on_host_close(struct neap__closer *closer) {
-  struct aws_client *c = (struct aws_client *)(void *)((char *)closer - offsetof(struct aws_client, closer));
-  c->closed = true;
-  end_all(c, "the host closes");
-}
-
 void neap__aws_close(struct aws_client *c) {
   if (!c) return;
-  end_all(c, "the store has been closed");
-  neap__closer_remove(&c->closer);
-  neap__aws_credentials_free(c);
-  sodium_memzero(&c->signer, sizeof c->signer);
+  end_all(c);
+  neap__aws_stop_keys(c);
+  sodium_memzero(c, sizeof *c);
   free(c);
 }
 
@@ -329,7 +344,6 @@ static int configure(struct aws_client *c, const struct aws_options *o, struct n
 
 struct aws_client *neap__aws_open(lua_State *L, const struct aws_options *options, struct neap__error *e) {
   struct http_client *http = neap__http_client(L);
-  neap__need_closer(L);
   struct aws_client *c = calloc(1, sizeof *c);
   if (!c) {
     neap__error_set(e, NEAP_LIMIT, "memory is short");
@@ -338,11 +352,7 @@ struct aws_client *neap__aws_open(lua_State *L, const struct aws_options *option
   }
   c->host = neap__host(L);
   c->http = http;
-  if (configure(c, options, e) == 0) {
-    c->closer.close = on_host_close;
-    neap__closer_add(c->host, &c->closer);
-    return c;
-  }
+  if (configure(c, options, e) == 0) return c;
   e->store = options->service;
   neap__aws_close(c);
   return NULL;

@@ -15,13 +15,14 @@ struct aws_options {
   const char *access_key, *secret_key, *session_token, *profile;
   double timeout, connect;  // seconds: for a call with all its attempts, and to connect; 0 = 30 and 5
   int attempts;             // of a call at most, 0 = 10
+  bool granted;             // by the host: its environment and files count, also where its scripts have none
 };
 
-// Reads the environment and the shared files as far as the host has them; nothing is sent yet. It ends its calls by itself when
-// the host closes. NULL with `e` filled: usage, unsupported, limit. Raises `forbidden` where the host has no network, and what
-// neap__http_client does.
+// Reads the environment and the shared files as far as the host has them; nothing is sent yet. NULL with `e` filled: usage, auth,
+// unsupported, limit. Raises what neap__http_client does.
 struct aws_client *neap__aws_open(lua_State *L, const struct aws_options *options, struct neap__error *e);
-// Ends the calls under way, as cancelled: their `done` comes meanwhile. Not from within a `done`. NULL is harmless.
+// Ends the calls under way, as cancelled: their `done` comes meanwhile. Before the host has closed, and not from within a
+// `done`. NULL is harmless.
 void neap__aws_close(struct aws_client *c);
 const char *neap__aws_region(const struct aws_client *c);
 const char *neap__aws_endpoint(const struct aws_client *c);  // "https://dynamodb.us-east-1.amazonaws.com"
@@ -53,12 +54,13 @@ struct aws_call {
   struct neap__timer timer;
   int64_t deadline;
   int state, attempts, taken;  // taken: of the budget
+  int keys;                    // the number of those that it was signed with
   bool unsure;                 // of an attempt nothing was heard
   bool renewed, synchronized;  // once a call
   struct aws_call *next, **prev;
 };
 
-// All failure comes through `done`; that of a client whose host has closed at once.
+// All failure comes through `done`.
 void neap__aws_send(struct aws_client *c, struct aws_call *call);
 // Ends the call without `done`, and frees all that it holds, the reply too. Harmless when it has ended, and twice.
 void neap__aws_drop(struct aws_call *call);

@@ -95,8 +95,7 @@ static const char *header(const struct http_reply *reply, const char *name, size
   return NULL;
 }
 
-// Copies the text of a member, decoded, as far as it fits.
-static bool member(const char *body, size_t n, const char *name, char *out, size_t size) {
+bool neap__aws_member(const char *body, size_t n, const char *name, char *out, size_t size) {
   struct neap__json_step step = {name, strlen(name), -1};
   struct neap__json_slice found;
   struct neap__buffer scratch;
@@ -104,7 +103,7 @@ static bool member(const char *body, size_t n, const char *name, char *out, size
   if (!neap__json_find(body, n, &step, 1, &found)) return false;
   neap__buffer_plain(&scratch);
   bool ok = neap__json_scalar(found.p, found.n, &cell, &scratch) == 0 && cell.kind == CELL_TEXT;
-  if (ok) snprintf(out, size, "%.*s", (int)cell.n, cell.p);
+  if (ok) ok = snprintf(out, size, "%.*s", (int)cell.n, cell.p) < (int)size;
   neap__buffer_free(&scratch);
   return ok;
 }
@@ -114,7 +113,7 @@ static void read_code(const struct http_reply *reply, char *code, size_t size) {
   char whole[160] = "";
   size_t n;
   const char *type = header(reply, "x-amzn-errortype", &n);
-  if (!member(reply->body, reply->nbody, "__type", whole, sizeof whole) && type)
+  if (!neap__aws_member(reply->body, reply->nbody, "__type", whole, sizeof whole) && type)
     snprintf(whole, sizeof whole, "%.*s", (int)n, type);
   const char *hash = strchr(whole, '#'), *name = hash ? hash + 1 : whole;
   snprintf(code, size, "%.*s", (int)strcspn(name, ":"), name);
@@ -123,8 +122,8 @@ static void read_code(const struct http_reply *reply, char *code, size_t size) {
 // Its first line: what follows it, where a signature is refused, has the session token in it.
 static void read_words(const struct http_reply *reply, char *said, size_t size) {
   said[0] = 0;
-  if (!member(reply->body, reply->nbody, "message", said, size))
-    member(reply->body, reply->nbody, "Message", said, size);
+  if (!neap__aws_member(reply->body, reply->nbody, "message", said, size))
+    neap__aws_member(reply->body, reply->nbody, "Message", said, size);
   said[strcspn(said, "\r\n")] = 0;
 }
 

@@ -142,7 +142,7 @@ static CURLcode set_surroundings(struct http_transfer *t, const struct http_requ
   const char *file = closed ? NULL : getenv("CURL_CA_BUNDLE");
   const char *folder = closed || file ? NULL : getenv("SSL_CERT_DIR");
   if (!closed && !file) file = getenv("SSL_CERT_FILE");
-  CURLcode status = closed ? curl_easy_setopt(t->easy, CURLOPT_PROXY, "") : CURLE_OK;
+  CURLcode status = closed || r->direct ? curl_easy_setopt(t->easy, CURLOPT_PROXY, "") : CURLE_OK;
   if (r->ca) return status == CURLE_OK ? curl_easy_setopt(t->easy, CURLOPT_CAINFO, r->ca) : status;
   if (status == CURLE_OK && folder && *folder) status = curl_easy_setopt(t->easy, CURLOPT_CAPATH, folder);
   if (status == CURLE_OK && file && *file) status = curl_easy_setopt(t->easy, CURLOPT_CAINFO, file);

@@ -22,6 +22,7 @@ struct http_request {
   long min_speed, min_speed_time;  // no fewer bytes a second, either way, over so many seconds; 0 = any
   size_t max_size;                 // bytes of a body, unpacked
   bool http2;                      // where the server has it, over TLS
+  bool direct;                     // never by way of a proxy
   // In pieces; both want `news`, and the timeout for all of it is one from piece to piece then.
   bool streams;    // the reply
   bool feeds;      // the body
@@ -46,8 +47,8 @@ struct http_call {
   struct http_transfer *transfer;  // private
 };
 
-// The client of the host, made when it is first asked for; it is there as long as the Lua state. Raises `forbidden` where the
-// host has no network. When the host closes, calls end as cancelled.
+// The client of the host, made when it is first asked for; it is there as long as the Lua state. Whether there may be any network
+// is the caller's to know. When the host closes, calls end as cancelled.
 struct http_client *neap__http_client(lua_State *L);
 // Sends a request. Returns 0, or -1 with `e` filled: `usage` for what could not be sent as it is meant. Nothing was sent then,
 // and done does not come.

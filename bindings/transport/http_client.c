@@ -298,7 +298,6 @@ static void push_new_client(lua_State *L) {
 
 struct http_client *neap__http_client(lua_State *L) {
   struct neap__error e;
-  neap__need(L, NEAP_NO_NET, "a request over HTTP");
   if (neap__curl_load(&e) != 0) neap__raise(L, &e);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key) == LUA_TNIL) {
     lua_pop(L, 1);

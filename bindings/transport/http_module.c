@@ -217,6 +217,7 @@ static int http_send(lua_State *L) {
   struct http_header headers[MAX_HEADERS];
   struct http_request r = {.headers = headers, .http2 = true, .length = -1};
   struct neap__error e;
+  neap__need(L, NEAP_NO_NET, "a request over HTTP");
   lua_settop(L, 5);
   r.method = text_of(L, 1, "the method");
   r.url = text_of(L, 2, "the URL");

@@ -1,119 +1,9 @@
 // aws_test.c: calls of AWS against an imitation (tests/services/aws), which checks their signatures by its own means.
 #include <signal.h>
 
-#include "sweep.h"
-#include "transport/aws.h"
+#include "aws_service.h"
 #include "transport/backoff.h"
 #include "value/crc32.h"
-
-#define KEY "AKIDEXAMPLE"
-#define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-
-static char url[64];
-static pid_t server;
-
-static bool start_server(void) {
-  int port = 0, pid = 0;
-  FILE *pipe = popen("tests/services/aws", "r");
-  bool ok = pipe && fscanf(pipe, "%d %d", &port, &pid) == 2;
-  if (pipe) pclose(pipe);
-  snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
-  server = pid;
-  return ok;
-}
-
-// ---- A host, a client, calls ----
-
-static neap *h;
-static struct aws_client *c;
-
-struct sent {
-  struct aws_call call;
-  int done;
-  bool within;  // neap__aws_send is at work
-  char body[400];
-};
-
-static void on_done(struct aws_call *call) {
-  struct sent *s = (struct sent *)call;
-  CHECK(!s->within);
-  s->done++;
-}
-
-static void open_host(void) {
-  neap_options options = {.size = sizeof options};
-  CHECK(neap_open(&h, &options) == NEAP_OK);
-}
-
-static void open_client(struct aws_options o) {
-  struct neap__error e;
-  if (!o.service) o.service = "dynamodb";
-  if (!o.region) o.region = "eu-central-1";
-  if (!o.endpoint) o.endpoint = url;
-  if (!o.access_key) o.access_key = KEY;
-  if (!o.secret_key) o.secret_key = SECRET;
-  c = neap__aws_open(neap_lua(h), &o, &e);
-  if (!c) printf("not open: %s\n", e.message);
-}
-
-static void open_both(struct aws_options o) {
-  open_host();
-  open_client(o);
-}
-
-static void close_both(void) {
-  neap__aws_close(c);
-  neap_close(&h);
-}
-
-static void start(struct sent *s, const char *target, const char *body) {
-  snprintf(s->body, sizeof s->body, "%s", body);
-  s->call.target = target;
-  s->call.body = s->body;
-  s->call.nbody = strlen(s->body);
-  s->call.done = on_done;
-  s->done = 0;
-  s->within = true;
-  neap__aws_send(c, &s->call);
-  s->within = false;
-}
-
-static void steps(int n) {
-  for (int i = 0; i < n; i++) neap_step(h, 1000);
-}
-
-static bool await(const struct sent *s) {
-  for (int i = 0; i < 300000 && !s->done; i++) neap_step(h, 1000), usleep(50);
-  return s->done == 1;
-}
-
-static bool run(struct sent *s, const char *target, const char *body) {
-  start(s, target, body);
-  return await(s);
-}
-
-static bool replied(const struct sent *s, const char *body) {
-  return !s->call.failed && s->call.nreply == strlen(body) && memcmp(s->call.reply, body, s->call.nreply) == 0;
-}
-
-// A number that the server tells of an id.
-static int told(const char *name, const char *id) {
-  struct sent s = {.done = 0};
-  char body[100], member[40];
-  snprintf(body, sizeof body, "{\"id\":\"%s\"}", id);
-  snprintf(member, sizeof member, "\"%s\": ", name);
-  CHECK(run(&s, "Test.Count", body) && !s.call.failed);
-  snprintf(s.body, sizeof s.body, "%.*s", (int)s.call.nreply, s.call.reply);
-  neap__aws_drop(&s.call);
-  const char *found = strstr(s.body, member);
-  return found ? atoi(found + strlen(member)) : -1;
-}
-
-static void set(const char *body) {
-  struct sent s = {.done = 0};
-  CHECK(run(&s, "Test.Set", body) && !s.call.failed);
-  neap__aws_drop(&s.call);
-}
 
 // ---- Signatures ----
 
@@ -308,8 +198,11 @@ static void check_ended(struct sent *all) {
     const struct neap__error *e = &all[i].call.error;
     CHECK(all[i].done == 1);
     CHECK(!all[i].call.failed || e->kind != NEAP_CANCELLED || !e->retryable || !e->unknown);
-    neap__aws_drop(&all[i].call);
   }
+}
+
+static void drop_all(struct sent *all) {
+  for (int i = 0; i < STATES; i++) neap__aws_drop(&all[i].call);
 }
 
 static void test_close(void) {
@@ -318,52 +211,45 @@ static void test_close(void) {
     open_both((struct aws_options){0});
     start_all(all, n % 2 == 1);
     steps(n);
-    close_both();
+    neap__aws_close(client);
     check_ended(all);
+    drop_all(all);
+    neap_close(&host);
   }
 }
 
-// The client belongs to something of Lua, which is collected after the host has told that it closes.
+static struct sent owned[STATES];
+
+// As a store does it: it closes with the host, and is collected later.
+static void on_host_close(struct neap__closer *closer) {
+  (void)closer;
+  neap__aws_close(client);
+}
+
 static int owner_gc(lua_State *L) {
   (void)L;
-  neap__aws_close(c);
+  drop_all(owned);
   return 0;
 }
 
-static void own_client(void) {
-  lua_State *L = neap_lua(h);
+static void push_owner(lua_State *L) {
   lua_newuserdatauv(L, 1, 0);
   lua_newtable(L);
   lua_pushcfunction(L, owner_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static struct sent too_late;
-
-// Comes after the client has been told, because it was there before.
-static void on_closing(struct neap__closer *closer) {
-  (void)closer;
-  too_late = (struct sent){.done = 0};
-  too_late.call.target = "Test.Do";
-  too_late.call.done = on_done;
-  neap__aws_send(c, &too_late.call);
 }
 
 static void test_host_closes(void) {
-  struct sent all[STATES];
   for (int n = 0; n < 40; n++) {
-    struct neap__closer closer = {.close = on_closing};
-    open_host();
-    neap__closer_add(h, &closer);
-    open_client((struct aws_options){0});
-    own_client();
-    start_all(all, n % 2 == 1);
+    struct neap__closer closer = {.close = on_host_close};
+    open_both((struct aws_options){0});
+    neap__closer_add(host, &closer);
+    push_owner(neap_lua(host));
+    start_all(owned, n % 2 == 1);
     steps(n);
-    neap_close(&h);
-    check_ended(all);
-    CHECK(too_late.done == 1 && too_late.call.failed && too_late.call.error.kind == NEAP_CANCELLED);
+    neap_close(&host);
+    check_ended(owned);
   }
 }
 
@@ -373,8 +259,8 @@ static int do_open(lua_State *L) {
   struct neap__error e;
   struct aws_options o = {
       .service = "dynamodb", .region = "r", .endpoint = url, .access_key = KEY, .secret_key = SECRET};
-  c = neap__aws_open(L, &o, &e);
-  if (!c) neap__raise(L, &e);
+  client = neap__aws_open(L, &o, &e);
+  if (!client) neap__raise(L, &e);
   return 0;
 }
 
@@ -382,12 +268,12 @@ static int do_open(lua_State *L) {
 static bool try_with(long n) {
   struct sent s = {.call = {.repeatable = true}};
   neap_options options = {.size = sizeof options, .alloc = counted};
-  c = NULL;
-  CHECK(neap_open(&h, &options) == NEAP_OK);
+  client = NULL;
+  CHECK(neap_open(&host, &options) == NEAP_OK);
   countdown = n;
   armed = OURS;
-  lua_pushcfunction(neap_lua(h), do_open);
-  bool ok = lua_pcall(neap_lua(h), 0, 0, 0) == LUA_OK;
+  lua_pushcfunction(neap_lua(host), do_open);
+  bool ok = lua_pcall(neap_lua(host), 0, 0, 0) == LUA_OK;
   if (ok) ok = run(&s, "Test.Do", "{\"id\":\"memory\",\"do\":[\"503\",\"ok\"]}") && !s.call.failed;
   armed = NOBODYS;
   CHECK(ok || !s.done || s.call.error.kind == NEAP_LIMIT);

@@ -66,7 +66,7 @@ static inline void sqlite_hook(void) {
 }
 
 // Fails by itself, counts blocks, and never by way of malloc.
-static void *counted(void *ud, void *p, size_t osize, size_t nsize) {
+static inline void *counted(void *ud, void *p, size_t osize, size_t nsize) {
   (void)ud;
   if (nsize == 0) {
     blocks -= p != NULL;
