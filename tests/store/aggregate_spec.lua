@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local shop = require "tests.store.shop"
 
-contract.sql("aggregates", function(c)
+contract.each("aggregates", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
@@ -29,7 +29,7 @@ contract.sql("aggregates", function(c)
     assert.is_nil(none:avg "views")
   end)
 
-  it("reach through pointers", function()
+  c.can "joins" ("reach through pointers", function()
     assert.equal(36, m.Post:max "author.age")
   end)
 
@@ -47,7 +47,7 @@ contract.sql("aggregates", function(c)
       rows[1].author == 1 and rows or { rows[2], rows[1] })
   end)
 
-  it("group by what pointers lead to", function()
+  c.can "joins" ("group by what pointers lead to", function()
     local rows = m.Post:group "author.name":order "author.name":limit(2):aggregate { n = { ["$count"] = true } }
     assert.same({ { ["author.name"] = "Ada", n = 2 }, { ["author.name"] = "Bob", n = 2 } }, rows)
   end)
@@ -61,7 +61,7 @@ contract.sql("aggregates", function(c)
       m.Post:where { data__exists = true }:group "data.key":order "data.key":aggregate { n = { ["$count"] = true } })
   end)
 
-  it("are chosen by having, by what is computed of them", function()
+  c.can "joins" ("are chosen by having, by what is computed of them", function()
     local function groups(having)
       local labels = { n = { ["$count"] = true }, low = { ["$min"] = "price" }, last = { ["$max"] = "at" } }
       local list = {}

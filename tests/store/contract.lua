@@ -47,7 +47,8 @@ local in_sql = {
     local function pairs_of(list, between)
       local parts = {}
       for column, value in pairs(list) do
-        local text = value == neap.null and "NULL" or type(value) == "string" and "'" .. value .. "'" or tostring(value)
+        local text = type(value) == "table" and neap.json.encode(value) or tostring(value)
+        if value == neap.null then text = "NULL" elseif type(value) ~= "number" then text = "'" .. text .. "'" end
         parts[#parts + 1] = ('"%s" = %s'):format(column, text)
       end
       return table.concat(parts, between)
@@ -65,8 +66,12 @@ local in_sql = {
   erase = function(self, name) self:client(('DELETE FROM "%s"'):format(name)) end,
 }
 
+--- A key that is counted up: by the store, or by the spec where the store counts nothing.
+local function counted_by_store() return neap.types.integer { primary = true, auto = true } end
+
 contract.stores.sqlite = {
   sql = true,
+  counted = counted_by_store,
   rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
   --- Makes an empty database and gives its URL.
   fresh = function(self)
@@ -129,6 +134,7 @@ end
 
 contract.stores.postgres = server and {
   sql = true,
+  counted = counted_by_store,
   rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
   setup = function(self)
     self.database = "spec_" .. os.tmpname():gsub("%W", "")
@@ -206,6 +212,13 @@ contract.stores.dynamodb = endpoint and {
   end,
   drop = function() end,
   teardown = function(self) quietly_dynamodb("drop", self.set_prefix) end,
+  counted = function()
+    local n = 100
+    return neap.types.integer { primary = true, default = function()
+      n = n + 1
+      return n
+    end }
+  end,
   rows = function(self, name, ...) return dynamodb("rows", self.prefix .. name, ...) end,
   set = function(self, name, key, values)
     quietly_dynamodb("set", self.prefix .. name, neap.json.encode(key), neap.json.encode(values))
@@ -233,8 +246,16 @@ contract.stores.dynamodb = endpoint and {
 }
 if not endpoint then print "dynamodb: left out, NEAP_TEST_DYNAMODB names no server" end
 
+--- `it`, or what leaves a spec out: c.can "joins" ("follows pointers", function() ... end).
+local function can(c)
+  return function(capability)
+    return c.capabilities[capability] and busted.it or function() end
+  end
+end
+
 local function describe(store, name, body)
   local c = setmetatable({ name = store }, { __index = contract.stores[store] })
+  c.can = can(c)
   busted.describe(name .. " on " .. store, function()
     if c.setup then busted.setup(function() c:setup() end) end
     if c.teardown then busted.teardown(function() c:teardown() end) end

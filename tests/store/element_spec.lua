@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.sql("conditions on elements", function(c)
+contract.each("conditions on elements", function(c)
   local Thing
 
   before_each(function()
@@ -56,7 +56,7 @@ contract.sql("conditions on elements", function(c)
     assert.same({}, ids(Thing.data:element(function(e) return e:eq "1" end)))
   end)
 
-  it("go through relations", function()
+  c.can "joins" ("go through relations", function()
     local high = Thing.numbers:element(function(e) return e:gte(90) end)
     assert.same({ 2 }, Thing:where(Thing.whole:some(high)):pluck "id")
     assert.same({ 1 }, Thing:where(Thing.parts:some(high)):pluck "id")

@@ -4,7 +4,7 @@ local neap = require "neap"
 local shop = require "tests.store.shop"
 local t = neap.types
 
-contract.sql("a condition that an object in memory matches", function(c)
+contract.each("a condition that an object in memory matches", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
@@ -78,7 +78,7 @@ contract.sql("a condition that an object in memory matches", function(c)
   end)
 
   describe("through other relations", function()
-    it("asks the store, with all that the condition and the declaration say", function()
+    c.can "joins" ("asks the store, with all that the condition and the declaration say", function()
       local conditions = {
         m.Post.comments:some { user = 2 }, m.Post.comments:every { user__name = "Bob" }, m.Post.comments:none { text = "ah" },
         m.Post.comments:count():gte(1), m.Post.comments:count { user = 2 }:eq(1), m.Post.comments:count():gt(m.Post.tags:count()),

@@ -8,13 +8,13 @@ contract.sql("saving", function(c)
   local User, Post
 
   before_each(function()
-    User = c.store:model("User", { id = t.integer { primary = true, auto = true }, name = t.string { required = true },
-      email = t.string { unique = true } })
+    User = c.store:model("User", { id = c:counted(), name = t.string { required = true },
+      email = t.string { unique = c.capabilities.unique } }, { scan = true })
     Post = c.store:model("Post", {
-      id = t.integer { primary = true, auto = true }, author = t.pointer "User", title = t.string { required = true },
+      id = c:counted(), author = t.pointer "User", title = t.string { required = true },
       views = t.integer { default = 0 }, tags = t.list(t.string()), data = t.json(), price = t.decimal(),
       at = t.datetime(), ok = t.boolean(), version = t.integer { version = true }, changed_at = t.datetime { auto_now = true },
-    }, { table = "posts" })
+    }, { table = "posts", scan = true })
     c.store:bind()
   end)
 
@@ -24,7 +24,7 @@ contract.sql("saving", function(c)
       assert.is_true(p:is_new())
       assert.equal(p, p:save())
       assert.is_false(p:is_new())
-      assert.same({ p.id .. "|Tides|0" }, c:client "SELECT id, title, views FROM posts")
+      assert.same({ p.id .. "|Tides|0" }, c:rows("posts", "id", "title", "views"))
     end)
 
     it("keeps the key that it was given", function()
@@ -39,19 +39,19 @@ contract.sql("saving", function(c)
       local q = Post:get(p.id)
       assert.same({ "a", "b" }, { q.tags[1], q.tags[2] })
       assert.equal(2, q.data.x[2])
-      assert.equal("1.10", tostring(q.price))
+      assert.equal(neap.decimal "1.10", q.price)
       assert.equal(at, q.at)
       assert.is_true(q.ok)
     end)
 
-    it("whose key exists raises conflict and names the field", function()
+    c.can "unique" ("whose key exists raises conflict and names the field", function()
       Post { id = 1, title = "a" }:save()
       local e = fails("conflict", function() Post { id = 1, title = "b" }:save() end)
       assert.truthy(e.errors.id)
-      assert.same({ "a" }, c:client "SELECT title FROM posts")
+      assert.same({ "a" }, c:rows("posts", "title"))
     end)
 
-    it("whose unique value is taken raises conflict and names the field", function()
+    c.can "unique" ("whose unique value is taken raises conflict and names the field", function()
       User { name = "Ada", email = "ada@example.org" }:save()
       local e = fails("conflict", function() User { name = "Eve", email = "ada@example.org" }:save() end)
       assert.same({ email = "is taken by another row" }, e.errors)
@@ -67,21 +67,23 @@ contract.sql("saving", function(c)
     it("that lacks required values is not sent; all of them are named", function()
       local e = fails("validation", function() Post {}:save() end)
       assert.same({ title = "must have a value" }, e.errors)
-      assert.same({}, c:client "SELECT * FROM posts")
+      assert.same({}, c:rows("posts", "id"))
     end)
 
-    it("that points nowhere raises conflict", function()
-      local p = Post { title = "a" }
-      p.author_id = 99
-      fails("conflict", p.save, p)
-    end)
+    if c.sql then
+      it("that points nowhere raises conflict", function()
+        local p = Post { title = "a" }
+        p.author_id = 99
+        fails("conflict", p.save, p)
+      end)
+    end
 
     it("saves the new object that it points to first", function()
       local ada = User { name = "Ada" }
       local p = Post { title = "a", author = ada }
       p:save()
       assert.is_false(ada:is_new())
-      assert.same({ tostring(ada.id) }, c:client "SELECT author_id FROM posts")
+      assert.same({ tostring(ada.id) }, c:rows("posts", "author_id"))
     end)
   end)
 
@@ -94,17 +96,17 @@ contract.sql("saving", function(c)
     end)
 
     it("sends what has changed and nothing else", function()
-      c:client "UPDATE posts SET views = 50 WHERE id = 1"
+      c:set("posts", { id = 1 }, { views = 50 })
       p.title = "Waves"
       p:save()
-      assert.same({ "Waves|50" }, c:client "SELECT title, views FROM posts")
+      assert.same({ "Waves|50" }, c:rows("posts", "title", "views"))
     end)
 
     it("that has not changed sends nothing", function()
       local before = p.changed_at
       p:save()
       assert.equal(before, p.changed_at)
-      assert.same({ "1" }, c:client "SELECT version FROM posts")
+      assert.same({ "1" }, c:rows("posts", "version"))
     end)
 
     it("has no changes left afterwards", function()
@@ -116,7 +118,7 @@ contract.sql("saving", function(c)
     it("loses a field that is set to nil", function()
       p.views = nil
       p:save()
-      assert.same({ "1" }, c:client "SELECT count(*) FROM posts WHERE views IS NULL")
+      assert.same({ "1|" }, c:rows("posts", "id", "views"))
     end)
 
     it("writes a list that was changed in place", function()
@@ -125,7 +127,7 @@ contract.sql("saving", function(c)
       p = Post:get(1)
       p.tags[2] = "b"
       p:save()
-      assert.same({ c:list '["a","b"]' }, c:client "SELECT tags FROM posts")
+      assert.same({ c:list '["a","b"]' }, c:rows("posts", "tags"))
     end)
 
     it("is written if it has changed, wherever it stands in a list", function()
@@ -137,23 +139,22 @@ contract.sql("saving", function(c)
       list[2].title = "Changed"
       list[5].tags[1] = "b"
       c.store:save(list)
-      local rows = "SELECT title, tags, version FROM posts WHERE title <> 'Tides' ORDER BY id"
       local function is(...)
         local expected = { ... }
         for i, line in ipairs(expected) do expected[i] = c:list(line) end
-        assert.same(expected, c:client(rows))
+        assert.same(expected, c:rows("posts", "title", "tags", "version"))
       end
-      is('Post 1|["a"]|1', 'Changed|["a"]|2', 'Post 3|["a"]|1', 'Post 4|["b"]|2', 'Post 5|["a"]|1')
+      is('Changed|["a"]|2', 'Post 1|["a"]|1', 'Post 3|["a"]|1', 'Post 4|["b"]|2', 'Post 5|["a"]|1', "Tides||1")
       c.store:save(list, { force = true })
-      is('Post 1|["a"]|2', 'Changed|["a"]|3', 'Post 3|["a"]|2', 'Post 4|["b"]|3', 'Post 5|["a"]|2')
+      is('Changed|["a"]|3', 'Post 1|["a"]|2', 'Post 3|["a"]|2', 'Post 4|["b"]|3', 'Post 5|["a"]|2', "Tides||1")
     end)
 
     it("that is gone raises not_found and is not made again", function()
-      c:client "DELETE FROM posts"
+      c:erase "posts"
       p.title = "Waves"
       local e = fails("not_found", p.save, p)
       assert.truthy(tostring(e):find("Post", 1, true))
-      assert.same({}, c:client "SELECT * FROM posts")
+      assert.same({}, c:rows("posts", "id"))
     end)
 
     it("counts its version up, and raises condition when somebody else did", function()
@@ -163,7 +164,7 @@ contract.sql("saving", function(c)
       assert.equal(2, p.version)
       other.title = "Foam"
       fails("condition", other.save, other)
-      assert.same({ "Waves|2" }, c:client "SELECT title, version FROM posts")
+      assert.same({ "Waves|2" }, c:rows("posts", "title", "version"))
       other:reload()
       other.title = "Foam"
       other:save()
@@ -173,9 +174,9 @@ contract.sql("saving", function(c)
     it("is saved only if a condition holds", function()
       p.title = "Waves"
       fails("condition", p.save, p, { condition = { views = 9 } })
-      assert.same({ "Tides" }, c:client "SELECT title FROM posts")
+      assert.same({ "Tides" }, c:rows("posts", "title"))
       p:save { condition = Post.views:eq(3) }
-      assert.same({ "Waves" }, c:client "SELECT title FROM posts")
+      assert.same({ "Waves" }, c:rows("posts", "title"))
     end)
 
     it("checks the condition even where nothing has changed", function()
@@ -184,29 +185,31 @@ contract.sql("saving", function(c)
     end)
 
     it("saved atomically must be as it was loaded", function()
-      c:client "UPDATE posts SET views = 50 WHERE id = 1"
+      c:set("posts", { id = 1 }, { views = 50 })
       p.title = "Waves"
       fails("condition", p.save, p, { atomic = true })
       p:reload()
       p.title = "Waves"
       p:save { atomic = true }
-      assert.same({ "Waves|50" }, c:client "SELECT title, views FROM posts")
+      assert.same({ "Waves|50" }, c:rows("posts", "title", "views"))
     end)
 
-    it("gives what the store has with returning = new, and what it had with old", function()
-      p.title = "Waves"
-      local old = p:save { returning = "old" }
-      assert.equal("Tides", old.title)
-      c:client "UPDATE posts SET views = 50 WHERE id = 1"
+    it("gives what the store has with returning = new", function()
+      c:set("posts", { id = 1 }, { views = 50 })
       p.title = "Foam"
       p:save { returning = "new" }
       assert.equal(50, p.views)
     end)
 
+    c.can "transactions" ("gives what the store had with returning = old", function()
+      p.title = "Waves"
+      assert.equal("Tides", p:save { returning = "old" }.title)
+    end)
+
     it("is written whole with force", function()
-      c:client "UPDATE posts SET title = 'Other', views = 50 WHERE id = 1"
+      c:set("posts", { id = 1 }, { title = "Other", views = 50 })
       p:save { force = true }
-      assert.same({ "Tides|3" }, c:client "SELECT title, views FROM posts")
+      assert.same({ "Tides|3" }, c:rows("posts", "title", "views"))
     end)
   end)
 
@@ -215,19 +218,19 @@ contract.sql("saving", function(c)
       Post { id = 1, title = "a", views = 5, tags = { "x" } }:save()
       Post { id = 1, title = "b" }:save { overwrite = true }
       Post { id = 2, title = "c" }:save { overwrite = true }
-      assert.same({ "1|b|0|", "2|c|0|" }, c:client "SELECT id, title, views, tags FROM posts ORDER BY id")
+      assert.same({ "1|b|0|", "2|c|0|" }, c:rows("posts", "id", "title", "views", "tags"))
     end)
 
     it("makes a loaded object again that was deleted", function()
       local p = Post { title = "a" }:save()
-      c:client "DELETE FROM posts"
+      c:erase "posts"
       p:save { overwrite = true }
-      assert.same({ p.id .. "|a" }, c:client "SELECT id, title FROM posts")
+      assert.same({ p.id .. "|a" }, c:rows("posts", "id", "title"))
     end)
   end)
 
   it("objects that point at each other, all of them new, raises usage", function()
-    local Node = c.store:model("Node", { id = t.integer { primary = true, auto = true }, next = t.pointer "Node" })
+    local Node = c.store:model("Node", { id = c:counted(), next = t.pointer "Node" })
     c.store:bind()
     local a, b = Node {}, Node {}
     a.next, b.next = b, a
@@ -241,16 +244,16 @@ contract.sql("saving", function(c)
     it("tells whether it was there", function()
       local p = Post { title = "a" }:save()
       assert.is_true(p:delete())
-      assert.same({}, c:client "SELECT * FROM posts")
+      assert.same({}, c:rows("posts", "id"))
       local gone = Post { title = "b" }:save()
-      c:client "DELETE FROM posts"
+      c:erase "posts"
       assert.is_false(gone:delete())
     end)
 
     it("with a condition raises condition when it is not met and not_found when it is gone", function()
       local p = Post { title = "a" }:save()
       fails("condition", p.delete, p, { condition = { views = 5 } })
-      c:client "DELETE FROM posts"
+      c:erase "posts"
       fails("not_found", p.delete, p, { condition = { views = 0 } })
     end)
 
@@ -267,12 +270,12 @@ contract.sql("saving", function(c)
       fails("not_found", p.save, p)
       local e = fails("batch", c.store.save, c.store, { Post { title = "b" }, p })
       assert.same({ 2, "not_found" }, { e.errors[1].index, e.errors[1].error.kind })
-      assert.same({ "b" }, c:client "SELECT title FROM posts")
+      assert.same({ "b" }, c:rows("posts", "title"))
       p:save { overwrite = true }
-      assert.same({ "a", "b" }, c:client "SELECT title FROM posts ORDER BY title")
+      assert.same({ "a", "b" }, c:rows("posts", "title"))
     end)
 
-    it("that is rolled back leaves the object as it was", function()
+    c.can "transactions" ("that is rolled back leaves the object as it was", function()
       local p = Post { title = "a" }:save()
       pcall(c.store.transaction, c.store, function()
         p:delete()
@@ -280,7 +283,7 @@ contract.sql("saving", function(c)
       end)
       p.title = "b"
       p:save()
-      assert.same({ "b" }, c:client "SELECT title FROM posts")
+      assert.same({ "b" }, c:rows("posts", "title"))
     end)
 
     it("does nothing to an object that is not saved", function()
@@ -336,7 +339,7 @@ contract.sql("saving", function(c)
       assert.equal(3, m:increment("inner.hits").inner.hits)
       leaves("inner.hits", "increment", 1)
       leaves("far", "increment", 6)
-      assert.same({ "10|6" }, c:client 'SELECT n, low FROM "Meter"')
+      assert.same({ "10|6" }, c:rows("Meter", "n", "low"))
     end)
 
     it("keeps secret what cannot be added to a secret field", function()
@@ -348,7 +351,7 @@ contract.sql("saving", function(c)
 
     it("increment is exact for decimals", function()
       p:increment("price", neap.decimal "0.25")
-      assert.equal("1.35", tostring(p.price))
+      assert.equal(neap.decimal "1.35", p.price)
     end)
 
     it("increment reaches inside a field", function()
@@ -363,23 +366,23 @@ contract.sql("saving", function(c)
       p:append("tags", "x")
       p:add_unique("tags", "y")
       p:add_unique("tags", "z")
-      assert.same({ c:list '["x","y","x","z"]' }, c:client "SELECT tags FROM posts")
+      assert.same({ c:list '["x","y","x","z"]' }, c:rows("posts", "tags"))
       p:pull("tags", "x")
       assert.equal("y", p.tags[1])
-      assert.same({ c:list '["y","z"]' }, c:client "SELECT tags FROM posts")
+      assert.same({ c:list '["y","z"]' }, c:rows("posts", "tags"))
     end)
 
     it("append starts the list that is not there", function()
       local q = Post { title = "b" }:save()
       q:append("tags", "first")
-      assert.same({ c:list '["first"]' }, c:client("SELECT tags FROM posts WHERE id = " .. q.id))
+      assert.same({ c:list '["first"]' }, { c:rows("posts", "id", "tags")[2]:match "|(.*)" })
     end)
 
     it("set and unset change a place inside a field", function()
       p:set("data.a", "text")
       p:set("data.list.0", 9)
       p:unset "data.hits"
-      local data = c:client("SELECT data FROM posts WHERE id = " .. p.id)[1]
+      local data = c:rows("posts", "data")[1]
       assert.same({ list = { 9 }, a = "text" }, neap.json.decode(data))
       assert.is_nil(p.data.hits)
     end)
@@ -393,12 +396,12 @@ contract.sql("saving", function(c)
 
     it("set and unset change whole fields too; nil removes", function()
       p:set("ok", true):set("at", "2024-05-01T10:00:00Z"):set("title", "b"):unset("views"):set("price", nil)
-      assert.same({ "b||" }, c:client "SELECT title, views, price FROM posts WHERE ok")
+      assert.same({ "b||" }, c:rows("posts", "title", "views", "price"))
       assert.same(1, Post:where { at = "2024-05-01T10:00:00Z" }:count())
       assert.is_true(p.ok)
       assert.same({}, p:changes())
       p:set("data.hits", nil):set("data.list.1", "end")
-      assert.same({ list = { 1, "end" } }, neap.json.decode(c:client "SELECT data FROM posts"[1]))
+      assert.same({ list = { 1, "end" } }, neap.json.decode(c:rows("posts", "data")[1]))
     end)
 
     it("refuse to remove what is required, and what is no value of the object", function()
@@ -408,7 +411,7 @@ contract.sql("saving", function(c)
       fails("usage", p.unset, p, "id")
       fails("usage", p.unset, p, "nope")
       local House = c.store:model("House", { id = t.integer { primary = true }, next = t.pointer "House",
-        rooms = t.has_many("House", "next"), size = t.computed(t.integer(), { sql = "1" }),
+        rooms = t.has_many("House", "next"), size = t.computed(t.integer(), { get = function() return 1 end }),
         place = t.map { street = t.string(), no = t.integer() } })
       c.store:bind()
       local h = House:create { id = 1, place = { street = "a" } }
@@ -424,13 +427,13 @@ contract.sql("saving", function(c)
     end)
 
     it("are not made where the row holds something else by now: that raises condition", function()
-      c:client [[UPDATE posts SET data = '{"hits":"text","list":5}']]
+      c:set("posts", { id = p.id }, { data = { hits = "text", list = 5 } })
       fails("condition", p.increment, p, "data.hits")
       fails("condition", p.append, p, "data.list", 2)
       fails("condition", p.set, p, "data.list.0", 2)
-      assert.same({ hits = "text", list = 5 }, neap.json.decode(c:client "SELECT data FROM posts"[1]))
+      assert.same({ hits = "text", list = 5 }, neap.json.decode(c:rows("posts", "data")[1]))
       p:set("data.list", { 5 }):reload():append("data.list", 6)
-      assert.same({ hits = "text", list = { 5, 6 } }, neap.json.decode(c:client "SELECT data FROM posts"[1]))
+      assert.same({ hits = "text", list = { 5, 6 } }, neap.json.decode(c:rows("posts", "data")[1]))
     end)
 
     for _, state in ipairs { "loaded", "new" } do
@@ -475,7 +478,7 @@ contract.sql("saving", function(c)
     end)
 
     it("raise not_found when the row is gone", function()
-      c:client "DELETE FROM posts"
+      c:erase "posts"
       fails("not_found", p.increment, p, "views")
     end)
   end)
@@ -483,7 +486,7 @@ contract.sql("saving", function(c)
   describe("reload", function()
     it("reads the row again and drops what was not saved", function()
       local p = Post { title = "a" }:save()
-      c:client "UPDATE posts SET title = 'b'"
+      c:set("posts", { id = p.id }, { title = "b" })
       p.views = 9
       p:reload()
       assert.equal("b", p.title)
@@ -493,63 +496,66 @@ contract.sql("saving", function(c)
 
     it("raises not_found when it is gone", function()
       local p = Post { title = "a" }:save()
-      c:client "DELETE FROM posts"
+      c:erase "posts"
       fails("not_found", p.reload, p)
     end)
   end)
 
-  describe("upsert", function()
-    it("names the unique sets of fields when it is given another", function()
-      local Seat = c.store:model("Seat", { id = t.integer { primary = true }, row = t.integer(), place = t.integer(),
-        guest = t.string { unique = true }, one = t.unique { "row", "place" }, some = t.unique { "place", where = { row = 1 } } })
-      c.store:bind()
-      for _, fields in ipairs { { "place" }, { "row" }, { "id", "guest" } } do
-        local e = fails("usage", function() Seat:upsert({ id = 1, row = 1, place = 2, guest = "a" }, fields) end)
-        local text = ('upsert cannot find a row of Seat by { "%s" }: unique are { "id" }, { "guest" }, { "row", "place" }')
-          :format(table.concat(fields, '", "'))
-        assert.truthy(tostring(e):find(text, 1, true), tostring(e))
-      end
-      Seat:upsert({ id = 1, row = 1, place = 2, guest = "a" }, { "place", "row" })
-      assert.same({ "1|a" }, c:client "SELECT id, guest FROM Seat")
-    end)
+  if c.capabilities.unique then
+    describe("upsert", function()
+      it("names the unique sets of fields when it is given another", function()
+        local Seat = c.store:model("Seat", { id = t.integer { primary = true }, row = t.integer(), place = t.integer(),
+          guest = t.string { unique = true }, one = t.unique { "row", "place" }, some = t.unique { "place", where = { row = 1 } } })
+        c.store:bind()
+        for _, fields in ipairs { { "place" }, { "row" }, { "id", "guest" } } do
+          local e = fails("usage", function() Seat:upsert({ id = 1, row = 1, place = 2, guest = "a" }, fields) end)
+          local text = ('upsert cannot find a row of Seat by { "%s" }: unique are { "id" }, { "guest" }, { "row", "place" }')
+            :format(table.concat(fields, '", "'))
+          assert.truthy(tostring(e):find(text, 1, true), tostring(e))
+        end
+        Seat:upsert({ id = 1, row = 1, place = 2, guest = "a" }, { "place", "row" })
+        assert.same({ "1|a" }, c:rows("Seat", "id", "guest"))
+      end)
 
-    it("makes a new row or writes into the one with the same unique fields", function()
-      local ada, created = User:upsert({ name = "Ada", email = "ada@example.org" }, { "email" })
-      assert.is_true(created)
-      local same, again = User:upsert({ name = "Ada Lovelace", email = "ada@example.org" }, { "email" })
-      assert.is_false(again)
-      assert.equal(ada.id, same.id)
-      assert.same({ "Ada Lovelace" }, c:client "SELECT name FROM User")
-    end)
+      it("makes a new row or writes into the one with the same unique fields", function()
+        local ada, created = User:upsert({ name = "Ada", email = "ada@example.org" }, { "email" })
+        assert.is_true(created)
+        local same, again = User:upsert({ name = "Ada Lovelace", email = "ada@example.org" }, { "email" })
+        assert.is_false(again)
+        assert.equal(ada.id, same.id)
+        assert.same({ "Ada Lovelace" }, c:rows("User", "name"))
+      end)
 
-    it("names the nearest field for one that does not exist", function()
-      local e = fails("usage", function() User:upsert({ name = "Ada" }, { "emial" }) end)
-      assert.truthy(tostring(e):find("email", 1, true))
-    end)
+      it("names the nearest field for one that does not exist", function()
+        local e = fails("usage", function() User:upsert({ name = "Ada" }, { "emial" }) end)
+        assert.truthy(tostring(e):find("email", 1, true))
+      end)
 
-    it("wants the values that tell whether the row is there", function()
-      local e = fails("usage", function() User:upsert({ name = "Ada" }, { "email" }) end)
-      assert.truthy(tostring(e):find("by email: give it a value", 1, true))
-      fails("usage", function() User:upsert({ name = "Ada" }, {}) end)
-      assert.equal(0, User:count())
+      it("wants the values that tell whether the row is there", function()
+        local e = fails("usage", function() User:upsert({ name = "Ada" }, { "email" }) end)
+        assert.truthy(tostring(e):find("by email: give it a value", 1, true))
+        fails("usage", function() User:upsert({ name = "Ada" }, {}) end)
+        assert.equal(0, User:count())
+      end)
     end)
-  end)
+  end
 
   it("create makes and saves", function()
     assert.is_false(Post:create { title = "a" }:is_new())
   end)
 
   it("keeps every value that saving makes, however many, and makes all times the same", function()
-    local fields = { id = t.integer { primary = true, auto = true }, n = t.integer() }
+    local fields = { id = c:counted(), n = t.integer() }
     for i = 1, 20 do fields["at" .. i] = t.datetime { auto_now = true } end
     local Log = c.store:model("Log", fields)
     c.store:bind()
     local log = Log { n = 1 }:save()
-    assert.equal(1, log.id)
+    assert.truthy(log.id)
     for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
     log:increment("n", 1)
     for i = 2, 20 do assert.equal(log.at1, log["at" .. i]) end
-    assert.same({ "2" }, c:client "SELECT n FROM Log WHERE at1 = at20")
+    local n, first, last = c:rows("Log", "n", "at1", "at20")[1]:match "(.*)|(.*)|(.*)"
+    assert.same({ "2", first }, { n, last })
   end)
 
   it("writes what the objects held when it began, whatever other tasks do to them meanwhile", function()
@@ -567,10 +573,12 @@ contract.sql("saving", function(c)
         for _ = 1, 1000 do local _ = ("rest "):rep(30) .. math.random() end
       end,
     }
-    assert.same({ "200" }, c:client "SELECT count(*) FROM posts WHERE title LIKE 'before before%'")
+    local saved = c:rows("posts", "title")
+    assert.equal(200, #saved)
+    for _, title in ipairs(saved) do assert.matches("^before before", title) end
   end)
 
-  it("writes what the object held when it began, behind a transaction of another task", function()
+  c.can "transactions" ("writes what the object held when it began, behind a transaction of another task", function()
     local post, asked = Post { title = ("before "):rep(20) }, false
     neap.all {
       function()
@@ -587,7 +595,9 @@ contract.sql("saving", function(c)
         post:save()
       end,
     }
-    assert.equal(1, #c:client "SELECT title FROM posts WHERE title LIKE 'before before%' OR title LIKE 'after after%'")
+    local saved = c:rows("posts", "title")
+    assert.equal(1, #saved)
+    assert.is_true(saved[1]:find "^before before" ~= nil or saved[1]:find "^after after" ~= nil)
     assert.equal(("after "):rep(20), post.title)
   end)
 
@@ -608,7 +618,8 @@ contract.sql("saving", function(c)
     c.store:save(list)
     collectgarbage("setpause", pause)
     collectgarbage("setstepmul", speed)
-    assert.same({ "2000" }, c:client [[SELECT count(*) FROM posts
-      WHERE title LIKE 'before before%' OR title LIKE 'after after%']])
+    local saved = c:rows("posts", "title")
+    assert.equal(2000, #saved)
+    for _, title in ipairs(saved) do assert.is_true(title:find "^before before" ~= nil or title:find "^after after" ~= nil) end
   end)
 end)
