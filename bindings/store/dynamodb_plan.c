@@ -1,161 +1,16 @@
 // dynamodb_plan.c: how a query is read. Out of the conditions that all have to be met it takes the hash key, what the range key must
 // meet, what the server can filter and what is left, and picks the table or the index that serves them best.
+#include "store/dynamodb_plan.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/condition_build.h"
 #include "model/memory.h"
-#include "store/dynamodb.h"
 #include "store/dynamodb_value.h"
 #include "value/attribute.h"
 
 #define KEYS_MOST 10000  // items that are asked for by their keys
-
-// What a condition was given for.
-enum role { ROLE_ANY, ROLE_KEY, ROLE_FILTER };
-
-// One of the conditions that all have to be met.
-struct part {
-  const struct condition *condition;
-  enum role role;
-  bool taken;  // the key says it
-};
-
-// A way to look: the table, or an index.
-struct target {
-  const struct index *index;  // NULL = the table
-  const struct field *hash, *range;
-  struct part *at, *low, *high;  // what the hash key equals; the range key's bounds, or both its only one
-  bool ordered, descending;
-  int score;  // 0 = it does not serve
-};
-
-struct planner {
-  lua_State *L;
-  int anchors;  // stack index of the table that the plan is kept in
-  const struct query *q;
-  const struct shape *shape;
-  struct dynamodb_plan *plan;
-  struct part *parts;
-  int nparts, room;
-  const struct condition **known;  // by column: an EQ that has to be met, NULL = none
-  bool never;                      // no row meets all of them
-  uint64_t *columns;               // what the query needs
-};
-
-static const struct condition always = {.op = COND_AND}, never = {.op = COND_OR};
-
-// Memory that lives as long as the plan.
-static void *keep(struct planner *p, size_t count, size_t size) {
-  void *memory = memset(lua_newuserdatauv(p->L, count * size + 1, 0), 0, count * size + 1);
-  lua_rawseti(p->L, p->anchors, (lua_Integer)lua_rawlen(p->L, p->anchors) + 1);
-  return memory;
-}
-
-static const struct condition *branch(struct planner *p, enum condition_op op, const struct condition **children,
-                                      int n) {
-  struct condition *c = keep(p, 1, sizeof *c);
-  *c = (struct condition){.op = op, .shape = p->shape, .nchildren = n, .children = children};
-  return c;
-}
-
-// ---- What has to be met ----
-
-static void add_part(struct planner *p, const struct condition *c, enum role role) {
-  if (!c) return;
-  if (c->op == COND_AND) {
-    for (int i = 0; i < c->nchildren; i++) add_part(p, c->children[i], role);
-    return;
-  }
-  if (c->op == COND_OR && c->nchildren == 0) p->never = true;
-  if (p->nparts == p->room) {
-    struct part *more = keep(p, (size_t)p->room * 2 + 8, sizeof *more);
-    if (p->nparts > 0) memcpy(more, p->parts, (size_t)p->nparts * sizeof *more);
-    p->parts = more;
-    p->room = p->room * 2 + 8;
-  }
-  p->parts[p->nparts++] = (struct part){.condition = c, .role = role};
-}
-
-static bool is_of(const struct condition *c, const struct field *f) {
-  return c->place.field == f && c->place.nsteps == 0 && !c->place.counted && !c->other;
-}
-
-// Whether what is asked of a column is decided by what the column is known to be.
-static bool is_known(const struct planner *p, const struct condition *c) {
-  const struct field *f = c->place.field;
-  bool leaf = c->op > COND_ELEMENT && c->op != COND_REGEX && c->op < COND_SIZE;
-  return leaf && is_of(c, f) && neap__field_kept(f) && p->known[f->column] && p->known[f->column] != c;
-}
-
-struct known_row {
-  struct row_source source;
-  const struct planner *planner;
-};
-
-static void known_cell(struct row_source *source, const struct field *field, struct cell *out) {
-  *out = *((struct known_row *)source)->planner->known[field->column]->cells;
-}
-
-// The condition where the columns are what they are known to be: a page behind a cursor becomes a range so.
-static const struct condition *settle(struct planner *p, const struct condition *c);
-
-static const struct condition *settle_branch(struct planner *p, const struct condition *c) {
-  const struct condition **children = keep(p, (size_t)c->nchildren, sizeof *children);
-  const enum condition_op opposite = c->op == COND_AND ? COND_OR : COND_AND;
-  bool changed = false;
-  int n = 0;
-  for (int i = 0; i < c->nchildren; i++) {
-    const struct condition *child = settle(p, c->children[i]);
-    bool constant = child->nchildren == 0 && child->op <= COND_OR;
-    changed |= child != c->children[i];
-    if (constant && child->op == opposite) return child;
-    if (!constant) children[n++] = child;
-  }
-  if (!changed) return c;
-  return n == 1 ? children[0] : branch(p, c->op, children, n);
-}
-
-static const struct condition *settle_not(struct planner *p, const struct condition *c) {
-  const struct condition *child = settle(p, c->children[0]);
-  if (child == c->children[0]) return c;
-  if (child->nchildren == 0 && child->op <= COND_OR) return child->op == COND_AND ? &never : &always;
-  const struct condition **children = keep(p, 1, sizeof *children);
-  *children = child;
-  return branch(p, COND_NOT, children, 1);
-}
-
-static const struct condition *settle(struct planner *p, const struct condition *c) {
-  struct known_row row = {.source = {.cell = known_cell}, .planner = p};
-  if (c->op == COND_AND || c->op == COND_OR) return settle_branch(p, c);
-  if (c->op == COND_NOT) return settle_not(p, c);
-  if (!is_known(p, c)) return c;
-  return neap__condition_evaluate(c, &row.source) ? &always : &never;
-}
-
-// A value that a key can be compared with.
-static bool is_scalar(const struct cell *cell) {
-  return cell->kind > CELL_BOOLEAN && cell->kind != CELL_JSON;
-}
-
-static void read_parts(struct planner *p, struct view *view) {
-  add_part(p, p->q->where, ROLE_ANY);
-  add_part(p, neap__view_scope(view, p->shape), ROLE_ANY);
-  if (!p->q->link) add_part(p, p->q->owners, ROLE_ANY);
-  add_part(p, p->q->key, ROLE_KEY);
-  add_part(p, p->q->filter, ROLE_FILTER);
-  for (int i = 0; i < p->nparts; i++) {
-    const struct condition *c = p->parts[i].condition;
-    bool equal = c->op == COND_EQ && is_of(c, c->place.field) && neap__field_kept(c->place.field);
-    equal = equal && p->parts[i].role != ROLE_FILTER;
-    if (equal && is_scalar(c->cells) && !p->known[c->place.field->column]) p->known[c->place.field->column] = c;
-  }
-  int n = p->nparts;
-  struct part *parts = p->parts;
-  p->nparts = p->room = 0;
-  for (int i = 0; i < n; i++) add_part(p, settle(p, parts[i].condition), parts[i].role);
-}
 
 // ---- Columns ----
 
@@ -189,7 +44,7 @@ static bool fit_key(const struct field *f, struct cell *cell) {
   const struct type *type = f->type.kind == TYPE_POINTER && f->type.of ? f->type.of : &f->type;
   char text[ATTRIBUTE_NUMBER];
   const char *fault;
-  if (!is_scalar(cell) || (neap__cell_has_text(cell) && cell->n == 0)) return false;
+  if (!neap__plan_is_scalar(cell) || (neap__cell_has_text(cell) && cell->n == 0)) return false;
   if (cell->kind == CELL_NUMBER && type->kind == TYPE_INTEGER) {
     if (cell->d != floor(cell->d) || fabs(cell->d) >= 0x1p63) return false;
     *cell = (struct cell){.i = (int64_t)cell->d, .kind = CELL_INTEGER};
@@ -204,7 +59,7 @@ static struct part *find_equal(struct planner *p, const struct field *f) {
   for (int i = 0; i < p->nparts; i++) {
     struct part *part = &p->parts[i];
     const struct condition *c = part->condition;
-    if (part->role == ROLE_FILTER || !is_of(c, f)) continue;
+    if (part->role == ROLE_FILTER || !neap__plan_is_of(c, f)) continue;
     if (c->op == COND_EQ) return part;
     if (c->op == COND_IN && !found) found = part;
   }
@@ -223,7 +78,7 @@ static bool is_upper(const struct condition *c) {
 static bool is_range(const struct condition *c) {
   struct neap__error e;
   bool known = is_lower(c) || is_upper(c) || c->op == COND_EQ || c->op == COND_BETWEEN || c->op == COND_PREFIX;
-  return known && is_scalar(&c->cells[0]) && neap__dynamodb_tells(c, &e) &&
+  return known && neap__plan_is_scalar(&c->cells[0]) && neap__dynamodb_tells(c, &e) &&
          (c->op != COND_BETWEEN || neap__cell_compare(&c->cells[0], &c->cells[1]) <= 0);
 }
 
@@ -241,7 +96,8 @@ static void find_range(struct planner *p, struct target *t) {
   struct part *only = NULL;
   for (int i = 0; i < p->nparts; i++) {
     struct part *part = &p->parts[i];
-    if (part->role == ROLE_FILTER || !is_of(part->condition, t->range) || !is_range(part->condition)) continue;
+    if (part->role == ROLE_FILTER || !neap__plan_is_of(part->condition, t->range) || !is_range(part->condition))
+      continue;
     if (is_lower(part->condition))
       t->low = tighter(t->low, part);
     else if (is_upper(part->condition))
@@ -264,8 +120,7 @@ static bool is_there(const struct planner *p, const struct field *f) {
   return false;
 }
 
-// The first of the columns that the index does not hold, NULL = it holds them all.
-static const struct field *lacks(const struct planner *p, const struct index *index, const uint64_t *columns) {
+const struct field *neap__plan_lacks(const struct planner *p, const struct index *index, const uint64_t *columns) {
   for (int i = 0; index->holds && i < p->shape->ncolumns; i++)
     if (neap__has_bit(columns, i) && !neap__has_bit(index->holds, i)) return p->shape->columns[i];
   return NULL;
@@ -294,7 +149,7 @@ static void look_at_order(struct planner *p, struct target *t) {
   }
 }
 
-static struct target look_at(struct planner *p, const struct index *index) {
+struct target neap__plan_look(struct planner *p, const struct index *index) {
   const struct shape *shape = p->shape;
   struct target t = {.index = index};
   if (index) {
@@ -321,45 +176,44 @@ static struct target look_at(struct planner *p, const struct index *index) {
 // Whether an index may be taken where nobody asked for it.
 static bool may_serve(struct planner *p, const struct index *index, const struct target *t) {
   if (index->kind == INDEX_GLOBAL && p->plan->consistent) return false;
-  return (!t->range || is_there(p, t->range)) && !lacks(p, index, p->columns);
+  return (!t->range || is_there(p, t->range)) && !neap__plan_lacks(p, index, p->columns);
 }
 
 // ---- The plan ----
 
 static const struct condition *combine(struct planner *p, const struct condition **list, int n) {
-  return n == 0 ? NULL : n == 1 ? list[0] : branch(p, COND_AND, list, n);
+  return n == 0 ? NULL : n == 1 ? list[0] : neap__plan_branch(p, COND_AND, list, n);
 }
 
-static bool mentions(const struct condition *c, const struct field *f) {
+bool neap__plan_mentions(const struct condition *c, const struct field *f) {
   bool here = f && ((c->place.field == f && c->op > COND_OR) || (c->other && c->other->field == f));
-  for (int i = 0; i < c->nchildren && !here; i++) here = mentions(c->children[i], f);
+  for (int i = 0; i < c->nchildren && !here; i++) here = neap__plan_mentions(c->children[i], f);
   return here;
 }
 
-// Whether the server can apply the part to what it reads by the target: not to its own keys, unless it scans.
-static bool is_filter(struct planner *p, const struct target *t, const struct condition *c) {
+bool neap__plan_is_filter(struct planner *p, const struct target *t, const struct condition *c) {
   struct neap__error e;
   bool scan = p->plan->reading == READING_SCAN;
   if (p->plan->reading == READING_KEYS) return false;
-  if (!scan && (mentions(c, t->hash) || mentions(c, t->range))) return false;
+  if (!scan && (neap__plan_mentions(c, t->hash) || neap__plan_mentions(c, t->range))) return false;
   if (t->index && t->index->holds) {
-    uint64_t *asked = keep(p, words(p), sizeof *asked);
+    uint64_t *asked = neap__plan_keep(p, words(p), sizeof *asked);
     neap__memory_condition_columns(c, asked);
-    if (lacks(p, t->index, asked)) return false;
+    if (neap__plan_lacks(p, t->index, asked)) return false;
   }
   return neap__dynamodb_tells(c, &e);
 }
 
 // What the keys do not say goes to the server as far as it can tell it, and is left to us otherwise.
 static void split(struct planner *p, const struct target *t) {
-  const struct condition **filter = keep(p, (size_t)p->nparts, sizeof *filter);
-  const struct condition **rest = keep(p, (size_t)p->nparts, sizeof *rest);
+  const struct condition **filter = neap__plan_keep(p, (size_t)p->nparts, sizeof *filter);
+  const struct condition **rest = neap__plan_keep(p, (size_t)p->nparts, sizeof *rest);
   struct neap__error e;
   int nfilter = 0, nrest = 0;
   for (int i = 0; i < p->nparts; i++) {
     const struct condition *c = p->parts[i].condition;
     if (p->parts[i].taken) continue;
-    if (is_filter(p, t, c))
+    if (neap__plan_is_filter(p, t, c))
       filter[nfilter++] = c;
     else
       rest[nrest++] = c;
@@ -382,8 +236,8 @@ static void set_range(struct planner *p, const struct target *t) {
     only->taken = true;
     return;
   }
-  struct condition *between = keep(p, 1, sizeof *between);
-  struct cell *cells = keep(p, 2, sizeof *cells);
+  struct condition *between = neap__plan_keep(p, 1, sizeof *between);
+  struct cell *cells = neap__plan_keep(p, 2, sizeof *cells);
   *between = *low->condition;
   between->op = COND_BETWEEN;
   between->cells = cells;
@@ -403,7 +257,7 @@ static int by_value(const void *a, const void *b) {
 // The values of a part that keys may have, none twice. Their order is that of the values.
 static int read_values(struct planner *p, const struct field *f, struct part *part, struct cell **out) {
   const struct condition *c = part->condition;
-  struct cell *cells = keep(p, (size_t)c->ncells, sizeof *cells);
+  struct cell *cells = neap__plan_keep(p, (size_t)c->ncells, sizeof *cells);
   int n = 0, distinct = 0;
   for (int i = 0; i < c->ncells; i++) {
     cells[n] = c->cells[i];
@@ -422,7 +276,7 @@ static void set_keys(struct planner *p, const struct target *t, struct part *ran
   struct dynamodb_plan *plan = p->plan;
   struct cell *hashes, *ranges;
   int n = read_values(p, t->hash, t->at, &hashes), m = read_values(p, t->range, range, &ranges);
-  struct cell *keys = keep(p, (size_t)n * (size_t)m * 2, sizeof *keys);
+  struct cell *keys = neap__plan_keep(p, (size_t)n * (size_t)m * 2, sizeof *keys);
   for (int i = 0; i < n * m; i++) {
     keys[2 * i] = hashes[i / m];
     keys[2 * i + 1] = ranges[i % m];
@@ -455,7 +309,7 @@ static int read_pair(const struct planner *p, const struct condition *c, struct 
   for (int i = 0; i < 2; i++)
     for (int k = 0; k < 2; k++) {
       const struct condition *equal = c->children[i];
-      if (equal->op != COND_EQ || !is_of(equal, p->shape->keys[k])) continue;
+      if (equal->op != COND_EQ || !neap__plan_is_of(equal, p->shape->keys[k])) continue;
       found |= 1 << k;
       key[k] = equal->cells[0];
       if (!fit_key(p->shape->keys[k], &key[k])) status = 1;
@@ -475,7 +329,7 @@ static bool find_pairs(struct planner *p) {
   for (int i = 0; i < p->nparts && p->shape->nkeys == 2; i++) {
     const struct condition *c = p->parts[i].condition;
     if (c->op != COND_OR || c->nchildren == 0 || c->nchildren > KEYS_MOST || p->parts[i].role == ROLE_FILTER) continue;
-    struct cell *keys = keep(p, 2 * (size_t)c->nchildren, sizeof *keys);
+    struct cell *keys = neap__plan_keep(p, 2 * (size_t)c->nchildren, sizeof *keys);
     int n = 0, status = 0, distinct = 0;
     for (int k = 0; k < c->nchildren && status >= 0; k++) {
       status = read_pair(p, c->children[k], &keys[2 * n]);
@@ -515,120 +369,15 @@ static void set_scan(struct planner *p, const struct target *t) {
   p->plan->ordered = p->q->norders == 0;
 }
 
-// ---- Faults ----
-
-// Pushes the names of what would serve: "where() with user (index by_user)".
-static const char *push_ways(struct planner *p) {
-  lua_State *L = p->L;
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  if (p->shape->nkeys > 0) luaL_addstring(&b, p->shape->keys[0]->name);
-  for (int i = 0; i < p->shape->nindexes; i++) {
-    const struct index *index = &p->shape->indexes[i];
-    if (index->kind != INDEX_GLOBAL) continue;
-    luaL_addstring(&b, ", ");
-    luaL_addstring(&b, index->parts[0].field->name);
-    luaL_addstring(&b, " (index ");
-    luaL_addstring(&b, index->name);
-    luaL_addchar(&b, ')');
-  }
-  luaL_pushresult(&b);
-  return lua_tostring(L, -1);
-}
-
-// Raises why an index that has the hash key may not be used.
-static void refuse_index(struct planner *p, const struct index *index) {
-  const char *model = p->shape->model;
-  if (index->kind == INDEX_PLAIN) return;
-  struct target t = look_at(p, index);
-  if (!t.at) return;
-  if (index->kind == INDEX_GLOBAL && p->plan->consistent)
-    neap__fail(p->L, NEAP_USAGE,
-               "%s: the index %s gives no consistent reads, and without it all of the table would be read: leave "
-               "consistent out, or call scan()",
-               model, index->name);
-  if (lacks(p, index, p->columns))
-    neap__fail(p->L, NEAP_USAGE,
-               "%s: the index %s does not hold %s, and without it all of the table would be read: leave that out, or "
-               "call scan()",
-               model, index->name, lacks(p, index, p->columns)->name);
-  neap__fail(
-      p->L, NEAP_USAGE,
-      "%s: objects without %s are not in the index %s, and without it all of the table would be read: ask for %s "
-      "too, or call index(%s.%s) if they are not wanted, or scan()",
-      model, t.range->name, index->name, t.range->name, model, index->name);
-}
-
-// Raises what to do where all would be read.
-static void refuse_scan(struct planner *p, const struct target *t) {
-  const char *model = p->shape->model;
-  if (p->q->key)
-    neap__fail(p->L, NEAP_USAGE, "%s: key needs %s by eq", model, t->hash ? t->hash->name : "a primary key");
-  if (t->index)
-    neap__fail(p->L, NEAP_USAGE,
-               "%s: all of the index %s would be read; ask for %s by eq or in, or call scan() if that is meant", model,
-               t->index->name, t->hash->name);
-  for (int i = 0; i < p->shape->nindexes; i++) refuse_index(p, &p->shape->indexes[i]);
-  neap__fail(p->L, NEAP_USAGE,
-             "%s: all of the table would be read; ask for %s by eq or in, or call scan() if that is meant", model,
-             push_ways(p));
-}
-
-// The index that was asked for has to have what is asked of it. A local one gives the rest out of the table.
-static void check_index(struct planner *p) {
-  const struct index *index = p->q->index;
-  if (index->kind != INDEX_GLOBAL) return;
-  if (p->plan->consistent)
-    neap__fail(p->L, NEAP_USAGE, "%s: the index %s gives no consistent reads", p->shape->model, index->name);
-  if (lacks(p, index, p->columns))
-    neap__fail(p->L, NEAP_USAGE, "%s: the index %s does not hold %s", p->shape->model, index->name,
-               lacks(p, index, p->columns)->name);
-}
-
-static void check_key(struct planner *p, const struct target *t, const struct part *part) {
-  const struct condition *c = part->condition;
-  bool hash = is_of(c, t->hash), range = t->range && is_of(c, t->range);
-  if (part->taken && !(hash && c->op != COND_EQ)) return;
-  neap__condition_print(p->L, c);
-  if (hash) neap__fail(p->L, NEAP_USAGE, "key: the hash key is asked for by eq: %s", lua_tostring(p->L, -1));
-  if (range)
-    neap__fail(p->L, NEAP_USAGE, "key: the range key is asked for once, by eq, lt, lte, gt, gte, between or prefix: %s",
-               lua_tostring(p->L, -1));
-  neap__fail(p->L, NEAP_USAGE, "key takes the hash key %s%s%s of %s, and nothing else: %s", t->hash->name,
-             t->range ? " and the range key " : "", t->range ? t->range->name : "",
-             t->index ? t->index->name : p->shape->model, lua_tostring(p->L, -1));
-}
-
-static void check_filter(struct planner *p, const struct target *t, const struct part *part) {
-  const struct condition *c = part->condition;
-  const struct field *own = mentions(c, t->hash) ? t->hash : mentions(c, t->range) ? t->range : NULL;
-  struct neap__error e;
-  if (is_filter(p, t, c)) return;
-  if (own && p->plan->reading == READING_QUERY)
-    neap__fail(p->L, NEAP_USAGE, "filter: %s.%s is a key of what is read: ask for it by where or key", p->shape->model,
-               own->name);
-  if (neap__dynamodb_tells(c, &e))
-    neap__fail(p->L, NEAP_USAGE, "filter: the index %s does not hold all that is asked for", t->index->name);
-  neap__raise(p->L, &e);
-}
-
-// What was given to key is in the key, what was given to filter in the filter.
-static void check_roles(struct planner *p, const struct target *t) {
-  for (int i = 0; i < p->nparts; i++) {
-    if (p->parts[i].role == ROLE_KEY) check_key(p, t, &p->parts[i]);
-    if (p->parts[i].role == ROLE_FILTER) check_filter(p, t, &p->parts[i]);
-  }
-}
-
 // ---- All of it ----
 
 static struct target choose(struct planner *p) {
-  if (p->q->index) return look_at(p, p->q->index);
-  struct target best = look_at(p, NULL);
+  if (p->q->index) return neap__plan_look(p, p->q->index);
+  struct target best = neap__plan_look(p, NULL);
   for (int i = 0; i < p->shape->nindexes; i++) {
     const struct index *index = &p->shape->indexes[i];
     if (index->kind == INDEX_PLAIN) continue;
-    struct target t = look_at(p, index);
+    struct target t = neap__plan_look(p, index);
     if (t.score > best.score && may_serve(p, index, &t)) best = t;
   }
   return best;
@@ -636,7 +385,7 @@ static struct target choose(struct planner *p) {
 
 // The columns that come: what was selected, and what is left to do asks for.
 static void set_columns(struct planner *p) {
-  uint64_t *columns = keep(p, words(p), sizeof *columns);
+  uint64_t *columns = neap__plan_keep(p, words(p), sizeof *columns);
   mark(p, columns, p->plan->residual);
   p->plan->columns = columns;
 }
@@ -645,15 +394,15 @@ static void make(struct planner *p) {
   mark(p, p->columns, NULL);
   for (int i = 0; i < p->nparts; i++) neap__memory_condition_columns(p->parts[i].condition, p->columns);
   struct target t = choose(p);
-  if (p->q->index) check_index(p);
+  if (p->q->index) neap__plan_check_index(p);
   bool pairs = !p->q->index && t.score == 0 && find_pairs(p);
   if (t.score > 0 && !find_keys(p, &t)) set_query(p, &t);
   if (t.score == 0 && !pairs) set_scan(p, &t);
-  if (t.score == 0 && !pairs && !p->never && !p->q->scan && !p->shape->scan) refuse_scan(p, &t);
+  if (t.score == 0 && !pairs && !p->never && !p->q->scan && !p->shape->scan) neap__plan_refuse_scan(p, &t);
   if (p->never || (t.score > 0 && p->plan->nkeys == 0)) p->plan->reading = READING_NOTHING;
   split(p, &t);
   set_columns(p);
-  if (!p->never) check_roles(p, &t);
+  if (!p->never) neap__plan_check_roles(p, &t);
 }
 
 void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan) {
@@ -662,9 +411,9 @@ void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q,
   lua_newtable(L);
   struct planner p = {.L = L, .anchors = lua_gettop(L), .q = q, .shape = shape, .plan = plan};
   luaL_checkstack(L, 20, "plan");
-  p.known = keep(&p, (size_t)shape->ncolumns, sizeof *p.known);
-  p.columns = keep(&p, words(&p), sizeof *p.columns);
-  read_parts(&p, view);
+  p.known = neap__plan_keep(&p, (size_t)shape->ncolumns, sizeof *p.known);
+  p.columns = neap__plan_keep(&p, words(&p), sizeof *p.columns);
+  neap__plan_parts(&p, view);
   make(&p);
   lua_settop(L, p.anchors);
 }
