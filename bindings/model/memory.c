@@ -259,6 +259,7 @@ static enum rows_state memory_next(struct rows *rows, struct cell *cells) {
   if (!cells) return ROWS_ROW;
   rows->op.pauses = false;
   if (m->source && !m->grouped && !sorts(m)) m->source->stream = rows->stream;
+  if (m->source) m->source->batch = rows->batch;
   enum memory_phase before;
   enum rows_state state;
   do {

@@ -460,6 +460,7 @@ int neap__query_each(lua_State *L, lua_Integer batch) {
   lua_settop(L, 1);
   struct rows *rows = send_select(L, q);
   rows->stream = true;
+  rows->batch = batch;
   struct reader *r = push_reader(L, q, EACH_QUERY, neap__query_form(q));
   r->rows = rows;
   r->state = ROWS_ROW;

@@ -32,7 +32,7 @@ static double seconds(lua_State *L, const char *name) {
   return s;
 }
 
-static struct aws_client *open_client(lua_State *L) {
+static struct aws_client *open_client(lua_State *L, int *attempts) {
   struct neap__error e;
   struct aws_options o = {.service = "dynamodb",
                           .region = option(L, "region"),
@@ -44,8 +44,8 @@ static struct aws_client *open_client(lua_State *L) {
                           .timeout = seconds(L, "timeout"),
                           .connect = seconds(L, "connect_timeout"),
                           .granted = option(L, "granted") != NULL};
-  if (lua_getfield(L, O_OPTIONS, "attempts") != LUA_TNIL)
-    o.attempts = (int)neap__arg_integer(L, -1, "attempts", 1, 100);
+  bool given = lua_getfield(L, O_OPTIONS, "attempts") != LUA_TNIL;
+  o.attempts = *attempts = given ? (int)neap__arg_integer(L, -1, "attempts", 1, 100) : DYNAMODB_ATTEMPTS;
   lua_pop(L, 1);
   struct aws_client *c = neap__aws_open(L, &o, &e);
   if (!c) neap__raise(L, &e);
@@ -69,7 +69,7 @@ int neap__dynamodb_open(lua_State *L) {
   lua_pushstring(L, option(L, "table_template"));
   s->head.table_template = lua_tostring(L, -1);
   lua_setfield(L, -2, "table_template");
-  s->aws = open_client(L);
+  s->aws = open_client(L, &s->attempts);
   s->head.closed = false;
   s->head.place = lua_pushfstring(L, "dynamodb:%s/%s", neap__aws_endpoint(s->aws), neap__aws_region(s->aws));
   lua_setfield(L, -2, "place");

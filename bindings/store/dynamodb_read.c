@@ -43,12 +43,19 @@ struct read_run {
 
 // ---- Requests ----
 
+// Items that a page may have at most, 0 = as many as the service likes.
+static int64_t page_of(const struct read_run *r) {
+  if (r->plan.reading == READING_KEYS || r->counts) return 0;
+  int64_t batch = r->run.rows.batch;
+  return r->limit >= 0 && (batch == 0 || r->limit < batch) ? r->limit : batch;
+}
+
 // A page of the job: the first, or what follows `after`.
 static int send_page(struct read_run *r, struct lane *lane, struct dynamodb_call *call, struct neap__json_slice after) {
   struct neap__error *e = &r->run.rows.error;
   struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, call);
   if (neap__dynamodb_plan_text(t, &r->plan, lane->job, r->counts, e) != 0) return -1;
-  if (r->limit >= 0 && r->plan.reading != READING_KEYS) neap__dynamodb_integer(t, "Limit", r->limit);
+  if (page_of(r) > 0) neap__dynamodb_integer(t, "Limit", page_of(r));
   if (after.n > 0) {
     neap__dynamodb_member(t, "ExclusiveStartKey");
     neap__dynamodb_copy(t, after.p, after.n);
@@ -60,7 +67,7 @@ static int send_page(struct read_run *r, struct lane *lane, struct dynamodb_call
 static int send_rest(struct read_run *r, struct lane *lane, struct dynamodb_call *call, struct neap__json_slice rest) {
   struct neap__error *e = &r->run.rows.error;
   lane->attempts = lane->found ? 0 : lane->attempts + 1;
-  if (lane->attempts >= DYNAMODB_ATTEMPTS) {
+  if (lane->attempts >= r->run.store->attempts) {
     neap__error_set(e, NEAP_THROTTLED, "DynamoDB left items unread %d times", lane->attempts);
     e->retryable = true;
     return -1;

@@ -8,11 +8,12 @@
 
 #define DYNAMODB_WINDOW 8     // reads that one run has under way
 #define DYNAMODB_WRITES 16    // writes
-#define DYNAMODB_ATTEMPTS 10  // for items that the service leaves unprocessed, without a single one done
+#define DYNAMODB_ATTEMPTS 10  // at what the service leaves unprocessed, without a single item done
 
 struct dynamodb_store {
   struct store head;
   struct aws_client *aws;
+  int attempts;
   struct dynamodb_run *runs;  // that are not closed
   struct neap__closer closer;
 };

@@ -383,7 +383,7 @@ static bool send_left(struct write_run *r, struct slot *slot, struct neap__json_
   int n = each_left(r, left, NULL, NULL, slot);
   slot->attempts = n < slot->left ? 0 : slot->attempts + 1;
   slot->left = n;
-  if (slot->attempts == DYNAMODB_ATTEMPTS) {
+  if (slot->attempts >= r->run.store->attempts) {
     give_up(r, slot, left);
     return false;
   }

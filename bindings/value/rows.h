@@ -13,6 +13,7 @@ struct rows {
   int ncells;       // cells in a row; known once next() has given something other than ROWS_WAIT
   int64_t changed;  // rows written: at ROWS_END by the whole statement; in answers to write() by this object
   bool stream;      // set before the first next(): the script runs between the rows, and may use the store
+  int64_t batch;    // set before the first next(): rows of a page that a service is asked for, 0 = as it likes
   bool whole;       // with ROWS_FAILED: nothing of the operation stands, next() must not be called again
   // Gives the next row: cells (room for ncells, or for as many columns as were asked for) are borrowed until the next call.
   // cells NULL: only starts it, ROWS_ROW when ncells is known. ROWS_WAIT: nothing is here now, await op and ask again. ROWS_FAILED: `error` is filled.
