@@ -6,6 +6,7 @@
 local neap = require "neap"
 local declare_link = require "neap.model".link
 local describe_table = require "neap.sql.schema".describe
+local kind_of = require "neap.view".kind
 
 local BATCH, ANY = 1000, 50  -- rows that are written together; keys of several fields that are asked for together
 
@@ -20,8 +21,22 @@ end
 -- Options that change what is written.
 local makes = { auto_now = true, auto_now_add = true, version = true, validate = true }
 
---- The fields as the target has them: what is copied is kept as it is.
-local function plain(fields)
+local function stays(option, value)
+  return not makes[option] and not (option == "default" and type(value) == "function")
+end
+
+-- What DynamoDB refuses to keep.
+local refused = { unique = true, on_delete = true }
+
+--- Whether the store can keep the field, and an option of it.
+local function keeps(store, spec, option)
+  if kind_of(store) ~= "dynamodb" then return true end
+  if not option then return spec.kind ~= "unique" and not (spec.compute and spec.compute.sql) end
+  return not refused[option] and not (option == "auto" and spec.kind == "integer")
+end
+
+--- The fields as a store can have them; `plain`: what is copied there is kept as it is.
+local function fields_for(store, fields, plain)
   local copies = {}
   for name, spec in pairs(fields) do
     local listed = type(name) == "number"  -- { "field", type }
@@ -29,12 +44,20 @@ local function plain(fields)
     local copy, options = {}, {}
     for key, value in pairs(original) do copy[key] = value end
     for option, value in pairs(original.options) do
-      if not makes[option] and not (option == "default" and type(value) == "function") then options[option] = value end
+      if keeps(store, original, option) and not (plain and not stays(option, value)) then options[option] = value end
     end
     copy.options = options
-    copies[name] = listed and { spec[1], copy } or copy
+    if keeps(store, original) then copies[name] = listed and { spec[1], copy } or copy end
   end
   return copies
+end
+
+--- Of a model that is read and counted as a whole.
+local function options_for(store, options)
+  if kind_of(store) ~= "dynamodb" then return options end
+  local copy = { scan = true }
+  for name, value in pairs(options or {}) do copy[name] = value end
+  return copy
 end
 
 --- Notes what has to be known of a field of the model.
@@ -77,7 +100,8 @@ local function add_links(models, from, to)
         local fields = { { here, t.pointer(link.targets[1], { primary = true }) },
           { there, t.pointer(link.targets[2], { primary = true }) } }
         local model = describe(link.through, fields)
-        model.from, model.to = declare_link(from, link.through), declare_link(to, link.through)
+        model.from = declare_link(from, link.through, options_for(from))
+        model.to = declare_link(to, link.through, options_for(to))
         models[#models + 1], models[link.through] = model, model
       end
     end
@@ -94,10 +118,11 @@ local function declare(path, from, to)
   end })
   function declaring.bind() return {} end  -- the source stays as it is
   function declaring.model(_, name, fields, options)
-    local class = from:model(name, fields, options)
-    if fields and not models[name] then
+    if not fields then return from:model(name) end
+    local class = from:model(name, fields_for(from, fields), options_for(from, options))
+    if not models[name] then
       local model = describe(name, fields)
-      model.from, model.to = class, to:model(name, plain(fields), options)
+      model.from, model.to = class, to:model(name, fields_for(to, fields, true), options_for(to, options))
       models[#models + 1], models[name] = model, model
     end
     return class
@@ -247,7 +272,7 @@ end
 local function save(model, rows)
   local objects = {}
   for i, row in ipairs(rows) do objects[i] = object_of(model, row) end
-  if #objects > 0 then model.store:save(objects) end
+  if #objects > 0 then model.writer:save(objects) end
   return #objects
 end
 
@@ -262,8 +287,9 @@ local function copy(model)
   if fresh then
     batches(model.from, function(rows) add(rows, #rows) end)
   else
-    local keys = model.from:select(table.unpack(model.keys))
-    pages(keys, function(rows) add(whole(model, missing(model, rows)), #rows) end)
+    -- DynamoDB holds nothing, and has no order of all keys.
+    local walk = kind_of(model.source) == "dynamodb" and batches or pages
+    walk(model.from:select(table.unpack(model.keys)), function(rows) add(whole(model, missing(model, rows)), #rows) end)
   end
   return copied
 end
@@ -315,7 +341,8 @@ local models = in_order(chosen(declare(path, from, to), { table.unpack(arg, 4) }
 to:bind()
 
 for _, model in ipairs(models) do
-  model.store, model.rows = to, model.from:count()
+  model.source, model.store, model.rows = from, to, model.from:count()
+  model.writer = kind_of(to) == "dynamodb" and to:with { persist = "overwrite" } or to  -- 25 rows a request
   local copied = copy(model)
   if model.counted and model.rows > 0 and to_url:find "^postgres" then count_on(model) end
   print(("%-20s %8d rows %8d copied"):format(model.name, model.rows, copied))

@@ -1,5 +1,5 @@
--- forum.lua: accounts and a forum in DynamoDB, step by step: keys, an index, conditions, atomic saves, counters, pages, one
--- transaction.
+-- forum.lua: accounts and a forum in DynamoDB, step by step: keys, an index, conditions, atomic saves, counters, a
+-- transaction, pages.
 --   neap scripts/forum.lua [URL]      default: dynamodb:, with the region and the keys of AWS's own variables and files
 -- It starts over each time: what an earlier run left in its tables, forum_User and forum_Post, is deleted.
 local neap = require "neap"

@@ -23,12 +23,12 @@ end
 
 --- Declares the model of a link table that nobody declared: two pointers, together its key, in the order of the first
 --- relation that names it, whoever asks.
-function schema.link(store, through)
+function schema.link(store, through, options)
   for _, link in ipairs(view.shared(store).links) do
     if link.through == through then
       local here, there = link.model:lower(), link.target:lower()
       if here == there then there = "other_" .. there end
-      return store:model(through, worker_of(store).link({ here, link.model }, { there, link.target }))
+      return store:model(through, worker_of(store).link({ here, link.model }, { there, link.target }), options)
     end
   end
 end
