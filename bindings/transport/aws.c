@@ -131,8 +131,7 @@ static void judge(struct aws_call *call, const struct http_reply *reply) {
   call->nreply = reply->nbody;
   if (!neap__aws_intact(reply)) {
     call->nreply = 0;
-    neap__error_set(&e, NEAP_PROTOCOL, "%s: by its checksum the reply is not what the server has sent",
-                    neap__aws_operation(call));
+    neap__error_set(&e, NEAP_PROTOCOL, "%s: the reply has been cut or changed on its way", neap__aws_operation(call));
     e.retryable = true;
     remedy(call, AWS_UNSURE, reply, &e);
   } else if (reply->status / 100 == 2) {

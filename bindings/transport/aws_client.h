@@ -105,7 +105,7 @@ enum aws_remedy {
 enum aws_remedy neap__aws_refusal(const struct aws_call *call, const struct http_reply *reply, struct neap__error *e);
 // What it means that none came: `e` is what neap__http_result has filled.
 enum aws_remedy neap__aws_loss(const struct aws_call *call, struct neap__error *e);
-// Whether the body is what the server has sent, by its checksum.
+// Whether the body is what the server has sent: by its checksum, or where there is none by being a whole one.
 bool neap__aws_intact(const struct http_reply *reply);
 // The server's time when it replied, in microseconds since 1970. False: it does not say.
 bool neap__aws_date(const struct http_reply *reply, int64_t *us);

@@ -158,12 +158,22 @@ enum aws_remedy neap__aws_loss(const struct aws_call *call, struct neap__error *
 
 // ---- Headers of any reply ----
 
-// It is of the body as it was sent; none that is packed is asked for.
+// One JSON value, to its end, and nothing behind it.
+static bool is_whole(const char *p, size_t n) {
+  struct neap__json_slice value;
+  if (!neap__json_find(p, n, NULL, 0, &value)) return false;
+  for (const char *rest = value.p + value.n; rest < p + n; rest++)
+    if (!strchr(" \t\r\n", *rest)) return false;
+  return true;
+}
+
+// The checksum is of the body as it was sent; none that is packed is asked for, but what is in between may do as it likes.
 bool neap__aws_intact(const struct http_reply *reply) {
   size_t n;
   const char *crc = header(reply, "x-amz-crc32", &n);
   uint64_t expected = 0;
-  if (!crc || header(reply, "content-encoding", &n)) return true;
+  if (!crc || header(reply, "content-encoding", &n))
+    return reply->status / 100 != 2 || is_whole(reply->body, reply->nbody);
   for (; *crc >= '0' && *crc <= '9' && expected <= UINT32_MAX; crc++) expected = expected * 10 + (uint64_t)(*crc - '0');
   return expected == neap__crc32(reply->body, reply->nbody);
 }

@@ -1,0 +1,173 @@
+-- DynamoDB that lets its clients down (tests/services/dynamodb_faults): throttling, failures before and after what was asked is
+-- done, connections that end, replies that are slow, cut or changed, batches of which one half is done. Whatever happens, each
+-- write has happened as often as it says, or is said to be unknown.
+local contract = require "tests.store.contract"
+local neap = require "neap"
+local t = neap.types
+
+local seed = tonumber(os.getenv "NEAP_SEED") or os.time() % 100000
+
+contract.only("dynamodb", "faults", function(c)
+  local url, process, store, direct, Item, Plain
+
+  setup(function()
+    print("faults: NEAP_SEED=" .. seed)
+    local pipe = assert(io.popen(("tests/services/dynamodb_faults %s %d"):format(os.getenv "NEAP_TEST_DYNAMODB", seed)))
+    url, process = pipe:read("l"):match "(%S+) (%d+)"
+    pipe:close()
+  end)
+
+  teardown(function() os.execute("kill " .. process) end)
+
+  local function share(percent) neap.http.get(url .. "/?faults=" .. percent) end
+  local function counts() return neap.http.get(url .. "/"):json() end
+
+  local function declare(s)
+    local Model = s:model("Item", { id = t.integer { primary = true }, n = t.integer { default = 0 }, text = t.string() })
+    s:bind()
+    return Model
+  end
+
+  before_each(function()
+    local options = {}
+    for name, value in pairs(c.url) do options[name] = value end
+    options.url = "dynamodb://us-east-1?endpoint=" .. url
+    direct, store = c.store, neap.open(options)
+    share(0)
+    Plain, Item = declare(direct), declare(store)
+  end)
+
+  after_each(function() store:close() end)
+
+  --- "done", "not done" or "unknown", of what was asked.
+  local function fate(f, ...)
+    local ok, e = pcall(f, ...)
+    if ok then return "done" end
+    assert(e.kind, tostring(e))
+    return e.outcome == "unknown" and "unknown" or "not done", e
+  end
+
+  local function many(n, f)
+    local list = {}
+    for i = 1, n do list[i] = i end
+    share(20)
+    local fates = neap.gather(list, 10, f)
+    local counted = counts()
+    share(0)
+    return fates, counted
+  end
+
+  local function faults_of(counted)
+    local n = 0
+    for name, count in pairs(counted) do
+      if name:find "^%l" and name ~= "requests" then n = n + count end
+    end
+    return n
+  end
+
+  --- What is there of each number, as a client sees it that nothing is in the way of.
+  local function there()
+    local found = {}
+    for item in Plain:scan():each() do found[item.id] = item end
+    return found
+  end
+
+  local function expect(is, said, was, wanted, i)
+    if said == "done" then assert.equal(wanted, is, i) end
+    if said == "not done" then assert.equal(was, is, i) end
+    if said == "unknown" then assert.is_true(is == was or is == wanted, i) end
+  end
+
+  it("let new objects be there, or not, as it was said", function()
+    local fates, counted = many(200, function(i) return (fate(Item.create, Item, { id = i, text = "text " .. i })) end)
+    local found = there()
+    for i, said in ipairs(fates) do expect(found[i] and found[i].text, said, nil, "text " .. i, i) end
+    assert.is_true(faults_of(counted) > 10)
+    assert.is_true(counted.requests <= 200 + faults_of(counted))
+  end)
+
+  it("let changes be made once", function()
+    local items = {}
+    for i = 1, 100 do items[i] = Item { id = i, text = "old" } end
+    store:save(items)
+    local fates = many(100, function(i)
+      items[i].text = "new"
+      return (fate(items[i].save, items[i]))
+    end)
+    local found = there()
+    for i, said in ipairs(fates) do expect(found[i].text, said, "old", "new", i) end
+  end)
+
+  it("never let a number be increased twice", function()
+    for i = 1, 10 do Plain:create { id = i } end
+    local low, high = {}, {}
+    local items = Item:scan():all()
+    many(200, function(i)
+      local item = items[i % 10 + 1]
+      local said = fate(item.increment, item, "n", 1)
+      low[item.id] = (low[item.id] or 0) + (said == "done" and 1 or 0)
+      high[item.id] = (high[item.id] or 0) + (said == "not done" and 0 or 1)
+    end)
+    for i, item in pairs(there()) do
+      assert.is_true(low[i] <= item.n and item.n <= high[i], ("%d: %d is not from %d to %d"):format(i, item.n, low[i], high[i]))
+    end
+  end)
+
+  it("let one of those who change the same win, each time", function()
+    Plain:create { id = 1 }
+    local tally = { done = 0, ["not done"] = 0, unknown = 0 }
+    many(150, function()
+      local said = fate(function()
+        local item = Item:get(1)
+        item.n = item.n + 1
+        item:save { condition = Item.n:eq(item.n - 1) }
+      end)
+      tally[said] = tally[said] + 1
+    end)
+    local n = Plain:get(1).n
+    assert.is_true(tally.done > 10)
+    assert.is_true(tally.done <= n and n <= tally.done + tally.unknown, ("%d, %d done, %d unknown"):format(n, tally.done, tally.unknown))
+  end)
+
+  --- Saves 120 objects at once, and looks which of them are there.
+  local function save_list(view)
+    local items, failed = {}, {}
+    for i = 1, 120 do items[i] = Item { id = i, text = "text " .. i } end
+    share(20)
+    local said, e = fate(view.save, view, items)
+    share(0)
+    assert.is_true(said == "done" or e.kind == "batch", tostring(e))
+    for _, one in ipairs(e and e.errors or {}) do failed[one.index] = one.error.outcome or "not done" end
+    local found = there()
+    for i = 1, 120 do expect(found[i] and found[i].text, failed[i] or "done", nil, "text " .. i, i) end
+  end
+
+  it("let lists be saved, each object for itself", function() save_list(store) end)
+  it("let batches be written by and by", function() save_list(store:with { persist = "overwrite" }) end)
+
+  it("let reads give all that there is, or raise", function()
+    local items = {}
+    for i = 1, 120 do items[i] = Plain { id = i, text = "text " .. i } end
+    direct:save(items)
+    local whole = 0
+    share(20)
+    for _ = 1, 40 do
+      local ok, found = pcall(function() return Item:scan():order("id"):all() end)
+      if ok then
+        whole = whole + 1
+        assert.equal(120, #found)
+        assert.equal("text 120", found[120].text)
+      end
+      local loaded = {}
+      for i = 1, 120 do loaded[i] = Item { id = i } end
+      local said, e = fate(store.load, store, loaded)
+      if said == "done" then
+        for i = 1, 120 do assert.equal("text " .. i, loaded[i].text) end
+      else
+        assert.is_nil(e.outcome)
+      end
+    end
+    share(0)
+    assert.is_true(whole > 0)
+  end)
+end)
