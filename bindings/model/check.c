@@ -185,10 +185,29 @@ static int check_bytes(lua_State *L, const struct spot *s, int idx, struct cell 
   return 0;
 }
 
+static int encode(lua_State *L, const struct spot *s, int idx, struct neap__error *e) {
+  const struct field *f = outermost(s)->field;
+  return f && f->shape->marks ? neap__json_encode_marked(L, idx, e) : neap__json_encode(L, idx, e);
+}
+
+static void type_push(lua_State *L, const struct type *type, const struct cell *cell, bool plain);
+
+// Pushes the value of a cell as JSON has it in a place of the type: bytes in base64.
+static void push_plain(lua_State *L, const struct type *type, const struct cell *cell) {
+  luaL_Buffer b;
+  size_t size = NEAP_BASE64_SIZE((size_t)cell->n);
+  if (cell->kind != CELL_BYTES) {
+    type_push(L, type, cell, true);
+    return;
+  }
+  neap__bytes_base64(cell->p, cell->n, luaL_buffinitsize(L, &b, size));
+  luaL_pushresultsize(&b, size);
+}
+
 // The JSON text of anything.
 static int check_json(lua_State *L, const struct spot *s, int idx, struct cell *out, struct neap__error *e) {
   char where[160];
-  if (neap__json_encode(L, idx, e) != 0) {
+  if (encode(L, s, idx, e) != 0) {
     struct neap__error why = *e;
     print_spot(s, where, sizeof where);
     if (is_secret(s)) return neap__error_set(e, NEAP_VALIDATION, "%s: *** cannot be written as JSON", where);
@@ -234,7 +253,7 @@ static int append(lua_State *L, const struct type *type, const struct spot *s, i
   if (cell.kind == CELL_JSON)
     lua_pushlstring(L, cell.p, cell.n);
   else {
-    neap__cell_push(L, &cell);
+    push_plain(L, type, &cell);
     if (neap__json_encode(L, -1, e) != 0) return -1;
   }
   if (seen && is_seen(L, seen)) return lua_settop(L, top), 0;
@@ -303,7 +322,7 @@ static int check_member(lua_State *L, const struct type *type, const struct spot
   if (!of) return no_member(L, type, &inner, lua_gettop(L) - 1, e);
   if (check(L, of, &inner, lua_gettop(L), &cell, e) != 0) return -1;
   lua_pushvalue(L, -3);
-  neap__type_push(L, of, &cell);
+  push_plain(L, of, &cell);
   lua_rawset(L, copy);
   lua_pop(L, 1);
   return 0;
@@ -515,7 +534,9 @@ int neap__check_type(lua_State *L, const struct type *type, const char *where, i
 int neap__check_place(lua_State *L, const struct field *field, const struct type *type, const char *where, int idx,
                       struct cell *out, struct neap__error *e) {
   if (type) return check_spot(L, type, &(struct spot){.field = field, .where = where, .bounds = true}, idx, out, e);
+  static const struct type any = {.kind = TYPE_JSON, .scale = -1};
   struct neap__error why;
+  if (lua_istable(L, idx) && field->shape->marks) return neap__check_place(L, field, &any, where, idx, out, e);
   if (neap__cell_read(L, idx, out, &why) == 0) return 0;
   return neap__error_set(e, NEAP_VALIDATION, "%s: %s", where, why.message);
 }
@@ -558,33 +579,48 @@ static bool is_converted(const struct type *type) {
   }
 }
 
-static void convert(lua_State *L, const struct type *type);
+static void convert(lua_State *L, const struct type *type, bool plain);
+
+// Bytes are base64 there; what is none stays.
+static void convert_bytes(lua_State *L) {
+  size_t n;
+  const char *p = lua_tolstring(L, -1, &n);
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, n / 4 * 3);
+  ptrdiff_t got = neap__bytes_unbase64(p, n, out);
+  luaL_pushresultsize(&b, got < 0 ? 0 : (size_t)got);
+  lua_remove(L, got < 0 ? -1 : -2);
+}
 
 // Converts each element of the container on top of the stack.
-static void convert_elements(lua_State *L, const struct type *type) {
+static void convert_elements(lua_State *L, const struct type *type, bool plain) {
   for (lua_pushnil(L); lua_next(L, -2);) {
     size_t n;
     const char *key = type->nmembers ? lua_tolstring(L, -2, &n) : NULL;
     const struct type *of = key ? find_member(type, key, n) : type->of;
-    if (of) convert(L, of);
+    if (of) convert(L, of, plain);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     lua_rawset(L, -4);
   }
 }
 
-// Converts the decoded value on top of the stack to what the type says; what does not fit stays.
-static void convert(lua_State *L, const struct type *type) {
+// Converts the decoded value on top of the stack to what the type says; what does not fit stays. plain: what JSON alone can tell
+// stays as it is.
+static void convert(lua_State *L, const struct type *type, bool plain) {
   struct neap__error e;
   struct cell cell;
   luaL_checkstack(L, 20, "a value is nested too deeply");
   if (lua_istable(L, -1)) {
-    if (is_converted(type->of) || type->nmembers) convert_elements(L, type);
-    if (type->kind == TYPE_SET) neap__mark_set(L, -1, NEAP_MARK_SET);
+    if (is_converted(type->of) || type->nmembers) convert_elements(L, type, plain);
+    if (type->kind == TYPE_SET && !plain) neap__mark_set(L, -1, NEAP_MARK_SET);
     if (type->kind == TYPE_GEOPOINT) neap__mark_set(L, -1, NEAP_MARK_GEOPOINT);
+  } else if (type->kind == TYPE_BYTES && lua_type(L, -1) == LUA_TSTRING) {
+    if (!plain) convert_bytes(L);
   } else if (is_converted(type)) {
     if (type->kind == TYPE_DECIMAL && lua_type(L, -1) == LUA_TNUMBER && !lua_isinteger(L, -1)) {
-      luaL_tolstring(L, -1, NULL);
+      char text[32];
+      lua_pushlstring(L, text, neap__json_double(lua_tonumber(L, -1), text));
       lua_replace(L, -2);
     }
     if (neap__check_type(L, type, "", -1, &cell, &e) != 0) return;
@@ -603,10 +639,14 @@ static void push_decimals(lua_State *L, const struct cell *list) {
   }
 }
 
-void neap__type_push(lua_State *L, const struct type *type, const struct cell *cell) {
+static void type_push(lua_State *L, const struct type *type, const struct cell *cell, bool plain) {
   neap__cell_push(L, cell);
   if (cell->kind != CELL_JSON || !type || type->kind == TYPE_JSON) return;
-  convert(L, type);
+  convert(L, type, plain);
   bool list = (type->kind == TYPE_LIST || type->kind == TYPE_SET) && lua_istable(L, -1);
   if (list && type->of && type->of->kind == TYPE_DECIMAL) push_decimals(L, cell);
+}
+
+void neap__type_push(lua_State *L, const struct type *type, const struct cell *cell) {
+  type_push(L, type, cell, false);
 }

@@ -110,7 +110,7 @@ static int class_declare(lua_State *L) {
   const char *name = neap__arg_string(L, 2, "name", NULL);
   neap__arg_table(L, 3, "fields");
   neap__arg_table(L, 4, "options");
-  neap__declare_shape(L, name, 3, 4);
+  neap__declare_shape(L, name, 3, 4)->marks = view->store->verbs->marks;
   push_class(L, view, 0);
   remember(L, view, name);
   return 1;

@@ -349,7 +349,7 @@ static void read_options(struct declare *d, int options) {
   if (read_boolean(d, options, "open")) shape->open = shape->fields[shape->nfields - 1].column;
 }
 
-const struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, int options) {
+struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, int options) {
   fields = lua_absindex(L, fields);
   options = lua_absindex(L, options);
   struct shape *shape = memset(lua_newuserdatauv(L, sizeof *shape, 3), 0, sizeof *shape);

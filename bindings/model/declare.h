@@ -30,6 +30,6 @@ void neap__declare_type(struct declare *d, int spec, struct type *out, bool nest
 void neap__declare_field(struct declare *d, int spec, struct field *f);
 
 // declare.c: pushes the shape of the model `name` with the list of { name, spec } at fields and the table at options.
-const struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, int options);
+struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, int options);
 
 #endif

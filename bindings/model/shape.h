@@ -139,6 +139,7 @@ struct shape {
   int version;    // column of the version field, -1 = none
   int open;       // column of the JSON that holds undeclared fields of an open model, -1 = not open
   bool scan;      // DynamoDB: queries may read the whole table to find a few rows, without being told each time
+  bool marks;     // its store tells bytes and sets in untyped places
   bool hooks;     // a class of it has hooks or validate functions: saves run their Lua phase
   bool defaults;  // some default is a function: construction runs its Lua phase
   unsigned mask;  // names is a hash table of mask + 1 places, by the keys of the names

@@ -70,6 +70,7 @@ struct store_verbs {
   const char *name;       // "sqlite"
   unsigned capabilities;  // enum capability
   bool waits;             // other tasks run while it works, in the command too
+  bool marks;             // tells bytes from text and sets from lists in untyped places (NEAP_JSON_MARK)
   bool hints;             // queries say how to look: index, key, filter, scan
   // Reads. The cells of a row are the query's selected columns in column order; aggregates and groups: groups, then labels.
   struct rows *(*select)(lua_State *L, struct view *view, const struct query *q);

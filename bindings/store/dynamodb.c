@@ -5,6 +5,7 @@ const struct store_verbs neap__dynamodb_verbs = {
     .name = "dynamodb",
     .capabilities = CAN_CONDITIONS | CAN_NULL | CAN_RETURNING | CAN_REQUESTS,
     .waits = true,
+    .marks = true,
     .hints = true,
     .select = neap__dynamodb_select,
     .count = neap__dynamodb_count,

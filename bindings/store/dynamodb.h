@@ -45,6 +45,9 @@ void neap__dynamodb_name_literal(struct dynamodb_text *t, const char *literal, s
 void neap__dynamodb_path(struct dynamodb_text *t, const struct place *place);              // #n0.#n1[2]
 int neap__dynamodb_value(struct dynamodb_text *t, const struct type *type, const struct cell *cell,
                          struct neap__error *e);  // :v1; type NULL: by the cell's own kind
+// The same of a place of the field: what is wrong with it names it, and shows no secret.
+int neap__dynamodb_value_of(struct dynamodb_text *t, const struct field *field, const struct type *type,
+                            const struct cell *cell, struct neap__error *e);
 // Whether the server can tell it, exactly as neap__condition_evaluate does; or fills `e` with why it cannot (unsupported).
 bool neap__dynamodb_tells(const struct condition *c, struct neap__error *e);
 // The condition in parentheses: "(#n0 = :v1)". -1: unsupported, naming the operator and what would work.

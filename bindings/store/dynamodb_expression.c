@@ -103,12 +103,17 @@ static size_t begin_value(struct dynamodb_text *t) {
   return before;
 }
 
-int neap__dynamodb_value(struct dynamodb_text *t, const struct type *type, const struct cell *cell,
-                         struct neap__error *e) {
+int neap__dynamodb_value_of(struct dynamodb_text *t, const struct field *field, const struct type *type,
+                            const struct cell *cell, struct neap__error *e) {
   size_t before = begin_value(t);
-  if (neap__attribute_write(&t->values, type, cell, e) == 0) return 0;
+  if (neap__attribute_write_place(&t->values, field, type, cell, e) == 0) return 0;
   t->values.n = before;
   return -1;
+}
+
+int neap__dynamodb_value(struct dynamodb_text *t, const struct type *type, const struct cell *cell,
+                         struct neap__error *e) {
+  return neap__dynamodb_value_of(t, NULL, type, cell, e);
 }
 
 // A value whose text is known: "{\"NULL\":true}".

@@ -80,7 +80,7 @@ static int add_expected(struct dynamodb_text *t, const struct shape *shape, cons
     } else {
       neap__dynamodb_name(t, f->wire, strlen(f->wire));
       neap__dynamodb_add(t, " = ");
-      if (neap__dynamodb_value(t, &f->type, cell, e) != 0) return -1;
+      if (neap__dynamodb_value_of(t, f, &f->type, cell, e) != 0) return -1;
     }
     cell++;
   }
@@ -129,10 +129,12 @@ void neap__dynamodb_write_returned(struct dynamodb_text *t, const struct write *
 static int add_open(struct dynamodb_text *t, const struct cell *cell, struct neap__error *e) {
   if (cell->kind != CELL_JSON) return 0;
   for (struct neap__json_each it = neap__json_each(cell->p, cell->n); neap__json_next(&it);) {
+    struct cell member = neap__attribute_member(cell, &it);
+    if (neap__attribute_is_nil(NULL, &member)) continue;
     if (t->body.n > 0 && t->body.p[t->body.n - 1] != '{') neap__dynamodb_add(t, ",");
     neap__dynamodb_copy(t, it.key.p, it.key.n);
     neap__dynamodb_add(t, ":");
-    if (neap__attribute_write_json(&t->body, cell->p, it.value, e) != 0) return -1;
+    if (neap__attribute_write(&t->body, NULL, &member, e) != 0) return -1;
   }
   return 0;
 }

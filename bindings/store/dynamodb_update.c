@@ -16,8 +16,9 @@ struct item {
   const struct change *change;  // NULL: the column is set to the cell, or removed
   const struct field *field;
   const struct cell *cell;
-  bool keep;                             // only where there is nothing yet
-  struct neap__json_slice name, member;  // of what an open model does not declare: a JSON string, and its value
+  bool keep;                     // only where there is nothing yet
+  struct neap__json_slice name;  // of what an open model does not declare: a JSON string
+  struct cell member;            // and its value
 };
 
 static bool is_set(const struct type *type) {
@@ -73,19 +74,22 @@ static size_t count_members(const struct cell *open) {
 }
 
 // The value of a member, given its name as it is spelled.
-static bool find_member(const struct cell *open, struct neap__json_slice name, struct neap__json_slice *out) {
+static bool find_member(const struct cell *open, struct neap__json_slice name, struct cell *out) {
   for (struct neap__json_each it = members(open); neap__json_next(&it);)
-    if (it.key.n == name.n && memcmp(it.key.p, name.p, name.n) == 0) return *out = it.value, true;
+    if (it.key.n == name.n && memcmp(it.key.p, name.p, name.n) == 0)
+      return *out = neap__attribute_member(open, &it), true;
   return false;
 }
 
 // What an open model does not declare, as far as it is not as it was before.
 static int collect_open(const struct field *f, const struct cell *now, const struct cell *before, struct item *items) {
-  struct neap__json_slice value;
+  struct cell value;
   int n = 0;
   for (struct neap__json_each it = members(now); neap__json_next(&it);) {
-    bool same = find_member(before, it.key, &value) && neap__json_equal(value.p, value.n, it.value.p, it.value.n);
-    if (!same) items[n++] = (struct item){.clause = CLAUSE_SET, .field = f, .name = it.key, .member = it.value};
+    struct cell member = neap__attribute_member(now, &it);
+    if (find_member(before, it.key, &value) && neap__cell_equal(&value, &member)) continue;
+    enum clause clause = neap__attribute_is_nil(NULL, &member) ? CLAUSE_REMOVE : CLAUSE_SET;
+    items[n++] = (struct item){.clause = clause, .field = f, .name = it.key, .member = member};
   }
   for (struct neap__json_each it = members(before); neap__json_next(&it);)
     if (!find_member(now, it.key, &value))
@@ -125,7 +129,7 @@ static int add_increment(struct dynamodb_text *t, const struct change *c, struct
   neap__dynamodb_add(t, ", ");
   if (neap__dynamodb_value(t, NULL, &zero, e) != 0) return -1;
   neap__dynamodb_add(t, ")+");
-  return neap__dynamodb_value(t, NULL, &c->cell, e);
+  return neap__dynamodb_value_of(t, c->place.field, NULL, &c->cell, e);
 }
 
 // #n0=list_append(if_not_exists(#n0, :v1), :v2)
@@ -136,7 +140,7 @@ static int add_append(struct dynamodb_text *t, const struct change *c, struct ne
   neap__dynamodb_add(t, ", ");
   if (neap__dynamodb_value(t, NULL, &empty, e) != 0) return -1;
   neap__dynamodb_add(t, "), ");
-  if (neap__dynamodb_value(t, type_of(c), &c->cell, e) != 0) return -1;
+  if (neap__dynamodb_value_of(t, c->place.field, type_of(c), &c->cell, e) != 0) return -1;
   neap__dynamodb_add(t, ")");
   return 0;
 }
@@ -147,15 +151,18 @@ static int add_change(struct dynamodb_text *t, enum clause clause, const struct 
   neap__dynamodb_add(t, clause == CLAUSE_SET ? "=" : " ");
   if (c->kind == CHANGE_INCREMENT) return add_increment(t, c, e);
   if (clause == CLAUSE_SET && c->kind == CHANGE_APPEND) return add_append(t, c, e);
-  return neap__dynamodb_value(t, type_of(c), &c->cell, e);
+  return neap__dynamodb_value_of(t, c->place.field, type_of(c), &c->cell, e);
 }
 
 static int add_member(struct dynamodb_text *t, const struct item *item, struct neap__error *e) {
-  const struct cell cell = {.p = item->member.p, .n = (uint32_t)item->member.n, .kind = CELL_JSON};
   neap__dynamodb_name_literal(t, item->name.p, item->name.n);
   if (item->clause == CLAUSE_REMOVE) return 0;
   neap__dynamodb_add(t, "=");
-  return neap__dynamodb_value(t, NULL, &cell, e);
+  return neap__dynamodb_value(t, NULL, &item->member, e);
+}
+
+static int add_value(struct dynamodb_text *t, const struct item *item, struct neap__error *e) {
+  return neap__dynamodb_value_of(t, item->field, &item->field->type, item->cell, e);
 }
 
 static int add_item(struct dynamodb_text *t, const struct item *item, struct neap__error *e) {
@@ -164,11 +171,11 @@ static int add_item(struct dynamodb_text *t, const struct item *item, struct nea
   neap__dynamodb_name(t, item->field->wire, strlen(item->field->wire));
   if (item->clause == CLAUSE_REMOVE) return 0;
   neap__dynamodb_add(t, "=");
-  if (!item->keep) return neap__dynamodb_value(t, &item->field->type, item->cell, e);
+  if (!item->keep) return add_value(t, item, e);
   neap__dynamodb_add(t, "if_not_exists(");
   neap__dynamodb_name(t, item->field->wire, strlen(item->field->wire));
   neap__dynamodb_add(t, ", ");
-  if (neap__dynamodb_value(t, &item->field->type, item->cell, e) != 0) return -1;
+  if (add_value(t, item, e) != 0) return -1;
   neap__dynamodb_add(t, ")");
   return 0;
 }

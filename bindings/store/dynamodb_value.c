@@ -327,11 +327,9 @@ static int write_value(struct writer *w, const struct type *type, const struct s
   return c == '-' || (c >= '0' && c <= '9') ? write_number(w, type, at) : write_word(w, at);
 }
 
-// The value, in the text that starts at `start`.
-static int write_text(struct writer *w, const struct type *type, const char *start, struct neap__json_slice value,
-                      const struct spot *at) {
-  w->start = start;
-  w->scan = (struct neap__scan){value.p, value.p + value.n, NULL};
+static int write_text(struct writer *w, const struct type *type, const struct cell *cell, const struct spot *at) {
+  w->start = cell->p;
+  w->scan = (struct neap__scan){cell->p, cell->p + cell->n, NULL};
   if (write_value(w, type, at, 0) != 0) return -1;
   return neap__scan_peek(&w->scan) == '\0' && w->scan.p == w->scan.end ? 0 : no_json(w, at);
 }
@@ -340,7 +338,7 @@ static int write_cell(struct neap__buffer *out, const struct type *type, const s
                       struct neap__error *e) {
   struct writer w = {.out = out, .e = e};
   type = kept_type(type);
-  if (cell->kind == CELL_JSON) return write_text(&w, type, cell->p, (struct neap__json_slice){cell->p, cell->n}, at);
+  if (cell->kind == CELL_JSON) return write_text(&w, type, cell, at);
   if (cell->kind != CELL_DATETIME || !is_kind(type, TYPE_TIMESTAMP)) return put_scalar(&w, cell, at);
   struct cell seconds = seconds_of(cell->i);
   return put_scalar(&w, &seconds, at);
@@ -363,10 +361,14 @@ int neap__attribute_write_field(struct neap__buffer *out, const struct field *fi
   return write_cell(out, &field->type, cell, &(struct spot){.field = field}, e);
 }
 
-int neap__attribute_write_json(struct neap__buffer *out, const char *text, struct neap__json_slice value,
-                               struct neap__error *e) {
-  struct writer w = {.out = out, .e = e};
-  return write_text(&w, NULL, text, value, &(struct spot){0});
+int neap__attribute_write_place(struct neap__buffer *out, const struct field *field, const struct type *type,
+                                const struct cell *cell, struct neap__error *e) {
+  return write_cell(out, type, cell, &(struct spot){.field = field}, e);
+}
+
+struct cell neap__attribute_member(const struct cell *open, const struct neap__json_each *it) {
+  size_t mark = neap__json_marked(open->p, it->value.p) ? strlen(NEAP_JSON_MARK) : 0;
+  return (struct cell){.kind = CELL_JSON, .p = it->value.p - mark, .n = (uint32_t)(it->value.n + mark)};
 }
 
 // ---- Reading ----

@@ -21,16 +21,16 @@ bool neap__attribute_is_nil(const struct type *type, const struct cell *cell);
 // the place within the value, "[3].price: ..."). What is in `out` then is no JSON. The cell is none that is nil.
 int neap__attribute_write(struct neap__buffer *out, const struct type *type, const struct cell *cell,
                           struct neap__error *e);
-// The same of a field's column: the message begins with "Post.price", and secrets are not shown in it.
+// The same of a field's column, or of a place in it that is of the type: the message begins with "Post.price", and secrets are not
+// shown in it.
 int neap__attribute_write_field(struct neap__buffer *out, const struct field *field, const struct cell *cell,
                                 struct neap__error *e);
-// The same of a JSON value in an untyped place; `text` is what it lies in, where the marks of bytes and sets begin. With it the
-// undeclared attributes of an open model become attributes again:
-//   struct neap__json_each it = neap__json_each(open->p, open->n);
-//   while (neap__json_next(&it)) ... it.key is the name as a JSON string with its quotes, good as it stands in a request;
-//                                    neap__attribute_write_json(out, open->p, it.value, e) appends the value
-int neap__attribute_write_json(struct neap__buffer *out, const char *text, struct neap__json_slice value,
-                               struct neap__error *e);
+int neap__attribute_write_place(struct neap__buffer *out, const struct field *field, const struct type *type,
+                                const struct cell *cell, struct neap__error *e);
+
+// What an open model does not declare is an attribute each. The value of the member that a walk through the open column's cell
+// is at (neap__json_each), with its mark, to be written untyped; the member's key is good as it stands in a request.
+struct cell neap__attribute_member(const struct cell *open, const struct neap__json_each *it);
 
 // ---- Reading ----
 

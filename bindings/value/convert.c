@@ -17,7 +17,7 @@
 // JSON of a store may be anything; what is none reads as the text that it is.
 static void push_json(lua_State *L, const struct cell *cell) {
   struct neap__error e;
-  if (neap__json_push(L, cell->p, cell->n, NEAP_JSON_DEPTH, &e) != 0) lua_pushlstring(L, cell->p, cell->n);
+  if (neap__json_push_marked(L, cell->p, cell->n, &e) != 0) lua_pushlstring(L, cell->p, cell->n);
 }
 
 // So may its decimals, if another program wrote them.
@@ -192,8 +192,21 @@ static int compare_bytes(const struct cell *a, const struct cell *b) {
   return got != 0 ? order(got<0, got> 0) : order(a->n<b->n, a->n> b->n);
 }
 
+static int count_marks(const struct cell *c) {
+  int count = 0;
+  size_t size = strlen(NEAP_JSON_MARK);
+  for (const char *p = c->p; (p = memmem(p, c->n - (size_t)(p - c->p), NEAP_JSON_MARK, size)) != NULL; p += size)
+    count++;
+  return count;
+}
+
+// Marks are blanks to those who compare JSON: that a list has become a set shows in their number.
+static bool json_equal(const struct cell *a, const struct cell *b) {
+  return neap__json_equal(a->p, a->n, b->p, b->n) && count_marks(a) == count_marks(b);
+}
+
 bool neap__cell_equal(const struct cell *a, const struct cell *b) {
-  if (a->kind == CELL_JSON && b->kind == CELL_JSON) return neap__json_equal(a->p, a->n, b->p, b->n);
+  if (a->kind == CELL_JSON && b->kind == CELL_JSON) return json_equal(a, b);
   if (a->kind == b->kind && a->kind <= CELL_NULL) return true;
   return neap__cell_compare(a, b) == 0;
 }

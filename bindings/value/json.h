@@ -16,6 +16,9 @@
 // where, and nothing is pushed. Raises only when memory is short.
 int neap__json_push(lua_State *L, const char *p, size_t n, int depth, struct neap__error *e);
 
+// The same of a cell's text, of any store: marked text and lists are bytes and sets.
+int neap__json_push_marked(lua_State *L, const char *p, size_t n, struct neap__error *e);
+
 // ---- Lua values to text (json_write.c) ----
 
 // Appends the JSON text of the value at idx. -1: `e` (validation) names what cannot be written and where it is. Lua may
@@ -26,6 +29,8 @@ int neap__json_push(lua_State *L, const char *p, size_t n, int depth, struct nea
 int neap__json_write(lua_State *L, int idx, struct neap__buffer *out, struct neap__error *e);
 // The same, into a string that is pushed. On -1 nothing is pushed.
 int neap__json_encode(lua_State *L, int idx, struct neap__error *e);
+// The same with bytes and sets marked (NEAP_JSON_MARK).
+int neap__json_encode_marked(lua_State *L, int idx, struct neap__error *e);
 
 // Appends the text in quotes, escaped; it is not looked at whether it is UTF-8. *high (may be NULL) becomes true if it holds
 // bytes above 127. 0, or -1 when memory is short.

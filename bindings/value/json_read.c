@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "value/bytes.h"
 #include "value/decimal.h"
 #include "value/marks.h"
 #include "value/text.h"
@@ -116,6 +117,23 @@ static int read_string(struct neap__json_reader *r) {
   r->p = stop + 1;
   if (escaped) return push_escaped(r, start, stop);
   lua_pushlstring(r->L, start, (size_t)(stop - start));
+  return SCALAR;
+}
+
+// A marked string, whose quote r->p is behind.
+static int read_bytes(struct neap__json_reader *r) {
+  luaL_Buffer b;
+  const char *start = r->p, *stop = memchr(start, '"', (size_t)(r->end - start));
+  if (stop == NULL) return fail_at(r, start - 1, "this string does not end");
+  size_t n = (size_t)(stop - start);
+  int top = lua_gettop(r->L);
+  char *out = luaL_buffinitsize(r->L, &b, n / 4 * 3);
+  ptrdiff_t got = neap__bytes_unbase64(start, n, out);
+  if (got < 0) return lua_settop(r->L, top), fail_at(r, start, "this is no base64");
+  luaL_pushresultsize(&b, (size_t)got);
+  neap__bytes_push(r->L, lua_tostring(r->L, -1), (size_t)got);
+  lua_remove(r->L, -2);
+  r->p = stop + 1;
   return SCALAR;
 }
 
@@ -300,8 +318,10 @@ static void push_mark(struct neap__json_reader *r, enum neap__mark mark) {
 static int close_container(struct neap__json_reader *r) {
   struct neap__json_frame *f = CURRENT(r);
   if (flush(r, f) != 0) return FAILED;
-  // Lists keep their mark even if they are not empty: a script may empty them.
-  if (f->close == ']' || f->empty) {
+  if (f->set) {
+    neap__mark_set(r->L, -1, NEAP_MARK_SET);
+  } else if (f->close == ']' ||
+             f->empty) {  // lists keep their mark even if they are not empty: a script may empty them
     push_mark(r, f->close == ']' ? NEAP_MARK_ARRAY : NEAP_MARK_OBJECT);
     lua_setmetatable(r->L, -2);
   }
@@ -322,6 +342,7 @@ static int open_container(struct neap__json_reader *r) {
   lua_pushnil(r->L);  // the place of the table, which is made when its size is known
   struct neap__json_frame *f = &r->frames[r->nframes++];
   *f = (struct neap__json_frame){.slot = lua_gettop(r->L), .close = (char)(*r->p + 2), .start = r->p - r->text};
+  f->set = r->marked && f->close == ']' && neap__json_marked(r->text, r->p);
   r->p++;
   skip_blank(r);
   f->empty = r->p < r->end && *r->p == f->close;
@@ -359,7 +380,7 @@ static int read_word(struct neap__json_reader *r, const char *word, size_t n) {
 static inline int read_value(struct neap__json_reader *r) {
   skip_blank(r);
   switch (r->p < r->end ? *r->p : 0) {
-    case '"': r->p++; return read_string(r);
+    case '"': r->p++; return r->marked && neap__json_marked(r->text, r->p - 1) ? read_bytes(r) : read_string(r);
     case '[':
     case '{': return open_container(r);
     case 't': lua_pushboolean(r->L, 1); return read_word(r, "true", 4);
@@ -419,10 +440,10 @@ void neap__json_reader_init(struct neap__json_reader *r, lua_State *L, const cha
   }
 }
 
-int neap__json_push(lua_State *L, const char *p, size_t n, int depth, struct neap__error *e) {
+static int push(lua_State *L, const char *p, size_t n, int depth, bool marked, struct neap__error *e) {
   struct neap__json_frame frames[NEAP_JSON_DEPTH];
   struct neap__json_key keys[NEAP_JSON_KEYS];
-  struct neap__json_reader r = {.frames = frames, .error = e};
+  struct neap__json_reader r = {.frames = frames, .error = e, .marked = marked};
   r.depth = depth < NEAP_JSON_DEPTH ? depth : NEAP_JSON_DEPTH;
   if (n >= NEAP_JSON_KEYS * 16) r.keys = keys;
   int top = lua_gettop(L);
@@ -434,4 +455,12 @@ int neap__json_push(lua_State *L, const char *p, size_t n, int depth, struct nea
   lua_replace(L, top + 1);
   lua_settop(L, top + 1);
   return 0;
+}
+
+int neap__json_push(lua_State *L, const char *p, size_t n, int depth, struct neap__error *e) {
+  return push(L, p, n, depth, false, e);
+}
+
+int neap__json_push_marked(lua_State *L, const char *p, size_t n, struct neap__error *e) {
+  return push(L, p, n, NEAP_JSON_DEPTH, true, e);
 }

@@ -13,7 +13,7 @@ struct neap__json_frame {
   int stored;       // list elements in the table
   int pending;      // elements or members on the stack
   char close;       // ']' or '}'
-  bool made, empty;
+  bool made, empty, set;
 };
 
 // A key that was seen before; its string lies on the Lua stack.
@@ -32,6 +32,7 @@ struct neap__json_reader {
   struct neap__json_key first, *last;
   int base, marks;  // stack indexes: of the first key; of the metatables of arrays and objects, nil until needed
   struct neap__error *error;
+  bool marked;  // marks count
 };
 
 // Prepares a reader whose frames, depth, keys and error are set. The text must stay where it is until the end. Pushes

@@ -123,6 +123,7 @@ static int put_string(struct neap__json_writer *w, const char *p, size_t n) {
 // Encoded in place: bytes may be large.
 static int put_base64(struct neap__json_writer *w, const char *p, size_t n) {
   size_t size = NEAP_BASE64_SIZE(n);
+  if (w->marked && put(w, NEAP_JSON_MARK, strlen(NEAP_JSON_MARK)) == FAILED) return FAILED;
   if (neap__buffer_reserve(w->out, size + 2) != 0) return fail_memory(w);
   char *to = w->out->p + w->out->n;
   neap__bytes_base64(p, n, to + 1);
@@ -297,7 +298,9 @@ static int open_table(struct neap__json_writer *w, int idx) {
   }
   bool list = mark == w->array || mark == w->set || (n > 0 && mark != w->object);
   if (list && n > 0 && !is_list(w->L, idx, n)) list = false;
-  return list ? open_level(w, idx, NEAP_JSON_LIST, n) : open_object(w, idx);
+  if (!list) return open_object(w, idx);
+  if (w->marked && mark == w->set && put(w, NEAP_JSON_MARK, strlen(NEAP_JSON_MARK)) == FAILED) return FAILED;
+  return open_level(w, idx, NEAP_JSON_LIST, n);
 }
 
 // ---- Userdata and values that write themselves ----
@@ -486,9 +489,9 @@ int neap__json_continue(struct neap__json_writer *w, bool pausing) {
   return NEAP_OK;
 }
 
-int neap__json_write(lua_State *L, int idx, struct neap__buffer *out, struct neap__error *e) {
+static int write(lua_State *L, int idx, struct neap__buffer *out, bool marked, struct neap__error *e) {
   struct neap__json_level levels[NEAP_JSON_DEPTH];
-  struct neap__json_writer w = {.out = out, .levels = levels, .depth = NEAP_JSON_DEPTH, .error = e};
+  struct neap__json_writer w = {.out = out, .levels = levels, .depth = NEAP_JSON_DEPTH, .marked = marked, .error = e};
   int top = lua_gettop(L);
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 8, "not enough memory to write JSON");
@@ -499,11 +502,15 @@ int neap__json_write(lua_State *L, int idx, struct neap__buffer *out, struct nea
   return status == NEAP_OK ? 0 : -1;
 }
 
-int neap__json_encode(lua_State *L, int idx, struct neap__error *e) {
+int neap__json_write(lua_State *L, int idx, struct neap__buffer *out, struct neap__error *e) {
+  return write(L, idx, out, false, e);
+}
+
+static int encode(lua_State *L, int idx, bool marked, struct neap__error *e) {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 8, "not enough memory to write JSON");
   struct neap__buffer *out = neap__buffer_push(L);
-  if (neap__json_write(L, idx, out, e) != 0) {
+  if (write(L, idx, out, marked, e) != 0) {
     lua_pop(L, 1);
     return -1;
   }
@@ -511,4 +518,12 @@ int neap__json_encode(lua_State *L, int idx, struct neap__error *e) {
   neap__buffer_free(out);
   lua_replace(L, -2);
   return 0;
+}
+
+int neap__json_encode(lua_State *L, int idx, struct neap__error *e) {
+  return encode(L, idx, false, e);
+}
+
+int neap__json_encode_marked(lua_State *L, int idx, struct neap__error *e) {
+  return encode(L, idx, true, e);
 }

@@ -29,6 +29,7 @@ struct neap__json_writer {
   struct neap__buffer *out;
   struct neap__json_level *levels;  // room for `depth` of them
   int depth, nlevels, indent;       // indent: blanks a level, 0 = all in one line
+  bool marked;                      // bytes and sets are marked
   struct neap__error *error;
   // The keys of the object that was opened last, in the order in which they were found, and their order in the text.
   struct neap__json_member keys[NEAP_JSON_SMALL];

@@ -66,8 +66,9 @@ static void check_value(const struct type *type, const char *p, size_t n) {
 static void check_json(const char *p, size_t n) {
   struct neap__error e;
   struct neap__buffer out;
+  const struct cell cell = {.kind = CELL_JSON, .p = p, .n = (uint32_t)n};
   neap__buffer_plain(&out);
-  if (neap__attribute_write_json(&out, p, (struct neap__json_slice){p, n}, &e) == 0) check_value(&json, out.p, out.n);
+  if (neap__attribute_write(&out, NULL, &cell, &e) == 0) check_value(&json, out.p, out.n);
   neap__buffer_free(&out);
 }
 
