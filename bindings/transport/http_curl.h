@@ -15,7 +15,7 @@
 
 // clang-format off
 #define HTTP_CURL(X) \
-  X(curl_easy_cleanup) X(curl_easy_getinfo) X(curl_easy_init) X(curl_easy_pause) X(curl_easy_setopt) X(curl_easy_strerror) X(curl_free) \
+  X(curl_easy_cleanup) X(curl_easy_getinfo) X(curl_easy_init) X(curl_easy_pause) X(curl_easy_setopt) X(curl_easy_strerror) X(curl_free) X(curl_getdate) \
   X(curl_global_init) X(curl_multi_add_handle) X(curl_multi_assign) X(curl_multi_cleanup) X(curl_multi_info_read) \
   X(curl_multi_init) X(curl_multi_remove_handle) X(curl_multi_setopt) X(curl_multi_socket_action) \
   X(curl_slist_append) X(curl_slist_free_all) X(curl_url) X(curl_url_cleanup) X(curl_url_get) X(curl_url_set) \
@@ -42,6 +42,7 @@ int neap__curl_load(struct neap__error *e);
 #define curl_easy_setopt neap__curl.curl_easy_setopt
 #define curl_easy_strerror neap__curl.curl_easy_strerror
 #define curl_free neap__curl.curl_free
+#define curl_getdate neap__curl.curl_getdate
 #define curl_global_init neap__curl.curl_global_init
 #define curl_multi_add_handle neap__curl.curl_multi_add_handle
 #define curl_multi_assign neap__curl.curl_multi_assign

@@ -1,7 +1,10 @@
 // http_module.c: requests for neap.http, which is written in Lua.
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "modules.h"
+#include "transport/backoff.h"
 #include "transport/http.h"
 #include "transport/http_curl.h"
 #include "value/text.h"
@@ -263,13 +266,69 @@ static int http_nearest(lua_State *L) {
   return 1;
 }
 
+// ---- Trying again ----
+
+static struct backoff_budget *budget_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+// kernel.take(slow) -> tokens, or nil: too much has failed
+//   Of the budget of all requests of the host, for another attempt. slow: after one that took too long.
+static int budget_take(lua_State *L) {
+  int taken = 0;
+  if (!neap__backoff_take(budget_of(L), lua_toboolean(L, 1) ? BACKOFF_TIMEOUT : BACKOFF_RETRY, &taken)) return 0;
+  lua_pushinteger(L, taken);
+  return 1;
+}
+
+// kernel.give(tokens or nil)
+//   A request went well, after an attempt that took so much.
+static int budget_give(lua_State *L) {
+  int taken = (int)luaL_optinteger(L, 1, 0);
+  neap__backoff_give(budget_of(L), &taken);
+  return 0;
+}
+
+// kernel.delay(failed, base, most) -> seconds
+static int http_delay(lua_State *L) {
+  int64_t base = (int64_t)(luaL_checknumber(L, 2) * 1000), most = (int64_t)(luaL_checknumber(L, 3) * 1000);
+  lua_pushnumber(L, (double)neap__backoff_delay((int)luaL_checkinteger(L, 1), base, most) / 1000);
+  return 1;
+}
+
+// kernel.seconds_until(text) -> seconds, or nil
+//   What a header says of when: a number of seconds, or a date.
+static int http_seconds_until(lua_State *L) {
+  const char *text = luaL_checkstring(L, 1);
+  size_t digits = strspn(text, "0123456789");
+  time_t at = text[digits] ? curl_getdate(text, NULL) : -1, now = time(NULL);
+  if (digits > 0 && !text[digits])
+    lua_pushnumber(L, strtod(text, NULL));
+  else if (at != -1)
+    lua_pushnumber(L, at > now ? (double)(at - now) : 0);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 // Loads libcurl, so that the first request does not pay for it.
 int luaopen_neap_http_kernel(lua_State *L) {
-  static const luaL_Reg library[] = {
-      {"send", http_send},      {"reply", request_reply}, {"feed", request_feed},    {"read", request_read},
-      {"close", request_close}, {"origin", http_origin},  {"nearest", http_nearest}, {NULL, NULL}};
+  static const luaL_Reg library[] = {{"send", http_send},
+                                     {"reply", request_reply},
+                                     {"feed", request_feed},
+                                     {"read", request_read},
+                                     {"close", request_close},
+                                     {"origin", http_origin},
+                                     {"nearest", http_nearest},
+                                     {"take", budget_take},
+                                     {"give", budget_give},
+                                     {"delay", http_delay},
+                                     {"seconds_until", http_seconds_until},
+                                     {NULL, NULL}};
   struct neap__error e;
   if (!(neap__options(neap__host(L))->flags & NEAP_NO_NET) && neap__curl_load(&e) != 0) return neap__raise(L, &e);
-  luaL_newlib(L, library);
+  luaL_newlibtable(L, library);
+  memset(lua_newuserdatauv(L, sizeof(struct backoff_budget), 0), 0, sizeof(struct backoff_budget));
+  luaL_setfuncs(L, library, 1);
   return 1;
 }

@@ -17,8 +17,8 @@ local http = {}
 local MAX_SIZE = 64 << 20
 local FOLLOW = 5
 local OPTIONS = { "auth", "bearer", "body", "ca", "connect_timeout", "first_byte_timeout", "follow", "form", "headers",
-  "json", "length", "max_size", "min_speed", "min_speed_time", "query", "stream",
-  "timeout" }
+  "json", "length", "max_size", "min_speed", "min_speed_time", "query",
+  "retries", "stream", "timeout" }
 -- Those that libcurl is told as they are.
 local LIMITS = { "ca", "connect_timeout", "first_byte_timeout", "length", "max_size", "min_speed", "min_speed_time",
   "timeout" }
@@ -256,22 +256,9 @@ local function send(r, limits)
   return request, await_reply(request, r.body, limits.stream)
 end
 
---- Sends a request.
----@param method string
----@param url string
----@param options? table
----@return neap.http.response
-function http.request(method, url, options)
-  options = options or {}
-  check_options(options)
-  if type(method) ~= "string" then usage("the method must be a string, not %s", host.show(method)) end
-  if type(url) ~= "string" then usage("the URL must be a string, not %s", host.show(url)) end
-  local body, content_type = body_of(options)
-  local r = { method = method:upper(), url = with_query(url, options.query), body = body,
-    headers = headers_of(options, content_type) }
-  local follow, began, hops = follows(options), process.uptime(), 0
-  local limits = { max_size = options.stream and math.maxinteger or MAX_SIZE, stream = options.stream and true }
-  for _, name in ipairs(LIMITS) do limits[name] = options[name] or limits[name] end
+--- The answer to a request, after what was followed.
+local function exchange(r, limits, follow, ends)
+  local hops = 0
   while true do
     local request, status, headers, text, place, next_url = send(r, limits)
     if not (next_url and REDIRECTS[status] and follow > 0) then
@@ -288,10 +275,71 @@ function http.request(method, url, options)
         message = ("%s leads on for more than %d times; see follow"):format(place, follow) }, 0)
     end
     r = redirected(r, status, place, next_url)
-    if not limits.stream and options.timeout ~= 0 then
-      limits.timeout = math.max((options.timeout or 30) - (process.uptime() - began), 0.001)
-    end
+    if ends then limits.timeout = math.max(ends - process.uptime(), 0.001) end
   end
+end
+
+-- ---- Again ----
+
+local FIRST, LONGEST = 0.1, 20  -- seconds before the second attempt, and before any, at most
+local PATIENCE = 300            -- seconds that a server may ask for
+-- Those that may be done twice without harm.
+local HARMLESS_TWICE = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
+
+--- Whether another attempt may do better than this answer or error, and does no harm.
+local function is_worth(r, answer, e)
+  if answer then return AGAIN[answer.status] and (HARMLESS_TWICE[r.method] or answer.status == 429) end
+  local lost = host.is(e, "connection") or host.is(e, "timeout")
+  return lost and e.store == "http" and (e.retryable or (e.outcome == "unknown" and HARMLESS_TWICE[r.method]))
+end
+
+--- Seconds before the next attempt; nil where there will be none.
+local function wait_after(failed, answer, left)
+  local asked = answer and answer.headers["retry-after"]
+  local wait = math.max(kernel.delay(failed, FIRST, LONGEST), asked and kernel.seconds_until(asked) or 0)
+  return wait < math.min(left, PATIENCE) and wait or nil
+end
+
+--- The same request again, as often as that is worth it, allowed, and within the budget that all requests share.
+local function persist(r, limits, follow, ends, retries)
+  local taken
+  for failed = 1, math.maxinteger do
+    local ok, answer = pcall(exchange, r, limits, follow, ends)
+    local e = not ok and answer or nil
+    answer = ok and answer or nil
+    local worth = is_worth(r, answer, e)
+    if answer and not worth then kernel.give(taken) end
+    local left = ends and ends - process.uptime() or math.huge
+    local wait = worth and failed <= retries and wait_after(failed, answer, left)
+    taken = wait and kernel.take(host.is(e, "timeout"))
+    if not taken then return answer or error(e, 0) end
+    if answer then answer:close() end
+    host.sleep(wait)
+    if ends then limits.timeout = math.max(ends - process.uptime(), 0.001) end
+  end
+end
+
+--- Sends a request.
+---@param method string
+---@param url string
+---@param options? table
+---@return neap.http.response
+function http.request(method, url, options)
+  options = options or {}
+  check_options(options)
+  if type(method) ~= "string" then usage("the method must be a string, not %s", host.show(method)) end
+  if type(url) ~= "string" then usage("the URL must be a string, not %s", host.show(url)) end
+  local body, content_type = body_of(options)
+  local r = { method = method:upper(), url = with_query(url, options.query), body = body,
+    headers = headers_of(options, content_type) }
+  local limits = { max_size = options.stream and math.maxinteger or MAX_SIZE, stream = options.stream and true }
+  for _, name in ipairs(LIMITS) do limits[name] = options[name] or limits[name] end
+  local timed = not options.stream and options.timeout ~= 0
+  local ends = timed and process.uptime() + (tonumber(options.timeout) or 30) or nil
+  if not options.retries then return exchange(r, limits, follows(options), ends) end
+  host.check("count", options.retries, "retries")
+  if type(body) == "function" then usage "a body in pieces is sent once; for retries it must be whole" end
+  return persist(r, limits, follows(options), ends, options.retries)
 end
 
 for _, method in ipairs { "get", "head", "post", "put", "patch", "delete" } do

@@ -578,6 +578,82 @@ describe("neap.http", function()
     end)
   end)
 
+  describe("a request that is made again", function()
+    local keys = 0
+
+    -- How often the server was asked by a request to what fails so often, with a status or without an answer.
+    local function asked(method, times, status, options)
+      keys = keys + 1
+      local key = "key" .. keys
+      options = options or {}
+      options.retries = options.retries or 3
+      local r, e = neap.try(http[method], ("%s/flaky/%d/%s/%s"):format(url, times, key, status or ""), options)
+      return counts()[key], r and r.status, r and r.body or e
+    end
+
+    it("is none unless it is asked for", function()
+      assert.equal(503, http.get(url .. "/flaky/1/once/503").status)
+      fails("connection", http.post, url .. "/flaky/1/never", { body = "x" })
+    end)
+
+    it("is answered in the end, or with the last answer", function()
+      assert.same({ 3, 200, "3" }, { asked("get", 2, 503) })
+      assert.same({ 3, 503, "not now" }, { asked("get", 9, 503, { retries = 2 }) })
+      assert.same({ 1, 404 }, { asked("get", 9, 404), (select(2, asked("get", 9, 404))) })
+    end)
+
+    it("is one that lost its connection, if it may be done twice", function()
+      for _, method in ipairs { "get", "put", "delete" } do
+        assert.same({ 3, 200 }, { (asked(method, 2)), (select(2, asked(method, 2))) })
+      end
+      for _, method in ipairs { "post", "patch" } do
+        local times, _, e = asked(method, 2, nil, { body = "x" })
+        assert.same({ 1, "unknown" }, { times, e.outcome })
+      end
+      local _, _, e = asked("put", 9, nil, { retries = 1 })
+      assert.same({ "connection", "unknown" }, { e.kind, e.outcome })
+    end)
+
+    it("is a POST that has not been let in", function()
+      assert.same({ 2, 200, "2" }, { asked("post", 1, 429) })
+      assert.same({ 1, 503, "not now" }, { asked("post", 1, 503) })
+    end)
+
+    it("comes when the server wants it, if that is soon", function()
+      for _, after in ipairs { "0", "Wed, 21 Oct 2015 07:28:00 GMT", "soon" } do
+        assert.equal(2, (asked("get", 1, "503/" .. after:gsub(" ", "%%20"))))
+      end
+      for _, after in ipairs { "100000", "Wed, 21 Oct 2065 07:28:00 GMT" } do
+        assert.equal(1, (asked("get", 1, "503/" .. after:gsub(" ", "%%20"), { timeout = 0 })))
+      end
+      assert.same({ 1, 503, "not now" }, { asked("get", 1, "503/20", { timeout = 5 }) })
+    end)
+
+    it("may be one whose reply comes in pieces, and none whose body does", function()
+      local r = http.get(url .. "/flaky/2/stream/503", { stream = true, retries = 3 })
+      assert.same({ 200, "3" }, { r.status, r:read() })
+      fails("usage", http.put, url .. "/echo", { retries = 1, body = function() end })
+      fails("usage", http.get, url .. "/echo", { retries = -1 })
+    end)
+
+    it("can be cancelled while it waits for its turn", function()
+      fails("timeout", neap.timeout, 0.05, http.get, url .. "/flaky/1/cancelled/503/20", { retries = 1 })
+      assert.equal(1, counts().cancelled)
+    end)
+
+    it("is taken from a budget that all of them share, and that comes back with what goes well", function()
+      local script = [[local neap = require "neap" local http, url = neap.http, "%s"
+        local list = {} for i = 1, 50 do list[i] = i end
+        neap.gather(list, 16, function() return http.get(url .. "/flaky/999999/budget/503", { retries = 3 }).status end)
+        local at_first = http.get(url .. "/counts"):json().budget
+        for _ = 1, 5 do http.get(url .. "/echo", { retries = 1 }) end
+        http.get(url .. "/flaky/999999/budget/503", { retries = 3 })
+        print(at_first, http.get(url .. "/counts"):json().budget)]]
+      local bin = (os.getenv "BIN" or "bin") .. "/neap"
+      assert.equal("150\t152", sh(("%s -e '%s'"):format(bin, script:format(url))))
+    end)
+  end)
+
   describe("HTTP/2", function()
     local folder, server2, there
 

@@ -57,6 +57,7 @@ local http = {}
 ---@field form? table<string, any> the body, as a form
 ---@field body? string|fun(): string? the body, or what gives it piece by piece, and nil at its end
 ---@field length? integer bytes of a body that is given in pieces
+---@field retries? integer how often it is made again where that may help and does no harm; 0 unless given
 ---@field stream? boolean the reply comes in pieces
 ---@field headers? table<string, string|number|string[]>
 ---@field auth? string[] { user, password }
