@@ -94,14 +94,14 @@ static void again(struct aws_call *call, const struct neap__error *e, int base, 
   wait_until(call, at);
 }
 
-// True if it is another one than we thought.
-static bool set_clock(struct aws_client *c, const struct http_reply *reply) {
+// Goes by the server's clock. True if the call went by another one.
+static bool set_clock(struct aws_call *call, const struct http_reply *reply) {
+  struct aws_client *c = call->client;
   int64_t us;
   if (!neap__aws_date(reply, &us)) return false;
   int64_t ahead = (us - neap__aws_now(c)) / 1000000;
-  if (ahead >= -CLOCK_TOLERANCE && ahead <= CLOCK_TOLERANCE) return false;
-  c->skew += ahead;
-  return true;
+  if (ahead < -CLOCK_TOLERANCE || ahead > CLOCK_TOLERANCE) c->skew += ahead;
+  return call->skew != c->skew;
 }
 
 static void remedy(struct aws_call *call, enum aws_remedy what, const struct http_reply *reply,
@@ -114,7 +114,7 @@ static void remedy(struct aws_call *call, enum aws_remedy what, const struct htt
   } else if (what == AWS_RENEW && !call->renewed && neap__aws_renew_keys(call->client, call->keys)) {
     call->renewed = true;
     attempt(call);
-  } else if (what == AWS_CLOCK && !call->synchronized && set_clock(call->client, reply)) {
+  } else if (what == AWS_CLOCK && !call->synchronized && set_clock(call, reply)) {
     call->synchronized = true;
     attempt(call);
   } else {
@@ -243,6 +243,7 @@ static int transmit(struct aws_call *call, struct neap__error *e) {
                            .nheaders = all,
                            .body = call->body,
                            .nbody = call->nbody,
+                           .ca = *c->ca ? c->ca : NULL,
                            .connect = c->connect,
                            .max_size = REPLY_MAX,
                            .http2 = true};
@@ -265,6 +266,7 @@ static void attempt(struct aws_call *call) {
   call->attempts++;
   call->state = CALL_SENT;
   call->keys = call->client->credentials.number;
+  call->skew = call->client->skew;
   if (transmit(call, &e) == 0)
     wait_until(call, neap__deadline_in(host, seconds));
   else
@@ -313,27 +315,12 @@ void neap__aws_close(struct aws_client *c) {
   free(c);
 }
 
-static int set_origin(struct aws_client *c, const char *endpoint, struct neap__error *e) {
-  const char *scheme = endpoint ? strstr(endpoint, "://") : NULL;
-  const char *path = scheme ? scheme + 3 + strcspn(scheme + 3, "/?#") : "";
-  bool china = strncmp(c->region, "cn-", 3) == 0;
-  if (!endpoint) {
-    c->public = true;
-    snprintf(c->origin, sizeof c->origin, "https://%s.%s.amazonaws.com%s", c->service, c->region, china ? ".cn" : "");
-    return 0;
-  }
-  if (!neap__http_origin(endpoint, c->origin, sizeof c->origin, e)) return -1;
-  if (path[0] && path[1])
-    return neap__error_set(e, NEAP_USAGE, "the endpoint is http://HOST:PORT or https://HOST:PORT, without a path");
-  return 0;
-}
-
 static int configure(struct aws_client *c, const struct aws_options *o, struct neap__error *e) {
   c->service = o->service;
   c->timeout = o->timeout > 0 ? o->timeout : TIMEOUT;
   c->connect = o->connect > 0 ? o->connect : CONNECT;
   c->attempts = o->attempts > 0 ? o->attempts : ATTEMPTS;
-  if (neap__aws_credentials_find(c, o, e) != 0 || set_origin(c, o->endpoint, e) != 0) return -1;
+  if (neap__aws_settings_find(c, o, e) != 0) return -1;
   c->signer = (struct aws_signer){.access_key = c->credentials.access_key,
                                   .secret_key = c->credentials.secret_key,
                                   .region = c->region,

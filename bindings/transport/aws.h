@@ -7,11 +7,11 @@
 
 struct aws_client;
 
-// Texts are copied but the service's name; NULL is what the environment and the shared files say.
+// Texts are copied but the service's name; NULL is what the environment and the shared files say, in the end the public endpoint.
 struct aws_options {
   const char *service;  // "dynamodb": in signatures, in the public endpoint and as the store of errors; lives for ever
   const char *region;
-  const char *endpoint;  // "http://127.0.0.1:8000", NULL = the public one
+  const char *endpoint;  // "http://127.0.0.1:8000"
   const char *access_key, *secret_key, *session_token, *profile;
   double timeout, connect;  // seconds: for a call with all its attempts, and to connect; 0 = 30 and 5
   int attempts;             // of a call at most, 0 = 10
@@ -55,6 +55,7 @@ struct aws_call {
   int64_t deadline;
   int state, attempts, taken;  // taken: of the budget
   int keys;                    // the number of those that it was signed with
+  int64_t skew;                // of the clock that it was signed by
   bool unsure;                 // of an attempt nothing was heard
   bool renewed, synchronized;  // once a call
   struct aws_call *next, **prev;

@@ -28,7 +28,8 @@ struct aws_client {
   neap *host;
   struct http_client *http;
   char region[64], origin[256];
-  bool public;  // the origin is Amazon's own
+  char ca[1024];  // a file of certificates, "" = the usual ones
+  bool public;    // the origin is Amazon's own
   const char *service;
   double timeout, connect;
   int attempts;
@@ -43,7 +44,6 @@ struct aws_client {
 
 // The server's time, in microseconds since 1970.
 int64_t neap__aws_now(const struct aws_client *c);
-
 // Goes on with the calls that wait for keys: they are there, or `e` says why not.
 void neap__aws_resume(struct aws_client *c, const struct neap__error *e);
 
@@ -74,12 +74,10 @@ struct aws_profile {
 int neap__aws_profile_read(struct aws_profile *p, const char *path, bool settings, struct neap__error *e);
 void neap__aws_profile_free(struct aws_profile *p);
 
-// ---- Keys (aws_credentials.c) ----
+// ---- What options, environment and files say (aws_settings.c) ----
 
-// Finds the region and where the keys come from. Returns 0, or -1 with `e` filled.
-int neap__aws_credentials_find(struct aws_client *c, const struct aws_options *o, struct neap__error *e);
-// Copies a text; NULL is an empty one.
-int neap__aws_copy(char *to, size_t size, const char *from, const char *what, struct neap__error *e);
+// Finds the region, the endpoint and where the keys come from. Returns 0, or -1 with `e` filled.
+int neap__aws_settings_find(struct aws_client *c, const struct aws_options *o, struct neap__error *e);
 
 // ---- Keys of endpoints (aws_endpoint.c) ----
 

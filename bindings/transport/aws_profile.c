@@ -61,7 +61,7 @@ static void set(struct aws_profile *p, char *line) {
   *value++ = 0;
   const char *name = trim(line);
   for (char *comment = value; (comment = strpbrk(comment, "#;")) != NULL; comment++)
-    if (strchr(" \t", comment[-1])) *comment = 0;
+    if (comment > value && strchr(" \t", comment[-1])) *comment = 0;
   value = trim(value);
   for (int i = 0; i < AWS_SETTINGS; i++)
     if (strcasecmp(name, names[i]) == 0 && !p->settings[i] && *value) p->settings[i] = value;

@@ -123,10 +123,42 @@ static void test_endpoint(void) {
   CHECK((client = neap__aws_open(neap_lua(host), &o, &fault)) &&
         strcmp(neap__aws_endpoint(client), "https://dynamodb.cn-north-1.amazonaws.com.cn") == 0);
   neap__aws_close(client);
+  setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1);
+  CHECK((client = neap__aws_open(neap_lua(host), &o, &fault)) &&
+        strcmp(neap__aws_endpoint(client), "http://127.0.0.1:1") == 0);
+  neap__aws_close(client);
+  setenv("AWS_ENDPOINT_URL_DYNAMODB", url, 1);
+  CHECK((client = neap__aws_open(neap_lua(host), &o, &fault)) && works());
+  neap__aws_close(client);
+  unsetenv("AWS_ENDPOINT_URL");
+  unsetenv("AWS_ENDPOINT_URL_DYNAMODB");
+  o.region = "elsewhere.example/";
+  CHECK(refused(o, NEAP_USAGE, "\"elsewhere.example/\" is no region"));
+  o.region = "eu-west-1";
   o.endpoint = "http://127.0.0.1:8000/path";
   CHECK(refused(o, NEAP_USAGE, "without a path"));
   o.endpoint = "ftp://127.0.0.1";
   CHECK(refused(o, NEAP_USAGE, "http and https"));
+}
+
+// Certificates that are not the system's.
+static void test_certificates(void) {
+  char command[400], address[64];
+  struct aws_options o = {.region = "r", .endpoint = address, .access_key = KEY, .secret_key = SECRET, .attempts = 1};
+  snprintf(command, sizeof command,
+           "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=neap -addext "
+           "subjectAltName=IP:127.0.0.1 -keyout %s/key -out %s/certificate 2> /dev/null",
+           folder, folder);
+  CHECK(system(command) == 0);
+  snprintf(command, sizeof command, "tests/services/aws %s/certificate %s/key", folder, folder);
+  pid_t pid = start_service(command, "https", address);
+  CHECK(pid != 0 && !works_with(o) && fault.kind == NEAP_CONNECTION && !fault.retryable);
+  setenv("AWS_CA_BUNDLE", path_of("certificate"), 1);
+  CHECK(works_with(o));
+  unsetenv("AWS_CA_BUNDLE");
+  kill(pid, SIGKILL);
+  remove(path_of("certificate"));
+  remove(path_of("key"));
 }
 
 // ---- Shared files ----
@@ -351,6 +383,7 @@ int main(void) {
   test_environment();
   test_region();
   test_endpoint();
+  test_certificates();
   test_profiles();
   test_files();
   test_sandbox();

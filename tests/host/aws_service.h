@@ -13,14 +13,19 @@
 static char url[64];
 static pid_t server;
 
-static inline bool start_server(void) {
+// Starts what `command` says; its address goes to `address`. 0 = it has not started.
+static inline pid_t start_service(const char *command, const char *scheme, char address[64]) {
   int port = 0, pid = 0;
-  FILE *pipe = popen("tests/services/aws", "r");
-  bool ok = pipe && fscanf(pipe, "%d %d", &port, &pid) == 2;
+  FILE *pipe = popen(command, "r");
+  if (!pipe || fscanf(pipe, "%d %d", &port, &pid) != 2) pid = 0;
   if (pipe) pclose(pipe);
-  snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
-  server = pid;
-  return ok;
+  snprintf(address, 64, "%s://127.0.0.1:%d", scheme, port);
+  return pid;
+}
+
+static inline bool start_server(void) {
+  server = start_service("tests/services/aws", "http", url);
+  return server != 0;
 }
 
 // ---- A host, a client, calls ----

@@ -31,15 +31,18 @@ static void test_refused(void) {
   close_both();
 }
 
-// The clock of the machine goes wrong: it costs one attempt.
+// The clock of the machine goes wrong: it costs each call one attempt.
 static void test_clock(void) {
-  struct sent s = {.done = 0};
+  struct sent s = {.done = 0}, other = {.done = 0};
   open_both((struct aws_options){0});
   for (int way = 0; way < 3; way++) {
     static const char *const sets[] = {"{\"ahead\":4000}", "{\"ahead\":-90000}", "{\"ahead\":0}"};
     set(sets[way]);
+    start(&other, "Test.Do", "{\"id\":\"clock\"}");
     CHECK(run(&s, "Test.Do", "{\"id\":\"clock\"}") && !s.call.failed && s.call.attempts == 2);
+    CHECK(await(&other) && !other.call.failed && other.call.attempts == 2);
     neap__aws_drop(&s.call);
+    neap__aws_drop(&other.call);
     CHECK(run(&s, "Test.Do", "{\"id\":\"clock\"}") && !s.call.failed && s.call.attempts == 1);
     neap__aws_drop(&s.call);
   }

@@ -1,6 +1,6 @@
-// aws_credentials.c: which keys there are, or who gives some: options, the environment, shared files, the endpoint of a
-// container, that of an instance. Files are read when a client opens, and small.
-#include <sodium.h>
+// aws_settings.c: what options, the environment and shared files say: the region, the endpoint, and the keys or who gives some: the
+// endpoint of a container, that of an instance. All of it is read when a client opens, and small.
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,8 @@ static const char *variable(const struct search *s, const char *name) {
   return value && *value ? value : NULL;
 }
 
-int neap__aws_copy(char *to, size_t size, const char *from, const char *what, struct neap__error *e) {
+// NULL is an empty text.
+static int copy(char *to, size_t size, const char *from, const char *what, struct neap__error *e) {
   size_t n = from ? strlen(from) : 0;
   if (n >= size) return neap__error_set(e, NEAP_USAGE, "the %s is too long to be one", what);
   memcpy(to, n > 0 ? from : "", n + 1);
@@ -35,9 +36,9 @@ int neap__aws_copy(char *to, size_t size, const char *from, const char *what, st
 static int take(struct aws_client *c, const char *access, const char *secret, const char *token,
                 struct neap__error *e) {
   struct aws_credentials *k = &c->credentials;
-  if (neap__aws_copy(k->access_key, sizeof k->access_key, access, "access key", e) != 0) return -1;
-  if (neap__aws_copy(k->secret_key, sizeof k->secret_key, secret, "secret key", e) != 0) return -1;
-  if (neap__aws_copy(k->session_token, sizeof k->session_token, token, "session token", e) != 0) return -1;
+  if (copy(k->access_key, sizeof k->access_key, access, "access key", e) != 0) return -1;
+  if (copy(k->secret_key, sizeof k->secret_key, secret, "secret key", e) != 0) return -1;
+  if (copy(k->session_token, sizeof k->session_token, token, "session token", e) != 0) return -1;
   k->source = AWS_GIVEN;
   k->expires = INT64_MAX;
   return 0;
@@ -119,10 +120,8 @@ static int from_container(struct search *s, struct neap__error *e) {
   int n = snprintf(k->url, sizeof k->url, "%s%s", relative ? CONTAINER : "", relative ? relative : full);
   if (n >= (int)sizeof k->url) return neap__error_set(e, NEAP_USAGE, "the URL of the container's keys is too long");
   if (!relative && check_container(k->url, e) != 0) return -1;
-  if (neap__aws_copy(k->file, sizeof k->file, variable(s, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), "file's name", e))
-    return -1;
-  if (neap__aws_copy(k->secret, sizeof k->secret, variable(s, "AWS_CONTAINER_AUTHORIZATION_TOKEN"), "token", e) != 0)
-    return -1;
+  if (copy(k->file, sizeof k->file, variable(s, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), "file's name", e)) return -1;
+  if (copy(k->secret, sizeof k->secret, variable(s, "AWS_CONTAINER_AUTHORIZATION_TOKEN"), "token", e) != 0) return -1;
   k->source = AWS_CONTAINER;
   return 0;
 }
@@ -139,6 +138,13 @@ static int from_instance(struct search *s, struct neap__error *e) {
 
 // ---- All of them ----
 
+// It becomes part of the name of a host.
+static bool is_region(const char *name) {
+  for (const char *p = name; *p; p++)
+    if (!((*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || *p == '-' || *p == '_')) return false;
+  return *name;
+}
+
 static int find_region(struct search *s, struct neap__error *e) {
   const char *region = s->options->region;
   if (!region) region = variable(s, "AWS_REGION");
@@ -148,7 +154,34 @@ static int find_region(struct search *s, struct neap__error *e) {
     return neap__error_set(e, NEAP_USAGE,
                            "no region is given: %s://REGION, AWS_REGION or the profile in ~/.aws/config names one",
                            s->client->service);
-  return neap__aws_copy(s->client->region, sizeof s->client->region, region, "region", e);
+  if (!is_region(region))
+    return neap__error_set(e, NEAP_USAGE, "%s is no region", neap__show_text(region, strlen(region)).text);
+  return copy(s->client->region, sizeof s->client->region, region, "region", e);
+}
+
+// AWS_ENDPOINT_URL_DYNAMODB, or that of all services.
+static const char *endpoint_variable(const struct search *s) {
+  char name[64];
+  snprintf(name, sizeof name, "AWS_ENDPOINT_URL_%s", s->client->service);
+  for (char *p = name; *p; p++) *p = (char)toupper((unsigned char)*p);
+  const char *url = variable(s, name);
+  return url ? url : variable(s, "AWS_ENDPOINT_URL");
+}
+
+static int find_endpoint(struct search *s, struct neap__error *e) {
+  struct aws_client *c = s->client;
+  const char *endpoint = s->options->endpoint ? s->options->endpoint : endpoint_variable(s);
+  bool china = strncmp(c->region, "cn-", 3) == 0;
+  c->public = !endpoint;
+  if (c->public) {
+    snprintf(c->origin, sizeof c->origin, "https://%s.%s.amazonaws.com%s", c->service, c->region, china ? ".cn" : "");
+    return 0;
+  }
+  if (!neap__http_origin(endpoint, c->origin, sizeof c->origin, e)) return -1;
+  const char *host = strstr(endpoint, "://"), *path = host ? host + 3 + strcspn(host + 3, "/?#") : "";
+  if (path[0] && path[1])
+    return neap__error_set(e, NEAP_USAGE, "the endpoint is http://HOST:PORT or https://HOST:PORT, without a path");
+  return 0;
 }
 
 static int from_environment(struct search *s, struct neap__error *e) {
@@ -175,12 +208,14 @@ static int find_keys(struct search *s, struct neap__error *e) {
                          alone ? "" : ", AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile");
 }
 
-int neap__aws_credentials_find(struct aws_client *c, const struct aws_options *o, struct neap__error *e) {
+int neap__aws_settings_find(struct aws_client *c, const struct aws_options *o, struct neap__error *e) {
   struct search s = {.client = c, .options = o};
   s.files = o->granted || !(neap__options(c->host)->flags & (NEAP_NO_FS | NEAP_NO_OS));
   int status = read_profile(&s, e);
   if (status == 0) status = find_region(&s, e);
+  if (status == 0) status = find_endpoint(&s, e);
   if (status == 0) status = find_keys(&s, e);
+  if (status == 0) status = copy(c->ca, sizeof c->ca, variable(&s, "AWS_CA_BUNDLE"), "file's name", e);
   neap__aws_profile_free(&s.profile);
   return status;
 }
