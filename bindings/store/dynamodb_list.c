@@ -57,31 +57,25 @@ static int change_list(struct neap__buffer *out, struct neap__json_slice list, c
   return status == 0 ? neap__buffer_byte(out, ']') : -1;
 }
 
-// What lies at the place in an item. False: nothing.
-static bool find_place(const struct cell *column, const struct place *place, struct neap__json_slice *out) {
+bool neap__dynamodb_find_place(const struct cell *column, const struct place *place, int nsteps,
+                               struct neap__json_slice *out) {
   struct neap__json_step steps[PLACE_MAX_STEPS];
   if (column->kind != CELL_JSON) return false;
-  for (int i = 0; i < place->nsteps; i++) {
+  for (int i = 0; i < nsteps; i++) {
     const struct step *s = &place->steps[i];
     steps[i] = (struct neap__json_step){s->key, s->nkey, s->key ? -1 : s->index};
   }
-  return neap__json_find(column->p, column->n, steps, place->nsteps, out);
+  return neap__json_find(column->p, column->n, steps, nsteps, out);
 }
 
 // ---- The request ----
 
-struct listing {
-  struct change *changes, *held;
-  int n, nheld;
-  struct neap__buffer *texts;  // of the new lists, one of those held
-};
-
 // The change as a SET of the whole list. What is not there is held to be absent.
-static int set_list(struct listing *l, const struct change *c, const struct cell *cells) {
+static int set_list(struct dynamodb_listing *l, const struct change *c, const struct cell *cells) {
   struct neap__buffer *text = &l->texts[l->nheld];
   struct neap__json_slice old;
   struct change *held = &l->held[l->nheld++];
-  bool there = find_place(&cells[c->place.field->column], &c->place, &old);
+  bool there = neap__dynamodb_find_place(&cells[c->place.field->column], &c->place, c->place.nsteps, &old);
   if (!there) old = (struct neap__json_slice){"[]", 2};
   neap__buffer_plain(text);
   *held = (struct change){.kind = there ? CHANGE_SET : CHANGE_UNSET, .place = c->place};
@@ -94,8 +88,9 @@ static int set_list(struct listing *l, const struct change *c, const struct cell
   return 0;
 }
 
-static int write_lists(struct dynamodb_text *t, struct listing *l, const struct view *view, const struct shape *shape,
-                       const struct write *w, const struct cell *cells, struct neap__error *e) {
+static int write_lists(struct dynamodb_text *t, struct dynamodb_listing *l, const struct view *view,
+                       const struct shape *shape, const struct write *w, const struct cell *cells,
+                       struct neap__error *e) {
   struct write copy = *w;
   for (int i = 0; i < w->nchanges; i++) {
     if (!is_of_list(&w->changes[i]))
@@ -103,6 +98,7 @@ static int write_lists(struct dynamodb_text *t, struct listing *l, const struct 
     else if (set_list(l, &w->changes[i], cells) != 0)
       return neap__error_set(e, NEAP_LIMIT, "memory is short");
   }
+  if (neap__dynamodb_make_parents(l, cells) != 0) return neap__error_set(e, NEAP_LIMIT, "memory is short");
   copy.changes = l->changes;
   copy.nchanges = l->n;
   return neap__dynamodb_write_one(t, view, shape, &copy, l->held, l->nheld, e);
@@ -113,7 +109,8 @@ int neap__dynamodb_list_write(struct dynamodb_text *t, const struct view *view, 
   size_t count = (size_t)w->nchanges, columns = (size_t)shape->ncolumns;
   struct neap__items items = {0};
   struct cell *cells = calloc(columns, sizeof *cells);
-  struct listing l = {.changes = calloc(2 * count, sizeof *l.changes), .texts = calloc(count, sizeof *l.texts)};
+  struct dynamodb_listing l = {.changes = calloc(3 * count, sizeof *l.changes),
+                               .texts = calloc(2 * count, sizeof *l.texts)};
   int status = -1;
   l.held = l.changes ? l.changes + count : NULL;
   if (!cells || !l.changes || !l.texts || neap__items_init(&items, shape, NULL) != 0) {

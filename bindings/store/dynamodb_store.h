@@ -108,6 +108,25 @@ int neap__dynamodb_list_read(struct dynamodb_text *t, const struct view *view, c
 int neap__dynamodb_list_write(struct dynamodb_text *t, const struct view *view, const struct shape *shape,
                               const struct write *w, const char *reply, size_t n, struct neap__error *e);
 
+// What lies at the end of the first steps of a place in a column. False: nothing.
+bool neap__dynamodb_find_place(const struct cell *column, const struct place *place, int nsteps,
+                               struct neap__json_slice *out);
+
+// ---- dynamodb_parent.c: changes of places whose parents are not there ----
+
+// The changes as they will be sent, and what must hold of the row for them; texts of the values that were made for those held.
+struct dynamodb_listing {
+  struct change *changes, *held;
+  int n, nheld;
+  struct neap__buffer *texts;
+};
+
+// Whether the service refused the write because a parent is missing.
+bool neap__dynamodb_lacks_parent(const struct write *w, const struct neap__error *e);
+// Makes parents that the row with these cells lacks along with what goes into them: one more held for each change, at most.
+// -1 when memory is short.
+int neap__dynamodb_make_parents(struct dynamodb_listing *l, const struct cell *cells);
+
 // ---- dynamodb_write.c ----
 
 struct rows *neap__dynamodb_write(lua_State *L, struct view *view, const struct class *class,
