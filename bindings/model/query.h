@@ -87,7 +87,6 @@ struct query {
   const struct condition *key, *filter;  // what the keys, and what the server's filter, must say; NULL = nothing
   bool scan;                             // everything may be read
   int segments;                          // that are then read side by side; 0 = one
-  int64_t page;                          // rows asked for at once; 0 = as many as the store gives
 };
 
 // A pointer or has_one that is included and comes with the rows: its cells are the columns that its query selects and the

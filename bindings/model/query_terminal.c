@@ -62,11 +62,7 @@ static int query_each(lua_State *L) {
   if (lua_istable(L, 2) && lua_getfield(L, 2, "batch") != LUA_TNIL)
     batch = neap__arg_integer(L, -1, "batch", 1, INT32_MAX);
   lua_settop(L, 1);
-  if (!push_filled(L)) {
-    neap__query_clone(L, 1)->page = batch;
-    lua_replace(L, 1);
-    return neap__query_each(L, batch);
-  }
+  if (!push_filled(L)) return neap__query_each(L, batch);
   lua_pushinteger(L, 0);
   lua_pushcclosure(L, filled_next, 2);
   return 1;

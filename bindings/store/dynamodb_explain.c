@@ -216,6 +216,6 @@ void neap__dynamodb_explain(lua_State *L, struct view *view, const struct query 
 int64_t neap__dynamodb_plan_limit(const struct query *q, const struct dynamodb_plan *plan) {
   bool all = q->limit < 0 || plan->filter || plan->residual || !plan->ordered || q->ngroups > 0 || q->naggregates > 0 ||
              q->each || q->link;
-  int64_t wanted = all || q->limit > INT32_MAX - q->skip ? -1 : q->limit + q->skip > 0 ? q->limit + q->skip : 1;
-  return q->page > 0 && (wanted < 0 || q->page < wanted) ? q->page : wanted;
+  if (all || q->limit > INT32_MAX - q->skip) return -1;
+  return q->limit + q->skip > 0 ? q->limit + q->skip : 1;
 }
