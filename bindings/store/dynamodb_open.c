@@ -26,7 +26,7 @@ static const char *option(lua_State *L, const char *name) {
   return s;
 }
 
-static double seconds(lua_State *L, const char *name) {
+static double number(lua_State *L, const char *name) {
   double s = lua_getfield(L, O_OPTIONS, name) == LUA_TNIL ? 0 : neap__arg_seconds(L, -1, name);
   lua_pop(L, 1);
   return s;
@@ -41,8 +41,8 @@ static struct aws_client *open_client(lua_State *L, int *attempts) {
                           .secret_key = option(L, "secret_key"),
                           .session_token = option(L, "session_token"),
                           .profile = option(L, "profile"),
-                          .timeout = seconds(L, "timeout"),
-                          .connect = seconds(L, "connect_timeout"),
+                          .timeout = number(L, "timeout"),
+                          .connect = number(L, "connect_timeout"),
                           .granted = option(L, "granted") != NULL};
   bool given = lua_getfield(L, O_OPTIONS, "attempts") != LUA_TNIL;
   o.attempts = *attempts = given ? (int)neap__arg_integer(L, -1, "attempts", 1, 100) : DYNAMODB_ATTEMPTS;
@@ -53,7 +53,8 @@ static struct aws_client *open_client(lua_State *L, int *attempts) {
 }
 
 // kernel.open{ region =, endpoint =, access_key =, secret_key =, session_token =, profile =, timeout =, connect_timeout =,
-//              attempts =, table_template =, granted = } -> store
+//              attempts =, read_rate =, write_rate =, capacity =, table_template =, granted = } -> store
+//   capacity true: what is spent is counted
 //   granted  the name by which the host allows scripts to open it
 int neap__dynamodb_open(lua_State *L) {
   neap__arg_table(L, O_OPTIONS, "options");
@@ -74,15 +75,32 @@ int neap__dynamodb_open(lua_State *L) {
   s->head.place = lua_pushfstring(L, "dynamodb:%s/%s", neap__aws_endpoint(s->aws), neap__aws_region(s->aws));
   lua_setfield(L, -2, "place");
   lua_setiuservalue(L, O_STORE, 2);
+  s->rate[0] = number(L, "read_rate");
+  s->rate[1] = number(L, "write_rate");
+  s->meters = lua_getfield(L, O_OPTIONS, "capacity") != LUA_TNIL || s->rate[0] > 0 || s->rate[1] > 0;
+  lua_pop(L, 1);
   s->closer.close = on_host_close;
   neap__closer_add(s->head.host, &s->closer);
   neap__view_new(L, O_STORE);
   return 1;
 }
 
+// kernel.table_name(view, name) -> the name of a table of ours, as the store's template makes it
+static int dynamodb_table_name(lua_State *L) {
+  const struct shape shape = {.table = neap__arg_string(L, 2, "name", NULL)};
+  char name[DYNAMODB_TABLE_NAME];
+  if (!neap__dynamodb_table_name(neap__view_check(L, 1), &shape, name, sizeof name))
+    return neap__fail(L, NEAP_LIMIT, "the name of a table is too long");
+  lua_pushstring(L, name);
+  return 1;
+}
+
 int luaopen_neap_dynamodb_kernel(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"open", neap__dynamodb_open}, {"request", neap__dynamodb_request}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", neap__dynamodb_open},
+                                       {"request", neap__dynamodb_request},
+                                       {"capacity", neap__dynamodb_capacity},
+                                       {"table_name", dynamodb_table_name},
+                                       {NULL, NULL}};
   neap__dynamodb_run_open(L);
   luaL_newmetatable(L, STORE_TYPE);
   lua_pushcfunction(L, store_gc);

@@ -217,6 +217,7 @@ static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan,
   r->run.end = read_end;
   r->run.rows.next = read_next;
   r->plan = *plan;
+  r->run.table = neap__dynamodb_metered(r->run.store, plan->view, plan->shape);
   r->counts = counts;
   r->limit = -1;
   r->njobs = njobs;

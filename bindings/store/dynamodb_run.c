@@ -8,10 +8,16 @@
 
 // ---- Calls ----
 
+static bool is_write(const struct dynamodb_call *call) {
+  const char *target = call->aws.target;
+  return strstr(target, "Put") || strstr(target, "Update") || strstr(target, "Delete") || strstr(target, "Write");
+}
+
 static void on_done(struct aws_call *aws) {
   struct dynamodb_call *call = (struct dynamodb_call *)((char *)aws - offsetof(struct dynamodb_call, aws));
   struct dynamodb_run *run = call->run;
   call->state = CALL_DONE;
+  if (run->table) neap__dynamodb_meter_settle(run->table, is_write(call), call->taken, aws);
   if (run->answered)
     run->answered(run, call);
   else
@@ -24,17 +30,45 @@ struct dynamodb_text *neap__dynamodb_call_begin(struct dynamodb_run *run, struct
   return &call->text;
 }
 
-static void start(struct dynamodb_call *call) {
-  call->state = CALL_SENT;
-  neap__aws_send(call->run->store->aws, &call->aws);
-}
+static void start(struct dynamodb_call *call);
 
 static void on_timer(struct neap__timer *timer) {
   start((struct dynamodb_call *)((char *)timer - offsetof(struct dynamodb_call, timer)));
 }
 
+static void wait(struct dynamodb_call *call, int64_t ms) {
+  neap *host = call->run->store->head.host;
+  call->state = CALL_WAITS;
+  neap__timer_start(host, &call->timer, neap__now_ms(host) + ms, on_timer);
+}
+
+// Sends it as soon as its table has units for it.
+static void start(struct dynamodb_call *call) {
+  struct dynamodb_store *s = call->run->store;
+  struct dynamodb_table *t = call->run->table;
+  int64_t ms = t ? neap__dynamodb_meter_take(s, t, is_write(call), &call->taken) : 0;
+  if (ms > 0) {
+    wait(call, ms);
+    return;
+  }
+  call->state = CALL_SENT;
+  neap__aws_send(s->aws, &call->aws);
+}
+
+// Seconds that a write may take: none of its attempts is sent when a lock may be over.
+static double seconds_of(const struct dynamodb_call *call) {
+  double seconds = call->aws.timeout, now = neap__uptime();
+  for (const struct fence *f = call->run->writes ? call->run->view->fence : NULL; f; f = f->outer)
+    if (seconds <= 0 || f->deadline - now < seconds) seconds = f->deadline - now;
+  return seconds;
+}
+
 static int prepare(struct dynamodb_call *call, const char *target, struct neap__error *e) {
   struct dynamodb_run *run = call->run;
+  if (run->table) {
+    neap__dynamodb_member(&call->text, "ReturnConsumedCapacity");
+    neap__dynamodb_add(&call->text, "\"TOTAL\"");
+  }
   if (neap__dynamodb_end(&call->text, e) != 0) return -1;
   if (run->writes && run->view->fence && neap__fence_check(run->view->fence, run->store->head.place, e) != 0) return -1;
   call->aws = (struct aws_call){.target = target,
@@ -43,6 +77,7 @@ static int prepare(struct dynamodb_call *call, const char *target, struct neap__
                                 .reads = !run->writes,
                                 .repeatable = call->aws.repeatable,
                                 .prefix = call->aws.prefix,
+                                .timeout = seconds_of(call),
                                 .done = on_done};
   return 0;
 }
@@ -54,10 +89,8 @@ int neap__dynamodb_call_send(struct dynamodb_call *call, const char *target, str
 }
 
 int neap__dynamodb_call_again(struct dynamodb_call *call, const char *target, int attempts, struct neap__error *e) {
-  neap *host = call->run->store->head.host;
   if (prepare(call, target, e) != 0) return -1;
-  call->state = CALL_WAITS;
-  neap__timer_start(host, &call->timer, neap__now_ms(host) + neap__backoff_delay(attempts + 1, 50, 20000), on_timer);
+  wait(call, neap__backoff_delay(attempts + 1, 50, 20000));
   return 0;
 }
 
@@ -147,6 +180,7 @@ void neap__dynamodb_close(struct store *store) {
   }
   neap__aws_close(s->aws);
   s->aws = NULL;
+  neap__dynamodb_meters_free(s);
 }
 
 static int run_gc(lua_State *L) {
@@ -214,7 +248,7 @@ int neap__dynamodb_request(lua_State *L) {
   const char *operation = neap__arg_string(L, 2, "operation", NULL), *body = neap__arg_string(L, 3, "body", &n);
   bool reads = only_reads(operation), streams = of_streams(operation);
   if (!reads && view->dry_run) {
-    neap__log(view->store->host, NEAP_LOG_INFO, "not sent: %s %s", operation, body);
+    neap__log(view->store->host, NEAP_LOG_INFO, "not sent: %s", operation);  // the rest may be secret
     lua_pushliteral(L, "{}");
     return 1;
   }

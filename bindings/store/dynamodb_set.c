@@ -166,6 +166,7 @@ static struct rows *set_new(lua_State *L, struct view *view, const struct query 
   r->run.writes = true;
   r->source = source;
   r->shape = q->class->shape;
+  r->run.table = neap__dynamodb_metered(r->run.store, view, r->shape);
   r->write = write;
   r->write.key = r->key;
   set_condition(r, q);

@@ -10,10 +10,23 @@
 #define DYNAMODB_WRITES 16    // writes
 #define DYNAMODB_ATTEMPTS 10  // at what the service leaves unprocessed, without a single item done
 
+// What is spent of a table, for reads and for writes.
+struct dynamodb_table {
+  struct dynamodb_table *next;
+  double used[2];   // units since the store was opened
+  double level[2];  // units that there are now
+  double each[2];   // about what a request costs
+  int64_t at;       // loop time at which the levels were so
+  char name[];
+};
+
 struct dynamodb_store {
   struct store head;
   struct aws_client *aws;
   int attempts;
+  bool meters;     // what is spent is counted
+  double rate[2];  // units a second that may be, of a table for reads and writes; 0 = any
+  struct dynamodb_table *tables;
   struct dynamodb_run *runs;  // that are not closed
   struct neap__closer closer;
 };
@@ -25,6 +38,7 @@ struct dynamodb_run {
   struct rows rows;
   struct dynamodb_store *store;  // NULL once it is closed
   struct view *view;
+  struct dynamodb_table *table;                                     // whose units are counted, NULL = none
   void (*answered)(struct dynamodb_run *, struct dynamodb_call *);  // a call is done; NULL = its task looks
   void (*end)(struct dynamodb_run *);                               // drops all calls and frees what the run holds
   bool writes;
@@ -46,6 +60,7 @@ struct dynamodb_call {
   struct dynamodb_text text;
   enum call_state state;
   struct neap__timer timer;
+  double taken;  // units
 };
 
 // ---- dynamodb_run.c ----
@@ -71,6 +86,18 @@ void neap__dynamodb_close(struct store *store);
 // kernel.request(view, operation, body) -> body of the reply
 int neap__dynamodb_request(lua_State *L);
 void neap__dynamodb_run_open(lua_State *L);
+
+// ---- dynamodb_capacity.c ----
+
+// The table of a model, if what is spent of it is counted; else NULL.
+struct dynamodb_table *neap__dynamodb_metered(struct dynamodb_store *s, const struct view *view,
+                                              const struct shape *shape);
+// Takes the units that a request will cost, or gives the milliseconds until there are so many.
+int64_t neap__dynamodb_meter_take(struct dynamodb_store *s, struct dynamodb_table *t, bool write, double *taken);
+// The request has been answered.
+void neap__dynamodb_meter_settle(struct dynamodb_table *t, bool write, double taken, const struct aws_call *call);
+void neap__dynamodb_meters_free(struct dynamodb_store *s);
+int neap__dynamodb_capacity(lua_State *L);
 
 // ---- dynamodb_read.c ----
 

@@ -561,6 +561,7 @@ struct rows *neap__dynamodb_write(lua_State *L, struct view *view, const struct 
   r->run.end = write_end;
   r->run.answered = write_answered;
   r->run.writes = true;
+  r->run.table = neap__dynamodb_metered(r->run.store, view, r->shape);
   for (int i = 0; i < n; i++) {
     struct cell key[4];
     struct neap__error e;

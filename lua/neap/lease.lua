@@ -1,18 +1,14 @@
 -- neap.lease: a lock in a store, for jobs that must not run twice at once, on however many machines.
 --
--- The table neap_leases has a row for each lock. Its `token` counts who has had the lock: it is what a write is checked
--- against, so that a holder who was stopped for too long writes nothing any more. Its `renewals` count on while the
--- holder lives. Nobody compares clocks: the lock is taken over by whoever has watched both numbers stand still for a
--- whole lease, by a clock of his own that never goes back; or at once if its holder has given it back, or is known to
--- have ended.
+-- The table neap_leases has a row, or an item, for each lock. Its `token` counts who has had the lock: it is what a
+-- write is checked against, so that a holder who was stopped for too long writes nothing any more. Its `renewals` count
+-- on while the holder lives. Nobody compares clocks: the lock is taken over by whoever has watched both numbers stand
+-- still for a whole lease, by a clock of his own that never goes back; or at once if its holder has given it back, or
+-- is known to have ended.
 local fence = require "neap.fence"
 local host = require "neap.host"
 local kernel = require "neap.save_kernel"
-local now = require "neap.now"
-local own_table = require "neap.own_table"
 local process = require "neap.process"
-local quoted = require "neap.sql.schema".quoted
-local stores = require "neap.store"
 local view = require "neap.view"
 
 local lease = {}
@@ -21,95 +17,25 @@ local function fail(kind, code, format, ...)
   error(host.error { kind = kind, code = code, message = string.format(format, ...) }, 0)
 end
 
--- ---- What the two databases do differently ----
+-- What keeps locks, by the kind of the store: a function that gives a database. It has `place`, as fences name it,
+-- `fence`, the text that asks it, and methods:
+--   read(name) -> row with token, renewals, seconds, and its holder: pid, host, machine, born, since
+--   is_out(row) -> whether the holder is known to have ended
+--   take(row, seconds) -> token, nothing where somebody else has taken it since the row was seen
+--   renew(name, token) -> whether the lock still has this token
+--   release(name, token), leave()
+local keepers = { sqlite = "neap.lease.sql", postgres = "neap.lease.sql", dynamodb = "neap.dynamodb.lease" }
 
-local dialects = {
-  -- Who writes has the file for himself, and what is renewed waits for the transaction that it is in the way of.
-  sqlite = { skip = "", fence = "UPDATE {t} SET renewals = renewals + 1 WHERE name = ? AND token = ?" },
-  -- A row is changed here under everybody's hands: a holder's transaction keeps it FOR KEY SHARE, which renewals pass
-  -- and takers do not. The advisory lock of a token belongs to its holder's connection, and ends with it.
-  postgres = {
-    skip = "FOR UPDATE SKIP LOCKED",
-    fence = "SELECT 1 / (SELECT count(*) FROM (SELECT FROM {t} WHERE name = $1 AND token = $2 FOR KEY SHARE) AS held)",
-    beacon = true,
-  },
-}
-
---- A statement with the name of the table, as the store names all of them, for {t}.
-local function filled(self, text)
-  return (text:gsub("{t}", { ["{t}"] = self.table }))
-end
-
-local function send(self, text, params)
-  return self.store:sql(filled(self, text), params)
-end
-
---- The database of the store, on a connection of its own where the beacon needs one that lasts.
 local function database(store)
-  local dialect = dialects[view.kind(store)]
-  if not dialect then fail("unsupported", nil, "%s has no locks: they are rows in SQL", view.kind(store)) end
-  local self = { store = store, table = quoted(store, "neap_leases"), dialect = dialect }
-  if dialect.beacon then
-    local given = view.shared(store).given
-    local options = { url = given }
-    for option, value in pairs(type(given) == "table" and given or {}) do options[option] = value end
-    options.pool, options.idle = 1, 0
-    self.store = stores.open(options)
-  end
-  return self
-end
-
-local function leave(self)
-  if self.dialect.beacon then self.store:close() end
-end
-
--- A change of the token takes the whole row in PostgreSQL, because it is part of a key.
-local COLUMNS = [[name TEXT PRIMARY KEY, token BIGINT NOT NULL, renewals BIGINT NOT NULL,
-  seconds DOUBLE PRECISION NOT NULL, beacon BOOLEAN NOT NULL, host TEXT, machine TEXT, pid BIGINT, born BIGINT,
-  since TIMESTAMP WITH TIME ZONE, UNIQUE (name, token)]]
-
---- The row of the lock, made if it is not there.
-local function read(self, name)
-  local text = "SELECT * FROM {t} WHERE name = ?"
-  local rows, e = host.try(send, self, text, { name })
-  if not rows and not host.is(e, "mismatch") then error(e, 0) end
-  if not rows then own_table(self.store, "neap_leases", COLUMNS) end
-  if rows and rows[1] then return rows[1] end
-  send(self, "INSERT INTO {t} (name, token, renewals, seconds, beacon) VALUES (?, 0, 0, 0, ?) ON CONFLICT DO NOTHING",
-    { name, false })
-  return send(self, text, { name })[1]
-end
-
--- ---- Beacons ----
-
--- The key of the advisory lock: that of one token of one lock of one table.
-local KEY = "hashtextextended(? || ' ' || ?, ?)"
-
-local function lock_beacon(self, name, token)
-  return send(self, "SELECT pg_try_advisory_lock(" .. KEY .. ") AS held", { self.table, name, token })[1].held
-end
-
-local function unlock_beacon(self, name, token)
-  send(self, "SELECT pg_advisory_unlock(" .. KEY .. ")", { self.table, name, token })
-end
-
---- Whether the server keeps advisory locks at all: some that speak its protocol only say so.
-local function beacon_counts(self)
-  local text = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-  return self.store:sql(text)[1].n > 0
-end
-
-local function beacon_is_out(self, row)
-  if not self.dialect.beacon or not row.beacon then return false end
-  local out = lock_beacon(self, row.name, row.token)
-  if out then unlock_beacon(self, row.name, row.token) end
-  return out
+  local keeper = keepers[view.kind(store)]
+  if not keeper then fail("unsupported", nil, "%s keeps no locks", view.kind(store)) end
+  return require(keeper)(store)
 end
 
 -- ---- Taking ----
 
 local function is_free(self, row)
-  return row.pid == nil or process.ended(row) or beacon_is_out(self, row)
+  return row.pid == nil or process.ended(row) or self:is_out(row)
 end
 
 --- Watches the holder for a whole lease. Gives the row as it was seen last, and whether the lock may be taken.
@@ -118,34 +44,11 @@ local function watch(self, row)
   while not is_free(self, row) do
     host.sleep(math.min(row.seconds / 10, 1))
     local watched = process.uptime() - from
-    local seen = read(self, row.name)
+    local seen = self:read(row.name)
     if seen.token ~= row.token or seen.renewals ~= row.renewals then return seen, is_free(self, seen) end
     if watched >= row.seconds then return row, true end
   end
   return row, true
-end
-
-local TAKE = [[UPDATE {t} SET token = token + 1, renewals = 0, seconds = ?, beacon = ?, host = ?, machine = ?, pid = ?,
-  born = ?, since = ? WHERE name IN (SELECT name FROM {t} WHERE name = ? AND token = ? AND renewals = ? %s)]]
-
---- Takes the lock unless somebody has done so since the row was seen, or writes under it at this moment.
-local function take_row(self, row, seconds)
-  local me = process.self()
-  local ok, changed = pcall(send, self, TAKE:format(self.dialect.skip), {
-    seconds, self.dialect.beacon and beacon_counts(self) or false, me.host, me.machine, me.pid, me.born, now(),
-    row.name, row.token, row.renewals,
-  })
-  if ok then return changed == 1 end
-  if host.is(changed, "conflict") and changed.retryable then return false end  -- a transaction of the holder's is open
-  error(changed, 0)
-end
-
-local function take(self, row, seconds)
-  local token = row.token + 1
-  if not self.dialect.beacon then return take_row(self, row, seconds) and token end
-  if not lock_beacon(self, row.name, token) then return nil end
-  if take_row(self, row, seconds) then return token end
-  unlock_beacon(self, row.name, token)
 end
 
 local Lease = {}
@@ -166,14 +69,13 @@ local function holder_of(row)
 end
 
 local function attempt(self, name, seconds)
-  local row, free = watch(self, read(self, name))
+  local row, free = watch(self, self:read(name))
   local from = process.uptime()
-  local token = free and take(self, row, seconds)
-  if not token then return nil, holder_of(free and read(self, name) or row) end
+  local token = free and self:take(row, seconds)
+  if not token then return nil, holder_of(free and self:read(name) or row) end
   local lock = { name = name, token = token, seconds = seconds, deadline = from + seconds, db = self }
   lock.fence = fence.new {
-    name = name, token = token, place = fence.place(self.store), deadline = lock.deadline,
-    text = filled(self, self.dialect.fence),
+    name = name, token = token, place = self.place, deadline = lock.deadline, text = self.fence,
   }
   return setmetatable(lock, Lease)
 end
@@ -204,7 +106,7 @@ function lease.take(store, name, options)
   if view.dry_run(store) then return rehearsed(name, seconds) end
   local self = database(store)
   local ok, lock, holder = pcall(attempt, self, name, seconds)
-  if not (ok and lock) then leave(self) end
+  if not (ok and lock) then self:leave() end
   if not ok then error(lock, 0) end
   if lock then lock.store = store end
   return lock, holder
@@ -212,16 +114,13 @@ end
 
 -- ---- Having it ----
 
-local RENEW = "UPDATE {t} SET renewals = renewals + 1 WHERE name = ? AND token = ?"
-
 --- Shows that the holder lives. Raises `conflict` with the code "lost" if somebody else has the lock by now.
 function Lease:renew()
-  local from, db = process.uptime(), self.db
+  local from = process.uptime()
   if self.released then fail("conflict", "lost", "the lock %q was given back", self.name) end
-  if send(db, RENEW, { self.name, self.token }) ~= 1 then
+  if not self.db:renew(self.name, self.token) then
     fail("conflict", "lost", "the lock %q (token %d) is lost: somebody else has taken it", self.name, self.token)
   end
-  if db.dialect.beacon then lock_beacon(db, self.name, self.token) end  -- it went out with a connection that was lost
   self.deadline = from + self.seconds
   fence.extend(self.fence, self.deadline)
 end
@@ -262,9 +161,6 @@ function Lease:run(f, ...)
   }
 end
 
-local RELEASE = [[UPDATE {t} SET renewals = renewals + 1, host = NULL, machine = NULL, pid = NULL, born = NULL
-  WHERE name = ? AND token = ?]]
-
 --- Gives the lock back; harmless when it is not held any more. False and the error if the store cannot be told: then
 --- the lock lapses.
 ---@return boolean, table?
@@ -272,8 +168,8 @@ function Lease:release()
   if self.released then return true end
   self.released = true
   fence.give_back(self.fence)
-  local ok, e = pcall(send, self.db, RELEASE, { self.name, self.token })
-  leave(self.db)
+  local ok, e = pcall(self.db.release, self.db, self.name, self.token)
+  self.db:leave()
   if ok then return true end
   return false, e
 end

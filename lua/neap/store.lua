@@ -204,6 +204,7 @@ end
 
 -- The capability behind a verb, and what does the same on a store without it.
 local elsewhere = {
+  capacity = { "requests", "nothing that it does is counted in units" },
   call = { "functions", "call a function of the script" },
   check = { "checks", "inside a transaction nobody else changes what it has read: compare there" },
   copy_in = { "copy", "store:save takes lists" },
@@ -236,6 +237,13 @@ setmetatable(store, {
 function store.request(self, operation, payload)
   if not self:supports "requests" then refuse(self, "request") end
   return require "neap.dynamodb.store".request(self, operation, payload)
+end
+
+--- What was spent of each table, in capacity units, where the store was opened with capacity = true or a rate.
+---@return table<string, { read: number, write: number }> units
+function store.capacity(self)
+  if not self:supports "requests" then refuse(self, "capacity") end
+  return require "neap.dynamodb.store".capacity(self)
 end
 
 -- ---- Channels ----

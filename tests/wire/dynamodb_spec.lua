@@ -1,5 +1,8 @@
 -- What the store of DynamoDB asks the service, seen by a proxy that also lets it down: tests/services/dynamodb_proxy.
+local fence = require "neap.fence"
+local lease = require "neap.lease"
 local neap = require "neap"
+local process = require "neap.process"
 local t = neap.types
 
 local endpoint = os.getenv "NEAP_TEST_DYNAMODB"
@@ -417,6 +420,59 @@ describe("DynamoDB", function()
       assert.is_true(neap.is(e.errors[1].error, "throttled"))
       assert.is_true(e.errors[1].error.retryable)
       assert.equal(1, Post:scan():count())
+    end)
+  end)
+
+  describe("what is spent", function()
+    it("is counted where that is asked for", function()
+      local counted = open { capacity = true }
+      local Kept = counted:model("Post", { id = t.string { primary = true } })
+      rules()
+      for i = 1, 3 do Kept { id = "k" .. i }:save() end
+      assert.equal("TOTAL", log()[1].request.ReturnConsumedCapacity)
+      assert.equal(3, Kept:scan():count())
+      assert.same({ [prefix .. "Post"] = { read = 0.5, write = 3.0 } }, counted:capacity())
+      assert.same({}, store:capacity())
+    end)
+
+    it("is no more than the rate allows: what comes too soon waits", function()
+      local slow = open { write_rate = 20 }
+      local Kept, list = slow:model("Post", { id = t.string { primary = true } }), {}
+      for i = 1, 30 do list[i] = Kept { id = "k" .. i } end
+      local from = neap.now()
+      slow:save(list)
+      assert.is_true(neap.now() - from >= 0.4)  -- 20 at once, the rest at 20 a second
+      assert.equal(30, Post:scan():count())
+    end)
+  end)
+
+  describe("a lock", function()
+    it("is had by one, for as long as it is renewed", function()
+      local lock = lease.take(store, "one", { seconds = 1 })
+      lock:run(function()
+        local other, holder = lease.take(store, "one", { seconds = 1 })
+        assert.is_nil(other)
+        assert.equal(1, holder.token)
+        Post { id = "a" }:save()
+      end)
+      assert.is_true(lock:release())
+      local next_one = lease.take(store, "one")
+      assert.equal(2, next_one.token)
+      assert.equal("lost", fails("conflict", lock.run, lock, function() Post { id = "b" }:save() end).code)
+      assert.is_nil(Post:find "b")
+      next_one:release()
+    end)
+
+    it("that may be over keeps what is written under it from being sent", function()
+      local lock = lease.take(store, "stale", { seconds = 0.001 })
+      while process.uptime() < lock.deadline do neap.sleep(0.001) end
+      rules()
+      local write = neap.spawn(function()
+        fence.enter(lock.fence)
+        Post { id = "a" }:save()
+      end)
+      assert.equal("lost", fails("conflict", write.await, write).code)
+      assert.same({}, log())
     end)
   end)
 

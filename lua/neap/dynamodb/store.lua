@@ -26,6 +26,14 @@ local function seconds(name)
   end
 end
 
+local function rate(name)
+  return function(value)
+    local n = tonumber(value)
+    if not n or n < 1 then usage("%s is units of capacity a second, 1 or more, not %s", name, host.show(value)) end
+    return n
+  end
+end
+
 local options = {
   region = text "region",
   endpoint = text "endpoint",
@@ -34,6 +42,12 @@ local options = {
   session_token = text "session_token",
   profile = text "profile",
   timeout = seconds "timeout",
+  read_rate = rate "read_rate",
+  write_rate = rate "write_rate",
+  capacity = function(value)
+    if value ~= true and value ~= "true" then usage("capacity is true, or not given, not %s", host.show(value)) end
+    return true
+  end,
   connect_timeout = seconds "connect_timeout",
   attempts = function(value)
     local n = math.tointeger(tonumber(value))
@@ -47,8 +61,8 @@ local options = {
     return value
   end,
 }
-local names = "access_key, attempts, connect_timeout, endpoint, profile, region, secret_key, session_token, "
-  .. "table_template and timeout"
+local names = "access_key, attempts, capacity, connect_timeout, endpoint, profile, read_rate, region, secret_key, "
+  .. "session_token, table_template, timeout and write_rate"
 
 local function decode(value)
   return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -91,6 +105,12 @@ function dynamodb.request(store, operation, payload)
   end
   host.check("table", payload or {}, "payload")
   return json.decode(kernel.request(store, operation, json.encode(payload or {})))
+end
+
+--- What was spent since the store was opened, where that is counted: { posts = { read = 12.5, write = 3.0 } }.
+---@return table<string, { read: number, write: number }> units by table
+function dynamodb.capacity(store)
+  return kernel.capacity(store)
 end
 
 return dynamodb
