@@ -3,6 +3,7 @@
 #include "host.h"
 
 const luaL_Reg neap__modules[] = {
+    {"neap.apart.kernel", luaopen_neap_apart_kernel},
     {"neap.bytes", luaopen_neap_bytes},
     {"neap.class", luaopen_neap_class},
     {"neap.condition", luaopen_neap_condition},

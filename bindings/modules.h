@@ -4,6 +4,7 @@
 
 #include <lua.h>
 
+int luaopen_neap_apart_kernel(lua_State *L);
 int luaopen_neap_bytes(lua_State *L);
 int luaopen_neap_class(lua_State *L);
 int luaopen_neap_condition(lua_State *L);

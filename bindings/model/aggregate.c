@@ -56,6 +56,13 @@ static int push_value(lua_State *L, const struct rows *rows, const struct cell *
   return 1;
 }
 
+static int scalar_sent(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  neap__query_sent(L);
+  return neap__query_one_row(L, 1, push_value);
+}
+
 static int scalar(lua_State *L, enum aggregate_op op, const char *what) {
   lua_settop(L, 2);
   struct aggregate *a = begin(L, 1);
@@ -69,9 +76,7 @@ static int scalar(lua_State *L, enum aggregate_op op, const char *what) {
   check_operand(L, a, what);
   q->norders = 0;
   lua_settop(L, 1);
-  struct view *view = neap__view_effective(L, q->class->view);
-  view->store->verbs->select(L, view, q);
-  return neap__query_one_row(L, 1, push_value);
+  return neap__query_send(L, false, 0, scalar_sent);
 }
 
 // Query:sum(name) -> number; 0 where there is nothing. Exact for integers and decimals.

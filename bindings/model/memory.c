@@ -1,7 +1,5 @@
 // memory.c: queries in memory: the rows of a source pass one by one through conditions, groups, order and limits. What is sorted or
 // grouped is held until the source has ended; all else passes through.
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "model/memory_build.h"
@@ -10,17 +8,6 @@
 
 #define MEMORY_TYPE "neap.memory.rows"
 #define PAUSE_ROWS 16  // read between two looks at the budget
-
-bool neap__memory_fail(struct memory *m, enum neap__kind kind, const char *format, ...) {
-  char text[sizeof m->rows.error.message];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  neap__error_set(&m->rows.error, kind, "%s", text);
-  m->failed = true;
-  return false;
-}
 
 // ---- The present row of the source ----
 
@@ -46,12 +33,16 @@ static bool is_far(const struct reach *r) {
   return r->nvia > 0 || r->place.counted;
 }
 
+static const struct cell *far_cell(const struct memory *m, const struct reach *r) {
+  const struct memory_plan plan = {.nreaches = m->nreaches, .reaches = m->reaches};
+  return &m->in[m->nin + reach_of(&plan, r)];
+}
+
 struct found neap__memory_find(struct memory *m, const struct reach *r, struct neap__buffer *scratch) {
   if (!is_far(r)) return neap__place_find(&m->row, &r->place, scratch);
-  const struct memory_plan plan = {.nreaches = m->nreaches, .reaches = m->reaches};
   struct place place = r->place;
   place.counted = NULL;
-  m->reached = &m->in[m->nin + reach_of(&plan, r)];
+  m->reached = far_cell(m, r);
   struct found f = {.cell = *m->reached, .there = m->reached->kind > CELL_NULL};
   if (!r->place.counted) f = neap__place_find(&m->row, &place, scratch);
   m->reached = NULL;
@@ -80,8 +71,8 @@ static void project(struct memory *m, struct cell *out) {
   }
   int selected = q->nselect ? q->nselect : q->class->shape->ncells;
   for (; n < selected; n++) out[n] = m->wide[q->nselect ? q->select[n]->column : n];
-  for (int i = 0; i < q->ncounts; i++) out[n++] = (struct cell){.kind = CELL_NIL};
-  if (q->owner) out[n++] = m->wide[q->owner->column];
+  for (int i = 0; i < q->ncounts; i++) out[n++] = *far_cell(m, &(struct reach){.place = q->counts[i]});
+  if (q->owner) out[n++] = q->link ? m->in[m->nin + m->nreaches] : m->wide[q->owner->column];
 }
 
 static void find_sort_keys(struct memory *m) {
@@ -118,7 +109,7 @@ static bool passes(struct memory *m, const struct cell *out) {
   }
   bool fresh;
   const struct cell cells[2] = {{.i = 0, .kind = CELL_INTEGER}, out[m->width - 1]};
-  struct kept *owner = neap__memory_entry(m, &m->owners, cells, 2, 1, &fresh);
+  struct kept *owner = neap__memory_entry(&m->room, &m->owners, cells, 2, 1, &fresh);
   if (!owner) return false;
   int64_t n = owner->cells[0].i++;
   return n >= m->skip && (m->limit < 0 || n - m->skip < m->limit);
@@ -158,7 +149,7 @@ static bool sorts(const struct memory *m) {
 // Passes the row in m->out on: true where it is to be given now.
 static bool give(struct memory *m, struct cell *cells) {
   if (sorts(m)) return neap__memory_offer(m), false;
-  if (!passes(m, m->out) || m->failed) return false;
+  if (!passes(m, m->out) || m->room.failed) return false;
   m->counted++;
   if (m->counts) return false;
   memcpy(cells, m->out, (size_t)m->width * sizeof *cells);
@@ -167,7 +158,7 @@ static bool give(struct memory *m, struct cell *cells) {
 
 static bool take_row(struct memory *m, struct cell *cells) {
   for (int i = 0; i < m->nin; i++) m->wide[m->columns[i]] = m->in[i];
-  if (!meets(m) || m->failed) return false;
+  if (!meets(m) || m->room.failed) return false;
   if (m->grouped) return neap__memory_add(m), false;
   project(m, m->out);
   if (sorts(m)) find_sort_keys(m);
@@ -179,8 +170,7 @@ static void all_read(struct memory *m) {
   bool fresh;
   end_source(m);
   if (m->grouped && m->q->ngroups == 0 && m->groups.n == 0) {
-    m->in = memset(m->in, 0, (size_t)(m->nin + m->nreaches) * sizeof *m->in);
-    struct kept *all = neap__memory_entry(m, &m->groups, m->group, 0, 0, &fresh);
+    struct kept *all = neap__memory_entry(&m->room, &m->groups, m->group, 0, 0, &fresh);
     if (all) neap__memory_begin(m, all);
   }
   m->phase = m->grouped ? MEMORY_GROUPS : MEMORY_SORT;
@@ -188,25 +178,25 @@ static void all_read(struct memory *m) {
 }
 
 static enum rows_state read_rows(struct memory *m, struct cell *cells) {
-  while (!m->failed && !is_full(m)) {
+  while (!m->room.failed && !is_full(m)) {
     enum rows_state state = m->source->next(m->source, m->in);
     if (state == ROWS_WAIT) return ROWS_WAIT;
     if (state == ROWS_END) return all_read(m), ROWS_END;
     if (state == ROWS_FAILED) {
       m->rows.error = m->source->error;
-      m->failed = true;
+      m->room.failed = true;
       break;
     }
     if (take_row(m, cells)) return ROWS_ROW;
-    if (m->row.failed) neap__memory_fail(m, NEAP_LIMIT, "a regular expression takes too many steps");
+    if (m->row.failed) neap__memory_fail(&m->room, NEAP_LIMIT, "a regular expression takes too many steps");
     if (pauses(m)) return ROWS_WAIT;
   }
-  if (!m->failed) all_read(m);
+  if (!m->room.failed) all_read(m);
   return ROWS_END;
 }
 
 static enum rows_state give_groups(struct memory *m, struct cell *cells) {
-  while (!m->failed && m->at < m->groups.n && !is_full(m)) {
+  while (!m->room.failed && m->at < m->groups.n && !is_full(m)) {
     const struct kept *group = m->groups.entries[m->at++];
     bool met = neap__memory_group(m, group);
     if (met && sorts(m)) take_sort_keys(m, group);
@@ -229,14 +219,14 @@ static enum rows_state sort(struct memory *m) {
 }
 
 static enum rows_state give_sorted(struct memory *m, struct cell *cells) {
-  while (m->at < m->heap.n && !is_full(m) && !m->failed) {
+  while (m->at < m->heap.n && !is_full(m) && !m->room.failed) {
     const struct kept *row = m->heap.rows[m->at++];
     bool passed = passes(m, row->cells);
     if (passed) memcpy(cells, row->cells, (size_t)m->width * sizeof *cells);
     if (passed) return ROWS_ROW;
     if (pauses(m)) return ROWS_WAIT;
   }
-  if (m->failed) return ROWS_FAILED;
+  if (m->room.failed) return ROWS_FAILED;
   end(m);
   if (!m->counts) return ROWS_END;
   *cells = (struct cell){.i = m->counted, .kind = CELL_INTEGER};
@@ -264,8 +254,8 @@ static enum rows_state memory_next(struct rows *rows, struct cell *cells) {
   enum rows_state state;
   do {
     before = m->phase;
-    state = m->failed ? ROWS_FAILED : next_in_phase(m, cells);
-  } while (state == ROWS_END && (m->phase != before || m->failed));
+    state = m->room.failed ? ROWS_FAILED : next_in_phase(m, cells);
+  } while (state == ROWS_END && (m->phase != before || m->room.failed));
   if (state == ROWS_FAILED) end_source(m);
   return state;
 }
@@ -273,7 +263,10 @@ static enum rows_state memory_next(struct rows *rows, struct cell *cells) {
 static void memory_close(struct rows *rows) {
   struct memory *m = (struct memory *)rows;
   end(m);
-  neap__memory_free(m);
+  neap__memory_heap_free(&m->heap);
+  neap__memory_groups_free(m);
+  neap__memory_table_free(&m->owners);
+  neap__memory_leave(&m->room);
   for (int i = 0; i < m->nscratch; i++) neap__buffer_free(&m->scratch[i]);
   m->nscratch = 0;
 }
@@ -310,6 +303,7 @@ static void check(lua_State *L, const struct query *q, const struct memory_plan 
   for (int i = 0; i < q->norders; i++)
     if (!q->orders[i].label) check_reach(L, q, plan, &q->orders[i].reach);
   for (int i = 0; i < q->ngroups; i++) check_reach(L, q, plan, &q->groups[i]);
+  for (int i = 0; i < q->ncounts; i++) check_reach(L, q, plan, &(struct reach){.place = q->counts[i]});
   for (int i = 0; i < q->naggregates; i++) {
     check_condition(L, q, q->aggregates[i].filter);
     if (q->aggregates[i].reach.place.field) check_reach(L, q, plan, &q->aggregates[i].reach);
@@ -327,7 +321,7 @@ static void lay_out(struct memory *m, const struct memory_plan *plan) {
   const struct shape *shape = m->q->class->shape;
   m->scratch = (struct neap__buffer *)(m + 1);
   m->in = (struct cell *)&m->scratch[m->nscratch];
-  m->wide = m->in + m->nin + m->nreaches;
+  m->wide = m->in + m->nin + m->nreaches + 1;
   m->out = m->wide + shape->ncells;
   m->group = m->out + m->width + m->nkeys;
   struct reach *reaches = (struct reach *)(m->group + 2 * m->q->ngroups);
@@ -341,7 +335,7 @@ static void lay_out(struct memory *m, const struct memory_plan *plan) {
 
 static struct memory *push(lua_State *L, const struct query *q, const struct memory_plan *plan) {
   int nin = count_columns(q, plan), width = neap__query_width(q), nscratch = q->ngroups + q->norders + 1;
-  int ncells = nin + plan->nreaches + q->class->shape->ncells + width + q->norders + 2 * q->ngroups;
+  int ncells = nin + plan->nreaches + 1 + q->class->shape->ncells + width + q->norders + 2 * q->ngroups;
   size_t size = sizeof(struct memory) + (size_t)nscratch * sizeof(struct neap__buffer) +
                 (size_t)ncells * sizeof(struct cell) + (size_t)plan->nreaches * sizeof(struct reach) +
                 (size_t)nin * sizeof(int);
@@ -366,6 +360,7 @@ struct rows *neap__memory_rows(lua_State *L, const struct query *q, const struct
   memcpy(m->residual, plan->residual, sizeof m->residual);
   m->row = (struct row_source){.cell = cell_of, .regexes = neap__regexes_of(L)};
   m->rows.ncells = plan->count ? 1 : m->width;
+  m->room = (struct memory_room){.host = m->rows.op.host, .model = q->class->shape->model, .error = &m->rows.error};
   m->counts = plan->count;
   m->grouped = q->ngroups + q->naggregates > 0 && !q->every;
   m->sorted = q->norders > 0 && (m->grouped || !plan->ordered);

@@ -15,14 +15,14 @@ struct memory_plan {
   const struct condition *residual[MEMORY_CONDITIONS];
   bool ordered;  // the rows come in the query's order
   bool count;    // not the rows are asked for but how many they are
-  // What the rows have behind the columns: the column that each place ends in, behind what leads to it, or its count.
+  // What the rows have behind the columns: the column that each place ends in, behind what leads to it, or its count; then the
+  // owner's key where the query has a link.
   int nreaches;
   const struct reach *reaches;
 };
 
 // Replaces the rows on top of the stack, which nobody has read yet, by those that the query gives: its columns and the owner's key,
-// groups and aggregates, or one integer. Of the query's own conditions only those count that the plan names. What is computed in
-// SQL and counts of relations are not there. Raises unsupported for what cannot be told of such rows. The query, as that of every
+// groups and aggregates, or one integer. Of the query's own conditions only those count that the plan names. Raises unsupported for what cannot be told of such rows. The query, as that of every
 // verb, lives as long as its rows.
 struct rows *neap__memory_rows(lua_State *L, const struct query *q, const struct memory_plan *plan);
 

@@ -5,6 +5,15 @@
 #include "model/condition_build.h"
 #include "model/memory.h"
 
+// Where what is held counts as memory of the scripts.
+struct memory_room {
+  neap *host;
+  const char *model;          // of the rows, for messages
+  struct neap__error *error;  // filled when it has failed
+  bool failed;
+  size_t bytes, held;
+};
+
 // Cells that are kept, in memory of their own; the text that they borrowed lies behind them.
 struct kept {
   struct kept *next;  // in the chain of a table
@@ -36,7 +45,7 @@ struct memory {
   struct row_source row;  // the present row of the source
   const struct condition *residual[MEMORY_CONDITIONS];
   enum memory_phase phase;
-  bool failed, counts, grouped, sorted;
+  bool counts, grouped, sorted;
   int nin, nreaches, width, nkeys, nscratch,
       naggregates;  // freeing does not look at the query, which may be gone by then
   const struct reach *reaches;
@@ -45,7 +54,7 @@ struct memory {
   int64_t counted;
   size_t at;      // in the heap or the table
   unsigned work;  // rows that were read since it was last asked whether to pause
-  size_t bytes, held;
+  struct memory_room room;
   struct memory_heap heap;
   struct memory_table groups, owners;
   int *columns;                  // of the source's cells
@@ -60,18 +69,33 @@ struct memory {
 
 // What the place holds in the present row. Text may lie in the scratch.
 struct found neap__memory_find(struct memory *m, const struct reach *r, struct neap__buffer *scratch);
-// Fails the rows: false.
-bool neap__memory_fail(struct memory *m, enum neap__kind kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 // ---- memory_keep.c ----
 
-// Copies cells with their text. NULL with the rows failed: there is no memory for `what`.
-struct kept *neap__memory_keep(struct memory *m, const struct cell *cells, int n, const char *what);
-void neap__memory_drop(struct memory *m, struct kept *kept);
+// Fails with the error of the room: false.
+bool neap__memory_fail(struct memory_room *room, enum neap__kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Copies cells with their text. NULL, and failed: there is no memory for `what`.
+struct kept *neap__memory_keep(struct memory_room *room, const struct cell *cells, int n, const char *what);
+void neap__memory_drop(struct memory_room *room, struct kept *kept);
 // Counts memory that is held in another way.
-bool neap__memory_take(struct memory *m, size_t bytes, const char *what);
-void neap__memory_free(struct memory *m);  // all of it
+bool neap__memory_take(struct memory_room *room, size_t bytes, const char *what);
+// Makes room for twice as many in the list. False: failed.
+bool neap__memory_grow(struct memory_room *room, struct kept ***list, size_t *size, const char *what);
+// All of it has been freed.
+void neap__memory_leave(struct memory_room *room);
+
+// Finds the entry with those keys, which is made of cells (the keys are the last nkeys of n) where there is none; fresh: then.
+struct kept *neap__memory_entry(struct memory_room *room, struct memory_table *table, const struct cell *cells, int n,
+                                int nkeys, bool *fresh);
+// The same without making one: NULL.
+struct kept *neap__memory_look(const struct memory_table *table, const struct cell *keys, int nkeys, int at);
+// Adds an entry that is not looked for.
+bool neap__memory_append(struct memory_room *room, struct memory_table *table, const struct cell *cells, int n);
+// Frees the entries, but not what is behind `more`.
+void neap__memory_table_free(struct memory_table *table);
+
+// ---- memory_sort.c ----
 
 // What a place sorts by: in JSON its number or its text.
 struct cell neap__memory_sort_cell(const struct found *f);
@@ -79,12 +103,9 @@ struct cell neap__memory_sort_cell(const struct found *f);
 int neap__memory_compare(const struct memory *m, const struct cell *a, const struct cell *b);
 // Offers the present row of the answer to the heap.
 bool neap__memory_offer(struct memory *m);
+void neap__memory_heap_free(struct memory_heap *heap);
 // Sorts the heap for a while, the last rows first: true once it is sorted.
 bool neap__memory_sort(struct memory *m, int rows);
-
-// Finds the entry with those keys, which is made of cells (the keys are the last nkeys of n) where there is none; fresh: then.
-struct kept *neap__memory_entry(struct memory *m, struct memory_table *table, const struct cell *cells, int n,
-                                int nkeys, bool *fresh);
 
 // ---- memory_group.c ----
 
@@ -93,6 +114,6 @@ bool neap__memory_begin(struct memory *m, struct kept *group);
 bool neap__memory_add(struct memory *m);
 // Fills m->out with the row of a group. False: a having leaves it out.
 bool neap__memory_group(struct memory *m, const struct kept *group);
-void neap__memory_group_free(struct memory *m, struct kept *group);
+void neap__memory_groups_free(struct memory *m);
 
 #endif

@@ -27,9 +27,9 @@ static bool in_json(const struct aggregate *a) {
 // ---- Adding ----
 
 static bool replace(struct memory *m, struct total *t, const struct cell *cell) {
-  struct kept *kept = neap__memory_keep(m, cell, 1, "the groups");
+  struct kept *kept = neap__memory_keep(&m->room, cell, 1, "the groups");
   if (!kept) return false;
-  neap__memory_drop(m, t->kept);
+  neap__memory_drop(&m->room, t->kept);
   t->kept = kept;
   return true;
 }
@@ -41,7 +41,7 @@ static bool add_decimal(struct memory *m, struct total *t, const struct cell *ce
   if (!t->kept) return replace(m, t, cell);
   neap__number_read(&x, cell->p, cell->n);
   neap__number_read(&total, t->kept->cells->p, t->kept->cells->n);
-  if (neap__number_add(&sum, &total, &x, &e) != 0) return neap__memory_fail(m, e.kind, "%s", e.message);
+  if (neap__number_add(&sum, &total, &x, &e) != 0) return neap__memory_fail(&m->room, e.kind, "%s", e.message);
   struct cell next = {.p = text, .n = (uint32_t)neap__number_write(&sum, text), .kind = CELL_DECIMAL};
   return replace(m, t, &next);
 }
@@ -111,16 +111,16 @@ static void find_keys(struct memory *m) {
 bool neap__memory_begin(struct memory *m, struct kept *group) {
   size_t bytes = (size_t)m->q->naggregates * sizeof(struct total);
   if (bytes == 0) return true;
-  if (!neap__memory_take(m, bytes, "the groups")) return false;
+  if (!neap__memory_take(&m->room, bytes, "the groups")) return false;
   group->more = calloc(1, bytes);
-  return group->more || neap__memory_fail(m, NEAP_LIMIT, "memory is short");
+  return group->more || neap__memory_fail(&m->room, NEAP_LIMIT, "memory is short");
 }
 
 bool neap__memory_add(struct memory *m) {
   const struct query *q = m->q;
   bool fresh;
   find_keys(m);
-  struct kept *group = neap__memory_entry(m, &m->groups, m->group, 2 * q->ngroups, q->ngroups, &fresh);
+  struct kept *group = neap__memory_entry(&m->room, &m->groups, m->group, 2 * q->ngroups, q->ngroups, &fresh);
   if (!group || (fresh && !neap__memory_begin(m, group))) return false;
   struct total *totals = group->more;
   for (int i = 0; i < q->naggregates; i++)
@@ -137,7 +137,7 @@ static bool divide(struct memory *m, struct total *t) {
   char text[DECIMAL_TEXT];
   neap__number_read(&sum, t->kept->cells->p, t->kept->cells->n);
   neap__number_integer(&n, t->n);
-  if (neap__number_divide(&average, &sum, &n, &e) != 0) return neap__memory_fail(m, e.kind, "%s", e.message);
+  if (neap__number_divide(&average, &sum, &n, &e) != 0) return neap__memory_fail(&m->room, e.kind, "%s", e.message);
   t->n = 1;
   return replace(m, t,
                  &(struct cell){.p = text, .n = (uint32_t)neap__number_write(&average, text), .kind = CELL_DECIMAL});
@@ -146,7 +146,7 @@ static bool divide(struct memory *m, struct total *t) {
 static struct cell sum_of(struct memory *m, const struct aggregate *a, const struct total *t) {
   if (t->real) return (struct cell){.d = t->d, .kind = CELL_NUMBER};
   if (t->i > INT64_MAX || t->i < INT64_MIN)
-    neap__memory_fail(m, NEAP_LIMIT, "%s: the sum is more than an integer of 64 bits holds", a->label);
+    neap__memory_fail(&m->room, NEAP_LIMIT, "%s: the sum is more than an integer of 64 bits holds", a->label);
   return (struct cell){.i = (int64_t)t->i, .kind = CELL_INTEGER};
 }
 
@@ -190,12 +190,14 @@ bool neap__memory_group(struct memory *m, const struct kept *group) {
     if (!has(m, &q->havings[i], totals)) return false;
   for (int i = 0; i < q->ngroups; i++) m->out[i] = group->cells[i];
   for (int i = 0; i < q->naggregates; i++) m->out[q->ngroups + i] = result(m, &q->aggregates[i], &totals[i]);
-  return !m->failed;
+  return !m->room.failed;
 }
 
-void neap__memory_group_free(struct memory *m, struct kept *group) {
-  struct total *totals = group->more;
-  for (int i = 0; totals && i < m->naggregates; i++) free(totals[i].kept);
-  free(totals);
-  free(group);
+void neap__memory_groups_free(struct memory *m) {
+  for (size_t i = 0; i < m->groups.n; i++) {
+    struct total *totals = m->groups.entries[i]->more;
+    for (int k = 0; totals && k < m->naggregates; k++) free(totals[k].kept);
+    free(totals);
+  }
+  neap__memory_table_free(&m->groups);
 }

@@ -104,6 +104,34 @@ static int go_on(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
+static int sent(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  neap__query_sent(L);
+  return 2;
+}
+
+// (query) -> the query that was sent, its rows
+static int send_query(lua_State *L) {
+  return neap__query_send(L, false, 0, sent);
+}
+
+static int groups_sent(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  lua_insert(L, GROUPS_ROWS);
+  lua_replace(L, GROUPS_QUERY);
+  const struct query *q = lua_touserdata(L, GROUPS_QUERY);
+  int width = neap__query_width(q), n = (int)lua_rawlen(L, GROUPS_LABELS);
+  struct groups *g =
+      lua_newuserdatauv(L, sizeof *g + (size_t)width * sizeof(struct cell) + (size_t)n * sizeof(struct label), 0);
+  *g = (struct groups){.query = q, .nlabels = n, .cells = (struct cell *)(g + 1)};
+  g->labels = (struct label *)(g->cells + width);
+  g->out = neap__buffer_push(L);
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++) read_label(L, g, i);
+  return go_on(L, status, 0);
+}
+
 int neap__mongo_groups_json(lua_State *L) {
   lua_settop(L, 3);
   neap__arg_table(L, 3, "labels");
@@ -116,16 +144,9 @@ int neap__mongo_groups_json(lua_State *L) {
   }
   lua_remove(L, 2);
   const struct query *q = neap__query_check(L, GROUPS_QUERY);
-  int width = neap__query_width(q), n = (int)lua_rawlen(L, GROUPS_LABELS);
-  struct view *view = neap__view_effective(L, q->class->view);
   if (q->ngroups > 0) neap__query_check_groups(L, q);
-  view->store->verbs->select(L, view, q);
-  struct groups *g =
-      lua_newuserdatauv(L, sizeof *g + (size_t)width * sizeof(struct cell) + (size_t)n * sizeof(struct label), 0);
-  *g = (struct groups){.query = q, .nlabels = n, .cells = (struct cell *)(g + 1)};
-  g->labels = (struct label *)(g->cells + width);
-  g->out = neap__buffer_push(L);
-  lua_createtable(L, n, 0);
-  for (int i = 0; i < n; i++) read_label(L, g, i);
-  return go_on(L, LUA_OK, 0);
+  lua_pushcfunction(L, send_query);
+  lua_pushvalue(L, GROUPS_QUERY);
+  lua_callk(L, 1, 2, 0, groups_sent);
+  return groups_sent(L, LUA_OK, 0);
 }

@@ -76,6 +76,12 @@ int neap__query_width(const struct query *q) {
   return width;
 }
 
+int neap__query_check_tied(const struct query *q, struct neap__error *e) {
+  if (!q->owners || q->owner) return 0;
+  return neap__error_set(e, NEAP_USAGE, "through asks for rows of %s, but nothing ties %s to it here: use an include",
+                         q->owners->shape->model, q->class->shape->model);
+}
+
 enum read_form neap__query_form(const struct query *q) {
   return q->ngroups + q->naggregates > 0 ? READ_TABLES : READ_OBJECTS;
 }

@@ -80,6 +80,7 @@ struct query {
   const struct condition
       *owners;  // which they are, or an AND of that and what else is asked of links; without `owner` what
                 // an include will ask of them
+  bool scoped;  // its condition has what the scope of the view says: nothing is to be added to it
   bool apart;   // what is included comes by statements of its own alone
   bool for_update, skip_locked, consistent;
   // How to look for the rows, for stores that have a choice (verbs->hints).
@@ -104,6 +105,9 @@ int neap__query_joins(const struct query *q, struct join *joins, int *width);
 // Columns in each row of the answer: groups then aggregates if there are any, else the selected columns, the counts, the
 // owner's key and what is joined.
 int neap__query_width(const struct query *q);
+
+// 0, or -1 with `e` filled (usage): it asks something of links that nothing ties it to.
+int neap__query_check_tied(const struct query *q, struct neap__error *e);
 
 // The group of the query that is this value, -1 = none.
 int neap__query_group_of(const struct query *q, const struct reach *r);

@@ -69,6 +69,20 @@ void neap__order_name(lua_State *L, const struct order *o);
 // aggregate.c: raises usage unless the order of a query with groups is by groups and labels.
 void neap__query_check_groups(lua_State *L, const struct query *q);
 
+// ---- apart.c: relations on stores that cannot join ----
+
+// Sends the query at index 1, which is alone: k goes on with its rows above it, of which neap__query_sent says where they are. May
+// wait before. counts: how many rows there are is asked.
+int neap__query_send(lua_State *L, bool counts, lua_KContext ctx, lua_KFunction k);
+// The beginning of k: the query that was sent, which may be another one, is at index 1 now, and its rows at index 2.
+struct rows *neap__query_sent(lua_State *L);
+// Whether the query asks for related rows of a store that cannot join.
+bool neap__apart_needed(const struct view *view, const struct query *q);
+// Whether the scope of a model does.
+bool neap__apart_scope(const struct view *view, const struct shape *shape);
+// Pushes a function of neap.apart.
+void neap__apart_push(lua_State *L, const char *name);
+
 // ---- include.c ----
 
 // Makes the query at idx, which nobody has seen yet, select the pointers that it includes, too.

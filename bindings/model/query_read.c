@@ -215,18 +215,16 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
 }
 
 // Rows that do not become objects come without what is included. The query at index 1 is then replaced.
-static const struct query *drop_includes(lua_State *L, const struct query *q, enum read_form form) {
-  if (q->nincludes == 0 || form == READ_OBJECTS) return q;
-  struct query *flat = neap__query_clone(L, 1);
-  flat->nincludes = 0;
+static void drop_includes(lua_State *L, const struct query *q, enum read_form form) {
+  if (q->nincludes == 0 || form == READ_OBJECTS) return;
+  neap__query_clone(L, 1)->nincludes = 0;
   lua_replace(L, 1);
-  return flat;
 }
 
-static struct rows *send_select(lua_State *L, const struct query *q) {
-  struct view *view = neap__view_effective(L, q->class->view);
+static int send_select(lua_State *L, lua_KContext ctx, lua_KFunction k) {
+  const struct query *q = lua_touserdata(L, 1);
   if (q->ngroups > 0 && !q->every) neap__query_check_groups(L, q);
-  return view->store->verbs->select(L, view, q);
+  return neap__query_send(L, false, ctx, k);
 }
 
 // Raises what the rows failed with. They have given their connection back by then.
@@ -322,12 +320,18 @@ static int list_go_on(lua_State *L, int status, lua_KContext ctx) {
   return list_done(L, LUA_OK, ctx);
 }
 
+#define RESULTS 8  // room for them in a context, beside the form
+
+static int list_sent(lua_State *L, int status, lua_KContext ctx) {
+  struct rows *rows = neap__query_sent(L);
+  push_reader(L, lua_touserdata(L, LIST_QUERY), LIST_QUERY, (enum read_form)(ctx / RESULTS))->rows = rows;
+  return list_go_on(L, status, ctx % RESULTS);
+}
+
 int neap__query_read(lua_State *L, enum read_form form, enum read_result result) {
-  const struct query *q = drop_includes(L, neap__query_check(L, 1), form);
+  drop_includes(L, neap__query_check(L, 1), form);
   lua_settop(L, 1);
-  struct rows *rows = send_select(L, q);
-  push_reader(L, q, LIST_QUERY, form)->rows = rows;
-  return list_go_on(L, LUA_OK, result);
+  return send_select(L, (lua_KContext)form * RESULTS + (lua_KContext)result, list_sent);
 }
 
 // ---- Objects from statements of the script's own ----
@@ -455,10 +459,10 @@ static int each_next(lua_State *L) {
   return each_go_on(L, LUA_OK, 0);
 }
 
-int neap__query_each(lua_State *L, lua_Integer batch) {
-  const struct query *q = neap__query_check(L, 1);
-  lua_settop(L, 1);
-  struct rows *rows = send_select(L, q);
+static int each_sent(lua_State *L, int status, lua_KContext batch) {
+  struct rows *rows = neap__query_sent(L);
+  const struct query *q = lua_touserdata(L, EACH_QUERY);
+  (void)status;
   rows->stream = true;
   rows->batch = batch;
   struct reader *r = push_reader(L, q, EACH_QUERY, neap__query_form(q));
@@ -474,4 +478,10 @@ int neap__query_each(lua_State *L, lua_Integer batch) {
   lua_pushnil(L);
   lua_rotate(L, 2, 2);
   return 4;
+}
+
+int neap__query_each(lua_State *L, lua_Integer batch) {
+  neap__query_check(L, 1);
+  lua_settop(L, 1);
+  return send_select(L, (lua_KContext)batch, each_sent);
 }

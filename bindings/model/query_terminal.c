@@ -105,14 +105,19 @@ static int push_cell(lua_State *L, const struct rows *rows, const struct cell *c
 }
 
 // Groups are counted whatever their order is. The query at index 1 is replaced where it has one.
-static const struct query *unordered(lua_State *L) {
-  const struct query *q = lua_touserdata(L, 1);
-  if (q->ngroups == 0) return q;
+static void drop_order(lua_State *L) {
+  if (((const struct query *)lua_touserdata(L, 1))->ngroups == 0) return;
   struct query *plain = neap__query_clone(L, 1);
   plain->norders = 0;
   lua_replace(L, 1);
   neap__query_check_groups(L, plain);
-  return plain;
+}
+
+static int count_sent(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  neap__query_sent(L);
+  return neap__query_one_row(L, 1, push_cell);
 }
 
 // Query:count() -> integer
@@ -122,16 +127,21 @@ int neap__query_count(lua_State *L) {
   if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
   if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TNUMBER) return 1;
   lua_settop(L, 1);
-  const struct query *q = unordered(L);
-  struct view *view = view_of(L, q);
-  view->store->verbs->count(L, view, q);
-  return neap__query_one_row(L, 1, push_cell);
+  drop_order(L);
+  return neap__query_send(L, true, 0, count_sent);
 }
 
 static int push_found(lua_State *L, const struct rows *rows, const struct cell *cells) {
   (void)rows;
   lua_pushboolean(L, cells != NULL);
   return 1;
+}
+
+static int exists_sent(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  neap__query_sent(L);
+  return neap__query_one_row(L, neap__query_width(lua_touserdata(L, 1)), push_found);
 }
 
 // Query:exists() -> boolean
@@ -145,9 +155,7 @@ int neap__query_exists(lua_State *L) {
   lua_settop(L, 1);
   q->norders = q->ncounts = q->nincludes = 0;
   neap__query_check_groups(L, q);
-  struct view *view = view_of(L, q);
-  view->store->verbs->select(L, view, q);
-  return neap__query_one_row(L, neap__query_width(q), push_found);
+  return neap__query_send(L, false, 0, exists_sent);
 }
 
 // ---- One object by its key ----
@@ -235,7 +243,8 @@ static int get(lua_State *L, bool must) {
   const struct class *class = neap__class_test(L, 1);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) return neap__fail(L, NEAP_USAGE, "a key is needed, not nil");
-  if (class) return get_by_key(L, class, must);
+  if (class && !neap__apart_scope(neap__view_effective(L, class->view), class->shape))
+    return get_by_key(L, class, must);
   neap__query_self(L, 1);
   return get_by_query(L, must);
 }

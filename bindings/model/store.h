@@ -161,6 +161,10 @@ struct view *neap__view_effective(lua_State *L, struct view *view);
 const struct fence *neap__view_fence(lua_State *L);
 // The condition that the view's scope adds for a model, NULL = none.
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
+// What the scope adds to a query: nothing where the query has it already.
+static inline const struct condition *neap__query_scope(const struct view *view, const struct query *q) {
+  return q->scoped ? NULL : neap__view_scope(view, q->class->shape);
+}
 // Pushes it, or nil.
 void neap__view_push_scope(lua_State *L, const struct view *view, const struct shape *shape);
 // Whether a row with these cells (UNLOADED: not known) lies outside of the scope, as far as they tell.

@@ -98,7 +98,7 @@ bool neap__plan_is_scalar(const struct cell *cell) {
 
 void neap__plan_parts(struct planner *p, struct view *view) {
   add_part(p, p->q->where, ROLE_ANY);
-  add_part(p, neap__view_scope(view, p->shape), ROLE_ANY);
+  add_part(p, neap__query_scope(view, p->q), ROLE_ANY);
   if (!p->q->link) add_part(p, p->q->owners, ROLE_ANY);
   add_part(p, p->q->key, ROLE_KEY);
   add_part(p, p->q->filter, ROLE_FILTER);

@@ -68,13 +68,11 @@ int neap__sql_where(lua_State *L, struct sql_text *s, struct view *view, const s
 
 int neap__sql_where_behind(lua_State *L, struct sql_text *s, struct view *view, const struct query *q, const char *word,
                            struct neap__error *e) {
-  if (q->owners && !q->owner)
-    return neap__error_set(e, NEAP_USAGE, "through asks for rows of %s, but nothing ties %s to it here: use an include",
-                           q->owners->shape->model, q->class->shape->model);
+  if (neap__query_check_tied(q, e) != 0) return -1;
   if (add_condition(L, s, q->link ? 1 : 0, q->owners, &word, e) != 0) return -1;
   if (q->link && add_condition(L, s, 1, neap__view_scope(view, q->link->through), &word, e) != 0) return -1;
   if (add_condition(L, s, 0, q->where, &word, e) != 0) return -1;
-  return add_condition(L, s, 0, neap__view_scope(view, q->class->shape), &word, e);
+  return add_condition(L, s, 0, neap__query_scope(view, q), &word, e);
 }
 
 void neap__sql_from(struct sql_text *s, const struct query *q) {

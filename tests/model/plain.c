@@ -25,10 +25,10 @@ static struct rows *rows_of(lua_State *L, struct view *view, const struct query 
   const struct field *list[256];
   uint64_t bits[4] = {0};
   view = neap__view_effective(L, view);
-  const struct condition *scope = neap__view_scope(view, shape);
+  const struct condition *scope = neap__query_scope(view, q);
   neap__memory_columns(q, bits);
   neap__memory_condition_columns(scope, bits);
-  struct query all = {.class = q->class, .limit = -1, .select = list};
+  struct query all = {.class = q->class, .limit = -1, .select = list, .scoped = true};
   all.nselect = select_columns(shape, bits, list);
   if (all.nselect == 0) all.nselect = 1, list[0] = shape->columns[0], neap__set_bit(bits, 0);
   for (int i = shape->ncolumns; i < shape->ncells; i++) bits[i / 64] &= ~(UINT64_C(1) << (i % 64));
@@ -46,8 +46,15 @@ static struct rows *plain_count(lua_State *L, struct view *view, const struct qu
   return rows_of(L, view, q, true);
 }
 
+static void require_apart(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "neap.apart");
+  lua_call(L, 1, 0);
+}
+
 // sql.plain(store, yes or no)
 static int sql_plain(lua_State *L) {
+  require_apart(L);
   neap__view_check(L, 1)->store->verbs = lua_toboolean(L, 2) ? &plain : &neap__sql_verbs_sqlite;
   return 0;
 }
@@ -56,6 +63,7 @@ static int open_plain(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);
+  require_apart(L);
   neap__view_test(L, -1)->store->verbs = &plain;
   return 1;
 }
