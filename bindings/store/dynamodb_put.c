@@ -30,7 +30,6 @@ bool neap__dynamodb_guarded(const struct write *w) {
 }
 
 bool neap__dynamodb_repeatable(const struct write *w) {
-  if (neap__dynamodb_guarded(w) || w->absent) return false;
   for (int i = 0; i < w->nchanges; i++)
     if (w->changes[i].kind != CHANGE_SET && w->changes[i].kind != CHANGE_UNSET) return false;
   return true;

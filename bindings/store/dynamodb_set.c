@@ -59,7 +59,7 @@ static int send_row(struct set_run *r, struct set_slot *slot) {
   const char *target = neap__dynamodb_write_target(&r->write);
   read_key(r);
   if (neap__dynamodb_write_one(t, r->run.view, r->shape, &r->write, NULL, 0, e) != 0) return -1;
-  slot->call.aws.repeatable = neap__dynamodb_repeatable(&r->write);
+  slot->call.aws.repeatable = neap__dynamodb_repeatable(&r->write) && !neap__dynamodb_guarded(&r->write);
   if (r->run.view->dry_run) {
     if (neap__dynamodb_log_dry(&r->run, r->shape, target, t, e) != 0) return -1;
     neap__dynamodb_call_drop(&slot->call);

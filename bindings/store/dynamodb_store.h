@@ -111,7 +111,8 @@ struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct cl
 int neap__dynamodb_write_key(const struct shape *shape, const struct write *w, struct cell *key, struct neap__error *e);
 // Whether something must hold for it to be done, beside that the row is there.
 bool neap__dynamodb_guarded(const struct write *w);
-// Whether the same request sent twice leaves what it leaves sent once.
+// Whether the same request sent twice leaves what it leaves sent once. Where something must hold for it, the second one may
+// fail because of the first.
 bool neap__dynamodb_repeatable(const struct write *w);
 // "DynamoDB_20120810.UpdateItem"
 const char *neap__dynamodb_write_target(const struct write *w);

@@ -399,6 +399,33 @@ describe("DynamoDB", function()
       assert.equal(2, p:reload().views)
     end)
 
+    it("is asked again under a condition, and what is there tells whether that was met before", function()
+      local Counter, id = store:model "Counter", neap.uuid()
+      local p = Counter { id = id, n = 1 }
+      rules { { on = "UpdateItem", ["do"] = "lose", times = 1 } }
+      p:save()
+      assert.equal(1, p.v)
+      rules { { on = "UpdateItem", ["do"] = "lose", times = 1 } }
+      p.n = 2
+      p:save()
+      assert.equal("GetItem 1, UpdateItem 2", asked())
+      assert.same({ 2, 2 }, { Counter:get(id).n, Counter:get(id).v })
+      rules { { on = "DeleteItem", ["do"] = "lose", times = 1 } }
+      assert.is_true(p:delete { condition = Counter.n:eq(2) })
+      assert.is_nil(Counter:find(id))
+    end)
+
+    it("leaves unknown what somebody else may have written over", function()
+      local Counter, id = store:model "Counter", neap.uuid()
+      local p = Counter { id = id, n = 1 }:save()
+      Counter:get(id):increment("n", 5)
+      rules { { on = "UpdateItem", ["do"] = "lose", times = 1 } }
+      p.n = 2
+      local e = fails("condition", p.save, p)
+      assert.equal("unknown", e.outcome)
+      assert.equal(6, Counter:get(id).n)
+    end)
+
     it("is asked again for what it left of a batch", function()
       local list = posts(60)
       rules { { on = "BatchWriteItem", ["do"] = "part", times = 4 }, { on = "BatchGetItem", ["do"] = "part", times = 3 } }

@@ -148,6 +148,9 @@ function store:sql(text, params) end
 ---@param payload? table its members
 ---@return table reply
 function store:request(operation, payload) end
+---What DynamoDB has cost since the store was opened, if it was opened with `capacity = true` or a rate.
+---@return table<string, { read: number, write: number }> units by table
+function store:capacity() end
 ---Closes all connections; open transactions are rolled back.
 function store:close() end
 
