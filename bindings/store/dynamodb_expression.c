@@ -203,7 +203,7 @@ static int add_operand(struct teller *w, const struct condition *c, const struct
   const struct type *type = c->place.nsteps > 0 ? NULL : neap__operand_type(&c->place);
   bool number = cell->kind == CELL_INTEGER || cell->kind == CELL_NUMBER || cell->kind == CELL_DECIMAL;
   if (check_operand(w, c, cell) != 0) return -1;
-  return neap__dynamodb_value(w->t, number ? NULL : type, cell, w->e);
+  return neap__dynamodb_value_of(w->t, c->place.field, number ? NULL : type, cell, w->e);
 }
 
 // attribute_type(#n0, :v1)

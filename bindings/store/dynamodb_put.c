@@ -94,7 +94,7 @@ static int add_held(struct dynamodb_text *t, const struct change *held, int n, s
     neap__dynamodb_add(t, there ? " AND " : " AND attribute_not_exists(");
     neap__dynamodb_path(t, &held[i].place);
     neap__dynamodb_add(t, there ? " = " : ")");
-    if (there && neap__dynamodb_value(t, type, &held[i].cell, e) != 0) return -1;
+    if (there && neap__dynamodb_value_of(t, held[i].place.field, type, &held[i].cell, e) != 0) return -1;
   }
   return 0;
 }

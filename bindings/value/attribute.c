@@ -139,9 +139,8 @@ static int put_plain(struct neap__buffer *out, const char *tag, const char *p, s
 }
 
 static int put_text(struct neap__buffer *out, const struct cell *cell) {
-  bool high;
   int status = neap__buffer_append(out, "{\"S\":", 5);
-  if (status == 0) status = neap__json_quote(out, cell->p, cell->n, &high);
+  if (status == 0) status = neap__json_quote(out, cell->p, cell->n, NULL);
   return status == 0 ? neap__buffer_byte(out, '}') : status;
 }
 

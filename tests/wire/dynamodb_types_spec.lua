@@ -242,6 +242,40 @@ contract.only("dynamodb", "types", function(c)
     end)
   end)
 
+  describe("a key", function()
+    it("is found whatever its number is spelled as", function()
+      local Thing = store:model("Thing", { { "a", t.decimal { hash_key = true } }, { "b", t.decimal { range_key = true } },
+        { "x", t.string() } })
+      store:bind()
+      store:save { Thing { a = neap.decimal "1.50", b = 10, x = "first" }, Thing { a = 10, b = neap.decimal "1.50", x = "second" } }
+      local first = Thing { a = neap.decimal "1.5", b = neap.decimal "1E1" }
+      local second = Thing { a = neap.decimal "10.00", b = neap.decimal "1.500" }
+      store:load { first, second }
+      assert.same({ "first", "second" }, { first.x, second.x })
+    end)
+
+    it("of two texts is not that of the two the other way round", function()
+      local Thing = store:model("Thing", { { "a", t.string { hash_key = true } }, { "b", t.string { range_key = true } },
+        { "x", t.integer() } })
+      store:bind()
+      store:save { Thing { a = "p", b = "q", x = 1 }, Thing { a = "q", b = "p", x = 2 } }
+      local there, back = Thing { a = "q", b = "p" }, Thing { a = "p", b = "q" }
+      store:load { there, back }
+      assert.same({ 2, 1 }, { there.x, back.x })
+    end)
+  end)
+
+  describe("a secret", function()
+    it("that cannot be kept is not shown", function()
+      local Thing = model_of(t.decimal { secret = true })
+      local e = fails("validation", function()
+        Thing { id = "a", x = neap.decimal "123456789012345678901234567890123456789" }:save()
+      end)
+      assert.is_nil(e.message:find("12345", 1, true))
+      assert.truthy(e.message:find("Thing.x: ***", 1, true))
+    end)
+  end)
+
   describe("an open model", function()
     it("keeps undeclared fields as attributes of the item", function()
       local Thing = store:model("Thing", { id = t.string { primary = true }, x = t.integer() }, { open = true })
