@@ -377,6 +377,47 @@ static void test_drop(void) {
   }
 }
 
+// ---- Memory ----
+
+static int do_open(lua_State *L) {
+  open_so((struct aws_options){.region = "r"});
+  if (!client) neap__raise(L, &fault);
+  return 0;
+}
+
+// The n-th allocation fails while keys are looked for, asked for and used. True if nothing did.
+static bool try_with(long n) {
+  neap_options options = {.size = sizeof options, .alloc = counted};
+  struct sent s = {.done = 0};
+  client = NULL;
+  CHECK(neap_open(&host, &options) == NEAP_OK);
+  countdown = n;
+  armed = OURS;
+  lua_pushcfunction(neap_lua(host), do_open);
+  bool ok = lua_pcall(neap_lua(host), 0, 0, 0) == LUA_OK;
+  if (ok) ok = run(&s, "Test.Do", "{\"id\":\"memory\"}") && !s.call.failed;
+  armed = NOBODYS;
+  CHECK(ok || !s.done || s.call.error.kind == NEAP_LIMIT || strstr(s.call.error.message, "memory is short"));
+  neap__aws_drop(&s.call);
+  neap__aws_close(client);
+  neap_close(&host);
+  CHECK(blocks == 0);
+  return ok && countdown > 0;
+}
+
+static void test_memory(void) {
+  neap *usual = host;
+  long n = 1;
+  use_instance();
+  give("{}");
+  setenv("HOME", folder, 1);
+  write_file(".aws/credentials", "[other]\nregion = r\n");
+  mode = ONE;
+  while (!try_with(n) && n < 10000) n++;
+  CHECK(n > 20 && n < 10000);
+  host = usual;
+}
+
 int main(void) {
   CHECK(mkdtemp(folder) && mkdir(path_of(".aws"), 0700) == 0 && start_server());
   open_host();
@@ -393,6 +434,7 @@ int main(void) {
   test_together();
   test_ended();
   test_drop();
+  test_memory();
   neap_close(&host);
   kill(server, SIGKILL);
   remove(path_of(".aws/credentials"));
