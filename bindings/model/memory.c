@@ -148,7 +148,11 @@ static bool sorts(const struct memory *m) {
 
 // Passes the row in m->out on: true where it is to be given now.
 static bool give(struct memory *m, struct cell *cells) {
-  if (sorts(m)) return neap__memory_offer(m), false;
+  if (sorts(m)) {
+    m->past = neap__memory_is_past(m);
+    if (!m->past) neap__memory_offer(m);
+    return false;
+  }
   if (!passes(m, m->out) || m->room.failed) return false;
   m->counted++;
   if (m->counts) return false;
@@ -178,7 +182,7 @@ static void all_read(struct memory *m) {
 }
 
 static enum rows_state read_rows(struct memory *m, struct cell *cells) {
-  while (!m->room.failed && !is_full(m)) {
+  while (!m->room.failed && !m->past && !is_full(m)) {
     enum rows_state state = m->source->next(m->source, m->in);
     if (state == ROWS_WAIT) return ROWS_WAIT;
     if (state == ROWS_END) return all_read(m), ROWS_END;
@@ -364,6 +368,7 @@ struct rows *neap__memory_rows(lua_State *L, const struct query *q, const struct
   m->counts = plan->count;
   m->grouped = q->ngroups + q->naggregates > 0 && !q->every;
   m->sorted = q->norders > 0 && (m->grouped || !plan->ordered);
+  m->nordered = m->grouped ? 0 : plan->nordered;
   m->skip = q->skip;
   m->limit = q->limit;
   m->heap.most = SIZE_MAX;

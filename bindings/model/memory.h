@@ -14,6 +14,7 @@ struct memory_plan {
   // are not followed.
   const struct condition *residual[MEMORY_CONDITIONS];
   bool ordered;  // the rows come in the query's order
+  int nordered;  // or in the order of so many of its first places: with a limit not all of them are read then
   bool count;    // not the rows are asked for but how many they are
   // What the rows have behind the columns: the column that each place ends in, behind what leads to it, or its count; then the
   // owner's key where the query has a link.

@@ -46,7 +46,8 @@ struct memory {
   const struct condition *residual[MEMORY_CONDITIONS];
   enum memory_phase phase;
   bool counts, grouped, sorted;
-  int nin, nreaches, width, nkeys, nscratch,
+  bool past;  // no row that follows can be one of those that are wanted
+  int nin, nreaches, width, nkeys, nordered, nscratch,
       naggregates;  // freeing does not look at the query, which may be gone by then
   const struct reach *reaches;
   const struct cell *reached;  // in place of the column, while a place that something leads to is looked at
@@ -103,6 +104,9 @@ struct cell neap__memory_sort_cell(const struct found *f);
 int neap__memory_compare(const struct memory *m, const struct cell *a, const struct cell *b);
 // Offers the present row of the answer to the heap.
 bool neap__memory_offer(struct memory *m);
+// Whether neither the present row nor any that follows it can come into the heap: it is full of rows that stand before, by the places
+// that rows come in the order of.
+bool neap__memory_is_past(const struct memory *m);
 void neap__memory_heap_free(struct memory_heap *heap);
 // Sorts the heap for a while, the last rows first: true once it is sorted.
 bool neap__memory_sort(struct memory *m, int rows);

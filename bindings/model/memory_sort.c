@@ -24,8 +24,8 @@ static int compare_cells(const struct cell *a, const struct cell *b) {
   return order == 2 ? is_text(a) - is_text(b) : order;
 }
 
-int neap__memory_compare(const struct memory *m, const struct cell *a, const struct cell *b) {
-  for (int i = 0; i < m->nkeys; i++) {
+static int compare(const struct memory *m, const struct cell *a, const struct cell *b, int nkeys) {
+  for (int i = 0; i < nkeys; i++) {
     const struct order *o = &m->q->orders[i];
     const struct cell *x = &a[m->width + i], *y = &b[m->width + i];
     bool none = x->kind == CELL_NIL, nothing = y->kind == CELL_NIL;
@@ -35,6 +35,16 @@ int neap__memory_compare(const struct memory *m, const struct cell *a, const str
     if (order != 0) return o->descending ? -order : order;
   }
   return 0;
+}
+
+int neap__memory_compare(const struct memory *m, const struct cell *a, const struct cell *b) {
+  return compare(m, a, b, m->nkeys);
+}
+
+bool neap__memory_is_past(const struct memory *m) {
+  const struct memory_heap *h = &m->heap;
+  if (m->nordered == 0 || h->n < h->most) return false;
+  return h->n == 0 || compare(m, m->out, h->rows[0]->cells, m->nordered) > 0;
 }
 
 static bool is_later(const struct memory *m, const struct kept *a, const struct kept *b) {

@@ -83,6 +83,7 @@ struct dynamodb_plan {
   const uint64_t *columns;  // bits of the columns that come, NULL = all: what was selected and what the rest needs
   bool descending;          // the range key
   bool ordered;             // rows come in the order of the query
+  int nordered;             // QUERY: or in that of so many of its first places
   bool consistent;
 };
 

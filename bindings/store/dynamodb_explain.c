@@ -213,9 +213,12 @@ void neap__dynamodb_explain(lua_State *L, struct view *view, const struct query 
   lua_remove(L, table - 1);
 }
 
+// Where rows come in the order of its first places only, the one behind the last that is wanted tells that it is the last.
 int64_t neap__dynamodb_plan_limit(const struct query *q, const struct dynamodb_plan *plan) {
-  bool all = q->limit < 0 || plan->filter || plan->residual || !plan->ordered || q->ngroups > 0 || q->naggregates > 0 ||
+  bool some = plan->ordered || plan->nordered > 0;
+  bool all = q->limit < 0 || plan->filter || plan->residual || !some || q->ngroups > 0 || q->naggregates > 0 ||
              q->each || q->link;
-  if (all || q->limit > INT32_MAX - q->skip) return -1;
-  return q->limit + q->skip > 0 ? q->limit + q->skip : 1;
+  if (all || q->limit > INT32_MAX - q->skip - 1) return -1;
+  int64_t wanted = q->limit + q->skip + !plan->ordered;
+  return wanted > 0 ? wanted : 1;
 }

@@ -126,26 +126,21 @@ const struct field *neap__plan_lacks(const struct planner *p, const struct index
   return NULL;
 }
 
-// Whether rows that come by the range key come in the order of the query.
+// How far the order of rows that come by the range key is that of the query.
 static void look_at_order(struct planner *p, struct target *t) {
   const struct query *q = p->q;
   bool ranged = false;
-  t->ordered = true;
   for (int i = 0; i < q->norders; i++) {
     const struct order *o = &q->orders[i];
     const struct place *place = &o->reach.place;
     bool plain =
         !o->label && o->reach.nvia == 0 && place->nsteps == 0 && !place->counted && neap__field_kept(place->field);
-    if (plain && place->field == t->range && !ranged) t->descending = o->descending;
-    if (plain && p->known[place->field->column]) continue;
-    if (plain && !ranged && place->field == t->range) {
-      ranged = true;
-      if (!t->index) return;  // there is one row for each range key
-      continue;
-    }
-    t->ordered = false;
-    t->descending = false;
-    return;
+    bool range = plain && !ranged && place->field == t->range;
+    if (range) t->descending = o->descending;
+    if (!range && !(plain && p->known[place->field->column])) return;
+    ranged |= range;
+    t->nordered = ranged && !t->index ? q->norders : i + 1;  // in the table there is one row for each range key
+    if (t->nordered == q->norders) return;
   }
 }
 
@@ -163,10 +158,9 @@ struct target neap__plan_look(struct planner *p, const struct index *index) {
   if (t.at && t.range) find_range(p, &t);
   if (!t.at) return t;
   bool one = t.at->condition->op == COND_EQ;
-  look_at_order(p, &t);
-  t.ordered = (t.ordered && one) || p->q->norders == 0;
+  if (one) look_at_order(p, &t);
   t.score = (one ? 100 : 50) + (t.low || t.high ? 20 : 0) + (t.low && t.low == t.high ? 20 : 0) +
-            (t.ordered && p->q->norders > 0 ? 10 : 0) +
+            (t.nordered > 0 ? 10 : 0) +
             (!index                       ? 5
              : index->kind == INDEX_LOCAL ? 2
                                           : 0);
@@ -357,8 +351,9 @@ static void set_query(struct planner *p, const struct target *t) {
   plan->index = t->index;
   plan->nkeys = read_values(p, t->hash, t->at, &cells);
   plan->keys = cells;
-  plan->ordered = t->ordered || (plan->nkeys <= 1 && p->q->norders == 0);
-  plan->descending = t->ordered && t->descending;
+  plan->nordered = t->nordered;
+  plan->ordered = t->nordered == p->q->norders;
+  plan->descending = t->descending;
   set_range(p, t);
 }
 

@@ -19,8 +19,9 @@ struct target {
   const struct index *index;  // NULL = the table
   const struct field *hash, *range;
   struct part *at, *low, *high;  // what the hash key equals; the range key's bounds, or both its only one
-  bool ordered, descending;
-  int score;  // 0 = it does not serve
+  bool descending;
+  int nordered;  // rows come in the order of so many of the query's places
+  int score;     // 0 = it does not serve
 };
 
 struct planner {

@@ -240,7 +240,8 @@ struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
-  struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered};
+  struct memory_plan memory = {
+      .columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered, .nordered = plan.nordered};
   read_new(L, &plan, false)->limit = neap__dynamodb_plan_limit(q, &plan);
   return neap__memory_rows(L, q, &memory);
 }
