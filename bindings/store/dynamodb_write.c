@@ -495,12 +495,18 @@ static void write_answered(struct dynamodb_run *run, struct dynamodb_call *call)
 
 // ---- Answers ----
 
+static const struct cell *key_cell(const struct shape *shape, const struct write *w, int column) {
+  for (int k = 0; k < shape->nkeys && w->key; k++)
+    if (shape->keys[k]->column == column) return &w->key[k];
+  return NULL;
+}
+
 // What was sent, of the columns that are wanted back.
 static int echo(const struct shape *shape, const struct write *w, struct cell *out) {
   const struct cell *cell = w->cells;
   int n = 0;
   for (int i = 0; i < shape->ncolumns; i++) {
-    const struct cell *sent = neap__has_bit(w->columns, i) ? cell++ : NULL;
+    const struct cell *sent = neap__has_bit(w->columns, i) ? cell++ : key_cell(shape, w, i);
     if (!neap__has_bit(w->returning, i)) continue;
     bool nil = !sent || neap__attribute_is_nil(&shape->columns[i]->type, sent);
     out[n++] = nil ? (struct cell){.kind = CELL_NIL} : *sent;
