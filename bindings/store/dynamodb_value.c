@@ -437,13 +437,11 @@ static bool is_seconds(const struct type *type, const struct cell *cell) {
          cell->i <= DATETIME_MAX / 1000000;
 }
 
-// The nearest double of a number that was read from the literal.
-static double double_of(const struct cell *cell, const struct neap__literal *literal) {
-  char text[64];
-  if (cell->kind == CELL_NUMBER) return cell->d;
-  if (cell->kind == CELL_INTEGER) return (double)cell->i;
-  snprintf(text, sizeof text, "%.*s", (int)(literal->n < 63 ? literal->n : 63), literal->p);
-  return strtod(text, NULL);
+// The nearest double of a number that was read from the literal, if there is one.
+static bool double_of(const struct cell *cell, const struct neap__literal *literal, double *out) {
+  if (cell->kind == CELL_DECIMAL) return neap__attribute_double(literal->p, literal->n, out);
+  *out = cell->kind == CELL_INTEGER ? (double)cell->i : cell->d;
+  return true;
 }
 
 // Digits stay as they are; only a number of a typed place is known to be a double.
@@ -451,11 +449,12 @@ static bool add_number(struct reader *r, const struct type *type) {
   struct neap__literal literal;
   struct cell cell;
   char text[32];
+  double d;
   size_t before = r->out->n;
   if (!neap__scan_string(r->scan, &literal) || !neap__scan_number(r->scan, &literal, &cell, r->out)) return false;
   r->out->n = before;
   if (is_seconds(type, &cell)) return add_datetime(r, cell.i * 1000000);
-  if (is_kind(type, TYPE_NUMBER)) return add(r, text, neap__json_double(double_of(&cell, &literal), text));
+  if (is_kind(type, TYPE_NUMBER) && double_of(&cell, &literal, &d)) return add(r, text, neap__json_double(d, text));
   if (cell.kind != CELL_INTEGER || is_kind(type, TYPE_DECIMAL)) return add(r, literal.p, literal.n);
   return add(r, text, (size_t)snprintf(text, sizeof text, "%" PRId64, cell.i));
 }
@@ -565,11 +564,12 @@ static bool read_decimal(struct neap__scan *s, const struct neap__literal *liter
 static bool read_numeric(struct neap__scan *s, const struct type *type, struct cell *out,
                          struct neap__buffer *scratch) {
   struct neap__literal literal;
+  double d;
   if (!neap__scan_string(s, &literal)) return false;
   if (is_kind(type, TYPE_DECIMAL)) return read_decimal(s, &literal, type, out, scratch);
   if (!neap__scan_number(s, &literal, out, scratch)) return false;
-  if (is_kind(type, TYPE_NUMBER))
-    *out = (struct cell){.kind = CELL_NUMBER, .d = double_of(out, &literal)};
+  if (is_kind(type, TYPE_NUMBER) && double_of(out, &literal, &d))
+    *out = (struct cell){.kind = CELL_NUMBER, .d = d};
   else if (is_seconds(type, out))
     *out = (struct cell){.kind = CELL_DATETIME, .i = out->i * 1000000};
   return true;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "value/bytes.h"
 #include "value/datetime.h"
@@ -90,17 +91,28 @@ static char *write_digits(const struct digits *s, char *to) {
   return to + sprintf(to, "E%+d", (int)s->point - 1);
 }
 
+// NULL, or what the server would refuse it for.
+static const char *check_number(const char *p, size_t n, struct digits *s) {
+  if (!read_number(p, p + n, s)) return "a number";
+  if (s->tail) return "a number of at most 38 significant digits, which is what DynamoDB keeps";
+  if (s->n == 0 || (s->point - 1 >= EXPONENT_LEAST && s->point - 1 <= EXPONENT_MOST)) return NULL;
+  return "0, or a number from 1E-130 to 9.9999999999999999999999999999999999999E+125, which is what DynamoDB keeps";
+}
+
+// Without a point the text means the same in every locale.
+bool neap__attribute_double(const char *p, size_t n, double *out) {
+  struct digits s;
+  char text[ATTRIBUTE_DIGITS + 20];
+  if (check_number(p, n, &s) != NULL) return false;
+  snprintf(text, sizeof text, "%s%.*se%d", s.negative ? "-" : "", s.n ? s.n : 1, s.n ? s.d : "0", (int)s.point - s.n);
+  *out = strtod(text, NULL);
+  return true;
+}
+
 size_t neap__attribute_number(const char *p, size_t n, char out[ATTRIBUTE_NUMBER], const char **fault) {
   struct digits s;
   char *to = out;
-  *fault = NULL;
-  if (!read_number(p, p + n, &s))
-    *fault = "a number";
-  else if (s.tail)
-    *fault = "a number of at most 38 significant digits, which is what DynamoDB keeps";
-  else if (s.n > 0 && (s.point - 1 < EXPONENT_LEAST || s.point - 1 > EXPONENT_MOST))
-    *fault = "0, or a number from 1E-130 to 9.9999999999999999999999999999999999999E+125, which is what DynamoDB keeps";
-  if (*fault) return 0;
+  if ((*fault = check_number(p, n, &s)) != NULL) return 0;
   if (s.n > 0 && s.negative) *to++ = '-';
   to = s.n > 0 ? write_digits(&s, to) : put(to, "0", 1);
   *to = '\0';

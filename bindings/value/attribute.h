@@ -32,6 +32,9 @@ size_t neap__attribute_number(const char *p, size_t n, char out[ATTRIBUTE_NUMBER
 // The same of a cell that is an INTEGER, NUMBER or DECIMAL.
 size_t neap__attribute_number_of(const struct cell *cell, char out[ATTRIBUTE_NUMBER], const char **fault);
 
+// The double nearest to a number that a text of JSON spells; false for what the server would not keep.
+bool neap__attribute_double(const char *p, size_t n, double *out);
+
 // ---- Writing ----
 
 // Appends the attribute value of a cell as its kind tells: TEXT, DATE and DATETIME S, INTEGER, NUMBER and DECIMAL N, BYTES B,

@@ -198,6 +198,9 @@ static void test_others(void) {
   CHECK(reads(&datetime, "{\"S\":\"soon\"}", text(CELL_TEXT, "soon")));
   CHECK(reads(&timestamp, "{\"N\":\"1e30\"}", real(1e30)));
   CHECK(reads(&number, "{\"N\":\"0.12345678901234567890123456789012345678\"}", real(0.12345678901234567890)));
+  CHECK(reads(&number, "{\"N\":\"0.0000000000000000000000000000000000000000000000000000000000012345678901234567890\"}",
+              real(1.234567890123456789e-60)));
+  CHECK(reads(&numbers, "{\"L\":[{\"N\":\"1E+400\"}]}", text(CELL_JSON, "[1E+400]")));
   CHECK(reads(&string_set, "{\"L\":[{\"N\":\"1\"},{\"S\":\"a\"}]}", text(CELL_JSON, "[1,\"a\"]")));
   CHECK(reads(NULL, "{\"N\":\"9223372036854775808\"}", text(CELL_DECIMAL, "9223372036854775808")));
   CHECK(reads(&blobs, "{\"L\":[{\"S\":\"123\"},{\"S\":\"\\u00311\"}]}", text(CELL_JSON, "[\"MTIz\",\"MTE=\"]")));
