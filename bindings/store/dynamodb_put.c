@@ -35,13 +35,29 @@ bool neap__dynamodb_repeatable(const struct write *w) {
   return true;
 }
 
+// Bytes of the strings in a JSON text, names too: at least these, for bytes may be spelled there in base64.
+static size_t size_of_strings(const char *p, size_t n) {
+  size_t size = 0;
+  bool inside = false;
+  for (size_t i = 0; i < n; i++) {
+    if (p[i] == '"')
+      inside = !inside;
+    else if (inside)
+      size++;
+    if (inside && p[i] == '\\') i += p[i + 1] == 'u' ? 5 : 1;
+  }
+  return size / 4 * 3;
+}
+
 // What the values take at least, as the service counts.
 static size_t size_of(const struct shape *shape, const struct write *w) {
   size_t n = 0;
   const struct cell *cell = w->cells;
   for (int i = 0; i < shape->ncolumns; i++) {
     if (!neap__has_bit(w->columns, i)) continue;
-    if (cell->kind == CELL_TEXT || cell->kind == CELL_BYTES) n += strlen(shape->columns[i]->wire) + cell->n;
+    if (cell->kind > CELL_NIL) n += strlen(shape->columns[i]->wire);
+    if (cell->kind == CELL_TEXT || cell->kind == CELL_BYTES) n += cell->n;
+    if (cell->kind == CELL_JSON) n += size_of_strings(cell->p, cell->n);
     cell++;
   }
   return n;

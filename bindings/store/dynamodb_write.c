@@ -357,8 +357,12 @@ static bool take_one(struct write_run *r, struct slot *slot) {
     return send_read(r, slot);
   } else {
     bool may_lack = w->kind == WRITE_UPDATE || w->kind == WRITE_DELETE || e.unknown;
-    if (!has_member(call, "Item") && may_lack && look(r, slot)) return true;
-    take_unmet(r, slot, &e);
+    bool ask = may_lack && !has_member(call, "Item");
+    if (ask && look(r, slot)) return true;
+    if (ask)
+      fail_unmet(r, slot->at, &e, true);  // nobody can say more
+    else
+      take_unmet(r, slot, &e);
   }
   return false;
 }

@@ -215,6 +215,7 @@ describe("DynamoDB", function()
 
     it("is not sent when the service could not keep it", function()
       assert.match("409600", tostring(fails("limit", Post { id = "a" }.save, Post { id = "a", title = ("x"):rep(500000) })))
+      fails("limit", Post { id = "a" }.save, Post { id = "a", data = { ("x"):rep(300000), ("y"):rep(300000) } })
       fails("limit", Post { id = "a" }.save, Post { id = ("x"):rep(2049) })
       fails("validation", Post { id = "a" }.save, Post { id = "" })
       fails("limit", Reply { post = "a" }.save, Reply { post = ("x"):rep(2049), at = 1 })
