@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "model/class.h"
+#include "model/condition.h"
 #include "model/live.h"
 #include "model/row.h"
+#include "model/template.h"
 #include "modules.h"
 #include "value/text.h"
 
@@ -102,6 +104,25 @@ static void remember(lua_State *L, const struct view *view, const char *model) {
   lua_settop(L, class);
 }
 
+// What all objects of the class on top of the stack meet, where its constants tell them from others in the table.
+static void restrict_to_constants(lua_State *L, struct shape *shape) {
+  int class = lua_gettop(L);
+  lua_pushnil(L);
+  for (int i = 0; i < shape->ncolumns; i++) {
+    const struct field *f = shape->columns[i];
+    if (!(f->flags & FIELD_CONSTANT)) continue;
+    neap__condition_leaf(L, class, f, COND_EQ, &f->initial, 1);
+    shape->only = neap__condition_and(L, class + 1, class + 2);
+    lua_replace(L, class + 1);
+    lua_settop(L, class + 1);
+  }
+  lua_getiuservalue(L, class, CLASS_SHAPE);
+  lua_getiuservalue(L, -1, SHAPE_ANCHORS);
+  lua_pushvalue(L, class + 1);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_settop(L, class);
+}
+
 // class.declare(view, name, fields, options) -> class
 //   fields   a list of { name, type } in declared order, lua/neap/model.lua makes it
 //   options  table, open, and what stores know
@@ -110,8 +131,10 @@ static int class_declare(lua_State *L) {
   const char *name = neap__arg_string(L, 2, "name", NULL);
   neap__arg_table(L, 3, "fields");
   neap__arg_table(L, 4, "options");
-  neap__declare_shape(L, name, 3, 4)->marks = view->store->verbs->marks;
+  struct shape *shape = neap__declare_shape(L, name, 3, 4);
+  shape->marks = view->store->verbs->marks;
   push_class(L, view, 0);
+  restrict_to_constants(L, shape);
   remember(L, view, name);
   return 1;
 }
@@ -256,9 +279,12 @@ static int class_newindex(lua_State *L) {
 }
 
 static int finish_call(lua_State *L, int status, lua_KContext ctx) {
+  const struct shape *shape = ((const struct class *)lua_touserdata(L, 1))->shape;
+  struct neap__error e;
   (void)status;
   (void)ctx;
   lua_settop(L, 3);
+  if (shape->templates && neap__template_fill(L, 3, 0, &e) != 0) neap__raise(L, &e);
   return 1;
 }
 
@@ -269,7 +295,7 @@ static int class_call(lua_State *L) {
   if (!lua_isnil(L, 2)) neap__arg_table(L, 2, class->shape->model);
   neap__object_new(L, 1);
   if (lua_istable(L, 2)) neap__object_assign(L, 3, 2);
-  if (!class->shape->defaults) return 1;
+  if (!class->shape->defaults) return finish_call(L, LUA_OK, 0);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, -1, "neap.hooks");
   lua_getfield(L, -1, "defaults");

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/declare.h"
+#include "model/template.h"
 #include "value/text.h"
 
 #define KEYS_MAX ((int)(sizeof((struct shape *)0)->keys / sizeof(struct field *)))
@@ -377,6 +377,7 @@ struct shape *neap__declare_shape(lua_State *L, const char *name, int fields, in
   check_wires(&d);
   find_keys(&d);
   check_needs(&d);
+  neap__template_compile(&d);
   read_indexes(&d, fields);
   lua_settop(L, self);
   return shape;

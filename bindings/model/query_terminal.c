@@ -6,6 +6,7 @@
 #include "model/condition_build.h"
 #include "model/query_build.h"
 #include "model/save.h"
+#include "model/template.h"
 #include "value/datetime.h"
 
 static struct view *view_of(lua_State *L, const struct query *q) {
@@ -164,7 +165,7 @@ int neap__query_exists(lua_State *L) {
 static void read_key(lua_State *L, const struct shape *shape, int idx, struct cell *cells) {
   struct neap__error e;
   if (shape->nkeys == 0) neap__fail(L, NEAP_USAGE, "%s has no primary key", shape->model);
-  bool by_name = shape->nkeys > 1;
+  bool by_name = shape->nkeys > 1 || (shape->templates && lua_istable(L, idx));
   if (by_name && !lua_istable(L, idx))
     neap__fail(L, NEAP_USAGE, "a key of %s is a table { %s =, %s = }, not %s", shape->model, shape->keys[0]->name,
                shape->keys[1]->name, neap__show_value(L, idx).text);
@@ -173,6 +174,10 @@ static void read_key(lua_State *L, const struct shape *shape, int idx, struct ce
       lua_getfield(L, idx, shape->keys[i]->name);
     else
       lua_pushvalue(L, idx);
+    if (lua_isnil(L, -1) && by_name && shape->keys[i]->template) {
+      lua_pop(L, 1);
+      neap__template_push_key(L, shape->keys[i], idx);
+    }
     if (lua_isnil(L, -1))
       neap__fail(L, NEAP_USAGE, "%s: a key is needed, %s is nil", shape->model, shape->keys[i]->name);
     if (neap__check_value(L, shape->keys[i], lua_gettop(L), &cells[i], &e) != 0) neap__raise(L, &e);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/save.h"
+#include "model/template.h"
 #include "value/datetime.h"
 #include "value/uuid.h"
 
@@ -272,6 +273,10 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
   enum object_state state = neap__object_state(lua_touserdata(p->L, idx));
   bool insert = state != OBJECT_LOADED;
   if (state == OBJECT_DELETED && !o->overwrite) return refuse_deleted(p, entry);
+  if (p->shape->templates && neap__template_fill(p->L, idx, p->now, &e) != 0) {
+    p->fault(p->L, entry->object, p->shape, &e);
+    return false;
+  }
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   int changed = neap__object_changes(p->L, idx, entry->sent);
   if (!insert && changed == 0 && !neap__save_is_forced(o)) return false;

@@ -73,8 +73,11 @@ enum field_flag {
   FIELD_HASH_KEY = 1024,
   FIELD_RANGE_KEY = 2048,
   FIELD_VALIDATE = 4096,  // has a validate function
-  FIELD_EAGER = 8192      // lazy = "error"
+  FIELD_EAGER = 8192,     // lazy = "error"
+  FIELD_CONSTANT = 16384  // the same in all objects of the model
 };
+
+struct template;
 
 enum on_delete { ON_DELETE_NOTHING, ON_DELETE_RESTRICT, ON_DELETE_CASCADE, ON_DELETE_SET_NULL };
 
@@ -102,6 +105,9 @@ struct field {
   int nneeds;
   const char **needs;   // names of what `get` reads
   struct cell initial;  // the default where it is a value and not a function; CELL_NIL = none
+  // STRING, made of other fields when it is saved: "ORDER#{number:8}"; NULL = it is not
+  const char *made_of;
+  const struct template *template;
 };
 
 enum index_kind { INDEX_PLAIN, INDEX_GLOBAL, INDEX_LOCAL };
@@ -136,13 +142,15 @@ struct shape {
   const struct field *keys[4];  // the primary key, in declared order; a hash key stands first
   int nindexes;
   struct index *indexes;
-  int version;    // column of the version field, -1 = none
-  int open;       // column of the JSON that holds undeclared fields of an open model, -1 = not open
-  bool scan;      // DynamoDB: queries may read the whole table to find a few rows, without being told each time
-  bool marks;     // its store tells bytes and sets in untyped places
-  bool hooks;     // a class of it has hooks or validate functions: saves run their Lua phase
-  bool defaults;  // some default is a function: construction runs its Lua phase
-  unsigned mask;  // names is a hash table of mask + 1 places, by the keys of the names
+  int version;     // column of the version field, -1 = none
+  int open;        // column of the JSON that holds undeclared fields of an open model, -1 = not open
+  bool scan;       // DynamoDB: queries may read the whole table to find a few rows, without being told each time
+  bool marks;      // its store tells bytes and sets in untyped places
+  bool hooks;      // a class of it has hooks or validate functions: saves run their Lua phase
+  bool defaults;   // some default is a function: construction runs its Lua phase
+  bool templates;  // some column is made of others
+  const struct condition *only;  // what all objects of the model meet, for its table has others too; NULL = all do
+  unsigned mask;                 // names is a hash table of mask + 1 places, by the keys of the names
   const struct shape_name {
     const void *key;  // lua_topointer of the name, NULL = free
     const char *text;

@@ -159,7 +159,7 @@ void neap__view_shared(lua_State *L, const struct view *view);
 struct view *neap__view_effective(lua_State *L, struct view *view);
 // Pushes the fence that the running coroutine stands behind, or nil.
 const struct fence *neap__view_fence(lua_State *L);
-// The condition that the view's scope adds for a model, NULL = none.
+// The condition that the view's scope adds for a model, and what all its objects meet; NULL = none.
 const struct condition *neap__view_scope(const struct view *view, const struct shape *shape);
 // What the scope adds to a query: nothing where the query has it already.
 static inline const struct condition *neap__query_scope(const struct view *view, const struct query *q) {

@@ -29,6 +29,7 @@ static const struct option {
     {"version", K(INTEGER), FIELD_VERSION, false},
     {"auto_now", TIMES, FIELD_AUTO_NOW, false},
     {"auto_now_add", TIMES, FIELD_AUTO_NOW_ADD, false},
+    {"constant", K(STRING) | K(INTEGER), 0, false},
     {"hash_key", KEPT, FIELD_HASH_KEY | FIELD_PRIMARY, false},
     {"range_key", KEPT, FIELD_RANGE_KEY | FIELD_PRIMARY, false},
     {"default", KEPT, 0, false},
@@ -45,6 +46,7 @@ static const struct option {
     {"match", K(STRING), 0, true},
     {"one_of", K(STRING) | K(UUID) | ORDERED, 0, true},
     {"scale", K(DECIMAL), 0, true},
+    {"template", K(STRING), 0, false},
 };
 #define OPTIONS (sizeof options / sizeof *options)
 
@@ -285,6 +287,16 @@ static void read_default(struct declare *d, struct field *f) {
   if (read_value(d, &f->type, "default", &f->initial)) f->flags |= FIELD_DEFAULT;
 }
 
+// It is the default, and the only value.
+static void read_constant(struct declare *d, struct field *f) {
+  struct cell *value = neap__declare_alloc(d, 1, sizeof *value);
+  if (!read_value(d, &f->type, "constant", value)) return;
+  f->initial = *value;
+  f->type.one_of = value;
+  f->type.n_one_of = 1;
+  f->flags |= FIELD_CONSTANT | FIELD_DEFAULT | FIELD_REQUIRED;
+}
+
 // What goes with every reading of a relation: where = condition, order = a name or a list of them. Checked when it is read,
 // as the other model may not be declared yet.
 static void read_narrowing(struct declare *d) {
@@ -357,6 +369,7 @@ void neap__declare_field(struct declare *d, int spec, struct field *f) {
   push_options(d, spec, f->type.kind, false);
   read_flags(d, f);
   read_default(d, f);
+  read_constant(d, f);
   read_on_delete(d, f);
   read_lazy(d, f);
   if (LINKS >> f->type.kind & 1) read_narrowing(d);
@@ -366,6 +379,7 @@ void neap__declare_field(struct declare *d, int spec, struct field *f) {
   }
   f->through_name = read_text(d, lua_gettop(L), "through");
   f->wire = read_text(d, lua_gettop(L), "column");
+  f->made_of = read_text(d, lua_gettop(L), "template");
   if (f->type.kind == TYPE_MANY_TO_MANY && !f->through_name)
     neap__declare_fail(d, "many_to_many needs through = the model that links the two");
   if (!f->wire && f->type.kind == TYPE_POINTER) {

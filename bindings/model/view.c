@@ -292,7 +292,7 @@ const struct condition *neap__view_scope(const struct view *view, const struct s
   for (; view; view = view->parent)
     for (const struct scope *s = view->scopes; s; s = s->next)
       if (s->shape == shape) return s->condition;
-  return NULL;
+  return shape->only;
 }
 
 static bool option_boolean(lua_State *L, const char *name, bool otherwise) {

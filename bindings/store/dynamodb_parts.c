@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/condition_build.h"
+#include "model/template.h"
 #include "store/dynamodb_plan.h"
 
 static const struct condition always = {.op = COND_AND}, never = {.op = COND_OR};
@@ -96,6 +97,33 @@ bool neap__plan_is_scalar(const struct cell *cell) {
   return cell->kind > CELL_BOOLEAN && cell->kind != CELL_JSON;
 }
 
+static void known_value(void *ud, const struct field *field, struct cell *out) {
+  const struct planner *p = ud;
+  if (p->known[field->column]) *out = *p->known[field->column]->cells;
+}
+
+// What columns are by their templates as far as others are known: the whole text, or how it begins.
+static void add_made(struct planner *p) {
+  for (int i = 0; i < p->shape->ncolumns; i++) {
+    const struct field *f = p->shape->columns[i], *lacks;
+    char text[TEMPLATE_MAX];
+    if (!f->template || p->known[i]) continue;
+    int n = neap__template_write(f->template, known_value, p, text, &lacks);
+    if (n < 0 && !lacks) p->never = true;
+    if (n <= 0) continue;
+    struct condition *c = neap__plan_keep(p, 1, sizeof *c);
+    struct cell *cell = neap__plan_keep(p, 1, sizeof *cell);
+    *cell = (struct cell){.n = (uint32_t)n, .kind = CELL_TEXT};
+    cell->p = memcpy(neap__plan_keep(p, (size_t)n, 1), text, (size_t)n);
+    *c = (struct condition){.op = lacks ? COND_PREFIX : COND_EQ,
+                            .shape = p->shape,
+                            .place = {.field = f, .type = &f->type},
+                            .ncells = 1,
+                            .cells = cell};
+    add_part(p, c, ROLE_MADE);
+  }
+}
+
 void neap__plan_parts(struct planner *p, struct view *view) {
   add_part(p, p->q->where, ROLE_ANY);
   add_part(p, neap__query_scope(view, p->q), ROLE_ANY);
@@ -111,6 +139,7 @@ void neap__plan_parts(struct planner *p, struct view *view) {
     p->known[c->place.field->column] = c;
     any = true;
   }
+  if (p->shape->templates) add_made(p);
   if (!any) return;
   int n = p->nparts;
   struct part *parts = p->parts;

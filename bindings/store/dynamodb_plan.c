@@ -1,6 +1,7 @@
 // dynamodb_plan.c: how a query is read. Out of the conditions that all have to be met it takes the hash key, what the range key must
 // meet, what the server can filter and what is left, and picks the table or the index that serves them best.
 #include "store/dynamodb_plan.h"
+#include "model/template.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -115,9 +116,13 @@ static bool is_there(const struct planner *p, const struct field *f) {
     const struct condition *c = p->parts[i].condition;
     bool implies = c->op > COND_ELEMENT && c->op != COND_NE && c->op != COND_NIN && c->op != COND_TYPE &&
                    (c->op != COND_EXISTS || c->cells->i);
+    implies = implies && (p->parts[i].role != ROLE_MADE || c->op == COND_EQ);
     if (implies && c->place.field == f) return true;
   }
-  return false;
+  bool made = f->template != NULL;
+  for (int i = 0; made && i < f->template->nparts; i++)
+    made = !f->template->parts[i].field || is_there(p, f->template->parts[i].field);
+  return made;
 }
 
 const struct field *neap__plan_lacks(const struct planner *p, const struct index *index, const uint64_t *columns) {
@@ -206,7 +211,7 @@ static void split(struct planner *p, const struct target *t) {
   int nfilter = 0, nrest = 0;
   for (int i = 0; i < p->nparts; i++) {
     const struct condition *c = p->parts[i].condition;
-    if (p->parts[i].taken) continue;
+    if (p->parts[i].taken || p->parts[i].role == ROLE_MADE) continue;
     if (neap__plan_is_filter(p, t, c))
       filter[nfilter++] = c;
     else
@@ -387,7 +392,8 @@ static void set_columns(struct planner *p) {
 
 static void make(struct planner *p) {
   mark(p, p->columns, NULL);
-  for (int i = 0; i < p->nparts; i++) neap__memory_condition_columns(p->parts[i].condition, p->columns);
+  for (int i = 0; i < p->nparts; i++)
+    if (p->parts[i].role != ROLE_MADE) neap__memory_condition_columns(p->parts[i].condition, p->columns);
   struct target t = choose(p);
   if (p->q->index) neap__plan_check_index(p);
   bool pairs = !p->q->index && t.score == 0 && find_pairs(p);

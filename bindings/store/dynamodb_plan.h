@@ -4,8 +4,8 @@
 
 #include "store/dynamodb.h"
 
-// What a condition was given for.
-enum role { ROLE_ANY, ROLE_KEY, ROLE_FILTER };
+// What a condition was given for. MADE: it follows from others by a template, and is of use to keys alone.
+enum role { ROLE_ANY, ROLE_KEY, ROLE_FILTER, ROLE_MADE };
 
 // One of the conditions that all have to be met.
 struct part {

@@ -8,7 +8,7 @@ local neap = {}
 ---@class neap.type
 
 ---Options of all kinds: primary, auto, default, required, unique, index, secret, column, type, validate; by kind: min, max, match,
----one_of, scale, version, auto_now, auto_now_add, on_delete, lazy, hash_key, range_key.
+---one_of, constant, template, scale, version, auto_now, auto_now_add, on_delete, lazy, hash_key, range_key.
 ---@alias neap.type.options table
 
 ---The words of a declaration.
