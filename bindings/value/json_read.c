@@ -120,16 +120,15 @@ static int read_string(struct neap__json_reader *r) {
   return SCALAR;
 }
 
-// A marked string, whose quote r->p is behind.
+// A marked string, whose quote r->p is behind. What is no base64 was not marked by us.
 static int read_bytes(struct neap__json_reader *r) {
   luaL_Buffer b;
   const char *start = r->p, *stop = memchr(start, '"', (size_t)(r->end - start));
-  if (stop == NULL) return fail_at(r, start - 1, "this string does not end");
-  size_t n = (size_t)(stop - start);
+  size_t n = stop == NULL ? 1 : (size_t)(stop - start);
   int top = lua_gettop(r->L);
   char *out = luaL_buffinitsize(r->L, &b, n / 4 * 3);
   ptrdiff_t got = neap__bytes_unbase64(start, n, out);
-  if (got < 0) return lua_settop(r->L, top), fail_at(r, start, "this is no base64");
+  if (got < 0) return lua_settop(r->L, top), read_string(r);
   luaL_pushresultsize(&b, (size_t)got);
   neap__bytes_push(r->L, lua_tostring(r->L, -1), (size_t)got);
   lua_remove(r->L, -2);

@@ -195,6 +195,34 @@ static void test_hooks(lua_State *L) {
   lua_settop(L, 0);
 }
 
+// The cell pushed and written again with its marks, and without.
+static bool marks(lua_State *L, const char *json, const char *marked, const char *plain) {
+  struct neap__error e;
+  const struct cell cell = text(CELL_JSON, json);
+  neap__cell_push(L, &cell);
+  bool same = neap__json_encode_marked(L, 1, &e) == 0 && neap__json_encode(L, 1, &e) == 0 &&
+              strcmp(lua_tostring(L, 2), marked) == 0 && strcmp(lua_tostring(L, 3), plain) == 0;
+  lua_settop(L, 0);
+  return same;
+}
+
+// In cells a mark tells bytes from text and sets from lists; a text of a script's own has none.
+static void test_marks(lua_State *L) {
+  struct cell list = text(CELL_JSON, "[1]"), set = text(CELL_JSON, NEAP_JSON_MARK "[1]");
+  struct neap__error e;
+  size_t n;
+  static const char *const all = "{\"a\":\t\r\"MTIz\",\"b\":\"MTIz\",\"c\":\t\r[1,\t\r\"\"],\"d\":\t\r[],\"e\":[1]}";
+  CHECK(marks(L, all, all, "{\"a\":\"MTIz\",\"b\":\"MTIz\",\"c\":[1,\"\"],\"d\":[],\"e\":[1]}"));
+  CHECK(marks(L, NEAP_JSON_MARK "\"MTIz\"", NEAP_JSON_MARK "\"MTIz\"", "\"MTIz\""));
+  CHECK(marks(L, "[\t\r\"no base64\",\t\r\"a\\\"b\",\t\r{},\t\r1]", "[\"no base64\",\"a\\\"b\",{},1]",
+              "[\"no base64\",\"a\\\"b\",{},1]"));
+  CHECK(!neap__cell_equal(&list, &set) && neap__cell_equal(&set, &set));
+  CHECK(neap__json_push(L, all, strlen(all), NEAP_JSON_DEPTH, &e) == 0);
+  lua_getfield(L, -1, "a");
+  CHECK(lua_type(L, -1) == LUA_TSTRING && neap__bytes_test(L, -1, &n) == NULL);
+  lua_settop(L, 0);
+}
+
 static bool prints(struct cell cell, const char *expected) {
   char buf[80];
   return strcmp(neap__cell_print(&cell, buf, sizeof buf), expected) == 0;
@@ -222,6 +250,7 @@ int main(void) {
   test_lua(L);
   test_refused(L);
   test_hooks(L);
+  test_marks(L);
   test_print();
   lua_close(L);
   return report();
