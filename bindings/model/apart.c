@@ -45,9 +45,15 @@ bool neap__apart_scope(const struct view *view, const struct shape *shape) {
 
 // ---- Sending ----
 
+// It is loaded when a store first needs it.
 void neap__apart_push(lua_State *L, const char *name) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, "neap.apart");
+  if (lua_getfield(L, -1, "neap.apart") == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "neap.apart");
+    lua_call(L, 1, 1);
+  }
   lua_getfield(L, -1, name);
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -72,6 +78,24 @@ int neap__query_send(lua_State *L, bool counts, lua_KContext ctx, lua_KFunction 
 struct rows *neap__query_sent(lua_State *L) {
   if (lua_gettop(L) > 2) lua_remove(L, 1);
   return lua_touserdata(L, 2);
+}
+
+int neap__query_settle(lua_State *L, lua_KContext ctx, lua_KFunction k) {
+  const struct query *q = lua_touserdata(L, 1);
+  struct view *view = neap__view_effective(L, q->class->view);
+  if (neap__apart_needed(view, q)) {
+    neap__apart_push(L, "settle");
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 1, ctx, k);
+  } else {
+    lua_pushvalue(L, 1);
+  }
+  return k(L, LUA_OK, ctx);
+}
+
+const struct query *neap__query_settled(lua_State *L) {
+  lua_replace(L, 1);
+  return lua_touserdata(L, 1);
 }
 
 // select(query, count) -> rows: what is left for the store
@@ -522,6 +546,23 @@ static int apart_base(lua_State *L) {
   return 3;
 }
 
+// target(query) -> the query whose rows are written: what only reads have is left out, the order too unless it says which rows there are.
+static int apart_target(lua_State *L) {
+  const struct query *q = neap__query_check(L, 1);
+  if (has_far_order(q) && (q->limit >= 0 || q->skip > 0))
+    neap__fail(L, NEAP_UNSUPPORTED,
+               "%s cannot write the first of %s in an order of related objects: read their keys, and write where they "
+               "are in these",
+               q->class->view->store->verbs->name, q->class->shape->model);
+  struct query *target = neap__query_clone(L, 1);
+  target->ncounts = target->nincludes = 0;
+  if (has_far_order(q)) target->norders = 0;
+  if (!target->link) return 1;
+  target->link = target->owner = NULL;
+  target->owners = NULL;
+  return 1;
+}
+
 // links(query) -> the query over the links that its owners have, the field of the base that these lead to, and which of their cells
 //   are the owner and that; nothing where it has no link
 static int apart_links(lua_State *L) {
@@ -543,19 +584,13 @@ static int apart_links(lua_State *L) {
 
 int luaopen_neap_apart_kernel(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"select", apart_select},
-      {"questions", apart_questions},
-      {"narrow", apart_narrow},
-      {"answer", apart_answer},
-      {"settle", apart_settle},
-      {"reaches", apart_reaches},
-      {"cell", apart_cell},
-      {"step", apart_step},
-      {"base", apart_base},
-      {"links", apart_links},
-      {"read", neap__held_read},
-      {"rows", neap__held_rows},
-      {NULL, NULL},
+      {"select", apart_select},  {"questions", apart_questions},
+      {"narrow", apart_narrow},  {"answer", apart_answer},
+      {"settle", apart_settle},  {"reaches", apart_reaches},
+      {"cell", apart_cell},      {"step", apart_step},
+      {"base", apart_base},      {"target", apart_target},
+      {"links", apart_links},    {"read", neap__held_read},
+      {"rows", neap__held_rows}, {NULL, NULL},
   };
   neap__held_open(L);
   luaL_newlib(L, functions);

@@ -76,6 +76,10 @@ void neap__query_check_groups(lua_State *L, const struct query *q);
 int neap__query_send(lua_State *L, bool counts, lua_KContext ctx, lua_KFunction k);
 // The beginning of k: the query that was sent, which may be another one, is at index 1 now, and its rows at index 2.
 struct rows *neap__query_sent(lua_State *L);
+// The same for what a store does with the rows: k goes on with the query at index 1, which neap__query_settled puts there, one whose
+// conditions the store can ask. What stands behind it stays.
+int neap__query_settle(lua_State *L, lua_KContext ctx, lua_KFunction k);
+const struct query *neap__query_settled(lua_State *L);
 // Whether the query asks for related rows of a store that cannot join.
 bool neap__apart_needed(const struct view *view, const struct query *q);
 // Whether the scope of a model does.

@@ -283,15 +283,21 @@ static void guard(lua_State *L, const struct query *q, int idx, const char *verb
              q->class->shape->model);
 }
 
-// Query:delete{ all = true } -> number of rows deleted
-//   set-based: objects are not loaded, hooks do not run
-static int query_delete(lua_State *L) {
-  const struct query *q = begin(L, 1);
-  guard(L, q, 2, "delete");
-  lua_settop(L, 1);
+static int delete_settled(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  (void)ctx;
+  const struct query *q = neap__query_settled(L);
   struct view *view = view_of(L, q);
   view->store->verbs->remove(L, view, q);
   return neap__query_one_row(L, 1, push_changed);
+}
+
+// Query:delete{ all = true } -> number of rows deleted
+//   set-based: objects are not loaded, hooks do not run
+static int query_delete(lua_State *L) {
+  guard(L, begin(L, 1), 2, "delete");
+  lua_settop(L, 1);
+  return neap__query_settle(L, 0, delete_settled);
 }
 
 // (class, name) -> the column expression of what update may set
@@ -401,6 +407,22 @@ static struct change *push_sets(lua_State *L, const struct shape *shape, int cla
   return sets;
 }
 
+// The fields stand behind the query.
+static int update_settled(lua_State *L, int status, lua_KContext ctx) {
+  int n;
+  (void)status;
+  (void)ctx;
+  const struct query *q = neap__query_settled(L);
+  const struct shape *shape = q->class->shape;
+  neap__query_push_class(L, 1);
+  struct change *sets = push_sets(L, shape, 3, &n);
+  struct view *view = view_of(L, q);
+  neap__view_check_changes(L, view, shape, sets, n);
+  view->store->verbs->update(L, view, q, sets, n);
+  lua_insert(L, 2);
+  return neap__query_one_row(L, 1, push_changed);
+}
+
 // Query:update({ field = value, … }, { all = true }) -> number of rows changed
 //   field  a name or a path; set-based: objects are not loaded, hooks do not run; neap.null removes a value
 static int query_update(lua_State *L) {
@@ -411,14 +433,7 @@ static int query_update(lua_State *L) {
   if (lua_pushnil(L), !lua_next(L, 2))
     return neap__fail(L, NEAP_USAGE, "update of %s: no field is given", shape->model);
   lua_settop(L, 2);
-  int n;
-  neap__query_push_class(L, 1);
-  struct change *sets = push_sets(L, shape, 3, &n);
-  struct view *view = view_of(L, q);
-  neap__view_check_changes(L, view, shape, sets, n);
-  view->store->verbs->update(L, view, q, sets, n);
-  lua_insert(L, 2);
-  return neap__query_one_row(L, 1, push_changed);
+  return neap__query_settle(L, 0, update_settled);
 }
 
 // ---- Texts ----

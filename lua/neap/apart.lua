@@ -53,4 +53,12 @@ function apart.send(query, count)
   return left, kernel.rows(left, count, base, held, linked, here, there, reaches, paths, done)
 end
 
+--- The query that gives the same rows, of which a store can be asked to write them.
+function apart.settle(query)
+  local left = kernel.settle(query, answer(query), false)
+  local links, target, _, there = kernel.links(left)
+  left = kernel.target(left)
+  return links and kernel.narrow(left, target, kernel.read(links), there) or left
+end
+
 return apart

@@ -15,7 +15,7 @@ check() {
 
 [ -z "${WRAP:-}" ] && check tests/model/memory_property.lua  # valgrind has no long doubles: SQLite reads some numbers wrong
 export NEAP_TEST_PLAIN=1
-for spec in aggregate page element include include_query include_property relations set_based crud batch conflict mongo mongo_plan; do
+for spec in aggregate related page element include include_query include_property relations set_based crud batch conflict mongo mongo_plan; do
   check "tests/store/${spec}_spec.lua"
 done
 echo "$passed passed, $failed failed"

@@ -46,15 +46,8 @@ static struct rows *plain_count(lua_State *L, struct view *view, const struct qu
   return rows_of(L, view, q, true);
 }
 
-static void require_apart(lua_State *L) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "neap.apart");
-  lua_call(L, 1, 0);
-}
-
 // sql.plain(store, yes or no)
 static int sql_plain(lua_State *L) {
-  require_apart(L);
   neap__view_check(L, 1)->store->verbs = lua_toboolean(L, 2) ? &plain : &neap__sql_verbs_sqlite;
   return 0;
 }
@@ -63,7 +56,6 @@ static int open_plain(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);
-  require_apart(L);
   neap__view_test(L, -1)->store->verbs = &plain;
   return 1;
 }
