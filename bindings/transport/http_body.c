@@ -47,31 +47,30 @@ static size_t on_send(char *to, size_t size, size_t n, void *ud) {
 static int on_rewind(void *ud, curl_off_t offset, int origin) {
   struct http_transfer *t = ud;
   size_t at = (size_t)offset;
-  if (origin != SEEK_SET || offset < 0 || at > t->nwhole) return CURL_SEEKFUNC_FAIL;
+  if (t->once || origin != SEEK_SET || offset < 0 || at > t->nwhole) return CURL_SEEKFUNC_FAIL;
   t->unsent = t->whole + at;
   t->nunsent = t->nwhole - at;
   return CURL_SEEKFUNC_OK;
 }
 
-// There is a connection.
+// There is a connection. Where one that was used before proves to be closed, libcurl sends again on another: not what must be
+// done no more than once.
 static int on_ready(void *ud, char *there, char *here, int port, int our_port) {
   struct http_transfer *t = ud;
   (void)there, (void)here, (void)port, (void)our_port;
+  if (t->once && t->sent_at) return CURL_PREREQFUNC_ABORT;
   t->sent_at = neap__now_ms(t->client->host);
   neap__http_watch(t);
   return CURL_PREREQFUNC_OK;
 }
 
-// Where a connection that was used before proves to be closed, libcurl sends again what it can. What must not be done twice is
-// given to it in such a way that it cannot: the body once, or without a body on a connection of its own. A body in pieces is
-// given once too, and would be lost.
+// Pieces go over a connection of their own: they could not be given again if one that was used before proved to be closed.
 CURLcode neap__http_set_body(struct http_transfer *t, const struct http_request *r) {
-  bool repeatable = !r->feeds && strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0;
   curl_off_t size = r->feeds ? (curl_off_t)r->length : (curl_off_t)r->nbody;
   CURLcode status = curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
   curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
-  if (r->feeds || (r->nbody == 0 && !repeatable)) curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
-  if (!r->feeds && (r->nbody == 0 || (repeatable && r->nbody <= AT_ONCE))) {
+  t->once = r->feeds || strcmp(r->method, "POST") == 0 || strcmp(r->method, "PATCH") == 0;
+  if (!r->feeds && r->nbody <= AT_ONCE) {
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, r->nbody > 0 ? r->body : "");
     return status;
   }
@@ -79,10 +78,11 @@ CURLcode neap__http_set_body(struct http_transfer *t, const struct http_request 
   t->left = r->length;
   t->unsent = t->whole = r->body;
   t->nunsent = t->nwhole = r->nbody;
+  curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, (long)r->feeds);
   curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_send);
   curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
-  if (repeatable) curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, on_rewind);
-  if (repeatable) curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
+  curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, on_rewind);
+  curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
   return status;
 }
 

@@ -46,7 +46,7 @@ struct http_transfer {
   bool paced;           // either did
   bool full, hungry;    // and stand still: until some is taken, and until there is more
   bool news;            // who sent it has not heard of
-  bool safe;            // the method changes nothing
+  bool safe, once;      // the method changes nothing; must not be sent again
   bool too_large, short_of_memory, closed;
   enum { NOT_LATE, ALL_LATE, ANSWER_LATE } late;
   CURLcode result;

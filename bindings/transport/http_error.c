@@ -19,6 +19,7 @@ static const struct meaning {
     {CURLE_SEND_ERROR, "SEND_ERROR", NEAP_CONNECTION, false},
     {CURLE_RECV_ERROR, "RECV_ERROR", NEAP_CONNECTION, false},
     {CURLE_SEND_FAIL_REWIND, "GOT_NOTHING", NEAP_CONNECTION, false},
+    {CURLE_ABORTED_BY_CALLBACK, "GOT_NOTHING", NEAP_CONNECTION, false},  // it would have been sent again
     {CURLE_SSL_CONNECT_ERROR, "SSL_CONNECT_ERROR", NEAP_CONNECTION, true},
     {CURLE_PEER_FAILED_VERIFICATION, "PEER_FAILED_VERIFICATION", NEAP_CONNECTION, true},
     {CURLE_OPERATION_TIMEDOUT, "OPERATION_TIMEDOUT", NEAP_TIMEOUT, false},
@@ -39,7 +40,8 @@ static bool is_bad_proxy(const struct http_transfer *t) {
 static const char *words(const struct http_transfer *t) {
   if (is_bad_proxy(t)) return "the proxy that the environment names cannot be used";
   switch (t->result) {
-    case CURLE_SEND_FAIL_REWIND: return "the connection was closed without an answer";
+    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_ABORTED_BY_CALLBACK: return "the connection was closed without an answer";
     case CURLE_OUT_OF_MEMORY: return "memory is short";
     default: return t->said[0] ? t->said : curl_easy_strerror(t->result);
   }
@@ -91,7 +93,7 @@ void neap__http_fault(const struct http_transfer *t, struct neap__error *e) {
   else
     libcurls(t, e);
   curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
-  e->unknown = sent > 0 && !t->safe;
+  e->unknown = sent > 0 && t->sent_at && !t->safe;  // sent: to a proxy too, to ask for a way through
   if (e->unknown) e->retryable = false;
   e->store = "http";
 }

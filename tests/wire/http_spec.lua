@@ -432,9 +432,17 @@ describe("neap.http", function()
       for _, options in ipairs { { body = "x" }, {} } do
         http.get(url .. "/echo")
         local before = counts()["/drop"] or 0
-        fails("connection", http.post, url .. "/drop", options)
+        local e = fails("connection", http.post, url .. "/drop", options)
+        assert.same({ "GOT_NOTHING", "unknown" }, { e.code, e.outcome })
         assert.equal(before + 1, counts()["/drop"])
       end
+    end)
+
+    it("knows that nothing was sent where a proxy leads nowhere", function()
+      local script = [[local neap = require "neap"
+        local _, e = neap.try(neap.http.post, "https://localhost:1/", { body = "x" }) print(e.kind, e.outcome, e.retryable)]]
+      local bin = (os.getenv "BIN" or "bin") .. "/neap"
+      assert.equal("connection\tnil\ttrue", sh(("https_proxy=%s no_proxy= %s -e '%s'"):format(url, bin, script)))
     end)
 
     it("goes on with a server that was killed and is back", function()
