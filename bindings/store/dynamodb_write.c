@@ -99,7 +99,8 @@ static void succeed(struct write_run *r, int i, const struct dynamodb_call *call
   if (w->returning && !w->replace && w->kind != WRITE_DELETE) keep_reply(r, i, call);
 }
 
-// A condition was not met: the row is not there, or does not meet it.
+// A condition was not met: the row is not there, or does not meet it. Where an earlier attempt was lost that may be its doing.
+// A row that is as this write would leave it tells nothing: another writer may have made it so.
 static void fail_unmet(struct write_run *r, int i, struct neap__error *e, bool there) {
   const struct write *w = &r->writes[i];
   bool unknown = e->unknown;
@@ -111,47 +112,6 @@ static void fail_unmet(struct write_run *r, int i, struct neap__error *e, bool t
     neap__error_set(e, NEAP_NOT_FOUND, "it is not there");
   e->unknown = unknown;
   fail_one(r, i, e);
-}
-
-// Makes the reader of rows one of these columns.
-static int read_columns(struct write_run *r, const uint64_t *columns, struct neap__error *e) {
-  if (r->columns == columns) return 0;
-  neap__items_free(&r->items);
-  r->columns = columns;
-  if (neap__items_init(&r->items, r->shape, columns) == 0) return 0;
-  r->columns = NULL;
-  return neap__error_set(e, NEAP_LIMIT, "memory is short");
-}
-
-// Whether the row in a reply has all that the write has sent.
-static bool has_sent(struct write_run *r, const struct write *w, const struct dynamodb_call *call) {
-  struct neap__error e;
-  int n = 0;
-  struct cell *row = malloc((size_t)r->shape->ncolumns * sizeof *row);
-  bool same = row && read_columns(r, w->columns, &e) == 0;
-  if (same) {
-    neap__items_begin(&r->items, call->aws.reply, call->aws.nreply);
-    same = neap__items_next(&r->items, row, &e) == ROWS_ROW;
-  }
-  for (int i = 0; i < r->shape->ncolumns && same; i++) {
-    if (!neap__has_bit(w->columns, i)) continue;
-    bool nil = neap__attribute_is_nil(&r->shape->columns[i]->type, &w->cells[n]);
-    same = nil ? row[n].kind == CELL_NIL : neap__cell_equal(&row[n], &w->cells[n]);
-    n++;
-  }
-  free(row);
-  return same;
-}
-
-// A condition is not met after an attempt of which nothing was heard. That one has been done if the row is as it has left it.
-static bool was_done(struct write_run *r, int i, const struct dynamodb_call *call, bool there) {
-  const struct write *w = &r->writes[i];
-  if (call->aws.failed && !there) return false;
-  if (w->kind == WRITE_DELETE) return !there;
-  if (!there || w->nchanges > 0 || !has_sent(r, w, call)) return false;
-  done_one(r, i, 1);
-  if (w->returning) keep_reply(r, i, call);
-  return true;
 }
 
 // ---- Sending ----
@@ -330,16 +290,6 @@ static bool look(struct write_run *r, struct slot *slot) {
   return neap__dynamodb_call_send(&slot->call, "DynamoDB_20120810.GetItem", &e) == 0;
 }
 
-// The condition of a write was not met, as far as the reply tells.
-static void take_unmet(struct write_run *r, struct slot *slot, struct neap__error *e) {
-  const struct dynamodb_call *call = &slot->call;
-  bool looked = slot->step == STEP_LOOK, there = (looked && call->aws.failed) || has_member(call, "Item");
-  if (!e->unknown || !was_done(r, slot->at, call, there))
-    fail_unmet(r, slot->at, e, there);
-  else if (r->answers[slot->at].outcome == OUTCOME_NONE)
-    done_one(r, slot->at, 1);
-}
-
 // True if the slot is still at work for the write.
 static bool take_one(struct write_run *r, struct slot *slot) {
   const struct dynamodb_call *call = &slot->call;
@@ -347,8 +297,9 @@ static bool take_one(struct write_run *r, struct slot *slot) {
   struct neap__error e = call->aws.error;
   if (slot->step == STEP_READ) return take_row(r, slot);
   if (slot->step == STEP_LOOK) {
+    bool there = call->aws.failed || has_member(call, "Item");
     e = *r->answers[slot->at].error;
-    take_unmet(r, slot, &e);
+    fail_unmet(r, slot->at, &e, there);
   } else if (!call->aws.failed) {
     succeed(r, slot->at, call);
   } else if (strcmp(e.code, "ConditionalCheckFailedException") != 0) {
@@ -356,13 +307,9 @@ static bool take_one(struct write_run *r, struct slot *slot) {
   } else if (slot->seen && !e.unknown && ++slot->attempts < LIST_ATTEMPTS) {
     return send_read(r, slot);
   } else {
-    bool may_lack = w->kind == WRITE_UPDATE || w->kind == WRITE_DELETE || e.unknown;
-    bool ask = may_lack && !has_member(call, "Item");
-    if (ask && look(r, slot)) return true;
-    if (ask)
-      fail_unmet(r, slot->at, &e, true);  // nobody can say more
-    else
-      take_unmet(r, slot, &e);
+    bool there = has_member(call, "Item"), may_lack = w->kind == WRITE_UPDATE || w->kind == WRITE_DELETE;
+    if (!there && may_lack && look(r, slot)) return true;
+    fail_unmet(r, slot->at, &e, there || may_lack);  // where it cannot be asked nobody can say more
   }
   return false;
 }
@@ -533,7 +480,14 @@ static void overlay(const struct shape *shape, const struct write *w, struct cel
 static enum rows_state read_reply(struct write_run *r, const struct write *w, const struct answer *a,
                                   struct cell *cells) {
   struct neap__error *e = &r->run.rows.error;
-  if (read_columns(r, w->returning, e) != 0) return ROWS_FAILED;
+  if (r->columns != w->returning) {
+    neap__items_free(&r->items);
+    r->columns = w->returning;
+    if (neap__items_init(&r->items, r->shape, r->columns) != 0) {
+      neap__error_set(e, NEAP_LIMIT, "memory is short");
+      return ROWS_FAILED;
+    }
+  }
   neap__items_begin(&r->items, a->reply, a->nreply);
   return neap__items_next(&r->items, cells, e);
 }

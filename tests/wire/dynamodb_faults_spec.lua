@@ -48,11 +48,11 @@ contract.only("dynamodb", "faults", function(c)
     return e.outcome == "unknown" and "unknown" or "not done", e
   end
 
-  local function many(n, f)
+  local function many(n, f, together)
     local list = {}
     for i = 1, n * times do list[i] = i end
     share(20)
-    local fates = neap.gather(list, 10, f)
+    local fates = neap.gather(list, together or 10, f)
     local counted = counts()
     share(0)
     return fates, counted
@@ -116,18 +116,22 @@ contract.only("dynamodb", "faults", function(c)
 
   it("let one of those who change the same win, each time", function()
     Plain:create { id = 1 }
-    local tally = { done = 0, ["not done"] = 0, unknown = 0 }
+    local tally, winners = { done = 0, ["not done"] = 0, unknown = 0 }, {}
     many(150, function()
+      local mine
       local said = fate(function()
         local item = Item:get(1)
-        item.n = item.n + 1
-        item:save { condition = Item.n:eq(item.n - 1) }
+        mine = item.n + 1
+        item.n = mine
+        item:save { condition = Item.n:eq(mine - 1) }
       end)
       tally[said] = tally[said] + 1
-    end)
+      if said == "done" then winners[mine] = (winners[mine] or 0) + 1 end
+    end, 2)
     local n = Plain:get(1).n
     assert.is_true(tally.done > 10)
     assert.is_true(tally.done <= n and n <= tally.done + tally.unknown, ("%d, %d done, %d unknown"):format(n, tally.done, tally.unknown))
+    for i, count in pairs(winners) do assert.equal(1, count, i) end
   end)
 
   --- Saves 120 objects at once, and looks which of them are there.
