@@ -302,6 +302,8 @@ static bool take_one(struct write_run *r, struct slot *slot) {
     fail_unmet(r, slot->at, &e, there);
   } else if (!call->aws.failed) {
     succeed(r, slot->at, call);
+  } else if (neap__dynamodb_lacks_parent(w, &e) && ++slot->attempts < LIST_ATTEMPTS) {
+    return send_read(r, slot);
   } else if (strcmp(e.code, "ConditionalCheckFailedException") != 0) {
     fail_one(r, slot->at, &e);
   } else if (slot->seen && !e.unknown && ++slot->attempts < LIST_ATTEMPTS) {
