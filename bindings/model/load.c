@@ -105,6 +105,7 @@ static void fill(lua_State *L, const struct loading *l, int i) {
   for (int c = 0; c < n; c++) neap__object_get(L, L_MAP + 2, c, &cells[c]);
   neap__view_touch(L, l->view, L_MAP + 1);
   neap__object_reset(L, L_MAP + 1, cells, n, NULL);
+  neap__view_note_read(L, l->view, L_MAP + 1);
 }
 
 // False when others should run first.

@@ -25,7 +25,8 @@ struct reader {
   struct object_builder builder;
   const struct field **fields;  // of the cells; NULL: groups and aggregates
   const struct query *query;
-  int joined;  // where what joins need lies, 0 = none
+  const struct view *view;  // whose transaction notes what it has read; NULL = none does. The rows hold it
+  int joined;               // where what joins need lies, 0 = none
   int *columns;
   struct cell cells[];  // then the columns
 };
@@ -64,6 +65,7 @@ void neap__query_keep_counts(lua_State *L, const struct query *q, const struct c
 
 static void make_object(lua_State *L, struct reader *r) {
   neap__object_build(L, &r->builder, r->cells);
+  if (r->view) neap__view_note_read(L, r->view, -1);
   neap__query_keep_counts(L, r->query, r->cells + r->ncells);
   if (r->joined) neap__join_row(L, SLOT_JOINED, r->joined, r->cells);
   if (!r->siblings) return;
@@ -188,6 +190,8 @@ static struct reader *push_reader(lua_State *L, const struct query *q, int query
   r->ncounts = tables ? 0 : q->ncounts;
   r->ncells = tables ? width : q->nselect ? q->nselect : q->class->shape->ncells;
   r->query = q;
+  const struct view *view = neap__view_effective(L, q->class->view);
+  if (neap__view_collects(view)) r->view = view;
   r->open = q->class->shape->open;
   r->columns = (int *)&r->cells[width];
   r->max = LUA_MAXINTEGER;

@@ -187,6 +187,7 @@ static void read_key(lua_State *L, const struct shape *shape, int idx, struct ce
 // What get and find keep while they wait. Their stack: class, key, what anchors the key's cells, rows, this.
 struct getting {
   bool must;
+  const struct view *view;
   struct cell cells[];
 };
 
@@ -206,6 +207,7 @@ static int get_go_on(lua_State *L, int status, lua_KContext ctx) {
   if (state == ROWS_ROW) {
     neap__object_builder(L, &b, 1, shape->ncells, NULL);
     neap__object_build(L, &b, g->cells);
+    neap__view_note_read(L, g->view, -1);
   } else {
     lua_pushnil(L);
   }
@@ -226,6 +228,7 @@ static int get_by_key(lua_State *L, const struct class *class, bool must) {
   int rows = lua_gettop(L);
   struct getting *g = lua_newuserdatauv(L, sizeof *g + (size_t)shape->ncells * sizeof(struct cell), 0);
   g->must = must;
+  g->view = view;
   return get_go_on(L, LUA_OK, rows);
 }
 

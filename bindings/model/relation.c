@@ -86,6 +86,7 @@ static void fill_stub(lua_State *L, int idx, int from) {
     columns[i] = i;
   }
   neap__object_confirm(L, idx, NULL, cells, columns, shape->ncells);  // what the script has written to the stub stays
+  neap__view_note_read(L, neap__view_effective(L, neap__object_class(lua_touserdata(L, idx))->view), idx);
   neap__object_get_siblings(L, from);
   if (lua_istable(L, -1)) {
     lua_pushvalue(L, idx);

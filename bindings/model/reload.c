@@ -31,6 +31,7 @@ static int reloaded(lua_State *L, int status, lua_KContext ctx) {
   if (state == ROWS_ROW) {
     neap__view_touch(L, r->view, R_OBJECT);
     neap__object_reset(L, R_OBJECT, r->cells, r->shape->ncells, r->columns);
+    neap__view_note_read(L, r->view, R_OBJECT);
   }
   struct neap__error e = rows->error;
   rows->close(rows);

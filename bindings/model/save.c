@@ -87,10 +87,12 @@ static void take_answer(lua_State *L, struct job *job, const struct save_chunk *
   }
   job->changed += rows->changed > 0;
   job->created = rows->changed == 1;
-  if (job->options.verb == SAVE_DELETE)
-    deleted(L, job, entry);
-  else
-    confirm(L, job, chunk, entry, rows);
+  switch (job->options.verb) {
+    case SAVE_SAVE:
+    case SAVE_UPSERT: confirm(L, job, chunk, entry, rows); break;
+    case SAVE_DELETE: deleted(L, job, entry); break;
+    case SAVE_CHECK: break;
+  }
 }
 
 // ---- The loop over chunks ----
@@ -330,6 +332,15 @@ static int save_delete(lua_State *L) {
   return start_write(L, SAVE_DELETE, false);
 }
 
+// save.guard(object, options, view): what tx:check asks for; options: condition
+static int save_guard(lua_State *L) {
+  struct view *view = neap__view_effective(L, neap__view_check(L, 3));
+  if (!view->transaction)
+    return neap__fail(L, NEAP_USAGE,
+                      "check belongs to a transaction: store:transaction(function(tx) tx:check(...) end)");
+  return start_write(L, SAVE_CHECK, false);
+}
+
 // save.upsert(object, { "email" }) -> nil, rows written, created
 static int save_upsert(lua_State *L) {
   return start_write(L, SAVE_UPSERT, false);
@@ -427,6 +438,7 @@ int luaopen_neap_save_kernel(lua_State *L) {
       {"save", save_save},
       {"delete", save_delete},
       {"upsert", save_upsert},
+      {"guard", save_guard},
       {"plain", save_plain},
       {"hooked", save_hooked},
       {"check", save_check},

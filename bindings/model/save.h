@@ -7,7 +7,7 @@
 #define SAVE_CHUNK 10000  // objects that are written in one go
 #define SAVE_AHEAD 6      // objects that are asked for before they are looked at
 
-enum save_verb { SAVE_SAVE, SAVE_DELETE, SAVE_UPSERT };
+enum save_verb { SAVE_SAVE, SAVE_DELETE, SAVE_UPSERT, SAVE_CHECK };
 
 struct save_options {
   enum save_verb verb;

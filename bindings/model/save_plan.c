@@ -1,6 +1,7 @@
 // save_plan.c: what has to be written for a list of objects, before anything is sent.
 #include <string.h>
 
+#include "model/live.h"
 #include "model/save.h"
 #include "model/template.h"
 #include "value/datetime.h"
@@ -165,6 +166,16 @@ static void fill_key(struct planning *p, int idx, struct write *w) {
   w->key = key;
 }
 
+// The same of an object that is new.
+static void fill_new_key(struct planning *p, int idx, struct write *w) {
+  struct cell *key = deal(&p->arena, (size_t)p->shape->nkeys, sizeof *key);
+  for (int i = 0; i < p->shape->nkeys; i++) {
+    neap__object_get(p->L, idx, p->shape->keys[i]->column, &key[i]);
+    keep(p, idx, p->shape->keys[i]->column, &key[i]);
+  }
+  w->key = key;
+}
+
 // Of an open model, what it does not declare as it was read.
 static void fill_open(struct planning *p, int idx, struct write *w) {
   int open = p->shape->open;
@@ -175,16 +186,19 @@ static void fill_open(struct planning *p, int idx, struct write *w) {
   if (before->kind == CELL_JSON) w->open = before;
 }
 
-// What must still be as it was read: the version, and with `atomic` every column.
+// What must still be as it was read: the version, and with `atomic` every column. Of what was read in a transaction that writes
+// when it commits, every column too.
 static void fill_expected(struct planning *p, int idx, struct write *w) {
   const struct shape *shape = p->shape;
-  if (!p->options->atomic && shape->version < 0) return;
+  bool read = neap__view_has_read(p->L, p->view, idx), whole = p->options->atomic || read;
+  if (!whole && shape->version < 0) return;
+  w->fresh = read && !p->options->atomic;
   struct cell *cells = deal(&p->arena, (size_t)shape->ncolumns, sizeof *cells), cell;
   uint64_t *bits = deal(&p->arena, words(shape), sizeof *bits);
   int n = 0;
   memset(bits, 0, words(shape) * sizeof *bits);
   for (int i = 0; i < shape->ncolumns; i++) {
-    if ((shape->columns[i]->flags & FIELD_PRIMARY) || (!p->options->atomic && i != shape->version)) continue;
+    if ((shape->columns[i]->flags & FIELD_PRIMARY) || (!whole && i != shape->version)) continue;
     neap__object_confirmed(p->L, idx, i, &cell);
     if (cell.kind == CELL_UNLOADED) continue;
     neap__set_bit(bits, i);
@@ -266,6 +280,10 @@ static bool leaves_scope(struct planning *p, int idx, const struct save_entry *e
   return leaves;
 }
 
+static void number(struct planning *p, int idx, struct write *w) {
+  if (neap__view_collects(p->view)) w->number = neap__view_number(p->L, p->view, idx);
+}
+
 // Plans one save. True if something is to be sent.
 static bool plan_save(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
   const struct save_options *o = p->options;
@@ -309,6 +327,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
     if (p->shape->open >= 0) fill_open(p, idx, w);
   }
   if (o->returning || w->kind == WRITE_UPSERT) w->returning = p->all;
+  number(p, idx, w);
   entry->touched = neap__view_touch(p->L, p->view, idx);
   if (w->returning)
     neap__object_reserve(p->L, idx, NULL, p->columns, p->shape->ncolumns);
@@ -325,8 +344,26 @@ static bool plan_delete(struct planning *p, int idx, struct write *w, struct sav
   w->kind = WRITE_DELETE;
   w->condition = p->condition;
   fill_key(p, idx, w);
-  if (p->options->atomic) fill_expected(p, idx, w);
+  if (p->options->atomic || neap__view_has_read(p->L, p->view, idx)) fill_expected(p, idx, w);
+  number(p, idx, w);
   entry->touched = neap__view_touch(p->L, p->view, idx);
+  return true;
+}
+
+// What was loaded must be there, as it was read unless a condition says what matters; one that is new must not, unless it does.
+static bool plan_check(struct planning *p, int idx, struct write *w, struct save_entry *entry) {
+  enum object_state state = neap__object_state(lua_touserdata(p->L, idx));
+  if (state == OBJECT_DELETED) return refuse_deleted(p, entry);
+  uint64_t *columns = deal(&p->arena, words(p->shape), sizeof *columns);
+  w->columns = memset(columns, 0, words(p->shape) * sizeof *columns);
+  w->check = true;
+  w->kind = state == OBJECT_LOADED ? WRITE_UPDATE : WRITE_INSERT;
+  w->condition = p->condition;
+  w->absent = state == OBJECT_NEW && !p->options->condition;
+  if (state == OBJECT_NEW) fill_new_key(p, idx, w);
+  if (state == OBJECT_LOADED) fill_key(p, idx, w);
+  if (state == OBJECT_LOADED && !p->options->condition) fill_expected(p, idx, w);
+  number(p, idx, w);
   return true;
 }
 
@@ -337,10 +374,11 @@ static size_t round_up(size_t n) {
 }
 
 // Bytes that the cells, bits and texts of one object may take.
-static size_t bytes_each(const struct shape *shape, const struct save_options *o) {
+static size_t bytes_each(const struct view *view, const struct shape *shape, const struct save_options *o) {
   size_t w = words(shape) * sizeof(uint64_t), computed = (size_t)count_computed(shape);
   size_t cells = ((size_t)shape->ncolumns + (size_t)shape->nkeys + computed + 2) * sizeof(struct cell);
-  if (o->atomic || shape->version >= 0) cells += (size_t)shape->ncolumns * sizeof(struct cell);
+  if (o->atomic || shape->version >= 0 || neap__view_collects(view))
+    cells += (size_t)shape->ncolumns * sizeof(struct cell);
   return round_up(cells) + 5 * w + round_up((computed + 1) * sizeof(int)) + computed * 40;
 }
 
@@ -358,6 +396,7 @@ static const struct condition *push_condition(lua_State *L, struct view *view, c
     lua_pop(L, 1);
   }
   const struct condition *c = neap__condition_test(L, -1);
+  if (c && neap__view_collects(view)) neap__live_add(L, c);  // the store keeps it
   return c && neap__condition_is_true(c) ? NULL : c;
 }
 
@@ -375,7 +414,7 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
   const struct class *class = items->class;
   const struct shape *shape = class->shape;
   neap *host = neap__host(L);
-  size_t each = bytes_each(shape, options) + sizeof(struct write) + sizeof(struct save_entry);
+  size_t each = bytes_each(view, shape, options) + sizeof(struct write) + sizeof(struct save_entry);
   size_t head =
       round_up(sizeof(struct save_chunk)) + (size_t)shape->ncolumns * (sizeof(int) + 1) + 64 + 4 * words(shape) * 8;
   struct save_chunk *chunk = lua_newuserdatauv(L, head + (size_t)count * each, 2);
@@ -409,8 +448,9 @@ struct save_chunk *neap__save_plan(lua_State *L, struct view *view, const struct
     *entry = (struct save_entry){.item = &items[i], .object = *next + i + 1};
     if (i + SAVE_AHEAD < count) neap__object_prefetch(items[i + SAVE_AHEAD].object);
     neap__save_push(L, entry->object);
-    chunk->n += options->verb == SAVE_DELETE ? plan_delete(&p, lua_gettop(L), w, entry)
-                                             : plan_save(&p, lua_gettop(L), w, entry);
+    chunk->n += options->verb == SAVE_DELETE  ? plan_delete(&p, lua_gettop(L), w, entry)
+                : options->verb == SAVE_CHECK ? plan_check(&p, lua_gettop(L), w, entry)
+                                              : plan_save(&p, lua_gettop(L), w, entry);
     lua_pop(L, 1);
   }
   lua_setiuservalue(L, -2, 2);

@@ -60,8 +60,19 @@ struct write {
   const uint64_t *conflict;           // UPSERT: bit set of the unique columns that decide whether the row is there
   const uint64_t *keep;               // UPSERT: columns that are set only if it is not (keys, creation time)
   bool absent;                        // INSERT: no row may have its key (atomic)
-  bool replace;                       // UPSERT: the row becomes what is sent and has nothing else
-  const uint64_t *returning;          // bit set of the columns wanted back, NULL = none
+  bool check;    // tx:check: what must hold, and nothing is written; an INSERT is of one that may not be there
+  bool fresh;    // `expected` was read in the transaction: where it holds no more, that is a conflict
+  int number;    // neap__view_number of the object, 0 = none
+  bool replace;  // UPSERT: the row becomes what is sent and has nothing else
+  const uint64_t *returning;  // bit set of the columns wanted back, NULL = none
+};
+
+// Why a transaction was not written.
+struct refusal {
+  int number;  // of the object
+  struct neap__error error;
+  const struct shape *shape;  // of the cells
+  const struct cell *old;     // the row as it is, all columns; NULL = not known
 };
 
 struct store;
@@ -92,10 +103,14 @@ struct store_verbs {
   struct rows *(*write)(lua_State *L, struct view *view, const struct class *class, const struct write *writes, int n);
   // Transactions: view->level 1 begins, commits or rolls back the transaction, deeper ones a savepoint of it.
   // begin sets view->transaction; `view` is the one that the transaction will be known by.
+  // A store with CAN_CHECKS writes when the transaction commits: until then it answers writes as if they were done.
   struct rows *(*begin)(lua_State *L, struct view *view);
   struct rows *(*commit)(lua_State *L, struct view *view);
   // rollback of a transaction pushes nothing, returns NULL and cannot fail: whoever comes next finds it undone.
   struct rows *(*rollback)(lua_State *L, struct view *view);
+  // After commit has failed, while its rows are open: what became of the i-th of the writes that are to blame. False: there
+  // are no more. NULL = nobody knows.
+  bool (*refused)(struct rows *commit, int i, struct refusal *out);
   // Pushes a table that says exactly what a query would send.
   void (*explain)(lua_State *L, struct view *view, const struct query *q);
   // Raw text with `params` (table index: a list, or by name; 0 = none). With a class, columns that bear the wire name of one
@@ -135,6 +150,8 @@ struct view {
   bool atomic, overwrite, consistent;
   bool dry_run;                // nothing is written through it
   bool dead;                   // its transaction has ended: using it raises
+  bool reads;                  // nothing is written in its transaction
+  const char *token;           // that the script gave its transaction, NULL = none; anchored by the view
   double timeout;              // seconds, 0 = the default
   const struct fence *fence;   // what is written through it stands behind this, NULL = nothing
   const struct scope *scopes;  // of this view alone
@@ -180,6 +197,18 @@ bool neap__view_touch(lua_State *L, struct view *view, int idx);
 void neap__view_untouch(lua_State *L, const struct view *view, int idx);
 // Puts all objects that were touched back to how they were.
 void neap__view_undo(lua_State *L, struct view *view);
+// The view that began the innermost transaction or savepoint which `view` is in.
+const struct view *neap__view_owner(const struct view *view);
+// Whether what is written through it waits for the end of its transaction.
+bool neap__view_collects(const struct view *view);
+// Numbers the object at idx, which is about to be written in such a transaction, from 1 on: an object keeps its number, and
+// lives as long as the transaction.
+int neap__view_number(lua_State *L, const struct view *view, int idx);
+// Pushes the object with that number.
+void neap__view_push_numbered(lua_State *L, const struct view *view, int number);
+// Notes that the object at idx was read in such a transaction; nothing in others. Whether it was.
+void neap__view_note_read(lua_State *L, const struct view *view, int idx);
+bool neap__view_has_read(lua_State *L, const struct view *view, int idx);
 // Anchors the value on top of the stack, which it pops, with the view at idx.
 void neap__view_keep(lua_State *L, int idx);
 // Pushes a view that is like `parent`, to be changed before anybody sees it.

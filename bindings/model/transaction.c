@@ -1,5 +1,7 @@
 // transaction.c: the steps of a transaction, raw statements, channels, COPY and closing; control flow is in lua/neap/store.lua.
-#include "model/store.h"
+#include <stdio.h>
+
+#include "model/save.h"
 
 // True when the rows on top of the stack have ended, and pops them; false when they have to be waited for. Raises what
 // went wrong.
@@ -24,23 +26,100 @@ static int begun(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-// view.begin(view, ending) -> view of the transaction, or of a savepoint inside the one that counts here
+// A transaction inside another one is part of that.
+static void read_options(lua_State *L, struct view *tx) {
+  bool reads = lua_toboolean(L, 3), given = reads || !lua_isnoneornil(L, 4);
+  if (!given) return;
+  if (!(tx->store->verbs->capabilities & CAN_CHECKS))
+    neap__fail(L, NEAP_UNSUPPORTED,
+               "token and mode are for stores that write when a transaction commits; %s has its own",
+               tx->store->verbs->name);
+  if (tx->level > 1)
+    neap__fail(L, NEAP_USAGE,
+               "a transaction inside another one is sent with that: token and mode are for the outer one");
+  tx->reads = reads;
+  if (lua_isnoneornil(L, 4)) return;
+  tx->token = lua_tostring(L, 4);
+  lua_pushvalue(L, 4);
+  neap__view_keep(L, -2);
+}
+
+// view.begin(view, ending, reads, token) -> view of the transaction, or of a savepoint inside the one that counts here
 //   It is ending.tx already: a task may be stopped between any two instructions.
 int neap__view_begin(lua_State *L) {
   struct view *parent = neap__view_effective(L, neap__view_check(L, 1));
   if (!(parent->store->verbs->capabilities & CAN_TRANSACTIONS))
     return neap__fail(L, NEAP_UNSUPPORTED, "%s has no transactions", parent->store->verbs->name);
+  lua_settop(L, 4);
   struct view *tx = neap__view_child(L, parent);
   tx->level = parent->level + 1;
+  read_options(L, tx);
   tx->store->verbs->begin(L, tx);
   lua_toclose(L, -1);
   return begun(L, LUA_OK, 0);
 }
 
+// The row as it is, by the names of its fields.
+static void push_old(lua_State *L, const struct refusal *r) {
+  lua_createtable(L, 0, r->shape->ncolumns);
+  for (int i = 0; i < r->shape->ncolumns; i++) {
+    const struct field *f = r->shape->columns[i];
+    bool pointer = f->type.kind == TYPE_POINTER;
+    if (r->old[i].kind == CELL_NIL || i == r->shape->open) continue;
+    neap__type_push(L, pointer ? f->type.of : &f->type, &r->old[i]);
+    lua_setfield(L, -2, pointer ? f->wire : f->name);
+  }
+}
+
+// Pushes { index =, object =, error =, old = } of what is to blame.
+static void push_refusal(lua_State *L, const struct view *tx, struct refusal *r) {
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, r->number);
+  lua_setfield(L, -2, "index");
+  neap__view_push_numbered(L, tx, r->number);
+  if (neap__object_test(L, -1)) neap__save_describe(L, lua_gettop(L), r->shape, &r->error);
+  lua_setfield(L, -2, "object");
+  neap__error_push(L, &r->error);
+  lua_setfield(L, -2, "error");
+  if (!r->old) return;
+  push_old(L, r);
+  lua_setfield(L, -2, "old");
+}
+
+// Raises what commit has failed with. e.errors says whose fault it is.
+static int raise_refusals(lua_State *L, const struct view *tx, struct rows *rows) {
+  struct neap__error e = rows->error;
+  struct refusal r;
+  bool named = false;
+  int n = 0;
+  lua_newtable(L);
+  while (tx->store->verbs->refused && tx->store->verbs->refused(rows, n, &r)) {
+    push_refusal(L, tx, &r);
+    lua_rawseti(L, -2, ++n);
+    if (r.error.kind == e.kind && !named)
+      snprintf(e.message, sizeof e.message, "nothing was written: %.440s", r.error.message);
+    named |= r.error.kind == e.kind;
+  }
+  rows->close(rows);
+  neap__error_push(L, &e);
+  lua_insert(L, -2);
+  if (n > 0)
+    lua_setfield(L, -2, "errors");
+  else
+    lua_pop(L, 1);
+  return lua_error(L);
+}
+
 static int committed(lua_State *L, int status, lua_KContext ctx) {
   struct view *tx = lua_touserdata(L, 1);
+  struct rows *rows = lua_touserdata(L, 2);
   (void)status;
-  if (!ended(L)) return neap__await(L, lua_gettop(L), ctx, committed);
+  enum rows_state state = rows->next(rows, NULL);
+  if (state == ROWS_ROW) state = rows->next(rows, NULL);
+  if (state == ROWS_WAIT) return neap__await(L, 2, ctx, committed);
+  if (state == ROWS_FAILED) return raise_refusals(L, tx, rows);
+  rows->close(rows);
+  lua_closeslot(L, 2);
   tx->dead = true;
   return 0;
 }
@@ -51,7 +130,7 @@ int neap__view_commit(lua_State *L) {
   lua_settop(L, 1);
   if (tx->dead) return neap__fail(L, NEAP_USAGE, "the transaction has ended already");
   tx->store->verbs->commit(L, tx);
-  lua_toclose(L, -1);
+  lua_toclose(L, 2);
   return committed(L, LUA_OK, 0);
 }
 

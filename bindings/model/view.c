@@ -14,6 +14,9 @@ enum { UV_STORE = 1, UV_PARENT, UV_KEPT, UV_COUNT = UV_KEPT };
 static const char undo_key =
     0;  // in what a view keeps: weak table, object -> how it was before the transaction changed it
 
+static const char collected_key = 0;  // the same: objects by number, and their numbers
+static const char read_key = 0;       // the same: weak table, object -> true
+
 static const char fenced_key = 0;  // the same: weak table, fence -> the view that is like it and stands behind that
 
 // ---- Finding ----
@@ -215,8 +218,7 @@ static int view_leave(lua_State *L) {
 
 // ---- Undo ----
 
-// The view that began the transaction which `view` is in.
-static const struct view *owner(const struct view *view) {
+const struct view *neap__view_owner(const struct view *view) {
   for (;;) {
     if (view->base)
       view = view->base;
@@ -229,7 +231,7 @@ static const struct view *owner(const struct view *view) {
 
 // The view that began the transaction around that of the owner `v`; NULL = there is none.
 static const struct view *outer(const struct view *v) {
-  const struct view *around = v->parent ? owner(v->parent) : NULL;
+  const struct view *around = v->parent ? neap__view_owner(v->parent) : NULL;
   return around && around->level > 0 ? around : NULL;
 }
 
@@ -238,7 +240,7 @@ bool neap__view_touch(lua_State *L, struct view *view, int idx) {
   if (!view->transaction) return false;
   idx = lua_absindex(L, idx);
   lua_pushnil(L);
-  for (const struct view *v = owner(view); v; v = outer(v), lua_settop(L, snapshot)) {
+  for (const struct view *v = neap__view_owner(view); v; v = outer(v), lua_settop(L, snapshot)) {
     push_weak(L, v, &undo_key, true);
     lua_pushvalue(L, idx);
     if (lua_rawget(L, -2) != LUA_TNIL) break;  // those around it know the same or an earlier state
@@ -268,10 +270,10 @@ static void forget(lua_State *L, const struct view *v, int object, int snapshot)
 
 void neap__view_untouch(lua_State *L, const struct view *view, int idx) {
   idx = lua_absindex(L, idx);
-  push_weak(L, owner(view), &undo_key, false);
+  push_weak(L, neap__view_owner(view), &undo_key, false);
   lua_pushvalue(L, idx);
   lua_rawget(L, -2);
-  forget(L, owner(view), idx, lua_gettop(L));
+  forget(L, neap__view_owner(view), idx, lua_gettop(L));
   lua_pop(L, 2);
 }
 
@@ -284,6 +286,77 @@ void neap__view_undo(lua_State *L, struct view *view) {
       forget(L, view, snapshot - 1, snapshot);
     }
   lua_pop(L, 1);
+}
+
+// ---- Transactions that are written when they commit ----
+
+bool neap__view_collects(const struct view *view) {
+  return view->transaction && (view->store->verbs->capabilities & CAN_CHECKS);
+}
+
+// The view that began the outermost transaction.
+static const struct view *root(const struct view *view) {
+  const struct view *v = neap__view_owner(view);
+  for (const struct view *around = outer(v); around; around = outer(v)) v = around;
+  return v;
+}
+
+static void push_collected(lua_State *L, const struct view *view) {
+  neap__live_push(L, root(view));
+  lua_getiuservalue(L, -1, UV_KEPT);
+  lua_remove(L, -2);
+  if (lua_rawgetp(L, -1, &collected_key) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, &collected_key);
+  }
+  lua_remove(L, -2);
+}
+
+int neap__view_number(lua_State *L, const struct view *view, int idx) {
+  int top = lua_gettop(L);
+  lua_pushvalue(L, idx);
+  push_collected(L, view);
+  lua_pushvalue(L, top + 1);
+  if (lua_rawget(L, top + 2) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushinteger(L, (lua_Integer)lua_rawlen(L, top + 2) + 1);
+    lua_pushvalue(L, top + 1);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, top + 2);
+    lua_pushvalue(L, top + 1);
+    lua_rawseti(L, top + 2, lua_tointeger(L, top + 3));
+  }
+  int number = (int)lua_tointeger(L, top + 3);
+  lua_settop(L, top);
+  return number;
+}
+
+void neap__view_push_numbered(lua_State *L, const struct view *view, int number) {
+  push_collected(L, view);
+  lua_rawgeti(L, -1, number);
+  lua_remove(L, -2);
+}
+
+void neap__view_note_read(lua_State *L, const struct view *view, int idx) {
+  if (!neap__view_collects(view)) return;
+  lua_pushvalue(L, idx);
+  push_weak(L, root(view), &read_key, true);
+  lua_insert(L, -2);
+  lua_pushboolean(L, true);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+bool neap__view_has_read(lua_State *L, const struct view *view, int idx) {
+  if (!neap__view_collects(view)) return false;
+  lua_pushvalue(L, idx);
+  push_weak(L, root(view), &read_key, true);
+  lua_insert(L, -2);
+  bool read = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  return read;
 }
 
 // ---- Options and scope ----

@@ -3,7 +3,7 @@
 
 const struct store_verbs neap__dynamodb_verbs = {
     .name = "dynamodb",
-    .capabilities = CAN_CONDITIONS | CAN_NULL | CAN_RETURNING | CAN_REQUESTS,
+    .capabilities = CAN_TRANSACTIONS | CAN_CHECKS | CAN_CONDITIONS | CAN_NULL | CAN_RETURNING | CAN_REQUESTS,
     .waits = true,
     .marks = true,
     .hints = true,
@@ -13,6 +13,10 @@ const struct store_verbs neap__dynamodb_verbs = {
     .remove = neap__dynamodb_remove_all,
     .get = neap__dynamodb_get,
     .write = neap__dynamodb_write,
+    .begin = neap__dynamodb_begin_transaction,
+    .commit = neap__dynamodb_commit,
+    .rollback = neap__dynamodb_rollback,
+    .refused = neap__dynamodb_refused,
     .explain = neap__dynamodb_explain,
     .close = neap__dynamodb_close,
 };

@@ -118,7 +118,7 @@ static int add_held(struct dynamodb_text *t, const struct change *held, int n, s
 // What must hold of the row. Of an update, and of a delete that asks for more, that it is there.
 static int add_condition(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
                          const struct change *held, int nheld, struct neap__error *e) {
-  bool there = w->kind == WRITE_UPDATE || (w->kind == WRITE_DELETE && neap__dynamodb_guarded(w));
+  bool there = w->kind == WRITE_UPDATE || (w->kind == WRITE_DELETE && (neap__dynamodb_guarded(w) || w->check));
   bool absent = w->kind == WRITE_INSERT && w->absent;
   if (!there && !absent && !w->condition) return 0;
   open_expression(t, "ConditionExpression");

@@ -261,6 +261,7 @@ struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct 
 struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
   const struct shape *shape = class->shape;
   view = neap__view_effective(L, view);
+  neap__dynamodb_check_unwritten(L, view, shape, key);
   struct dynamodb_plan plan = {
       .reading = READING_KEYS, .view = view, .shape = shape, .nkeys = 1, .keys = key, .consistent = view->consistent};
   lua_pushnil(L);

@@ -247,6 +247,8 @@ int neap__dynamodb_request(lua_State *L) {
   struct view *view = neap__view_effective(L, neap__view_check(L, 1));
   const char *operation = neap__arg_string(L, 2, "operation", NULL), *body = neap__arg_string(L, 3, "body", &n);
   bool reads = only_reads(operation), streams = of_streams(operation);
+  if (!reads && view->transaction)
+    return neap__fail(L, NEAP_USAGE, "%s would not be part of the transaction: send it outside", operation);
   if (!reads && view->dry_run) {
     neap__log(view->store->host, NEAP_LOG_INFO, "not sent: %s", operation);  // the rest may be secret
     lua_pushliteral(L, "{}");

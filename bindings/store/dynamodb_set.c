@@ -157,6 +157,9 @@ static void set_condition(struct set_run *r, const struct query *q) {
 
 static struct rows *set_new(lua_State *L, struct view *view, const struct query *q, struct write write) {
   view = neap__view_effective(L, view);
+  if (view->transaction)
+    neap__fail(L, NEAP_UNSUPPORTED, "%s: in a transaction of dynamodb rows are read, changed and saved one by one",
+               q->class->shape->model);
   const struct query *keys = push_keys_query(L, q);
   struct rows *source = neap__dynamodb_select(L, view, keys);
   struct set_run *r = neap__dynamodb_run_new(L, view, sizeof *r);

@@ -160,6 +160,22 @@ int neap__dynamodb_make_parents(struct dynamodb_listing *l, const struct cell *c
 struct rows *neap__dynamodb_write(lua_State *L, struct view *view, const struct class *class,
                                   const struct write *writes, int n);
 
+// The columns of `returning` as they were sent. Returns their number.
+int neap__dynamodb_echo(const struct shape *shape, const struct write *w, struct cell *out);
+
+// ---- dynamodb_transaction.c ----
+
+struct rows *neap__dynamodb_begin_transaction(lua_State *L, struct view *view);
+struct rows *neap__dynamodb_commit(lua_State *L, struct view *view);
+struct rows *neap__dynamodb_rollback(lua_State *L, struct view *view);
+bool neap__dynamodb_refused(struct rows *commit, int i, struct refusal *out);
+// The answers to writes that are to be sent when the view's transaction commits.
+struct rows *neap__dynamodb_collect(lua_State *L, struct view *view, const struct class *class,
+                                    const struct write *writes, int n);
+// Raises usage where the item with this key was written in the view's transaction: what is read would not show it.
+void neap__dynamodb_check_unwritten(lua_State *L, const struct view *view, const struct shape *shape,
+                                    const struct cell *key);
+
 // ---- dynamodb_set.c ----
 
 struct rows *neap__dynamodb_update_all(lua_State *L, struct view *view, const struct query *q,

@@ -455,7 +455,7 @@ static const struct cell *key_cell(const struct shape *shape, const struct write
 }
 
 // What was sent, of the columns that are wanted back.
-static int echo(const struct shape *shape, const struct write *w, struct cell *out) {
+int neap__dynamodb_echo(const struct shape *shape, const struct write *w, struct cell *out) {
   const struct cell *cell = w->cells;
   int n = 0;
   for (int i = 0; i < shape->ncolumns; i++) {
@@ -502,7 +502,7 @@ static enum rows_state give(struct write_run *r, int i, struct cell *cells) {
   rows->ncells = 0;
   neap__counts(rows->op.host)->written += a->changed > 0;
   if (!w->returning || w->kind == WRITE_DELETE) return ROWS_ROW;
-  rows->ncells = echo(r->shape, w, cells);
+  rows->ncells = neap__dynamodb_echo(r->shape, w, cells);
   if (!a->reply || (w->kind == WRITE_UPSERT && a->changed == 1)) return ROWS_ROW;
   enum rows_state state = read_reply(r, w, a, cells);
   r->given = a->reply;
@@ -560,6 +560,7 @@ static void write_end(struct dynamodb_run *run) {
 struct rows *neap__dynamodb_write(lua_State *L, struct view *view, const struct class *class,
                                   const struct write *writes, int n) {
   view = neap__view_effective(L, view);
+  if (view->transaction) return neap__dynamodb_collect(L, view, class, writes, n);
   struct write_run *r = neap__dynamodb_run_new(L, view, sizeof *r + (size_t)n * sizeof(struct answer));
   r->shape = class->shape;
   r->writes = writes;

@@ -348,6 +348,10 @@ const char *neap__aws_region(const struct aws_client *c) {
   return c->region;
 }
 
+double neap__aws_timeout(const struct aws_client *c) {
+  return c->timeout;
+}
+
 const char *neap__aws_endpoint(const struct aws_client *c) {
   return c->origin;
 }

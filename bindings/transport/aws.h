@@ -25,6 +25,7 @@ struct aws_client *neap__aws_open(lua_State *L, const struct aws_options *option
 // `done`. NULL is harmless.
 void neap__aws_close(struct aws_client *c);
 const char *neap__aws_region(const struct aws_client *c);
+double neap__aws_timeout(const struct aws_client *c);        // seconds for a call with all its attempts
 const char *neap__aws_endpoint(const struct aws_client *c);  // "https://dynamodb.us-east-1.amazonaws.com"
 
 // A call, which lives in what its owner holds. Zeroed, then filled.

@@ -370,6 +370,13 @@ function store.delete(self, list, options)
   end)
 end
 
+--- What store:check asks for.
+function save.check(view, object, condition)
+  kernel.check(object)
+  if type(object) == "table" then fail("usage", "check takes one object, not a list") end
+  kernel.guard(object, condition ~= nil and { condition = condition } or nil, view)
+end
+
 --- Reads one object or a list of them again by their keys; those that are not there are told by `not_found`.
 function store.load(_, list)
   kernel.check(list)

@@ -386,32 +386,60 @@ end
 
 local ending = { __close = function(self) view.rollback(self.tx) end }
 
-local function attempt(self, f)
+local function attempt(self, f, reads, token)
   local begun <close> = setmetatable({ tx = false }, ending)
-  local results = table.pack(within(view.begin(self, begun), f))
+  local results = table.pack(within(view.begin(self, begun, reads, token), f))
   view.commit(begun.tx)
   return results
 end
 
+local transaction_options = { retries = true, token = true, mode = true }
+
+local function check_transaction(options)
+  host.check("table", options, "options")
+  for name in pairs(options) do
+    if not transaction_options[name] then
+      usage("%s is no option of store:transaction; they are mode, retries and token", host.show_key(name))
+    end
+  end
+  local retries, token, mode = options.retries or 0, options.token, options.mode
+  if math.type(retries) ~= "integer" or retries < 0 then
+    usage("retries must be an integer >= 0, not %s", host.show(retries))
+  end
+  if token ~= nil and (type(token) ~= "string" or #token < 1 or #token > 36) then
+    usage("token is text of 1 to 36 bytes, not %s", host.show(token))
+  end
+  if mode ~= nil and mode ~= "read" and mode ~= "write" then
+    usage('mode must be "read" or "write", not %s', host.show(mode))
+  end
+  return retries, mode == "read", token
+end
+
 --- Runs f(tx) in a transaction: commits when it returns, rolls back when it raises. Inside another one: a savepoint.
 ---@param f fun(tx: table): any
----@param options? { retries: integer }  how often to begin anew, after a while, when a conflict is worth it (default 0)
+---@param options? { retries: integer, token: string, mode: string }  retries: how often to begin anew, after a while,
+---  when a conflict is worth it (default 0); token, mode = "read": of stores that write when a transaction commits
 ---@return any what f returned
 function store.transaction(self, f, options)
   host.check("function", f, "f")
-  host.check("table", options or {}, "options")
-  for name in pairs(options or {}) do
-    if name ~= "retries" then usage("%s is no option of store:transaction; it is retries", host.show_key(name)) end
-  end
-  local left, most = options and options.retries or 0, 0.01  -- seconds
-  if math.type(left) ~= "integer" or left < 0 then usage("retries must be an integer >= 0, not %s", host.show(left)) end
+  local left, reads, token = check_transaction(options or {})
+  local most = 0.01  -- seconds
   while true do
-    local ok, results = pcall(attempt, self, f)
+    local ok, results = pcall(attempt, self, f, reads, token)
     if ok then return table.unpack(results, 1, results.n) end
     if left <= 0 or not (host.is(results, "conflict") and results.retryable) then error(results, 0) end
     host.sleep(most * math.random())  -- those who met once would meet again if they began at the same time
     left, most = left - 1, math.min(most * 2, 1)
   end
+end
+
+--- In a transaction that is written when it commits: the object, which is not written itself, must be there then and
+--- meet the condition. Without one it must be as it was read inside; a new one must not be there.
+---@param object table
+---@param condition? table
+function store.check(self, object, condition)
+  if not self:supports "checks" then refuse(self, "check") end
+  require "neap.save".check(self, object, condition)
 end
 
 return store

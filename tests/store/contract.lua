@@ -242,8 +242,8 @@ contract.stores.dynamodb = endpoint and {
   end,
   list = function(_, text) return text end,
   capabilities = {
-    transactions = false, savepoints = false, joins = false, aggregates = false, conditions = true, sql = false,
-    unique = false, returning = true, streams = false, for_update = false, null = true, checks = false, commands = false,
+    transactions = true, savepoints = false, joins = false, aggregates = false, conditions = true, sql = false,
+    unique = false, returning = true, streams = false, for_update = false, null = true, checks = true, commands = false,
     requests = true, functions = false, push = false, channels = false, copy = false,
   },
 }

@@ -72,9 +72,16 @@ function store:drop(class) end
 
 ---Runs f(tx) in a transaction: commits when it returns, rolls back when it raises. Inside another one: a savepoint.
 ---@param f fun(tx: neap.store): any
----@param options? { retries?: integer }
+---@param options? { retries?: integer, token?: string, mode?: "read"|"write" } retries: how often to begin anew after a conflict.
+---Of stores that write when a transaction commits: a token of the script's own, and whether it only reads
 ---@return any
 function store:transaction(f, options) end
+
+---In a transaction of a store that writes when it commits (DynamoDB): the object, which is not written itself, must be there then
+---and meet the condition. Without one it must be as it was read inside; a new one must not be there.
+---@param object neap.object
+---@param condition? neap.condition|table
+function store:check(object, condition) end
 
 ---Listens to a channel, on stores that have them (PostgreSQL): what is sent from now on comes out of each().
 ---@param channel string
