@@ -27,6 +27,7 @@ struct read_run {
   struct dynamodb_run run;
   struct dynamodb_plan plan;
   int64_t limit;  // rows that are wanted of the service, -1 = all
+  bool whole;     // all rows will be read
   bool counts;    // gives how many rows there are
   int64_t counted;
   int job, njobs, lane, nlanes;
@@ -81,7 +82,7 @@ static int send_rest(struct read_run *r, struct lane *lane, struct dynamodb_call
 // ---- Lanes ----
 
 static bool reads_ahead(const struct read_run *r) {
-  return r->limit < 0 && r->plan.reading != READING_KEYS;
+  return r->whole && r->plan.reading != READING_KEYS;
 }
 
 // The reply of the lane is here: reads it from its start, and asks for what follows.
@@ -208,8 +209,9 @@ static void scope_cell(struct row_source *source, const struct field *f, struct 
   *out = r->scope.cells[f->column];
 }
 
-// Pushes a run by the plan, whose keeper lies on top of the stack and is taken. With `counts` it gives how many rows there are.
-static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan, bool counts) {
+// Pushes a run by the plan of a query (NULL: there is none), whose keeper lies on top of the stack and is taken. With `counts` it
+// gives how many rows there are.
+static struct read_run *read_new(lua_State *L, const struct query *q, const struct dynamodb_plan *plan, bool counts) {
   size_t words = (size_t)plan->shape->ncolumns / 64 + 1;
   uint64_t *none = memset(lua_newuserdatauv(L, words * sizeof *none, 0), 0, words * sizeof *none);
   int njobs = neap__dynamodb_plan_requests(plan), nlanes = njobs < DYNAMODB_WINDOW ? njobs : DYNAMODB_WINDOW;
@@ -219,7 +221,8 @@ static struct read_run *read_new(lua_State *L, const struct dynamodb_plan *plan,
   r->plan = *plan;
   r->run.table = neap__dynamodb_metered(r->run.store, plan->view, plan->shape);
   r->counts = counts;
-  r->limit = -1;
+  r->limit = q && !counts ? neap__dynamodb_plan_limit(q, plan) : -1;
+  r->whole = q && q->limit < 0;
   r->njobs = njobs;
   r->nlanes = nlanes;
   for (int i = 0; i < nlanes; i++) {
@@ -242,7 +245,7 @@ struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct
   neap__dynamodb_plan(L, view, q, &plan);
   struct memory_plan memory = {
       .columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered, .nordered = plan.nordered};
-  read_new(L, &plan, false)->limit = neap__dynamodb_plan_limit(q, &plan);
+  read_new(L, q, &plan, false);
   return neap__memory_rows(L, q, &memory);
 }
 
@@ -252,9 +255,9 @@ struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct 
   view = neap__view_effective(L, view);
   neap__dynamodb_plan(L, view, q, &plan);
   bool whole = q->limit < 0 && q->skip == 0 && !q->link && q->ngroups == 0 && plan.reading != READING_KEYS;
-  if (whole && !plan.residual) return &read_new(L, &plan, true)->run.rows;
+  if (whole && !plan.residual) return &read_new(L, q, &plan, true)->run.rows;
   struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = true, .count = true};
-  read_new(L, &plan, false)->limit = neap__dynamodb_plan_limit(q, &plan);
+  read_new(L, q, &plan, false);
   return neap__memory_rows(L, q, &memory);
 }
 
@@ -265,7 +268,7 @@ struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct cl
   struct dynamodb_plan plan = {
       .reading = READING_KEYS, .view = view, .shape = shape, .nkeys = 1, .keys = key, .consistent = view->consistent};
   lua_pushnil(L);
-  struct read_run *r = read_new(L, &plan, false);
+  struct read_run *r = read_new(L, NULL, &plan, false);
   r->ncells = shape->ncells;
   for (int i = 0; i < shape->nkeys; i++) r->key[i] = key[i];
   r->plan.keys = r->key;

@@ -264,6 +264,7 @@ int neap__dynamodb_request(lua_State *L) {
   t->body.n = 0;
   neap__dynamodb_copy(t, body, n > 0 ? n - 1 : 0);  // the end brings its brace
   if (streams) r->call.aws.prefix = "streams.";
+  r->call.aws.repeatable = strstr(body, "\"ClientRequestToken\"") != NULL;  // the service knows it when it comes again
   if (neap__dynamodb_call_send(&r->call, target, &e) != 0) {
     r->run.rows.close(&r->run.rows);
     return neap__raise(L, &e);

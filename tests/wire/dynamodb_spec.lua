@@ -357,6 +357,11 @@ describe("DynamoDB", function()
       assert.is_table(entries[3].request.ExclusiveStartKey)
     end)
 
+    it("that gives but a few reads no page ahead", function()
+      assert.equal(1, #Reply:where { post = "p0", text = "r1" }:order "at":limit(1):all())
+      assert.equal("Query 1", asked())
+    end)
+
     it("counts at the service", function()
       assert.equal(60, Reply:where { post = "p0" }:count())
       assert.equal("COUNT", request().Select)
