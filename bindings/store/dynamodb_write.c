@@ -484,11 +484,12 @@ static enum rows_state read_reply(struct write_run *r, const struct write *w, co
   struct neap__error *e = &r->run.rows.error;
   if (r->columns != w->returning) {
     neap__items_free(&r->items);
-    r->columns = w->returning;
-    if (neap__items_init(&r->items, r->shape, r->columns) != 0) {
+    r->columns = NULL;
+    if (neap__items_init(&r->items, r->shape, w->returning) != 0) {
       neap__error_set(e, NEAP_LIMIT, "memory is short");
       return ROWS_FAILED;
     }
+    r->columns = w->returning;
   }
   neap__items_begin(&r->items, a->reply, a->nreply);
   return neap__items_next(&r->items, cells, e);
