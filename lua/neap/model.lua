@@ -133,6 +133,7 @@ local function declare(self, name, fields, options)
     list[#list + 1] = { "__open", types.map(nil, { column = "extra" }) }
   end
   copy.table = copy.table or name
+  if copy.scan == nil then copy.scan = view.shared(self).scan end
   local dynamodb = view.kind(self) == "dynamodb"
   rules(name, list, copy, dynamodb)
   if not dynamodb then check_table(self, name, copy.table) end

@@ -83,7 +83,7 @@ contract.each("aggregates", function(c)
 
     before_each(function()
       Box = c.store:model("Box", { id = neap.types.integer { primary = true }, shelf = neap.types.string(),
-        data = neap.types.json(), list = neap.types.list() }, { scan = true })
+        data = neap.types.json(), list = neap.types.list() })
       c.store:bind()
       local id = 0
       for shelf, values in pairs {

@@ -42,7 +42,7 @@ local in_sql = {
     for i = 1, select("#", ...) do places[i] = i end
     return self:client(('SELECT %s FROM "%s" ORDER BY %s'):format(quoted { ... }, name, table.concat(places, ", ")))
   end,
-  --- Changes one row, as others might do meanwhile: set("posts", { id = 1 }, { views = 5 }). neap.null is NULL.
+  --- Changes one row, as others might do meanwhile, whatever it points to then: set("posts", { id = 1 }, { views = 5 }).
   set = function(self, name, key, values)
     local function pairs_of(list, between)
       local parts = {}
@@ -53,7 +53,7 @@ local in_sql = {
       end
       return table.concat(parts, between)
     end
-    self:client(('UPDATE "%s" SET %s WHERE %s'):format(name, pairs_of(values, ", "), pairs_of(key, " AND ")))
+    self:unchecked(('UPDATE "%s" SET %s WHERE %s'):format(name, pairs_of(values, ", "), pairs_of(key, " AND ")))
   end,
   --- Deletes one row, whatever points to it.
   remove = function(self, name, key)
@@ -209,7 +209,7 @@ contract.stores.dynamodb = endpoint and {
     prefixes = prefixes + 1
     self.prefix = ("%s_%d_"):format(self.set_prefix, prefixes)
     return {
-      url = "dynamodb://us-east-1?endpoint=" .. endpoint, access_key = "spec", secret_key = "spec",
+      url = "dynamodb://us-east-1?endpoint=" .. endpoint, access_key = "spec", secret_key = "spec", scan = true,
       table_template = self.prefix .. "{table}",
     }
   end,

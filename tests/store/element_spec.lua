@@ -10,7 +10,7 @@ contract.each("conditions on elements", function(c)
     Thing = c.store:model("Thing", {
       id = t.integer { primary = true }, name = t.string(), numbers = t.list(t.integer()), words = t.set(t.string()), data = t.json(),
       days = t.list(t.date()), parts = t.has_many("Thing", "whole"), whole = t.pointer "Thing",
-    }, { scan = true })
+    })
     c.store:bind()
     c.store:save {
       Thing { id = 1, numbers = { 70, 82, 90 }, words = neap.set { "a", "ab" },

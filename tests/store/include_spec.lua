@@ -3,14 +3,16 @@ local neap = require "neap"
 local contract = require "tests.store.contract"
 local shop = require "tests.store.shop"
 
-contract.sql("includes", function(c)
+contract.each("includes", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
 
   --- Makes every later statement see other data, so that what was loaded before shows.
   local function spoil()
-    c:unchecked "UPDATE Author SET name = 'later'; DELETE FROM Comment; DELETE FROM PostTag"
+    for id = 1, 3 do c:set("Author", { id = id }, { name = "later" }) end
+    c:erase "Comment"
+    c:erase "PostTag"
   end
 
   it("bring pointers", function()
@@ -35,7 +37,7 @@ contract.sql("includes", function(c)
 
   it("bring has_one", function()
     local authors = m.Author:include "profile":order "id":all()
-    c:client "DELETE FROM Profile"
+    c:erase "Profile"
     assert.equal("counts", authors[1].profile.bio)
     assert.is_nil(authors[2].profile)
   end)

@@ -21,7 +21,7 @@ local kinds = {
   bytes     = { t.bytes, { neap.bytes "a\0b", neap.bytes "\255", neap.bytes "" }, false },
 }
 
-contract.sql("relations by keys of type", function(c)
+contract.each("relations by keys of type", function(c)
   for name, kind in pairs(kinds) do
     local key_type, keys, cut = table.unpack(kind)
 
@@ -29,12 +29,12 @@ contract.sql("relations by keys of type", function(c)
       local Author = c.store:model("Author", {
         key = key_type { primary = true }, n = t.integer(), posts = t.has_many("Post", "author"), page = t.has_one("Page", "author"),
         tags = t.many_to_many("Tag", { through = "AuthorTag" }),
-      }, { scan = true })
+      })
       local Post = c.store:model("Post", { id = t.integer { primary = true }, author = t.pointer("Author", { index = true }),
-        m = t.integer() }, { scan = true })
-      local Page = c.store:model("Page", { id = t.integer { primary = true }, author = t.pointer "Author" }, { scan = true })
+        m = t.integer() })
+      local Page = c.store:model("Page", { id = t.integer { primary = true }, author = t.pointer "Author" })
       local Tag = c.store:model("Tag", { key = key_type { primary = true },
-        authors = t.many_to_many("Author", { through = "AuthorTag" }) }, { scan = true })
+        authors = t.many_to_many("Author", { through = "AuthorTag" }) })
       c.store:bind()
       assert.same({}, c.store:bind())
       for i, key in ipairs(keys) do

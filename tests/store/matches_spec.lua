@@ -64,7 +64,7 @@ contract.each("a condition that an object in memory matches", function(c)
 
     it("loads nothing that is to be included, nor guesses a pointer that was not selected", function()
       local Note = c.store:model("Note", { id = t.integer { primary = true }, author = t.pointer("Author", { lazy = "error" }),
-        peer = t.pointer "Author" }, { scan = true })
+        peer = t.pointer "Author" })
       c.store:bind()
       Note { id = 1, author = 1, peer = 1 }:save()
       local ok, e = pcall(function() return Note.author:some { name = "Ada" }:matches(Note:get(1)) end)

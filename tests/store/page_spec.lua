@@ -11,7 +11,7 @@ for _, index in ipairs { false, true } do contract.each(index and "pages by inde
       id = t.integer { primary = true }, a = t.integer { index = index }, b = t.string { index = index },
       at = t.datetime (), price = t.decimal { index = index },
       r = t.integer { required = true },
-    }, { scan = true })
+    })
     c.store:bind()
     local list = {}
     for i = 1, 60 do
@@ -39,8 +39,7 @@ for _, index in ipairs { false, true } do contract.each(index and "pages by inde
   it("go by keys that are pointers, whatever else has been asked before", function()
     local function declare(store)
       store:model("Tag", { id = t.integer { primary = true } })
-      return store:model("Link", { tag = t.pointer("Tag", { primary = true }), n = t.integer { primary = true } },
-        { scan = true })
+      return store:model("Link", { tag = t.pointer("Tag", { primary = true }), n = t.integer { primary = true } })
     end
     local Link = declare(c.store)
     c.store:bind()
@@ -82,8 +81,7 @@ for _, index in ipairs { false, true } do contract.each(index and "pages by inde
   end
 
   it("go by bytes, also as keys", function()
-    local Blob = c.store:model("Blob", { id = t.bytes { primary = true }, at = t.bytes { index = index }, next = t.pointer "Blob" },
-      { scan = true })
+    local Blob = c.store:model("Blob", { id = t.bytes { primary = true }, at = t.bytes { index = index }, next = t.pointer "Blob" })
     c.store:bind()
     for i = 1, 20 do
       local id = neap.bytes(("%c\0\255%c"):format(250 - i * 3, i))

@@ -202,7 +202,7 @@ contract.each("queries", function(c)
 
   describe("an open model", function()
     it("is queried by fields that nobody declared", function()
-      local Open = c.store:model("Open", {}, { scan = true })
+      local Open = c.store:model("Open", {})
       c.store:bind()
       c.store:save { Open { a = 1, b = { x = 2 } }, Open { a = 5 } }
       assert.same({ 5, 1 }, Open:order "-a":pluck "a")
@@ -216,8 +216,7 @@ contract.each("queries", function(c)
   describe("rows", function()
     it("gives values as their types say", function()
       local t = neap.types
-      local Kept = c.store:model("Kept", { id = t.integer { primary = true }, tags = t.set(t.string()), list = t.list(t.datetime()) },
-        { scan = true })
+      local Kept = c.store:model("Kept", { id = t.integer { primary = true }, tags = t.set(t.string()), list = t.list(t.datetime()) })
       c.store:bind()
       Kept { id = 1, tags = { "b", "a" }, list = { "2024-01-01T00:00:00Z" } }:save()
       local row = Kept:rows()[1]
@@ -233,7 +232,7 @@ contract.each("queries", function(c)
     it("of several fields are tables", function()
       local Seat = c.store:model("Seat", {
         row = t.integer { primary = true }, number = t.integer { primary = true }, name = t.string(),
-      }, { scan = true })
+      })
       c.store:bind()
       c.store:save { Seat { row = 1, number = 1, name = "a" }, Seat { row = 1, number = 2, name = "b" } }
       assert.equal("b", Seat:get { row = 1, number = 2 }.name)
@@ -244,8 +243,7 @@ contract.each("queries", function(c)
     end)
 
     it("of any type find their object", function()
-      local Thing = c.store:model("Thing", { id = t.uuid { primary = true, auto = true }, at = t.datetime(), parent = t.pointer "Thing" },
-        { scan = true })
+      local Thing = c.store:model("Thing", { id = t.uuid { primary = true, auto = true }, at = t.datetime(), parent = t.pointer "Thing" })
       c.store:bind()
       local a = Thing { at = "2024-01-01T00:00:00Z" }:save()
       local b = Thing { parent = a }:save()

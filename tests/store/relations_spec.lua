@@ -4,7 +4,7 @@ local neap = require "neap"
 local shop = require "tests.store.shop"
 local t = neap.types
 
-contract.sql("relations", function(c)
+contract.each("relations", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
@@ -22,7 +22,7 @@ contract.sql("relations", function(c)
     end)
 
     it("raises not_found when what it leads to is gone", function()
-      c:unchecked "UPDATE Post SET author_id = 77 WHERE id = 1"
+      c:set("Post", { id = 1 }, { author_id = 77 })
       local p = m.Post:get(1)
       assert.equal(77, p.author.id)
       local ok, e = pcall(function() return p.author.name end)
@@ -33,7 +33,7 @@ contract.sql("relations", function(c)
     it("loads for all objects of the answer at once", function()
       local posts = m.Post:where { author__exists = true }:order "id":all()
       assert.equal("Ada", posts[1].author.name)
-      c:unchecked "UPDATE Author SET name = 'later'"
+      for id = 1, 3 do c:set("Author", { id = id }, { name = "later" }) end
       assert.equal("Bob", posts[3].author.name)
       assert.equal("later", m.Post:get(3).author.name)
     end)

@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local shop = require "tests.store.shop"
 
-contract.sql("set-based writes", function(c)
+contract.each("set-based writes", function(c)
   local m
 
   before_each(function()
@@ -83,7 +83,7 @@ contract.sql("set-based writes", function(c)
   it("set auto_now as its type keeps it", function()
     local t = neap.types
     local Visit = c.store:model("Visit", { id = t.integer { primary = true }, n = t.integer(), day = t.date { auto_now = true },
-      second = t.timestamp { auto_now = true } }, { scan = true })
+      second = t.timestamp { auto_now = true } })
     c.store:bind()
     Visit:create { id = 1 }
     Visit:where { id = 1 }:update { n = 1 }

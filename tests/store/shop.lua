@@ -4,9 +4,6 @@ local t = neap.types
 
 local shop = {}
 
--- DynamoDB may read all of these to find a few.
-local small = { scan = true }
-
 --- Declares authors, posts, comments and tags in the store and creates their tables.
 function shop.declare(store)
   local m = {}
@@ -16,12 +13,12 @@ function shop.declare(store)
     age     = t.integer (),
     posts   = t.has_many ("Post", "author"),
     profile = t.has_one  ("Profile", "author"),
-  }, small)
+  })
   m.Profile = store:model("Profile", {
     id     = t.integer { primary = true },
     author = t.pointer "Author",
     bio    = t.string (),
-  }, small)
+  })
   m.Post = store:model("Post", {
     id       = t.integer { primary = true },
     author   = t.pointer ("Author", { index = true }),
@@ -32,20 +29,20 @@ function shop.declare(store)
     at       = t.datetime (),
     comments = t.has_many ("Comment", "post"),
     tags     = t.many_to_many ("Tag", { through = "PostTag" }),
-  }, small)
+  })
   m.Comment = store:model("Comment", {
     id   = t.integer { primary = true },
     post = t.pointer "Post",
     user = t.pointer "Author",
     text = t.string (),
-  }, small)
-  m.Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string { required = true } }, small)
+  })
+  m.Tag = store:model("Tag", { id = t.integer { primary = true }, name = t.string { required = true } })
   m.PostTag = store:model("PostTag", {
     id     = (store:supports "sql" and t.integer or t.uuid) { primary = true, auto = true },  -- who counts, counts
     post   = t.pointer "Post",
     tag    = t.pointer "Tag",
     weight = t.integer (),
-  }, small)
+  })
   store:bind()
   return m
 end

@@ -2,6 +2,7 @@
 local host = require "neap.host"
 local json = require "neap.json"
 local usage = require "neap.fail".usage
+local view = require "neap.view"
 
 local found, kernel = pcall(require, "neap.dynamodb.kernel")
 if not found then
@@ -54,6 +55,11 @@ local options = {
     if not n or n < 1 or n > 100 then usage("attempts is a number from 1 to 100, not %s", host.show(value)) end
     return n
   end,
+  scan = function(value)
+    value = tostring(value)
+    if value ~= "true" and value ~= "false" then usage("scan is true or false, not %s", value) end
+    return value == "true"
+  end,
   table_template = function(value)
     if type(value) ~= "string" or not value:find("{table}", 1, true) then
       usage('table_template is text with {table} in it, "test_{table}", not %s', host.show(value))
@@ -61,7 +67,7 @@ local options = {
     return value
   end,
 }
-local names = "access_key, attempts, capacity, connect_timeout, endpoint, profile, read_rate, region, secret_key, "
+local names = "access_key, attempts, capacity, connect_timeout, endpoint, profile, read_rate, region, scan, secret_key, "
   .. "session_token, table_template, timeout and write_rate"
 
 local function decode(value)
@@ -92,7 +98,9 @@ function dynamodb.open(rest, given, _, granted)
   for name, value in pairs(given) do
     if name ~= "url" then set(out, name, value) end
   end
-  return kernel.open(out)
+  local opened = kernel.open(out)
+  view.shared(opened).scan = out.scan
+  return opened
 end
 
 --- Sends a request as it is: store:request("DescribeTable", { TableName = "posts" }).
