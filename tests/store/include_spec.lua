@@ -3,7 +3,7 @@ local neap = require "neap"
 local contract = require "tests.store.contract"
 local shop = require "tests.store.shop"
 
-contract.each("includes", function(c)
+contract.sql("includes", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)

@@ -21,7 +21,7 @@ local kinds = {
   bytes     = { t.bytes, { neap.bytes "a\0b", neap.bytes "\255", neap.bytes "" }, false },
 }
 
-contract.each("relations by keys of type", function(c)
+contract.sql("relations by keys of type", function(c)
   for name, kind in pairs(kinds) do
     local key_type, keys, cut = table.unpack(kind)
 

@@ -4,7 +4,7 @@ local neap = require "neap"
 local shop = require "tests.store.shop"
 local t = neap.types
 
-contract.each("relations", function(c)
+contract.sql("relations", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)

@@ -4,7 +4,7 @@ local fails = require "tests.fails"
 local neap = require "neap"
 local t = neap.types
 
-contract.each("saving", function(c)
+contract.sql("saving", function(c)
   local User, Post
 
   before_each(function()
