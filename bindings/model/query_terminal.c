@@ -105,13 +105,28 @@ static int push_cell(lua_State *L, const struct rows *rows, const struct cell *c
   return 1;
 }
 
-// Groups are counted whatever their order is. The query at index 1 is replaced where it has one.
-static void drop_order(lua_State *L) {
-  if (((const struct query *)lua_touserdata(L, 1))->ngroups == 0) return;
+// Makes the query at index 1, which nobody has seen yet, give no more of each row than a part of its key.
+static void select_least(lua_State *L, struct query *q) {
+  uint64_t *bits = neap__query_push_bits(L, q);
+  neap__query_mark(bits, q->class->shape->nkeys ? q->class->shape->keys[0]->column : 0);
+  neap__query_select(L, 1, bits);
+  lua_settop(L, 1);
+  q->norders = q->ncounts = q->nincludes = 0;
+}
+
+// What is counted has no order; and stores that choose an index have more of a choice the less it has to hold. The query at index 1
+// is replaced where that matters.
+static void select_counted(lua_State *L) {
+  const struct query *q = lua_touserdata(L, 1);
+  bool groups = q->ngroups > 0;
+  if (!groups && !q->class->view->store->verbs->hints) return;
   struct query *plain = neap__query_clone(L, 1);
-  plain->norders = 0;
   lua_replace(L, 1);
-  neap__query_check_groups(L, plain);
+  plain->norders = 0;
+  if (groups)
+    neap__query_check_groups(L, plain);
+  else
+    select_least(L, plain);
 }
 
 static int count_sent(lua_State *L, int status, lua_KContext ctx) {
@@ -128,7 +143,7 @@ int neap__query_count(lua_State *L) {
   if (push_filled(L)) return lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1)), 1;
   if (lua_getiuservalue(L, 1, QUERY_FILLED) == LUA_TNUMBER) return 1;
   lua_settop(L, 1);
-  drop_order(L);
+  select_counted(L);
   return neap__query_send(L, true, 0, count_sent);
 }
 
@@ -149,12 +164,7 @@ static int exists_sent(lua_State *L, int status, lua_KContext ctx) {
 int neap__query_exists(lua_State *L) {
   begin(L, 0);
   struct query *q = cut(L, 1);
-  const struct shape *shape = q->class->shape;
-  uint64_t *bits = neap__query_push_bits(L, q);
-  neap__query_mark(bits, shape->nkeys ? shape->keys[0]->column : 0);
-  neap__query_select(L, 1, bits);
-  lua_settop(L, 1);
-  q->norders = q->ncounts = q->nincludes = 0;
+  select_least(L, q);
   neap__query_check_groups(L, q);
   return neap__query_send(L, false, 0, exists_sent);
 }
