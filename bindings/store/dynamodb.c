@@ -3,7 +3,8 @@
 
 const struct store_verbs neap__dynamodb_verbs = {
     .name = "dynamodb",
-    .capabilities = CAN_TRANSACTIONS | CAN_CHECKS | CAN_CONDITIONS | CAN_NULL | CAN_RETURNING | CAN_REQUESTS,
+    .capabilities = CAN_TRANSACTIONS | CAN_CHECKS | CAN_CONDITIONS | CAN_NULL | CAN_RETURNING | CAN_REQUESTS |
+                    CAN_STREAM_CHANGES,
     .waits = true,
     .marks = true,
     .hints = true,

@@ -100,6 +100,7 @@ int luaopen_neap_dynamodb_kernel(lua_State *L) {
                                        {"request", neap__dynamodb_request},
                                        {"capacity", neap__dynamodb_capacity},
                                        {"table_name", dynamodb_table_name},
+                                       {"image", neap__dynamodb_image},
                                        {NULL, NULL}};
   neap__dynamodb_run_open(L);
   luaL_newmetatable(L, STORE_TYPE);

@@ -99,6 +99,10 @@ void neap__dynamodb_meter_settle(struct dynamodb_table *t, bool write, double ta
 void neap__dynamodb_meters_free(struct dynamodb_store *s);
 int neap__dynamodb_capacity(lua_State *L);
 
+// ---- dynamodb_image.c ----
+
+int neap__dynamodb_image(lua_State *L);
+
 // ---- dynamodb_read.c ----
 
 struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct query *q);

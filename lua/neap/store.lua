@@ -246,6 +246,15 @@ function store.capacity(self)
   return require "neap.dynamodb.store".capacity(self)
 end
 
+--- The changes of a model's table, in their order.
+---@param class table  the model
+---@param position string|table|userdata  "trim_horizon", "latest", a datetime, or a token
+---@return table stream
+function store.stream(self, class, position)
+  if not self:supports "streams" then refuse(self, "stream") end
+  return require "neap.dynamodb.stream"(self, class, position)
+end
+
 -- ---- Channels ----
 
 local listener = {}

@@ -243,7 +243,7 @@ contract.stores.dynamodb = endpoint and {
   list = function(_, text) return text end,
   capabilities = {
     transactions = true, savepoints = false, joins = false, aggregates = false, conditions = true, sql = false,
-    unique = false, returning = true, streams = false, for_update = false, null = true, checks = true, commands = false,
+    unique = false, returning = true, streams = true, for_update = false, null = true, checks = true, commands = false,
     requests = true, functions = false, push = false, channels = false, copy = false,
   },
 }

@@ -158,6 +158,35 @@ function store:request(operation, payload) end
 ---What DynamoDB has cost since the store was opened, if it was opened with `capacity = true` or a rate.
 ---@return table<string, { read: number, write: number }> units by table
 function store:capacity() end
+---A change of an item of DynamoDB. `expired` where the service deleted it at its time.
+---@class neap.change
+---@field event "insert"|"modify"|"remove"
+---@field key any
+---@field old? table
+---@field new? table
+---@field at neap.datetime.value
+---@field sequence string
+---@field expired? true
+
+---@class neap.stream
+local stream = {}
+
+---The next change, or nil when there is none now. Raises `not_found` where changes behind a token are gone.
+---@return neap.change?
+function stream:next() end
+---Changes as they come; ends after `wait` seconds without one (default: never).
+---@param options? { wait: number }
+---@return fun(): neap.change?
+function stream:each(options) end
+---Where it stands, as plain data that may be kept as JSON.
+---@return table token
+function stream:token() end
+
+---The changes of a model's table in DynamoDB, as long as it keeps them: a day. Raises `usage` for a table without a stream.
+---@param class table the model
+---@param position "trim_horizon"|"latest"|neap.datetime.value|table table: a token
+---@return neap.stream
+function store:stream(class, position) end
 ---Closes all connections; open transactions are rolled back.
 function store:close() end
 
