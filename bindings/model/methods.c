@@ -46,7 +46,8 @@ static struct neap__json_each members(const struct cell *map) {
 static struct cell find_member(const struct cell *map, struct neap__json_slice key) {
   struct neap__json_each it = members(map);
   while (neap__json_next(&it))
-    if (it.key.n == key.n && memcmp(it.key.p, key.p, key.n) == 0) return json_cell(it.value);
+    if (it.key.n == key.n && memcmp(it.key.p, key.p, key.n) == 0)
+      return json_cell(neap__json_with_mark(map->p, it.value));
   return (struct cell){.kind = CELL_NIL};
 }
 
@@ -55,7 +56,8 @@ static struct cell find_member(const struct cell *map, struct neap__json_slice k
 static void put_undeclared(lua_State *L, const struct cell *one, const struct cell *other, bool back) {
   struct neap__json_each it = members(one);
   while (neap__json_next(&it)) {
-    struct cell name = json_cell(it.key), here = json_cell(it.value), there = find_member(other, it.key);
+    struct cell name = json_cell(it.key), here = json_cell(neap__json_with_mark(one->p, it.value)),
+                there = find_member(other, it.key);
     if (neap__cell_equal(&here, &there)) continue;
     neap__cell_push(L, &name);
     lua_insert(L, -2);

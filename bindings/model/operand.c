@@ -272,7 +272,7 @@ static void add_element(struct comparison *k, struct neap__buffer *json, const s
 // The elements as one JSON list. all: a value that no element can equal makes it false; any: it is left out.
 static const struct condition *compare_elements(struct comparison *k, int idx) {
   lua_State *L = k->L;
-  const struct type *type = neap__operand_type(&k->draft.place);
+  const struct type *type = neap__operand_type(&k->draft.place), *of = type ? type->of : NULL;
   bool all = k->draft.op != COND_ANY, possible = true;
   lua_Integer n = k->draft.op == COND_HAS ? 1 : list_length(k, idx);
   if (n > 0 && lua_isnil(L, idx)) refuse(k, "a value", idx);
@@ -286,7 +286,7 @@ static const struct condition *compare_elements(struct comparison *k, int idx) {
       lua_pushvalue(L, idx);
     else
       lua_geti(L, idx, i);
-    if (read_as(k, type ? type->of : NULL, true, value, &cell, text) == 0)
+    if (read_as(k, of, !of, value, &cell, text) == 0)  // elements of a type are told apart by it
       add_element(k, json, &cell);
     else
       possible = !all;

@@ -46,13 +46,14 @@ static int add_element(struct neap__buffer *out, size_t start, struct neap__json
 static int change_list(struct neap__buffer *out, struct neap__json_slice list, const struct change *c) {
   bool pull = c->kind == CHANGE_PULL;
   struct neap__json_each elements = neap__json_each(c->cell.p, c->cell.n), it = neap__json_each(list.p, list.n);
-  int status = neap__buffer_byte(out, '[');
+  const char *begin = neap__json_marked(list.p, list.p + strlen(NEAP_JSON_MARK)) ? NEAP_JSON_MARK "[" : "[";
+  int status = neap__buffer_append(out, begin, strlen(begin));
   size_t start = out->n;
   while (status == 0 && neap__json_next(&it))
-    if (!pull || !holds(elements, it.value)) status = add_element(out, start, it.value);
+    if (!pull || !holds(elements, it.value)) status = add_element(out, start, neap__json_with_mark(list.p, it.value));
   for (it = elements; status == 0 && !pull && neap__json_next(&it);) {
     struct neap__json_each added = {.p = out->p + start, .end = out->p + out->n, .close = ']'};
-    if (!holds(added, it.value)) status = add_element(out, start, it.value);
+    if (!holds(added, it.value)) status = add_element(out, start, neap__json_with_mark(c->cell.p, it.value));
   }
   return status == 0 ? neap__buffer_byte(out, ']') : -1;
 }
@@ -65,7 +66,9 @@ bool neap__dynamodb_find_place(const struct cell *column, const struct place *pl
     const struct step *s = &place->steps[i];
     steps[i] = (struct neap__json_step){s->key, s->nkey, s->key ? -1 : s->index};
   }
-  return neap__json_find(column->p, column->n, steps, nsteps, out);
+  if (!neap__json_find(column->p, column->n, steps, nsteps, out)) return false;
+  *out = neap__json_with_mark(column->p, *out);
+  return true;
 }
 
 // ---- The request ----

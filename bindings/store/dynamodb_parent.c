@@ -43,7 +43,10 @@ static int count_shared(const struct change *changes, int n, int nsteps) {
 static int write_made(struct neap__buffer *out, const struct change *changes, int n, int depth) {
   const struct place *place = &changes->place;
   int status = 0, written = 0;
-  if (place->nsteps == depth) return neap__match_write(out, &changes->cell);
+  bool marked = !place->type && changes->cell.kind == CELL_BYTES;
+  if (place->nsteps == depth)
+    return (marked ? neap__buffer_append(out, NEAP_JSON_MARK, strlen(NEAP_JSON_MARK)) : 0) |
+           neap__match_write(out, &changes->cell);
   bool map = place->steps[depth].key != NULL;
   status |= neap__buffer_byte(out, map ? '{' : '[');
   for (int i = 0, group; i < n; i += group) {

@@ -32,7 +32,7 @@ static const struct type *type_of(const struct change *c) {
 static enum clause clause_of(const struct change *c) {
   bool set = is_set(type_of(c)) && c->place.nsteps == 0;
   switch (c->kind) {
-    case CHANGE_SET: return c->cell.kind == CELL_NIL ? CLAUSE_REMOVE : CLAUSE_SET;
+    case CHANGE_SET: return neap__attribute_is_nil(type_of(c), &c->cell) ? CLAUSE_REMOVE : CLAUSE_SET;
     case CHANGE_UNSET: return CLAUSE_REMOVE;
     case CHANGE_INCREMENT: return CLAUSE_SET;
     case CHANGE_APPEND: return set ? CLAUSE_ADD : CLAUSE_SET;

@@ -367,8 +367,8 @@ int neap__attribute_write_place(struct neap__buffer *out, const struct field *fi
 }
 
 struct cell neap__attribute_member(const struct cell *open, const struct neap__json_each *it) {
-  size_t mark = neap__json_marked(open->p, it->value.p) ? strlen(NEAP_JSON_MARK) : 0;
-  return (struct cell){.kind = CELL_JSON, .p = it->value.p - mark, .n = (uint32_t)(it->value.n + mark)};
+  struct neap__json_slice value = neap__json_with_mark(open->p, it->value);
+  return (struct cell){.kind = CELL_JSON, .p = value.p, .n = (uint32_t)value.n};
 }
 
 // ---- Reading ----

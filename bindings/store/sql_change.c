@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/sql_store.h"
+#include "value/match.h"
 
 // The elements of a JSON list as JSON texts `v`, numbered by `k`. Before and after the expression of the list.
 #define ELEMENTS_OF                                                                                                  \
@@ -41,9 +42,15 @@ static void write_json_value(struct sql_text *s, const struct cell *cell) {
     neap__sql_add(s, cell->i ? "json('true')" : "json('false')");
     return;
   }
-  bool json = cell->kind == CELL_JSON || cell->kind == CELL_DECIMAL;
+  bool json = cell->kind == CELL_JSON || cell->kind == CELL_DECIMAL || cell->kind == CELL_BYTES;
   neap__sql_add(s, json ? "json(" : "");
-  neap__sql_bind(s, cell);
+  if (cell->kind == CELL_BYTES) {
+    s->scratch.n = 0;
+    s->failed |= neap__match_write(&s->scratch, cell) != 0;
+    neap__sql_bind_copy(s, CELL_JSON, s->scratch.p, s->scratch.n);
+  } else {
+    neap__sql_bind(s, cell);
+  }
   neap__sql_add(s, json ? ")" : "");
 }
 

@@ -96,6 +96,12 @@ static inline bool neap__json_marked(const char *start, const char *p) {
   return p - start >= 2 && p[-1] == '\r' && p[-2] == '\t';
 }
 
+// A value of that text with its mark.
+static inline struct neap__json_slice neap__json_with_mark(const char *start, struct neap__json_slice value) {
+  size_t n = neap__json_marked(start, value.p) ? strlen(NEAP_JSON_MARK) : 0;
+  return (struct neap__json_slice){value.p - n, value.n + n};
+}
+
 // Eight bytes of a string at once: does one of them end its plain part (a quote, a backslash, a control character)?
 // After Mycroft's test for a zero byte. Anded with NEAP_JSON_HIGH they tell whether one is above 127.
 #define NEAP_JSON_ALL(c) (UINT64_C(0x0101010101010101) * (c))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "value/bytes.h"
 #include "value/datetime.h"
 #include "value/json.h"
 
@@ -70,6 +71,16 @@ static int write_text(struct neap__buffer *out, const char *p, size_t n) {
   return status | neap__buffer_byte(out, '"');
 }
 
+static int write_bytes(struct neap__buffer *out, const char *p, size_t n) {
+  size_t size = NEAP_BASE64_SIZE(n);
+  if (neap__buffer_reserve(out, size + 2) != 0) return -1;
+  char *to = out->p + out->n;
+  neap__bytes_base64(p, n, to + 1);
+  to[0] = to[size + 1] = '"';
+  out->n += size + 2;
+  return 0;
+}
+
 int neap__match_write(struct neap__buffer *out, const struct cell *cell) {
   char text[40];
   int n = 0;
@@ -83,8 +94,8 @@ int neap__match_write(struct neap__buffer *out, const struct cell *cell) {
       if (!isfinite(cell->d)) return neap__buffer_append(out, cell->d < 0 ? "-9e999" : "9e999", cell->d < 0 ? 6 : 5);
       n = (int)neap__json_double(cell->d, text);
       break;
-    case CELL_TEXT:
-    case CELL_BYTES: return write_text(out, cell->p, cell->n);
+    case CELL_TEXT: return write_text(out, cell->p, cell->n);
+    case CELL_BYTES: return write_bytes(out, cell->p, cell->n);
     case CELL_DECIMAL:
     case CELL_JSON: return neap__buffer_append(out, cell->p, cell->n);
     case CELL_DATETIME: return write_text(out, text, neap__datetime_format(cell->i, text));

@@ -14,7 +14,7 @@ int64_t neap__match_size(const char *json, size_t n);
 // The name of what a JSON text is: "null", "boolean", "integer", "number", "string", "list", "map"; NULL if it is nothing.
 const char *neap__match_type(const char *json, size_t n);
 
-// Appends a cell as JSON text: text quoted, numbers exact, times as the text that they are in JSON, JSON as it is.
+// Appends a cell as JSON text: text quoted, numbers exact, times as the text that they are in JSON, bytes as base64, JSON as it is.
 // -1 when memory is short.
 int neap__match_write(struct neap__buffer *out, const struct cell *cell);
 

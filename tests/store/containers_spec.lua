@@ -30,6 +30,24 @@ contract.each("elements of a type", function(c)
     assert.is_true(neap.set { "\xff", "a" } == kept(t.set(t.bytes()), { "a", "\xff", "a" }))
   end)
 
+  it("may be bytes that are set in place, and asked for", function()
+    local Thing = c.store:model("Thing", {
+      id = t.integer { primary = true }, all = t.list(t.bytes()), map = t.map(t.bytes()),
+    }, { scan = true })
+    c.store:bind()
+    local p = Thing { id = 1, all = { "\xff", "a" }, map = { a = "b" } }
+    p:save()
+    p:set("map.c", "\xfe")
+    p:append("all", "\xfd")
+    assert.equal("\xfe", p.map.c)
+    local q = Thing:get(1)
+    assert.equal("\xfe", q.map.c)
+    assert.equal("\xfd", q.all[3])
+    assert.equal(1, Thing:where { all__has = "\xff" }:count())
+    assert.equal(1, Thing:where { all__has = neap.bytes "a" }:count())
+    assert.equal(0, Thing:where { all__has = "b" }:count())
+  end)
+
   it("keep every digit of decimals", function()
     local many = neap.decimal "0.1234567890123456"
     assert.equal(many, kept(t.map(t.decimal()), { a = many }).a)

@@ -153,6 +153,21 @@ contract.only("dynamodb", "types", function(c)
       assert.same({ M = { blob = { B = "MTIz" }, names = { SS = { "a" } }, n = { N = "2" } } }, item_of("Thing", "a").x)
     end)
 
+    it("keeps them when a list that they are in is changed by itself", function()
+      local Thing = model_of(t.json())
+      put("a", { x = { M = { list = { L = { { B = "MTIz" }, { N = "1" }, { NS = { "5" } } } }, set = { SS = { "a", "b" } } } } })
+      local p = Thing:get "a"
+      p:pull("x.list", 1)
+      p:pull("x.set", "a")
+      p:set("x.blob", neap.bytes "\xff")
+      p:set("x.new.blob", neap.bytes "\xfe")
+      p:set("x.names", neap.set { "n" })
+      assert.same({ M = { list = { L = { { B = "MTIz" }, { NS = { "5" } } } }, set = { SS = { "b" } }, blob = { B = "/w==" },
+        new = { M = { blob = { B = "/g==" } } }, names = { SS = { "n" } } } }, item_of("Thing", "a").x)
+      p:pull("x.set", "b")
+      assert.is_nil(item_of("Thing", "a").x.M.set)
+    end)
+
     it("knows a list that becomes a set", function()
       local Thing = model_of(t.json())
       local p = Thing { id = "a", x = { l = { 1 } } }
