@@ -72,10 +72,11 @@ static void map_found(lua_State *L, const struct loading *l, lua_Integer i) {
   lua_rawset(L, -3);
 }
 
-static void add_error(lua_State *L, const struct loading *l, int i) {
+// The object at idx is number i of the list, and not there.
+static void add_missing(lua_State *L, int idx, const struct shape *shape, int i) {
   struct neap__error e;
   neap__error_set(&e, NEAP_NOT_FOUND, "gone");
-  neap__save_describe(L, L_MAP + 1, l->class->shape, &e);
+  neap__save_describe(L, idx, shape, &e);
   if (lua_isnil(L, L_ERRORS)) {
     lua_newtable(L);
     lua_replace(L, L_ERRORS);
@@ -83,7 +84,7 @@ static void add_error(lua_State *L, const struct loading *l, int i) {
   lua_createtable(L, 0, 3);
   lua_pushinteger(L, i);
   lua_setfield(L, -2, "index");
-  lua_pushvalue(L, L_MAP + 1);
+  lua_pushvalue(L, idx);
   lua_setfield(L, -2, "object");
   neap__error_push(L, &e);
   lua_setfield(L, -2, "error");
@@ -96,7 +97,7 @@ static void fill(lua_State *L, const struct loading *l, int i) {
   neap__save_push(L, i);
   if (!push_place(L, l, false) || lua_rawget(L, -2) == LUA_TNIL) {
     lua_settop(L, L_MAP + 1);
-    add_error(L, l, i);
+    add_missing(L, L_MAP + 1, l->class->shape, i);
     return;
   }
   lua_replace(L, L_MAP + 2);
@@ -202,6 +203,88 @@ static int go_on(lua_State *L, int status, lua_KContext step) {
   return 1;
 }
 
+// ---- All at one moment: in a transaction that only reads ----
+
+struct together {
+  struct view *view;
+  int n, at;
+  const struct class **classes;
+  const struct cell **keys;
+  struct cell *row;
+  struct cell cells[];
+};
+
+// Pushes what is asked for, and a list of what keeps the keys.
+static struct together *push_together(lua_State *L, struct view *view, int n) {
+  size_t pointers = (size_t)n * (sizeof(const struct class *) + sizeof(const struct cell *));
+  struct together *t = lua_newuserdatauv(L, sizeof *t + 4 * (size_t)n * sizeof(struct cell) + pointers, 1);
+  const void *metatable = NULL;
+  int most = 1, nkept = 0;
+  *t = (struct together){.view = view, .n = n, .keys = (const struct cell **)&t->cells[4 * n]};
+  t->classes = (const struct class **)(t->keys + n);
+  lua_newtable(L);
+  for (int i = 0; i < n; i++, lua_settop(L, L_STATE + 1)) {
+    t->classes[i] = neap__object_class(neap__save_item(L, i + 1, &metatable));
+    const struct shape *shape = t->classes[i]->shape;
+    if (t->classes[i]->view->store != view->store)
+      neap__fail(L, NEAP_USAGE, "objects of two stores are not read at one moment");
+    if (shape->ncells > most) most = shape->ncells;
+    t->keys[i] = &t->cells[4 * i];
+    for (int k = 0; k < shape->nkeys; k++) {
+      struct cell *key = &t->cells[4 * i + k];
+      neap__object_get(L, L_STATE + 2, shape->keys[k]->column, key);
+      if (key->kind == CELL_NIL) neap__fail(L, NEAP_USAGE, "%s has no key yet: save it first", shape->model);
+      neap__object_keep(L, L_STATE + 2, shape->keys[k]->column, key, L_STATE + 1, &nkept);
+    }
+  }
+  t->row = lua_newuserdatauv(L, (size_t)most * sizeof *t->row, 0);
+  lua_rawseti(L, -2, ++nkept);
+  return t;
+}
+
+static int together_go_on(lua_State *L, int status, lua_KContext ctx) {
+  struct together *t = lua_touserdata(L, L_STATE);
+  struct rows *rows = lua_touserdata(L, L_MAP + 1);
+  enum rows_state state;
+  (void)status;
+  while ((state = rows->next(rows, t->row)) == ROWS_ROW) {
+    const struct shape *shape = t->classes[t->at]->shape;
+    lua_settop(L, L_MAP + 1);
+    neap__save_push(L, ++t->at);
+    if (rows->ncells == 0) {
+      add_missing(L, L_MAP + 2, shape, t->at);
+      continue;
+    }
+    neap__view_touch(L, t->view, L_MAP + 2);
+    neap__object_reset(L, L_MAP + 2, t->row, shape->ncolumns, NULL);
+  }
+  lua_settop(L, L_MAP + 1);
+  if (state == ROWS_WAIT) return neap__await(L, L_MAP + 1, ctx, together_go_on);
+  struct neap__error e = rows->error;
+  rows->close(rows);
+  if (state == ROWS_FAILED) return neap__raise(L, &e);
+  lua_closeslot(L, L_MAP + 1);
+  lua_pushvalue(L, L_ERRORS);
+  return 1;
+}
+
+static int load_together(lua_State *L, struct view *view, int n) {
+  const struct together *t = push_together(L, view, n);
+  lua_pushnil(L);  // L_MAP
+  view->store->verbs->load(L, view, t->classes, t->keys, n);
+  lua_toclose(L, L_MAP + 1);
+  return together_go_on(L, LUA_OK, 0);
+}
+
+// The view of the first object, if it is in a transaction that only reads.
+static struct view *reading(lua_State *L, int n) {
+  const void *metatable = NULL;
+  if (n == 0) return NULL;
+  struct view *view = neap__view_effective(L, neap__object_class(neap__save_item(L, 1, &metatable))->view);
+  lua_pop(L, 1);
+  return view->reads && view->store->verbs->load ? view : NULL;
+}
+
 // save.load(list of objects) -> errors or nil
 //   Reads their rows again; what the script has changed and not saved is lost. Those that are not there come back as
 //   { { index =, object =, error = }, ... }.
@@ -210,6 +293,8 @@ static int list_load(lua_State *L) {
   int n = (int)lua_rawlen(L, L_LIST);
   neap__save_keep_list(L, n);
   lua_pushnil(L);
+  struct view *view = reading(L, n);
+  if (view) return load_together(L, view, n);
   struct loading *l = lua_newuserdatauv(L, sizeof *l, 0);
   *l = (struct loading){.first = 1, .n = n};
   return go_on(L, LUA_OK, NEXT);

@@ -94,6 +94,10 @@ struct store_verbs {
   // The row of one object by its key (shape->nkeys cells): all columns, then what the
   // store computes, in that order. No row: it is not there.
   struct rows *(*get)(lua_State *L, struct view *view, const struct class *class, const struct cell *key);
+  // The same for n objects of any classes as they are at one moment, in a transaction that only reads (view->reads); keys live
+  // until the rows are closed. A row for each in order; one without cells: it is not there. NULL = no such transactions.
+  struct rows *(*load)(lua_State *L, struct view *view, const struct class *const *classes,
+                       const struct cell *const *keys, int n);
   // Writes of objects of one class, each for itself: those that succeed stand (unless the view has a transaction and the
   // caller rolls it back). `writes` and all that they name stay alive until the rows are closed. Answers come when all is
   // done and committed, in the order of the list: ROWS_ROW with the cells of `returning` in column order (an auto key that

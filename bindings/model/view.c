@@ -107,6 +107,7 @@ static struct view *merge(lua_State *L, const struct view *view, const struct vi
     merged = neap__view_child(L, view);
     merged->transaction = tx->transaction;
     merged->level = tx->level;
+    merged->reads = tx->reads;
     merged->base = tx;
     lua_pushvalue(L, -1);
     lua_rawsetp(L, -3, view);

@@ -13,6 +13,7 @@ const struct store_verbs neap__dynamodb_verbs = {
     .update = neap__dynamodb_update_all,
     .remove = neap__dynamodb_remove_all,
     .get = neap__dynamodb_get,
+    .load = neap__dynamodb_load,
     .write = neap__dynamodb_write,
     .begin = neap__dynamodb_begin_transaction,
     .commit = neap__dynamodb_commit,

@@ -239,9 +239,19 @@ static struct read_run *read_new(lua_State *L, const struct query *q, const stru
 
 // ---- The verbs ----
 
+static void check_may_query(lua_State *L, const struct view *view, const struct query *q) {
+  if (neap__dynamodb_only_reads(view))
+    neap__fail(
+        L, NEAP_UNSUPPORTED,
+        "%s: a transaction of dynamodb that only reads asks by keys: get, find and reload, or store:load for several "
+        "as they are at one moment",
+        q->class->shape->model);
+}
+
 struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct query *q) {
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
+  check_may_query(L, view, q);
   neap__dynamodb_plan(L, view, q, &plan);
   struct memory_plan memory = {
       .columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered, .nordered = plan.nordered};
@@ -253,6 +263,7 @@ struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct
 struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct query *q) {
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
+  check_may_query(L, view, q);
   neap__dynamodb_plan(L, view, q, &plan);
   bool whole = q->limit < 0 && q->skip == 0 && !q->link && q->ngroups == 0 && plan.reading != READING_KEYS;
   if (whole && !plan.residual) return &read_new(L, q, &plan, true)->run.rows;
@@ -264,9 +275,14 @@ struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct 
 struct rows *neap__dynamodb_get(lua_State *L, struct view *view, const struct class *class, const struct cell *key) {
   const struct shape *shape = class->shape;
   view = neap__view_effective(L, view);
+  if (neap__dynamodb_only_reads(view)) return neap__dynamodb_get_alone(L, view, class, key);
   neap__dynamodb_check_unwritten(L, view, shape, key);
-  struct dynamodb_plan plan = {
-      .reading = READING_KEYS, .view = view, .shape = shape, .nkeys = 1, .keys = key, .consistent = view->consistent};
+  struct dynamodb_plan plan = {.reading = READING_KEYS,
+                               .view = view,
+                               .shape = shape,
+                               .nkeys = 1,
+                               .keys = key,
+                               .consistent = view->consistent || view->transaction};
   lua_pushnil(L);
   struct read_run *r = read_new(L, NULL, &plan, false);
   r->ncells = shape->ncells;

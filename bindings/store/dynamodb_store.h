@@ -176,9 +176,21 @@ bool neap__dynamodb_refused(struct rows *commit, int i, struct refusal *out);
 // The answers to writes that are to be sent when the view's transaction commits.
 struct rows *neap__dynamodb_collect(lua_State *L, struct view *view, const struct class *class,
                                     const struct write *writes, int n);
+// Whether the call failed for nothing else than what passes: others were writing the same items.
+bool neap__dynamodb_passes(const struct dynamodb_call *call);
+// Whether the view is in a transaction in which nothing is written.
+bool neap__dynamodb_only_reads(const struct view *view);
 // Raises usage where the item with this key was written in the view's transaction: what is read would not show it.
 void neap__dynamodb_check_unwritten(lua_State *L, const struct view *view, const struct shape *shape,
                                     const struct cell *key);
+
+// ---- dynamodb_fetch.c ----
+
+struct rows *neap__dynamodb_load(lua_State *L, struct view *view, const struct class *const *classes,
+                                 const struct cell *const *keys, int n);
+// neap__dynamodb_get in a transaction in which nothing is written.
+struct rows *neap__dynamodb_get_alone(lua_State *L, struct view *view, const struct class *class,
+                                      const struct cell *key);
 
 // ---- dynamodb_set.c ----
 

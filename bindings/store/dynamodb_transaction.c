@@ -426,6 +426,10 @@ struct rows *neap__dynamodb_collect(lua_State *L, struct view *view, const struc
   return &r->run.rows;
 }
 
+bool neap__dynamodb_only_reads(const struct view *view) {
+  return view->transaction && ((const struct transaction *)view->transaction)->reads;
+}
+
 void neap__dynamodb_check_unwritten(lua_State *L, const struct view *view, const struct shape *shape,
                                     const struct cell *key) {
   struct transaction *tx = view->transaction;
@@ -512,18 +516,17 @@ static bool may_pass(struct neap__json_slice reason) {
          is_code(reason, "ProvisionedThroughputExceeded");
 }
 
-static struct neap__json_each reasons_of(const struct commit_run *r) {
+static struct neap__json_each reasons_of(const struct dynamodb_call *call) {
   static const struct neap__json_step step = {"CancellationReasons", 19, -1};
   struct neap__json_slice found = {"", 0};
-  bool cancelled = strcmp(r->call.aws.error.code, "TransactionCanceledException") == 0;
-  if (cancelled) neap__json_find(r->call.aws.reply, r->call.aws.nreply, &step, 1, &found);
+  bool cancelled = call->aws.failed && strcmp(call->aws.error.code, "TransactionCanceledException") == 0;
+  if (cancelled) neap__json_find(call->aws.reply, call->aws.nreply, &step, 1, &found);
   return neap__json_each(found.p, found.n);
 }
 
-// Whether nothing else is in the way than what passes.
-static bool passes(const struct commit_run *r) {
+bool neap__dynamodb_passes(const struct dynamodb_call *call) {
   bool some = false;
-  for (struct neap__json_each it = reasons_of(r); neap__json_next(&it);) {
+  for (struct neap__json_each it = reasons_of(call); neap__json_next(&it);) {
     if (is_code(it.value, "None")) continue;
     if (!may_pass(it.value)) return false;
     some = true;
@@ -598,7 +601,7 @@ bool neap__dynamodb_refused(struct rows *commit, int i, struct refusal *out) {
   struct commit_run *r = (struct commit_run *)commit;
   if (commit->next == nothing_next || !r->call.aws.failed) return false;
   struct pending *item = next_item(r->tx, NULL);
-  for (struct neap__json_each it = reasons_of(r); item && neap__json_next(&it); item = next_item(r->tx, item)) {
+  for (struct neap__json_each it = reasons_of(&r->call); item && neap__json_next(&it); item = next_item(r->tx, item)) {
     if (is_code(it.value, "None") || i-- > 0) continue;
     const struct pending *p = told(item);
     *out = (struct refusal){p->write.number, .shape = p->shape, .old = read_old(r, p->shape, it.value)};
@@ -653,7 +656,7 @@ static bool send_again(struct commit_run *r) {
 
 static void commit_answered(struct dynamodb_run *run, struct dynamodb_call *call) {
   struct commit_run *r = (struct commit_run *)run;
-  if (call->aws.failed && passes(r) && send_again(r)) return;
+  if (neap__dynamodb_passes(call) && send_again(r)) return;
   neap__op_done(&run->rows.op);
 }
 

@@ -334,6 +334,56 @@ contract.only("dynamodb", "a transaction", function(c)
     end)
   end)
 
+  describe("that only reads", function()
+    local ada, log
+    local only = { mode = "read" }
+
+    before_each(function()
+      local Log = store:model("Log", { at = t.integer { hash_key = true }, n = t.integer { range_key = true }, text = t.string() })
+      store:bind()
+      ada, log = Account { id = "ada", balance = 5 }:save(), Log { at = 1, n = 2, text = "a" }:save()
+    end)
+
+    it("loads a list of any models as it is at one moment", function()
+      c:set("Account", { id = "ada" }, { balance = 6 })
+      c:set("Log", { at = 1, n = 2 }, { text = "b" })
+      local again = Account { id = "ada" }
+      store:transaction(function() store:load { ada, log, again } end, only)
+      assert.same({ 6, "b", 6 }, { ada.balance, log.text, again.balance })
+    end)
+
+    it("fills what is there, and raises not_found with the others", function()
+      local e = fails("not_found", store.transaction, store, function()
+        store:load { Account { id = "bob" }, ada }
+      end, only)
+      assert.same({ 1, 1 }, { #e.errors, e.errors[1].index })
+    end)
+
+    it("gets, finds and reloads one", function()
+      store:transaction(function()
+        assert.equal(5, Account:get "ada".balance)
+        assert.is_nil(Account:find "bob")
+        fails("not_found", Account.get, Account, "bob")
+        c:set("Account", { id = "ada" }, { balance = 6 })
+        assert.equal(6, ada:reload().balance)
+      end, only)
+    end)
+
+    it("sees what lies in the scope of its view", function()
+      local MyAccount = store:with { scope = { Account = { owner = "Bob" } } }:model "Account"
+      store:transaction(function() assert.is_nil(MyAccount:find "ada") end, only)
+    end)
+
+    it("refuses queries and writes", function()
+      store:transaction(function()
+        assert.matches("store:load", fails("unsupported", function() Account:where { id = "ada" }:all() end).message)
+        fails("unsupported", function() Account:where { id = "ada" }:count() end)
+        fails("usage", ada.delete, ada)
+        fails("usage", store.check, store, ada)
+      end, only)
+    end)
+  end)
+
   it("logs what it would write in a dry run, and writes nothing", function()
     store:with({ dry_run = true }, function()
       store:transaction(function() Account { id = "ada" }:save() end)
