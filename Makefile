@@ -157,6 +157,10 @@ $(BUILD)/tests/bench/postgres_peer: LIBS += -lpq
 # The same with libcurl.
 $(BUILD)/tests/bench/dynamodb_peer: LIBS += -lcurl
 
+$(BUILD)/tests/host/memory_steps_test: tests/host/memory_steps_test.c tests/model/plain.c $(BIN)/libneap.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=luaopen_neap_sql -o $@ $^ $(LIBS)
+
 # The command with a store of SQLite that does nothing itself.
 $(BUILD)/tests/model/plain: tests/model/plain.c $(COMMAND:%.c=$(BUILD)/%.o) $(BIN)/libneap.a
 	$(call say,LINK,$@)

@@ -116,7 +116,7 @@ struct neap__op {
   neap_task (*needs)(const struct neap__op *, const char **why);
   struct neap__op *inner;  // what it waits for itself: whoever waits for it waits for that one; NULL = nothing
   bool done;
-  bool pauses;  // done, but others come first: it has worked for as long as it may
+  bool pauses;  // it waits for nothing, but has worked for as long as it may: others come first
 };
 
 // Pushes a zeroed userdata of `size` bytes that starts with a struct neap__op, with the metatable registered under `tname`

@@ -242,7 +242,8 @@ int neap__await(lua_State *L, int index, lua_KContext ctx, lua_KFunction k) {
     if (!op->done && op->cancel) op->cancel(op);
     return neap__task_fail_cancelled(L);
   }
-  if (op->done) return op->pauses ? neap__pause(L, ctx, k) : k(L, LUA_OK, ctx);
+  if (op->pauses) return neap__pause(L, ctx, k);
+  if (op->done) return k(L, LUA_OK, ctx);
   check_ends(L, h, op);
   if (!h->parkable || L != h->running || !lua_isyieldable(L)) return pump(L, h, op, ctx, k);
   t->wait = op;

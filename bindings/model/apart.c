@@ -98,6 +98,23 @@ const struct query *neap__query_settled(lua_State *L) {
   return lua_touserdata(L, 1);
 }
 
+void neap__query_explain(lua_State *L, int idx) {
+  const struct query *q = lua_touserdata(L, idx);
+  struct view *view = neap__view_effective(L, q->class->view);
+  if (!neap__apart_needed(view, q)) {
+    view->store->verbs->explain(L, view, q);
+    return;
+  }
+  idx = lua_absindex(L, idx);
+  neap__apart_push(L, "explain");
+  lua_pushvalue(L, idx);
+  lua_call(L, 1, 2);
+  view->store->verbs->explain(L, view, lua_touserdata(L, -2));
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "related");
+  lua_remove(L, -2);
+}
+
 // select(query, count) -> rows: what is left for the store
 static int apart_select(lua_State *L) {
   const struct query *q = neap__query_check(L, 1);
@@ -258,9 +275,18 @@ static int apart_questions(lua_State *L) {
   return 1;
 }
 
+// The rows held at idx; NULL where it is nil, for explain: they are not read, and their keys are not known.
+static struct held *held_at(lua_State *L, int idx) {
+  return lua_isnoneornil(L, idx) ? NULL : neap__held_check(L, idx);
+}
+
 // Pushes: the field is one of the values in the cell of the rows held. None: false.
 static void push_among(lua_State *L, int class_idx, const struct field *f, struct held *held, int cell) {
   int n, top = lua_gettop(L);
+  if (!held) {
+    neap__condition_leaf(L, class_idx, f, COND_IN, &(struct cell){.kind = CELL_NULL}, 1);
+    return;
+  }
   const struct cell *keys = neap__held_distinct(L, held, cell, &n);
   if (n > CONDITION_MAX_OPERANDS)
     neap__fail(L, NEAP_LIMIT, "%s.%s: more than %d related keys would have to be asked for: narrow what is asked",
@@ -273,13 +299,13 @@ static void push_among(lua_State *L, int class_idx, const struct field *f, struc
   lua_settop(L, top + 1);
 }
 
-// narrow(query, field, held, cell) -> the query, whose field is one of the values in the cell
+// narrow(query, field, held or nil, cell) -> the query, whose field is one of the values in the cell
 static int apart_narrow(lua_State *L) {
   const struct field *f = lua_touserdata(L, 2);
   lua_settop(L, 4);
   struct query *q = neap__query_clone(L, 1);
   neap__query_push_class(L, 5);
-  push_among(L, 6, f, neap__held_check(L, 3), (int)lua_tointeger(L, 4));
+  push_among(L, 6, f, held_at(L, 3), (int)lua_tointeger(L, 4));
   if (((const struct condition *)lua_touserdata(L, -1))->op == COND_OR) q->limit = 0;
   neap__query_and(L, 5);
   lua_settop(L, 5);
@@ -323,16 +349,16 @@ static void push_counted(lua_State *L, int class_idx, const struct field *key, c
   if (none) neap__condition_not(L, -1);
 }
 
-// answer(query, node, held) -> the condition that the node is, now that the rows are known that it asks for
+// answer(query, node, held or nil) -> the condition that the node is, now that the rows are known that it asks for
 static int apart_answer(lua_State *L) {
   const struct condition *node = lua_touserdata(L, 2);
   const struct condition *some = node->place.counted ? node->place.counted : node;
   const struct field *f = some->place.field;
-  struct held *held = neap__held_check(L, 3);
+  struct held *held = held_at(L, 3);
   neap__query_check(L, 1);
   neap__query_push_class(L, 1);
   int class_idx = lua_gettop(L);
-  if (node->place.counted)
+  if (node->place.counted && held)
     push_counted(L, class_idx, node->shape->keys[0], node, held);
   else
     push_among(L, class_idx, f->type.kind == TYPE_POINTER ? f : node->shape->keys[0], held, 0);

@@ -323,9 +323,7 @@ static void explain(lua_State *L, int idx, int class_idx, int out, bool joined) 
       lua_pop(L, 1);
     } else {
       neap__relation_push_query(L, class_idx, f, top + 2, &unknown, 1);
-      const struct query *sent = lua_touserdata(L, -1);
-      struct view *view = neap__view_effective(L, sent->class->view);
-      view->store->verbs->explain(L, view, sent);
+      neap__query_explain(L, top + 3);
       neap__include_explain(L, top + 3);
     }
     some = true;

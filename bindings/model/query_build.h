@@ -84,6 +84,8 @@ const struct query *neap__query_settled(lua_State *L);
 bool neap__apart_needed(const struct view *view, const struct query *q);
 // Whether the scope of a model does.
 bool neap__apart_scope(const struct view *view, const struct shape *shape);
+// Pushes what the query at idx would send, and in it, as `related`, what would be sent before.
+void neap__query_explain(lua_State *L, int idx);
 // Pushes a function of neap.apart.
 void neap__apart_push(lua_State *L, const char *name);
 

@@ -453,11 +453,11 @@ static int query_update(lua_State *L) {
 
 // Query:explain() -> what would be sent: { sql =, params = } where the store speaks SQL
 //   include: the same for what is included by statements of its own, by name; their keys are not known before
+//   related: on stores that cannot join, what is asked of related rows before, in order
 static int query_explain(lua_State *L) {
   const struct query *q = begin(L, 0);
-  struct view *view = view_of(L, q);
   if (q->ngroups > 0) neap__query_check_groups(L, q);
-  view->store->verbs->explain(L, view, q);
+  neap__query_explain(L, 1);
   neap__include_explain(L, 1);
   return 1;
 }

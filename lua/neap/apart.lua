@@ -61,4 +61,34 @@ function apart.settle(query)
   return links and kernel.narrow(left, target, kernel.read(links), there) or left
 end
 
+--- What would be asked: the query whose rows are read last, and a list of what would be sent before, as explain says it.
+--- Keys are not known before.
+function apart.explain(query)
+  local related, answers = {}, {}
+  local function add(question)
+    for _, asked_first in ipairs { question.target or false, question.links or false } do
+      if asked_first then related[#related + 1] = asked_first:explain() end
+    end
+  end
+  for _, question in ipairs(kernel.questions(query)) do
+    add(question)
+    answers[question.node] = kernel.answer(query, question.node)
+  end
+  local left = kernel.settle(query, answers, false)
+  local reaches, distances = kernel.reaches(left)
+  local links, target = kernel.links(left)
+  if links then add { target = links } end
+  for i, distance in ipairs(distances) do
+    for step = 1, distance do
+      local question = kernel.step(left, reaches, i, step)
+      local last = question.links and "links" or "target"
+      question[last] = kernel.narrow(question[last], question.tie)
+      add(question)
+    end
+  end
+  if #distances == 0 and not links then return left, related end
+  local base = kernel.base(left)
+  return links and kernel.narrow(base, target) or base, related
+end
+
 return apart

@@ -56,6 +56,14 @@ contract.each("conditions over relations", function(c)
       assert.same({}, ids(m.Comment, { user__name = "Bob" }))
     end)
 
+    it("say what is asked before, where the store cannot join", function()
+      local said = m.Post:where { author__name = "Ada", tags__name = "sea" }:explain()
+      if c.capabilities.joins then return assert.is_nil(said.related) end
+      assert.equal(3, #said.related)  -- authors, tags and their links
+      assert.equal(1, #m.Post:order "author.name":explain().related)
+      assert.equal(1, #m.Post:select "comments.count":explain().related)
+    end)
+
     it("takes a table or a condition for a pointer too", function()
       assert.same({ 1, 2 }, ids(m.Post, { author = { name = "Ada" } }))
       assert.same({ 1, 2 }, ids(m.Post, { author = m.Author.name:eq "Ada" }))

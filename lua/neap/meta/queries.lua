@@ -260,7 +260,8 @@ function query:avg(name) end
 ---@param labels table
 ---@return table
 function query:aggregate(labels) end
----What would be sent, without sending it: { sql =, params =, include = { relation = the same } }.
+---What would be sent, without sending it: { sql =, params =, include = { relation = the same } }; `related` lists what is
+---asked of related rows before, on stores that cannot join.
 ---@return table
 function query:explain() end
 ---Objects from a statement whose columns bear the names of the model's.
