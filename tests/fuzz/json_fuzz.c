@@ -106,6 +106,20 @@ static void write_and_read(lua_State *L, const struct input *in) {
   lua_pop(L, 3);
 }
 
+// The same of the text of a cell: bytes and sets stay what their marks say.
+static void write_and_read_marked(lua_State *L, const struct input *in) {
+  struct neap__error e;
+  size_t n, again;
+  if (neap__json_push_marked(L, in->p, in->n, &e) != 0) return;
+  check(neap__json_encode_marked(L, -1, &e) == 0, "what was read with marks cannot be written");
+  const char *text = lua_tolstring(L, -1, &n);
+  check(neap__json_push_marked(L, text, n, &e) == 0, "what was written with marks cannot be read");
+  check(neap__json_encode_marked(L, -1, &e) == 0, "what was read twice with marks cannot be written");
+  const char *second = lua_tolstring(L, -1, &again);
+  check(n == again && memcmp(text, second, n) == 0, "marks change from one writing to the next");
+  lua_pop(L, 4);
+}
+
 static size_t count_elements(const struct input *in) {
   size_t count = 0;
   struct neap__json_each it = neap__json_each(in->p, in->n);
@@ -136,6 +150,7 @@ static int run(lua_State *L) {
   if (lua_istable(L, -1) && lua_rawlen(L, -1) > 0) check(lua_rawlen(L, -1) == elements, "the scanner counts otherwise");
   compare_with_cjson(L, in);
   write_and_read(L, in);
+  write_and_read_marked(L, in);
   return 0;
 }
 

@@ -29,8 +29,8 @@ export PREFIX=$dir/usr
 export PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig LD_LIBRARY_PATH=$PREFIX/lib
 try "make install-strip" make --no-print-directory -s install-strip
 try "the command" "$PREFIX/bin/neap" -e 'assert(require("neap").all)'
-small() { size=$(stat -c %s "$PREFIX/bin/neap") && echo "$size bytes" && [ "$size" -lt 1500000 ]; }
-try "the stripped command is below 1.5 MB" small
+small() { size=$(stat -c %s "$PREFIX/bin/neap") && echo "$size bytes" && [ "$size" -lt 2000000 ]; }
+try "the stripped command is below 2 MB" small
 
 manual="$PREFIX/share/man"
 same_version() { diff <(printf '%s\n' "$version" "$version" "neap $version" "\"neap $version\"" "\"neap $version\"" "${version%%.*}") \
