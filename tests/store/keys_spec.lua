@@ -21,9 +21,10 @@ local kinds = {
   bytes     = { t.bytes, { neap.bytes "a\0b", neap.bytes "\255", neap.bytes "" }, false },
 }
 
-contract.sql("relations by keys of type", function(c)
+contract.each("relations by keys of type", function(c)
   for name, kind in pairs(kinds) do
     local key_type, keys, cut = table.unpack(kind)
+    if c.name == "dynamodb" and name == "bytes" then keys = { keys[1], keys[2], neap.bytes "\0" } end  -- takes no empty ones
 
     it(name, function()
       local Author = c.store:model("Author", {

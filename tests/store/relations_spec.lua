@@ -4,7 +4,7 @@ local neap = require "neap"
 local shop = require "tests.store.shop"
 local t = neap.types
 
-contract.sql("relations", function(c)
+contract.each("relations", function(c)
   local m
 
   before_each(function() m = shop.fill(c.store, shop.declare(c.store)) end)
@@ -185,9 +185,11 @@ contract.sql("relations", function(c)
       for i = 1, 20 do tasks[i] = function() page.words:add { 1, i % 3 + 1 } end end
       neap.all(tasks)
       assert.equal(3, page.words:count())
-      local ok, e = pcall(function() page.words:add { 1, 9 } end)
-      assert.is_false(ok)
-      assert.equal("conflict", e.kind)
+      if c.sql then  -- keeps references
+        local ok, e = pcall(function() page.words:add { 1, 9 } end)
+        assert.is_false(ok)
+        assert.equal("conflict", e.kind)
+      end
     end)
 
     it("adds, removes and sets links", function()
@@ -198,7 +200,7 @@ contract.sql("relations", function(c)
       assert.same({ 2, 3 }, p.tags:order "id":pluck "id")
       p.tags:set { 1, 2 }
       assert.same({ 1, 2 }, p.tags:order "id":pluck "id")
-      assert.same({ "1", "2" }, c:client "SELECT tag_id FROM PostTag WHERE post_id = 1 ORDER BY tag_id")
+      assert.same({ "1|1", "1|2", "2|2" }, c:rows("PostTag", "post_id", "tag_id"))
     end)
   end)
 

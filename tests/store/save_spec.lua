@@ -4,7 +4,7 @@ local fails = require "tests.fails"
 local neap = require "neap"
 local t = neap.types
 
-contract.sql("saving", function(c)
+contract.each("saving", function(c)
   local User, Post
 
   before_each(function()

@@ -3,7 +3,7 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local shop = require "tests.store.shop"
 
-contract.sql("set-based writes", function(c)
+contract.each("set-based writes", function(c)
   local m
 
   before_each(function()
