@@ -110,13 +110,14 @@ bool neap__aws_member(const char *body, size_t n, const char *name, char *out, s
 
 // "com.amazonaws.dynamodb.v20120810#ValidationException", and in a header "ValidationException:http://..."
 static void read_code(const struct http_reply *reply, char *code, size_t size) {
+  static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
   char whole[160] = "";
   size_t n;
   const char *type = header(reply, "x-amzn-errortype", &n);
   if (!neap__aws_member(reply->body, reply->nbody, "__type", whole, sizeof whole) && type)
     snprintf(whole, sizeof whole, "%.*s", (int)n, type);
   const char *hash = strchr(whole, '#'), *name = hash ? hash + 1 : whole;
-  snprintf(code, size, "%.*s", (int)strcspn(name, ":"), name);
+  snprintf(code, size, "%.*s", (int)strspn(name, plain), name);
 }
 
 // Its first line: what follows it, where a signature is refused, has the session token in it.
