@@ -74,6 +74,15 @@ static int make_parent(struct dynamodb_listing *l, const struct change *changes,
   return 0;
 }
 
+// Whether a place is to be removed whose parent is not there, or is something that has no places.
+static bool removes_nothing(const struct change *c, const struct cell *cells) {
+  struct neap__json_slice parent;
+  const struct cell *column = &cells[c->place.field->column];
+  bool removes = c->kind == CHANGE_UNSET || (c->kind == CHANGE_SET && c->cell.kind == CELL_NIL);
+  if (!removes || c->place.nsteps == 0) return false;
+  return !neap__dynamodb_find_place(column, &c->place, c->place.nsteps - 1, &parent) || !strchr("{[", *parent.p);
+}
+
 bool neap__dynamodb_lacks_parent(const struct write *w, const struct neap__error *e) {
   if (strcmp(e->code, "ValidationException") != 0 || !strstr(e->message, "document path")) return false;
   for (int i = 0; i < w->nchanges; i++)
@@ -83,11 +92,8 @@ bool neap__dynamodb_lacks_parent(const struct write *w, const struct neap__error
 
 int neap__dynamodb_make_parents(struct dynamodb_listing *l, const struct cell *cells) {
   int n = l->n, kept = 0;
-  for (int i = 0; i < n; i++) {  // to remove what is not there is nothing to do
-    const struct change *c = &l->changes[i];
-    bool is_null, gone = c->kind == CHANGE_UNSET || (c->kind == CHANGE_SET && c->cell.kind == CELL_NIL);
-    if (!gone || find_missing(&cells[c->place.field->column], &c->place, &is_null) < 0) l->changes[kept++] = *c;
-  }
+  for (int i = 0; i < n; i++)
+    if (!removes_nothing(&l->changes[i], cells)) l->changes[kept++] = l->changes[i];
   n = kept;
   l->n = 0;
   for (int i = 0, group; i < n; i += group) {

@@ -57,6 +57,17 @@ describe("a place inside of an attribute in DynamoDB", function()
     assert.is_nil(kept(p))
   end)
 
+  it("gets its parents in each of the rows that are changed at once", function()
+    local p, q = post { data = { v = 1 } }, post()
+    local both = Post:where { id__in = { p.id, q.id } }
+    assert.equal(2, both:update { ["data.x.y"] = 1, ["data.x.z.w"] = "q", ["m.a"] = 2 })
+    assert.same({ v = 1, x = { y = 1, z = { w = "q" } } }, kept(p))
+    assert.same({ x = { y = 1, z = { w = "q" } } }, kept(q))
+    assert.same({ a = 2 }, Post:get(q.id).m)
+    assert.equal(2, both:update { ["data.v.w"] = neap.null, ["data.x.y"] = neap.null })
+    assert.same({ v = 1, x = { z = { w = "q" } } }, kept(p))
+  end)
+
   it("is not made inside of what is no map", function()
     local p = post { data = { a = 5 } }
     local other = Post:get(p.id)
