@@ -398,3 +398,147 @@ contract.only("dynamodb", "a transaction", function(c)
     assert.matches("10", e.message)  -- this server takes ten
   end)
 end)
+
+contract.only("dynamodb", "a transaction on the wire", function(c)
+  local proxy, pid, store, Account
+
+  local function sh(command)
+    local pipe <close> = assert(io.popen(command))
+    return (pipe:read "a":gsub("%s+$", ""))
+  end
+
+  --- From now on the proxy lets us down so, and what was asked before is forgotten.
+  local function rules(list)
+    neap.http.post(proxy .. "/rules", { body = neap.json.encode(neap.array(list or {})) })
+  end
+
+  --- What was asked since, of one operation.
+  local function asked(operation)
+    local requests = {}
+    for _, entry in ipairs(neap.http.get(proxy .. "/log"):json()) do
+      if entry.operation == operation then requests[#requests + 1] = entry.request end
+    end
+    return requests
+  end
+
+  setup(function()
+    local port
+    port, pid = sh("tests/services/dynamodb_proxy " .. os.getenv "NEAP_TEST_DYNAMODB"):match "(%d+) (%d+)"
+    proxy = "http://127.0.0.1:" .. port
+  end)
+
+  teardown(function() sh("kill " .. pid) end)
+
+  before_each(function()
+    store = neap.open {
+      url = "dynamodb://us-east-1?endpoint=" .. proxy, access_key = "spec", secret_key = "spec", table_template = c.url.table_template,
+    }
+    Account = store:model("Account", { id = t.string { primary = true }, owner = t.string(), balance = t.integer() })
+    store:bind()
+    Account { id = "ada", balance = 1 }:save()
+    rules()
+  end)
+
+  after_each(function() store:close() end)
+
+  local function rows() return c:rows("Account", "id", "balance") end
+
+  local function pay()
+    store:transaction(function()
+      local ada = Account:get "ada"
+      ada.balance = ada.balance + 1
+      ada:save()
+    end)
+  end
+
+  it("is one request that says all of it", function()
+    store:transaction(function(tx)
+      local ada = Account:get "ada"
+      ada.balance = 5
+      ada:save()
+      Account { id = "bob" }:save()
+      tx:check(Account { id = "eve" })
+    end, { token = "mine" })
+    local name = c.prefix .. "Account"
+    assert.same({
+      {
+        ClientRequestToken = "mine",
+        TransactItems = {
+          { Update = {
+            TableName = name, Key = { id = { S = "ada" } }, UpdateExpression = "SET #n0=:v1",
+            ConditionExpression = "attribute_exists(#n2) AND attribute_not_exists(#n3) AND #n0 = :v4",
+            ExpressionAttributeNames = { ["#n0"] = "balance", ["#n2"] = "id", ["#n3"] = "owner" },
+            ExpressionAttributeValues = { [":v1"] = { N = "5" }, [":v4"] = { N = "1" } },
+            ReturnValuesOnConditionCheckFailure = "ALL_OLD",
+          } },
+          { Update = {
+            TableName = name, Key = { id = { S = "bob" } }, UpdateExpression = "REMOVE #n0",
+            ExpressionAttributeNames = { ["#n0"] = "neap.nothing" },
+          } },
+          { ConditionCheck = {
+            TableName = name, Key = { id = { S = "eve" } }, ConditionExpression = "attribute_not_exists(#n0)",
+            ExpressionAttributeNames = { ["#n0"] = "id" }, ReturnValuesOnConditionCheckFailure = "ALL_OLD",
+          } },
+        },
+      },
+    }, asked "TransactWriteItems")
+    assert.is_true(asked "GetItem"[1].ConsistentRead)
+  end)
+
+  it("is done once where its answer is lost: it comes again under its token", function()
+    for _, fault in ipairs { "lose", "drop", "500", "503", "throttle", "cut", "crc" } do
+      rules { { on = "TransactWriteItems", ["do"] = fault, times = 1 } }
+      pay()
+      local sent = asked "TransactWriteItems"
+      assert.equal(2, #sent, fault)
+      assert.same(sent[1], sent[2], fault)
+    end
+    assert.same({ "ada|8" }, rows())
+  end)
+
+  it("comes again under its token while others write the same items", function()
+    rules { { on = "TransactWriteItems", ["do"] = "conflict", times = 2 } }
+    pay()
+    local sent = asked "TransactWriteItems"
+    assert.equal(3, #sent)
+    assert.same(sent[1], sent[3])
+    assert.same({ "ada|2" }, rows())
+  end)
+
+  it("raises conflict when that does not end, and begins anew under another token", function()
+    rules { { on = "TransactWriteItems", ["do"] = "conflict", times = 6 } }
+    local e = fails("conflict", pay)
+    assert.is_true(e.retryable)
+    assert.matches("another transaction is writing it", e.errors[1].error.message)
+    rules { { on = "TransactWriteItems", ["do"] = "conflict", times = 6 } }
+    store:transaction(function() Account { id = "bob", balance = 1 }:save() end, { retries = 1 })
+    local sent = asked "TransactWriteItems"
+    assert.equal(7, #sent)
+    assert.not_equal(sent[6].ClientRequestToken, sent[7].ClientRequestToken)
+    assert.same({ "ada|1", "bob|1" }, rows())
+  end)
+
+  it("raises that its outcome is unknown where it is never heard", function()
+    rules { { on = "TransactWriteItems", ["do"] = "lose" } }
+    local short = neap.open {
+      url = "dynamodb://us-east-1?endpoint=" .. proxy, access_key = "spec", secret_key = "spec",
+      table_template = c.url.table_template, attempts = 2,
+    }
+    local Short = short:model("Account", { id = t.string { primary = true }, balance = t.integer() })
+    local bob = Short { id = "bob", balance = 1 }
+    local ok, e = pcall(short.transaction, short, function() bob:save() end)
+    assert.same({ false, "unknown" }, { ok, e.outcome })
+    assert.is_true(bob:is_new())
+    assert.same({ "ada|1", "bob|1" }, rows())
+    short:close()
+  end)
+
+  it("that only reads asks for all of a list at once, and again while others write them", function()
+    rules { { on = "TransactGetItems", ["do"] = "conflict", times = 1 } }
+    local ada, bob = Account { id = "ada" }, Account { id = "ada" }
+    store:transaction(function() store:load { ada, bob } end, { mode = "read" })
+    assert.same({ { TransactItems = { { Get = { TableName = c.prefix .. "Account", Key = { id = { S = "ada" } } } } } } },
+      { asked "TransactGetItems"[2] })
+    assert.same({ 1, 1 }, { ada.balance, bob.balance })
+  end)
+end)
