@@ -5,6 +5,8 @@
 
 #include "store/dynamodb_store.h"
 
+#define PARTS 16  // of what rows have to meet, that are asked once more
+
 struct set_slot {
   struct dynamodb_call call;
   bool busy;
@@ -17,7 +19,7 @@ struct set_run {
   struct rows *source;  // NULL once it has ended
   const struct shape *shape;
   struct write write;
-  const struct condition *parts[2];
+  const struct condition *parts[PARTS];
   struct condition both;
   int busy;
   struct cell key[4];  // of the row at hand
@@ -189,15 +191,24 @@ static struct query *push_keys_query(lua_State *L, const struct query *q, const 
   return keys;
 }
 
-// What the service can tell of the conditions, to be asked once more when a row is written.
+// Adds what the service can tell of what all rows have to meet.
+static void add_told(struct set_run *r, const struct condition *c) {
+  struct neap__error e;
+  if (!c) return;
+  if (c->op == COND_AND)
+    for (int i = 0; i < c->nchildren; i++) add_told(r, c->children[i]);
+  else if (r->both.nchildren < PARTS && neap__dynamodb_tells(c, &e))
+    r->parts[r->both.nchildren++] = c;
+}
+
+// What is to be asked once more when a row is written.
 static void set_condition(struct set_run *r, const struct query *q) {
   struct neap__error e;
-  const struct condition *scope = neap__view_scope(r->run.view, r->shape);
-  int n = 0;
-  if (q->where && !neap__condition_is_true(q->where) && neap__dynamodb_tells(q->where, &e)) r->parts[n++] = q->where;
-  if (scope && neap__dynamodb_tells(scope, &e)) r->parts[n++] = scope;
-  r->both = (struct condition){.op = COND_AND, .shape = r->shape, .nchildren = n, .children = r->parts};
-  r->write.condition = n == 2 && neap__dynamodb_tells(&r->both, &e) ? &r->both : n > 0 ? r->parts[0] : NULL;
+  r->both = (struct condition){.op = COND_AND, .shape = r->shape, .children = r->parts};
+  add_told(r, q->where);
+  add_told(r, neap__view_scope(r->run.view, r->shape));
+  while (r->both.nchildren > 1 && !neap__dynamodb_tells(&r->both, &e)) r->both.nchildren--;
+  if (r->both.nchildren > 0) r->write.condition = &r->both;
 }
 
 static struct rows *set_new(lua_State *L, struct view *view, const struct query *q, struct write write) {
