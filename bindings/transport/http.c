@@ -5,6 +5,7 @@
 
 #include "transport/http_client.h"
 
+#define HASH 14695981039346656037u
 #define AGENT "neap/" NEAP_VERSION
 
 // ---- URLs ----
@@ -64,6 +65,11 @@ bool neap__http_origin(const char *url, char *origin, size_t size, struct neap__
 static void name_place(struct http_transfer *t, const struct http_request *r, const struct parts *p) {
   snprintf(t->place, sizeof t->place, "%s %s://%s%s%s%s", r->method, p->scheme, p->host, p->port ? ":" : "",
            p->port ? p->port : "", p->path);
+}
+
+static uint64_t hash(uint64_t h, const char *text) {
+  for (; *text; text++) h = (h ^ (unsigned char)*text) * 1099511628211u;
+  return h;
 }
 
 // ---- What is sent ----
@@ -149,11 +155,17 @@ static CURLcode set_surroundings(struct http_transfer *t, const struct http_requ
   return status;
 }
 
+// What stops one would stop others on the same connection.
+static bool may_share(const struct http_client *c, const struct http_request *r, uint64_t where) {
+  return r->http2 && !r->streams && !r->feeds && strncasecmp(r->url, "https:", 6) == 0 &&
+         neap__http_may_share(c, where);
+}
+
 static CURLcode set_up(struct http_transfer *t, const struct http_request *r) {
   CURL *easy = t->easy;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);     // else it would wait for names that nobody wants any more
-  bool http2 = r->http2 && !r->streams && !r->feeds;  // what stops one would stop others on the same connection
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // else it would wait for names that nobody wants any more
+  bool http2 = t->client == t->client->sharing;
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)http2);  // for what a connection that is being made will speak
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -179,6 +191,8 @@ static bool prepare(struct http_transfer *t, const struct http_request *r, struc
     return neap__error_set(e, NEAP_USAGE, "%s is no method", neap__show_text(r->method, strlen(r->method)).text) == 0;
   int status = read_url(r->url, &p, e);
   if (status == 0) name_place(t, r, &p);
+  if (status == 0) t->where = hash(hash(HASH, p.host), p.port ? p.port : "");
+  if (status == 0 && may_share(t->client, r, t->where)) t->client = t->client->sharing;
   if (status == 0) status = set_headers(t, r, e);
   parts_free(&p);
   if (status != 0) return false;

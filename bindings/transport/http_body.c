@@ -53,12 +53,31 @@ static int on_rewind(void *ud, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
+static bool is_beside(const struct http_transfer *t, const struct http_transfer *other) {
+  return other != t && other->sent_at && other->connection.our_port == t->connection.our_port &&
+         other->connection.port == t->connection.port && strcmp(other->connection.there, t->connection.there) == 0;
+}
+
+// False: it must not go over this connection. A reply in HTTP/1.1 that has been read to its end may still be there too.
+static bool may_share(struct http_transfer *t) {
+  for (struct http_transfer *other = t->client->going.first; other; other = other->next) {
+    if (!is_beside(t, other)) continue;
+    t->misplaced |= other->plain;
+    t->shares = other->shares = true;
+  }
+  return !t->misplaced;
+}
+
 // There is a connection. Where one that was used before proves to be closed, libcurl sends again on another: not what must be
 // done no more than once.
 static int on_ready(void *ud, char *there, char *here, int port, int our_port) {
   struct http_transfer *t = ud;
-  (void)there, (void)here, (void)port, (void)our_port;
+  (void)here;
   if (t->once && t->sent_at) return CURL_PREREQFUNC_ABORT;
+  snprintf(t->connection.there, sizeof t->connection.there, "%s", there);
+  t->connection.port = port;
+  t->connection.our_port = our_port;
+  if (t->client == t->client->sharing && !may_share(t)) return CURL_PREREQFUNC_ABORT;
   t->sent_at = neap__now_ms(t->client->host);
   neap__http_watch(t);
   return CURL_PREREQFUNC_OK;
@@ -139,6 +158,13 @@ static void end_head(struct http_transfer *t) {
   if (t->max_size > ELSEWHERE_MAX) t->max_size = ELSEWHERE_MAX;
 }
 
+static void note_plain(struct http_transfer *t) {
+  struct http_client *c = t->client->plain;
+  t->plain = true;
+  t->crossed = t->shares;
+  c->without[t->where % (sizeof c->without / sizeof *c->without)] = t->where;
+}
+
 // The last head counts: those before it said to go on.
 static size_t on_head(char *p, size_t size, size_t n, void *ud) {
   struct http_transfer *t = ud;
@@ -146,7 +172,8 @@ static size_t on_head(char *p, size_t size, size_t n, void *ud) {
   t->answered = true;
   if (n > 5 && memcmp(p, "HTTP/", 5) == 0) {
     t->head.n = 0;
-    return n;
+    if (p[5] == '1') note_plain(t);
+    return t->crossed ? 0 : n;
   }
   if (n > HEAD_MAX - t->head.n) return 0;
   t->short_of_memory = neap__buffer_append(&t->head, p, n) != 0;

@@ -106,12 +106,41 @@ static struct http_transfer *transfer_of(CURL *easy) {
   return (struct http_transfer *)(void *)t;
 }
 
+// Nothing of it has been sent, or it may be sent twice: it goes over a connection of its own.
+static void place_again(struct http_transfer *t) {
+  struct http_client *c = t->client->plain;
+  curl_multi_remove_handle(t->client->multi, t->easy);
+  leave(t);
+  t->client = c;
+  t->misplaced = t->shares = t->crossed = t->plain = t->answered = false;
+  t->head.n = t->body.n = t->received = 0;
+  t->unsent = t->whole;
+  t->nunsent = t->nwhole;
+  enlist(&c->going, t);
+  curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 0L);
+  mind(c);
+  neap__http_watch(t);
+  if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) neap__http_end(t, CURLE_OUT_OF_MEMORY);
+}
+
+static void end_or_place_again(struct http_transfer *t, CURLcode result) {
+  if (t->misplaced || (t->crossed && !t->once))
+    place_again(t);
+  else
+    end(t, result);
+}
+
+bool neap__http_may_share(const struct http_client *c, uint64_t where) {
+  return c->without[where % (sizeof c->without / sizeof *c->without)] != where;
+}
+
 // After whatever may have moved transfers on.
 static void drain(struct http_client *c) {
   const CURLMsg *m;
   int left;
   while ((m = curl_multi_info_read(c->multi, &left)) != NULL)
-    if (m->msg == CURLMSG_DONE) end(transfer_of(m->easy_handle), m->data.result);
+    if (m->msg == CURLMSG_DONE) end_or_place_again(transfer_of(m->easy_handle), m->data.result);
   for (struct http_transfer *t = c->going.first, *next; t; t = next) {
     next = t->next;
     if (t->short_of_memory) end(t, CURLE_OUT_OF_MEMORY);
@@ -285,12 +314,26 @@ static bool open_client(struct http_client *c) {
   return true;
 }
 
+static bool open_clients(struct http_client c[2]) {
+  for (int i = 0; i < 2; i++) {
+    c[i].host = c->host;
+    c[i].plain = &c[0];
+    c[i].sharing = &c[1];
+  }
+  if (!open_client(&c[0])) return false;
+  curl_multi_setopt(c[0].multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+  if (open_client(&c[1])) return true;
+  neap__closer_remove(&c[0].closer);
+  on_host_close(&c[0].closer);
+  return false;
+}
+
 static void push_new_client(lua_State *L) {
-  struct http_client *c = memset(lua_newuserdatauv(L, sizeof *c, 0), 0, sizeof *c);
+  struct http_client *c = memset(lua_newuserdatauv(L, 2 * sizeof *c, 0), 0, 2 * sizeof *c);
   c->host = neap__host(L);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &client_key);
-  if (open_client(c)) return;
+  if (open_clients(c)) return;
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &client_key);
   neap__fail(L, NEAP_LIMIT, "memory is short");

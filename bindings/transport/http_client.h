@@ -12,7 +12,11 @@ struct http_transfers {
   struct http_transfer *first, **last;
 };
 
-// One a host, anchored in the registry of its Lua state. It lives until the state does, but is empty once the host has closed.
+// Two a host, anchored in the registry of its Lua state: requests of the second may share connections, over HTTP/2. They live
+// until the state does, but are empty once the host has closed.
+//
+// Where a server speaks HTTP/2 over one connection and HTTP/1.1 over another, libcurl 7.88 lets requests share the latter too, and
+// gives each the reply to another. So what must be HTTP/1.1 has a client of its own, and what shares a connection is looked after.
 struct http_client {
   neap *host;
   CURLM *multi;
@@ -22,6 +26,8 @@ struct http_client {
   bool news;                           // of some transfer
   struct http_transfers going, ended;  // ended: nobody has been told
   bool closing;
+  struct http_client *plain, *sharing;  // the two
+  uint64_t without[256];                // hashes of the places that have answered in HTTP/1.1
   struct neap__closer closer;
 };
 
@@ -41,6 +47,14 @@ struct http_transfer {
   int64_t deadline;  // loop time in ms, INT64_MAX = none
   int64_t sent_at;   // when something was last sent, 0 = nothing yet
   int64_t left;      // of the length of a body in pieces, < 0 = it has none
+  uint64_t where;    // hash of host and port
+  struct {
+    char there[46];
+    int port, our_port;
+  } connection;
+  bool plain;              // the reply is HTTP/1.1
+  bool shares, misplaced;  // its connection with others; with one whose reply is: it waits to go elsewhere
+  bool crossed;            // with one, and nobody knows whose reply it has
   bool answered, head_done;
   bool streams, feeds;  // the reply, and what is left of the request, come in pieces
   bool paced;           // either did
@@ -62,6 +76,8 @@ struct http_transfer {
 bool neap__http_begin(struct http_transfer *t);
 // Looks at its deadlines again: one is new.
 void neap__http_watch(struct http_transfer *t);
+// Whether requests to where it goes may share connections, as far as anybody knows.
+bool neap__http_may_share(const struct http_client *c, uint64_t where);
 // Ends it; who sent it is told by the loop.
 void neap__http_end(struct http_transfer *t, CURLcode result);
 // Takes it off where it is under way; nobody is told.

@@ -70,6 +70,14 @@ static void too_late(const struct http_transfer *t, struct neap__error *e) {
     neap__error_set(e, NEAP_TIMEOUT, "%s: no connection within %.14g s; see connect_timeout", t->place, t->connect);
 }
 
+// Nobody knows whose the reply is.
+static void crossed(const struct http_transfer *t, struct neap__error *e) {
+  neap__error_set(e, NEAP_CONNECTION, "%s: the server answers one connection in HTTP/1.1 and another in HTTP/2",
+                  t->place);
+  snprintf(e->code, sizeof e->code, "WEIRD_SERVER_REPLY");
+  e->retryable = true;
+}
+
 static void libcurls(const struct http_transfer *t, struct neap__error *e) {
   static const struct meaning otherwise = {.name = "", .kind = NEAP_CONNECTION};
   const struct meaning *m = &otherwise;
@@ -90,6 +98,8 @@ void neap__http_fault(const struct http_transfer *t, struct neap__error *e) {
   long sent = 0;
   if (t->closed || t->too_large || t->short_of_memory)
     ours(t, e);
+  else if (t->crossed)
+    crossed(t, e);
   else
     libcurls(t, e);
   curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);

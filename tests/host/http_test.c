@@ -29,7 +29,11 @@ static const char requests[] =
     "assert(http.get(URL .. '/echo').status == 200)";
 
 static const char under_way[] =
-    "local neap = require 'neap' for i = 1, 30 do neap.spawn(neap.http.get, URL .. '/delay/20') end "
+    "local neap = require 'neap' for i = 1, 28 do neap.spawn(neap.http.get, URL .. '/delay/20') end "
+    "neap.spawn(function() "
+    "  local r = neap.http.get(URL .. '/pieces/20000', { stream = true }) r:read() neap.sleep(20) "
+    "end) "
+    "neap.spawn(function() neap.http.put(URL .. '/echo', { body = function() neap.sleep(20) end }) end) "
     "neap.http.get(URL .. '/delay/20')";
 
 static const char small[] =

@@ -730,6 +730,29 @@ describe("neap.http", function()
       assert.equal("late", other:await().body)
     end)
 
+    it("gives no request the reply to another, where a server speaks it over some connections and not over others", function()
+      local mixed <close> = setmetatable(serve(("0 %s/server.crt %s/server.key mixed"):format(folder, folder)),
+        { __close = kill })
+      local list, protocols = {}, {}
+      for i = 1, 300 do list[i] = i end
+      neap.gather(list, 60, function(i)
+        local said = http.get(("https://localhost:%d/echo"):format(mixed.port),
+          { ca = folder .. "/server.crt", query = { i = i } }):json()
+        assert.equal("/echo?i=" .. i, said.target)
+        protocols[said.protocol] = true
+      end)
+      assert.is_true(protocols["HTTP/1.1"])
+    end)
+
+    it("is left alone by a reply in pieces to the same host", function()
+      local r <close> = http.get(there .. "/large/20000000", { ca = folder .. "/server.crt", stream = true })
+      local targets = neap.gather({ 1, 2, 3, 4, 5 }, 5, function(i) return get("/echo?i=" .. i):json().target end)
+      assert.same({ "/echo?i=1", "/echo?i=2", "/echo?i=3", "/echo?i=4", "/echo?i=5" }, targets)
+      local n = 0
+      for piece in r:pieces() do n = n + #piece end
+      assert.equal(20000000, n)
+    end)
+
     it("sends a POST once, also where its stream is reset", function()
       local before = count2()["/drop"]
       local e = fails("connection", get, "/drop", { body = "x" })
