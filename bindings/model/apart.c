@@ -125,12 +125,15 @@ static int apart_select(lua_State *L) {
 
 // ---- Queries over related rows ----
 
-// Pushes a query over everything of a model, as the class at class_idx sees it. bare: what its scope says is not asked.
-static struct query *push_over(lua_State *L, int class_idx, const char *model, bool bare) {
+// Pushes a query over everything of a model, as the class at class_idx sees it, read in the way in which the query is that asks.
+// bare: what its scope says is not asked.
+static struct query *push_over(lua_State *L, int class_idx, const char *model, const struct query *asking, bool bare) {
   neap__class_of(L, class_idx, model);
   struct query *q = neap__query_new(L, -1);
   lua_remove(L, -2);
   q->scoped = bare;
+  q->scan = asking->scan;
+  q->consistent = asking->consistent;
   return q;
 }
 
@@ -180,14 +183,15 @@ static void set_pointer(lua_State *L, const char *name, const void *p) {
 // or a part of it; where there is a link table, the one over links, to be narrowed to those whose `there` is the key of a target;
 // and by which field they lead to the row at hand. They give that field, or how many there are by it. Targets of links that may
 // be any are not asked for.
-static void push_question(lua_State *L, int class_idx, int root, const struct condition *some, bool counts, bool bare) {
+static void push_question(lua_State *L, int class_idx, int root, const struct condition *some, bool counts,
+                          const struct query *asking, bool bare) {
   const struct field *f = some->place.field;
   bool links = f->type.kind == TYPE_MANY_TO_MANY;
   const struct field *tie = links ? f->through_here : f->type.kind == TYPE_POINTER ? f->target->keys[0] : f->inverse;
   lua_createtable(L, 0, 6);
   int table = lua_gettop(L);
   set_pointer(L, "tie", tie);
-  const struct query *target = push_over(L, class_idx, f->target_name, bare);
+  const struct query *target = push_over(L, class_idx, f->target_name, asking, bare);
   and_part(L, root, some->children[0]);
   bool all = !target->where && (bare || !neap__view_scope(neap__view_effective(L, target->class->view), f->target));
   give_one_column(L, links ? f->target->keys[0] : tie, counts && !links);
@@ -196,7 +200,7 @@ static void push_question(lua_State *L, int class_idx, int root, const struct co
   else
     lua_pop(L, 1);
   if (!links) return;
-  push_over(L, class_idx, f->through->model, bare);
+  push_over(L, class_idx, f->through->model, asking, bare);
   if (some->nchildren > 1) and_part(L, root, some->children[1]);
   give_one_column(L, tie, counts);
   lua_setfield(L, table, "links");
@@ -207,6 +211,7 @@ static void push_question(lua_State *L, int class_idx, int root, const struct co
 
 struct walk {
   int class_idx, list;
+  const struct query *asking;
   bool bare;
 };
 
@@ -219,7 +224,8 @@ static void add_question(lua_State *L, const struct walk *w, int root, const str
     neap__place_push_counted(L, &node->place);
     root = lua_gettop(L);
   }
-  push_question(L, w->class_idx, root, node->place.counted ? node->place.counted : node, node->place.counted, w->bare);
+  push_question(L, w->class_idx, root, node->place.counted ? node->place.counted : node, node->place.counted, w->asking,
+                w->bare);
   set_pointer(L, "node", node);
   lua_rawseti(L, w->list, (lua_Integer)lua_rawlen(L, w->list) + 1);
   lua_settop(L, top);
@@ -259,7 +265,7 @@ static int apart_questions(lua_State *L) {
   lua_settop(L, 1);
   neap__query_push_class(L, 1);
   lua_newtable(L);
-  struct walk w = {.class_idx = 2, .list = 3, .bare = q->scoped};
+  struct walk w = {.class_idx = 2, .list = 3, .asking = q, .bare = q->scoped};
   lua_getiuservalue(L, 1, QUERY_WHERE);
   walk_value(L, &w, q->where);
   lua_getiuservalue(L, 1, QUERY_OWNERS);
@@ -497,8 +503,8 @@ static int apart_cell(lua_State *L) {
 }
 
 // Pushes the query over what one step leads to.
-static void push_step(lua_State *L, int class_idx, const struct field *f, bool bare) {
-  push_over(L, class_idx, f->target_name, bare);
+static void push_step(lua_State *L, int class_idx, const struct field *f, const struct query *asking) {
+  push_over(L, class_idx, f->target_name, asking, asking->scoped);
   if (f->type.kind != TYPE_HAS_ONE) return;
   neap__relation_declared(L, class_idx, f);
   neap__query_complete_order(L, lua_gettop(L));
@@ -516,7 +522,7 @@ static int apart_step(lua_State *L) {
   int class_idx = lua_gettop(L);
   if (n > reach->nvia) {
     neap__place_push_counted(L, &reach->place);
-    push_question(L, class_idx, class_idx + 1, reach->place.counted, true, q->scoped);
+    push_question(L, class_idx, class_idx + 1, reach->place.counted, true, q, q->scoped);
     lua_pushinteger(L, 0);
     lua_pushinteger(L, 1);
     return 3;
@@ -525,7 +531,7 @@ static int apart_step(lua_State *L) {
   const struct field *tie = f->type.kind == TYPE_POINTER ? f->target->keys[0] : f->inverse;
   lua_createtable(L, 0, 2);
   set_pointer(L, "tie", tie);
-  push_step(L, class_idx, f, q->scoped);
+  push_step(L, class_idx, f, q);
   select_columns(L, tie, value);
   const struct query *target = lua_touserdata(L, -1);
   lua_pushvalue(L, -1);
@@ -597,7 +603,7 @@ static int apart_links(lua_State *L) {
   const struct field *here = q->link->through_here, *there = q->link->through_there;
   lua_settop(L, 1);
   neap__query_push_class(L, 1);
-  push_over(L, 2, q->link->through->model, false);
+  push_over(L, 2, q->link->through->model, q, false);
   lua_getiuservalue(L, 1, QUERY_OWNERS);
   neap__query_and(L, 3);
   select_columns(L, here, there);

@@ -61,8 +61,8 @@ function apart.settle(query)
   return links and kernel.narrow(left, target, kernel.read(links), there) or left
 end
 
---- What would be asked: the query whose rows are read last, and a list of what would be sent before, as explain says it.
---- Keys are not known before.
+--- What would be asked: the query whose rows are read last, and a list of what would be sent before, as explain says.
+--- Keys are not known then.
 function apart.explain(query)
   local related, answers = {}, {}
   local function add(question)

@@ -351,6 +351,36 @@ describe("a query of DynamoDB", function()
   end)
 end)
 
+describe("a query of DynamoDB over relations", function()
+  local store, Shelf, Book
+
+  before_each(function()
+    store = neap.open { url = "dynamodb://us-east-1?endpoint=http://127.0.0.1:1", access_key = "spec", secret_key = "spec" }
+    Shelf = store:model("Shelf", {
+      { "id", t.integer { primary = true } }, { "room", t.string() }, { "books", t.has_many("Book", "shelf") },
+    })
+    Book = store:model("Book", { { "id", t.integer { primary = true } }, { "shelf", t.pointer("Shelf", { index = true }) } })
+  end)
+  after_each(function() store:close() end)
+
+  it("asks for the related keys first, by keys and indexes like all others", function()
+    local said = Shelf:where { books__id = 7 }:explain()
+    assert.equal(1, #said.related)
+    assert.equal("GetItem", said.related[1].operation)
+    assert.same({ TableName = "Book", Key = { id = { N = "7" } }, ProjectionExpression = "shelf_id" }, filled(said.related[1].request))
+    assert.equal("BatchGetItem", Shelf:where { books__id__in = { 7, 8 } }:explain().related[1].operation)
+  end)
+
+  it("reads all of a related table where it may read all of its own", function()
+    local q = Book:where { shelf__room = "a" }
+    local ok, e = pcall(q.explain, q)
+    assert.is_false(ok)
+    assert.equal("usage", e.kind)
+    assert.truthy(e.message:find("Shelf: all of the table would be read", 1, true))
+    assert.equal("Scan", q:scan():explain().related[1].operation)
+  end)
+end)
+
 describe("a query of a store that finds its way by itself", function()
   it("takes no advice", function()
     local store = neap.open "sqlite::memory:"
