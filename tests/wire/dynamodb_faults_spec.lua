@@ -114,6 +114,15 @@ contract.only("dynamodb", "faults", function(c)
     end
   end)
 
+  it("let what was deleted be gone", function()
+    local items = {}
+    for i = 1, 100 * times do items[i] = Item { id = i, text = "old" } end
+    store:save(items)
+    local fates = many(100, function(i) return (fate(items[i].delete, items[i])) end)
+    local found = there()
+    for i, said in ipairs(fates) do expect(found[i] and "there" or "gone", said, "there", "gone", i) end
+  end)
+
   it("let one of those who change the same win, each time", function()
     Plain:create { id = 1 }
     local tally, winners = { done = 0, ["not done"] = 0, unknown = 0 }, {}
