@@ -143,6 +143,27 @@ contract.only("dynamodb", "faults", function(c)
     for i, count in pairs(winners) do assert.equal(1, count, i) end
   end)
 
+  it("let transactions happen whole, once or not at all", function()
+    for i = 1, 10 do Plain:create { id = i, n = 100 } end
+    local fates = many(80, function(i)
+      return (fate(store.transaction, store, function()
+        local from, to = Item:get(i % 10 + 1), Item:get((i + 3) % 10 + 1)
+        from.n, to.n = from.n - 1, to.n + 1
+        from:save()
+        to:save()
+        Item:create { id = 1000 + i, text = "paid" }
+      end))
+    end, 4)
+    local found, sum, done = there(), 0, 0
+    for i = 1, 10 do sum = sum + found[i].n end
+    assert.equal(1000, sum)
+    for i, said in ipairs(fates) do
+      expect(found[1000 + i] and "paid" or "open", said, "open", "paid", i)
+      if said == "done" then done = done + 1 end
+    end
+    assert.is_true(done > 10)
+  end)
+
   --- Saves 120 objects at once, and looks which of them are there.
   local function save_list(view)
     local items, failed = {}, {}
