@@ -16,8 +16,8 @@ static void tell_news(struct http_transfer *t) {
 // In pieces only the network is timed, from one of them to the next.
 static void rest(struct http_transfer *t) {
   bool waits_for_us = t->hungry || (t->streams && t->body.n > 0);
-  if (t->timeout <= 0 || !t->paced) return;
-  t->deadline = waits_for_us ? INT64_MAX : neap__deadline_in(t->client->host, t->timeout);
+  if (!t->paced) return;
+  if (t->timeout > 0) t->deadline = waits_for_us ? INT64_MAX : neap__deadline_in(t->client->host, t->timeout);
   neap__http_watch(t);
 }
 
@@ -120,6 +120,7 @@ int neap__http_feed(struct http_call *call, const char *p, size_t n, struct neap
   t->unsent = p;
   t->nunsent = n;
   t->hungry = false;
+  t->sent_at = neap__now_ms(t->client->host);
   rest(t);
   go_on(t);
   return 0;

@@ -226,8 +226,9 @@ static int on_timeout(CURLM *multi, long ms, void *ud) {
   return 0;
 }
 
+// No answer is due before all of the request is there.
 static int64_t answer_due(const struct http_transfer *t) {
-  if (t->first_byte <= 0 || !t->sent_at || t->answered) return INT64_MAX;
+  if (t->first_byte <= 0 || !t->sent_at || t->answered || t->feeds) return INT64_MAX;
   return t->sent_at + (int64_t)(t->first_byte * 1000);
 }
 

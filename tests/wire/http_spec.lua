@@ -282,6 +282,20 @@ describe("neap.http", function()
       end }):json().body)
     end)
 
+    it("is waited for as long as it takes, and its answer no longer than it may", function()
+      local function late()
+        local given
+        return function()
+          if given then return neap.sleep(0.8) end
+          given = true
+          return "x"
+        end
+      end
+      assert.equal("x", http.post(url .. "/echo", { body = late(), first_byte_timeout = 0.5 }):json().body)
+      local e = fails("timeout", http.post, url .. "/delay/20", { body = late(), first_byte_timeout = 0.1, timeout = 0 })
+      assert.matches("no answer within 0.1 s", e.message)
+    end)
+
     it("ends where the answer comes early", function()
       local r = http.post(url .. "/early", { body = function() return ("x"):rep(10000) end })
       assert.same({ 413, "enough" }, { r.status, r.body })
