@@ -458,11 +458,11 @@ contract.only("dynamodb", "a transaction on the wire", function(c)
       ada:save()
       Account { id = "bob" }:save()
       tx:check(Account { id = "eve" })
-    end, { token = "mine" })
+    end, { token = c.prefix .. "mine" })
     local name = c.prefix .. "Account"
     assert.same({
       {
-        ClientRequestToken = "mine",
+        ClientRequestToken = c.prefix .. "mine",
         TransactItems = {
           { Update = {
             TableName = name, Key = { id = { S = "ada" } }, UpdateExpression = "SET #n0=:v1",
