@@ -80,6 +80,7 @@ struct store;
 struct store_verbs {
   const char *name;       // "sqlite"
   unsigned capabilities;  // enum capability
+  unsigned in_memory;     // those that it has only because the kernel does the work, over the rows that the store gives
   bool waits;             // other tasks run while it works, in the command too
   bool marks;             // tells bytes from text and sets from lists in untyped places (NEAP_JSON_MARK)
   bool hints;             // queries say how to look: index, key, filter, scan

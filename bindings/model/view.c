@@ -524,7 +524,7 @@ static int view_supports(lua_State *L) {
   const char *name = neap__arg_string(L, 2, "capability", NULL);
   for (size_t i = 0; i < CAPABILITIES; i++)
     if (strcmp(capabilities[i].name, name) == 0) {
-      lua_pushboolean(L, (v->store->verbs->capabilities & capabilities[i].bit) != 0);
+      lua_pushboolean(L, ((v->store->verbs->capabilities | v->store->verbs->in_memory) & capabilities[i].bit) != 0);
       return 1;
     }
   lua_pushstring(L, capabilities[0].name);

@@ -242,7 +242,7 @@ contract.stores.dynamodb = endpoint and {
   end,
   list = function(_, text) return text end,
   capabilities = {
-    transactions = true, savepoints = false, joins = false, aggregates = false, conditions = true, sql = false,
+    transactions = true, savepoints = false, joins = true, aggregates = true, conditions = true, sql = false,
     unique = false, returning = true, streams = true, for_update = false, null = true, checks = true, commands = false,
     requests = true, functions = false, push = false, channels = false, copy = false,
   },

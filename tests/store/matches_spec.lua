@@ -78,16 +78,17 @@ contract.each("a condition that an object in memory matches", function(c)
   end)
 
   describe("through other relations", function()
-    c.can "joins" ("asks the store, with all that the condition and the declaration say", function()
+    it("asks the store, with all that the condition and the declaration say", function()
       local conditions = {
         m.Post.comments:some { user = 2 }, m.Post.comments:every { user__name = "Bob" }, m.Post.comments:none { text = "ah" },
-        m.Post.comments:count():gte(1), m.Post.comments:count { user = 2 }:eq(1), m.Post.comments:count():gt(m.Post.tags:count()),
+        m.Post.comments:count():gte(1), m.Post.comments:count { user = 2 }:eq(1),
         m.Post.tags:some({ name = "sky" }, { weight__gte = 5 }), m.Post.tags:every({ name = "sky" }, m.PostTag.weight:gte(5)),
         m.Post.tags:count({}, { weight__gte = 5 }):eq(1), m.Post.tags:none { name = "sky" } & m.Post.views:gte(20),
         ~(m.Post.author:some { name = "Ada" } & m.Post.comments:some { text = "ah" }) | m.Post.id:eq(1),
         m.Post.comments:some(m.Comment.user:some { posts__comments__count = 1 }), m.Post.author:some { posts__count = 2 },
         m.Post.author:some { profile__bio = "counts" },
       }
+      if c.sql then table.insert(conditions, m.Post.comments:count():gt(m.Post.tags:count())) end
       for i, condition in ipairs(conditions) do
         assert.same(m.Post:where(condition):order "id":pluck "id", met(posts(), condition), "condition " .. i)
       end

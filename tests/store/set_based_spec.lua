@@ -23,7 +23,7 @@ contract.each("set-based writes", function(c)
     assert.is_nil(m.Post:get(1).author)
   end)
 
-  c.can "joins" ("delete the rows that meet the condition", function()
+  it("delete the rows that meet the condition", function()
     assert.equal(3, m.Post:where { author__name__exists = true, views__lte = 20 }:delete())
     assert.same({ 2, 5 }, m.Post:order "id":pluck "id")
   end)
