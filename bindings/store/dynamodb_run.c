@@ -13,11 +13,9 @@ static bool is_write(const struct dynamodb_call *call) {
   return strstr(target, "Put") || strstr(target, "Update") || strstr(target, "Delete") || strstr(target, "Write");
 }
 
-static void on_done(struct aws_call *aws) {
-  struct dynamodb_call *call = (struct dynamodb_call *)((char *)aws - offsetof(struct dynamodb_call, aws));
+static void finish(struct dynamodb_call *call) {
   struct dynamodb_run *run = call->run;
   call->state = CALL_DONE;
-  if (run->table) neap__dynamodb_meter_settle(run->table, is_write(call), call->taken, aws);
   if (run->answered)
     run->answered(run, call);
   else
@@ -30,16 +28,44 @@ struct dynamodb_text *neap__dynamodb_call_begin(struct dynamodb_run *run, struct
   return &call->text;
 }
 
+static void on_done(struct aws_call *aws) {
+  struct dynamodb_call *call = (struct dynamodb_call *)((char *)aws - offsetof(struct dynamodb_call, aws));
+  if (call->run->table) neap__dynamodb_meter_settle(call->run->table, is_write(call), call->taken, aws);
+  finish(call);
+}
+
+// Whether what is written may be sent now.
+static int check_fence(const struct dynamodb_run *run, struct neap__error *e) {
+  if (!run->writes || !run->view->fence) return 0;
+  return neap__fence_check(run->view->fence, run->store->head.place, e);
+}
+
 static void start(struct dynamodb_call *call);
 
 static void on_timer(struct neap__timer *timer) {
-  start((struct dynamodb_call *)((char *)timer - offsetof(struct dynamodb_call, timer)));
+  struct dynamodb_call *call = (struct dynamodb_call *)((char *)timer - offsetof(struct dynamodb_call, timer));
+  if (check_fence(call->run, &call->aws.error) == 0) {
+    start(call);
+    return;
+  }
+  call->aws.failed = true;
+  finish(call);
 }
 
 static void wait(struct dynamodb_call *call, int64_t ms) {
   neap *host = call->run->store->head.host;
   call->state = CALL_WAITS;
   neap__timer_start(host, &call->timer, neap__now_ms(host) + ms, on_timer);
+}
+
+// Seconds that a write may take: none of its attempts is sent when a lock may be over.
+static double seconds_of(const struct dynamodb_call *call) {
+  const struct fence *f = call->run->writes ? call->run->view->fence : NULL;
+  double seconds = call->aws.timeout, now = neap__uptime();
+  if (f && seconds == 0) seconds = neap__aws_timeout(call->run->store->aws);
+  for (; f; f = f->outer)
+    if (f->deadline - now < seconds) seconds = f->deadline - now;
+  return seconds;
 }
 
 // Sends it as soon as its table has units for it.
@@ -52,15 +78,8 @@ static void start(struct dynamodb_call *call) {
     return;
   }
   call->state = CALL_SENT;
+  call->aws.timeout = seconds_of(call);
   neap__aws_send(s->aws, &call->aws);
-}
-
-// Seconds that a write may take: none of its attempts is sent when a lock may be over.
-static double seconds_of(const struct dynamodb_call *call) {
-  double seconds = call->aws.timeout, now = neap__uptime();
-  for (const struct fence *f = call->run->writes ? call->run->view->fence : NULL; f; f = f->outer)
-    if (seconds <= 0 || f->deadline - now < seconds) seconds = f->deadline - now;
-  return seconds;
 }
 
 static int prepare(struct dynamodb_call *call, const char *target, struct neap__error *e) {
@@ -70,14 +89,14 @@ static int prepare(struct dynamodb_call *call, const char *target, struct neap__
     neap__dynamodb_add(&call->text, "\"TOTAL\"");
   }
   if (neap__dynamodb_end(&call->text, e) != 0) return -1;
-  if (run->writes && run->view->fence && neap__fence_check(run->view->fence, run->store->head.place, e) != 0) return -1;
+  if (check_fence(run, e) != 0) return -1;
   call->aws = (struct aws_call){.target = target,
                                 .body = call->text.body.p,
                                 .nbody = call->text.body.n,
                                 .reads = !run->writes,
                                 .repeatable = call->aws.repeatable,
                                 .prefix = call->aws.prefix,
-                                .timeout = seconds_of(call),
+                                .timeout = call->aws.timeout,
                                 .done = on_done};
   return 0;
 }

@@ -517,6 +517,18 @@ describe("DynamoDB", function()
       assert.equal("lost", fails("conflict", write.await, write).code)
       assert.same({}, log())
     end)
+
+    it("that may be over by then keeps what has to wait for its turn from being sent", function()
+      local Kept, list = open { write_rate = 1 }:model("Post", { id = t.string { primary = true } }), {}
+      for i = 1, 5 do list[i] = Kept { id = "k" .. i } end
+      local lock = lease.take(store, "short", { seconds = 0.5 })
+      local write = neap.spawn(function()
+        fence.enter(lock.fence)
+        for _, object in ipairs(list) do object:save() end
+      end)
+      assert.equal("lost", fails("conflict", write.await, write).code)
+      assert.is_true(Post:scan():count() < 5)
+    end)
   end)
 
   it("has the tables that were declared", function()
