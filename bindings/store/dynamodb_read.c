@@ -239,20 +239,22 @@ static struct read_run *read_new(lua_State *L, const struct query *q, const stru
 
 // ---- The verbs ----
 
-static void check_may_query(lua_State *L, const struct view *view, const struct query *q) {
+// What a transaction reads of a table is as it is: what it writes must still find it so.
+static void make_plan(lua_State *L, struct view *view, const struct query *q, struct dynamodb_plan *plan) {
   if (neap__dynamodb_only_reads(view))
     neap__fail(
         L, NEAP_UNSUPPORTED,
         "%s: a transaction of dynamodb that only reads asks by keys: get, find and reload, or store:load for several "
         "as they are at one moment",
         q->class->shape->model);
+  neap__dynamodb_plan(L, view, q, plan);
+  plan->consistent |= view->transaction && !plan->index;
 }
 
 struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct query *q) {
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
-  check_may_query(L, view, q);
-  neap__dynamodb_plan(L, view, q, &plan);
+  make_plan(L, view, q, &plan);
   struct memory_plan memory = {
       .columns = plan.columns, .residual = {plan.residual}, .ordered = plan.ordered, .nordered = plan.nordered};
   read_new(L, q, &plan, false);
@@ -263,8 +265,7 @@ struct rows *neap__dynamodb_select(lua_State *L, struct view *view, const struct
 struct rows *neap__dynamodb_count(lua_State *L, struct view *view, const struct query *q) {
   struct dynamodb_plan plan;
   view = neap__view_effective(L, view);
-  check_may_query(L, view, q);
-  neap__dynamodb_plan(L, view, q, &plan);
+  make_plan(L, view, q, &plan);
   bool whole = q->limit < 0 && q->skip == 0 && !q->link && q->ngroups == 0 && plan.reading != READING_KEYS;
   if (whole && !plan.residual) return &read_new(L, q, &plan, true)->run.rows;
   struct memory_plan memory = {.columns = plan.columns, .residual = {plan.residual}, .ordered = true, .count = true};
