@@ -17,17 +17,13 @@ static bool asks(const struct condition *c) {
   return false;
 }
 
-static bool is_far(const struct reach *r) {
-  return r->nvia > 0 || r->place.counted;
-}
-
 static bool has_far(const struct query *q) {
   for (int i = 0; i < q->norders; i++)
-    if (!q->orders[i].label && is_far(&q->orders[i].reach)) return true;
+    if (!q->orders[i].label && neap__reach_is_far(&q->orders[i].reach)) return true;
   for (int i = 0; i < q->ngroups; i++)
-    if (is_far(&q->groups[i])) return true;
+    if (neap__reach_is_far(&q->groups[i])) return true;
   for (int i = 0; i < q->naggregates; i++)
-    if (is_far(&q->aggregates[i].reach)) return true;
+    if (neap__reach_is_far(&q->aggregates[i].reach)) return true;
   return q->ncounts > 0;
 }
 
@@ -447,17 +443,10 @@ static int apart_settle(lua_State *L) {
 
 // ---- What rows are ordered and grouped by elsewhere ----
 
-static bool same_reach(const struct reach *a, const struct reach *b) {
-  if (a->nvia != b->nvia || a->place.field != b->place.field || a->place.counted != b->place.counted) return false;
-  for (int i = 0; i < a->nvia; i++)
-    if (a->via[i].field != b->via[i].field || a->via[i].query != b->via[i].query) return false;
-  return true;
-}
-
 static void add_reach(struct reaches *r, const struct reach *reach) {
-  if (!is_far(reach)) return;
+  if (!neap__reach_is_far(reach)) return;
   for (int i = 0; i < r->n; i++)
-    if (same_reach(&r->list[i], reach)) return;
+    if (neap__reach_same(&r->list[i], reach)) return;
   r->list[r->n++] = *reach;
 }
 
@@ -546,7 +535,7 @@ static int apart_step(lua_State *L) {
 
 static bool has_far_order(const struct query *q) {
   for (int i = 0; i < q->norders; i++)
-    if (!q->orders[i].label && is_far(&q->orders[i].reach)) return true;
+    if (!q->orders[i].label && neap__reach_is_far(&q->orders[i].reach)) return true;
   return false;
 }
 

@@ -16,21 +16,21 @@ static void cell_of(struct row_source *row, const struct field *field, struct ce
   *out = m->reached ? *m->reached : m->wide[field->column];
 }
 
-static bool same_reach(const struct reach *a, const struct reach *b) {
+bool neap__reach_same(const struct reach *a, const struct reach *b) {
   if (a->nvia != b->nvia || a->place.field != b->place.field || a->place.counted != b->place.counted) return false;
   for (int i = 0; i < a->nvia; i++)
     if (a->via[i].field != b->via[i].field || a->via[i].query != b->via[i].query) return false;
   return true;
 }
 
-static int reach_of(const struct memory_plan *plan, const struct reach *r) {
-  for (int i = 0; i < plan->nreaches; i++)
-    if (same_reach(&plan->reaches[i], r)) return i;
-  return -1;
+bool neap__reach_is_far(const struct reach *r) {
+  return r->nvia > 0 || r->place.counted;
 }
 
-static bool is_far(const struct reach *r) {
-  return r->nvia > 0 || r->place.counted;
+static int reach_of(const struct memory_plan *plan, const struct reach *r) {
+  for (int i = 0; i < plan->nreaches; i++)
+    if (neap__reach_same(&plan->reaches[i], r)) return i;
+  return -1;
 }
 
 static const struct cell *far_cell(const struct memory *m, const struct reach *r) {
@@ -39,7 +39,7 @@ static const struct cell *far_cell(const struct memory *m, const struct reach *r
 }
 
 struct found neap__memory_find(struct memory *m, const struct reach *r, struct neap__buffer *scratch) {
-  if (!is_far(r)) return neap__place_find(&m->row, &r->place, scratch);
+  if (!neap__reach_is_far(r)) return neap__place_find(&m->row, &r->place, scratch);
   struct place place = r->place;
   place.counted = NULL;
   m->reached = far_cell(m, r);
@@ -298,8 +298,8 @@ static void check_condition(lua_State *L, const struct query *q, const struct co
 }
 
 static void check_reach(lua_State *L, const struct query *q, const struct memory_plan *plan, const struct reach *r) {
-  if (is_far(r) && reach_of(plan, r) < 0) refuse(L, q, "relations");
-  if (!is_far(r)) check_place(L, q, &r->place);
+  if (neap__reach_is_far(r) && reach_of(plan, r) < 0) refuse(L, q, "relations");
+  if (!neap__reach_is_far(r)) check_place(L, q, &r->place);
 }
 
 static void check(lua_State *L, const struct query *q, const struct memory_plan *plan) {
@@ -344,6 +344,7 @@ static struct memory *push(lua_State *L, const struct query *q, const struct mem
                 (size_t)ncells * sizeof(struct cell) + (size_t)plan->nreaches * sizeof(struct reach) +
                 (size_t)nin * sizeof(int);
   struct memory *m = neap__op_new(L, size, MEMORY_TYPE, 2);
+  m->room = (struct memory_room){.host = m->rows.op.host, .model = q->class->shape->model, .error = &m->rows.error};
   m->rows.close = memory_close;
   m->rows.next = memory_next;
   m->q = q;
@@ -364,7 +365,6 @@ struct rows *neap__memory_rows(lua_State *L, const struct query *q, const struct
   memcpy(m->residual, plan->residual, sizeof m->residual);
   m->row = (struct row_source){.cell = cell_of, .regexes = neap__regexes_of(L)};
   m->rows.ncells = plan->count ? 1 : m->width;
-  m->room = (struct memory_room){.host = m->rows.op.host, .model = q->class->shape->model, .error = &m->rows.error};
   m->counts = plan->count;
   m->grouped = q->ngroups + q->naggregates > 0 && !q->every;
   m->sorted = q->norders > 0 && (m->grouped || !plan->ordered);

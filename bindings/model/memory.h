@@ -23,8 +23,8 @@ struct memory_plan {
 };
 
 // Replaces the rows on top of the stack, which nobody has read yet, by those that the query gives: its columns and the owner's key,
-// groups and aggregates, or one integer. Of the query's own conditions only those count that the plan names. Raises unsupported for what cannot be told of such rows. The query, as that of every
-// verb, lives as long as its rows.
+// groups and aggregates, or one integer. Of the query's own conditions only those count that the plan names. Raises unsupported for
+// what cannot be told of such rows. The query, as that of every verb, lives as long as its rows.
 struct rows *neap__memory_rows(lua_State *L, const struct query *q, const struct memory_plan *plan);
 
 // Adds the columns that the query needs of such rows, its own conditions included, to the bit set.

@@ -68,6 +68,9 @@ struct memory {
 
 // ---- memory.c ----
 
+// Whether the place is one of related rows, or their number; whether two such are looked for in the same cell.
+bool neap__reach_is_far(const struct reach *r);
+bool neap__reach_same(const struct reach *a, const struct reach *b);
 // What the place holds in the present row. Text may lie in the scratch.
 struct found neap__memory_find(struct memory *m, const struct reach *r, struct neap__buffer *scratch);
 
