@@ -114,7 +114,7 @@ contract.stores.sqlite = {
 }
 
 -- A neap of the tests' own takes SQLite for a store that only has rows: memory_test.sh.
-if os.getenv "NEAP_TEST_PLAIN" then contract.stores.sqlite.capabilities.joins = false end
+if os.getenv "NEAP_TEST_PLAIN" then contract.stores.sqlite.plain = true end
 
 -- ---- PostgreSQL: a database for each set of specs, emptied before every spec, in the server of NEAP_TEST_POSTGRES ----
 

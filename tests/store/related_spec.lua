@@ -58,7 +58,7 @@ contract.each("conditions over relations", function(c)
 
     it("say what is asked before, where the store cannot join", function()
       local said = m.Post:where { author__name = "Ada", tags__name = "sea" }:explain()
-      if c.sql then return assert.is_nil(said.related) end
+      if c.sql and not c.plain then return assert.is_nil(said.related) end
       assert.equal(3, #said.related)  -- authors, tags and their links
       assert.equal(1, #m.Post:order "author.name":explain().related)
       assert.equal(1, #m.Post:select "comments.count":explain().related)
@@ -203,6 +203,7 @@ contract.each("conditions over relations", function(c)
     end)
 
     c.can "sql" ("compare with each other and with columns", function()
+      if c.plain then return end
       assert.same({ 3 }, ids(m.Post, m.Post.comments:count():gt(m.Post.tags:count())))
       assert.same({ 1, 5 }, ids(m.Post, m.Post.id:eq(1) & m.Post.comments:count():gt(m.Post.id) | m.Post.views:eq(m.Post.tags:count())))
     end)
