@@ -68,7 +68,7 @@ static void name_place(struct http_transfer *t, const struct http_request *r, co
 }
 
 static uint64_t hash(uint64_t h, const char *text) {
-  for (; *text; text++) h = (h ^ (unsigned char)*text) * 1099511628211u;
+  for (; text && *text; text++) h = (h ^ (unsigned char)*text) * 1099511628211u;
   return h;
 }
 
@@ -191,7 +191,7 @@ static bool prepare(struct http_transfer *t, const struct http_request *r, struc
     return neap__error_set(e, NEAP_USAGE, "%s is no method", neap__show_text(r->method, strlen(r->method)).text) == 0;
   int status = read_url(r->url, &p, e);
   if (status == 0) name_place(t, r, &p);
-  if (status == 0) t->where = hash(hash(HASH, p.host), p.port ? p.port : "");
+  if (status == 0) t->where = hash(hash(HASH, p.host), p.port);
   if (status == 0 && may_share(t->client, r, t->where)) t->client = t->client->sharing;
   if (status == 0) status = set_headers(t, r, e);
   parts_free(&p);
@@ -208,7 +208,7 @@ static bool prepare(struct http_transfer *t, const struct http_request *r, struc
 }
 
 static bool begin(struct http_transfer *t, const struct http_request *r, struct neap__error *e) {
-  if (t->client->closing) return neap__error_set(e, NEAP_CANCELLED, "the host closes") == 0;
+  if (t->client->sharing->closing) return neap__error_set(e, NEAP_CANCELLED, "the host closes") == 0;
   if (!prepare(t, r, e)) return false;
   return neap__http_begin(t) || neap__error_set(e, NEAP_LIMIT, "%s: memory is short", t->place) == 0;
 }

@@ -23,9 +23,9 @@ struct http_client {
   uv_timer_t *timer;  // the one that libcurl asks for
   uv_timer_t *late;   // at late_at: for what takes too long, and for what has ended where it could not be told
   int64_t late_at;
-  bool news;                           // of some transfer
-  struct http_transfers going, ended;  // ended: nobody has been told
-  bool closing;
+  bool news;                            // of some transfer
+  struct http_transfers going, ended;   // ended: nobody has been told
+  bool closing;                         // the second closes first
   struct http_client *plain, *sharing;  // the two
   uint64_t without[256];                // hashes of the places that have answered in HTTP/1.1
   struct neap__closer closer;

@@ -206,7 +206,12 @@ static void test_calls(void) {
   s.call.done = on_sent;
   struct sent last_one = {.call.done = on_sent, .client = s.client};
   CHECK(send_to(&last_one, "/slow", NULL) == 0);
+  struct sent shared = {.call.done = on_sent, .client = s.client, .again = 1};
+  CHECK(neap__http_send(s.client, &shared.call,
+                        &(struct http_request){.method = "GET", .url = "https://127.0.0.1:1/", .http2 = true},
+                        &shared.error) == 0);
   neap_close(&h);
+  CHECK(shared.done == 1);
   CHECK(s.done == 7 && s.error.kind == NEAP_CANCELLED && last_one.done == 1 && last_one.error.kind == NEAP_CANCELLED);
 }
 
