@@ -3,12 +3,12 @@ local contract = require "tests.store.contract"
 local neap = require "neap"
 local t = neap.types
 
-contract.sql("lists", function(c)
+contract.each("lists", function(c)
   local User
 
   before_each(function()
-    User = c.store:model("User", { id = t.integer { primary = true, auto = true }, name = t.string { required = true },
-      email = t.string { unique = true } }, { table = "users" })
+    User = c.store:model("User", { id = c:counted(), name = t.string { required = true },
+      email = t.string { unique = c.capabilities.unique } }, { table = "users" })
     c.store:bind()
   end)
 
@@ -20,8 +20,9 @@ contract.sql("lists", function(c)
 
   it("are saved in order, and each object gets its key", function()
     local list = c.store:save(people("a", "b", "c"))
-    assert.same({ 1, 2, 3 }, { list[1].id, list[2].id, list[3].id })
-    assert.same({ "a", "b", "c" }, c:client "SELECT name FROM users ORDER BY id")
+    local expected = {}
+    for i, name in ipairs { "a", "b", "c" } do expected[i] = list[i].id .. "|" .. name end
+    assert.same(expected, c:rows("users", "id", "name"))
   end)
 
   it("send the changes of loaded objects", function()
@@ -29,17 +30,17 @@ contract.sql("lists", function(c)
     list[1].name = "A"
     list[2].email = "other@example.org"
     c.store:save(list)
-    assert.same({ "A|a@example.org", "b|other@example.org" }, c:client "SELECT name, email FROM users ORDER BY id")
+    assert.same({ "A|a@example.org", "b|other@example.org" }, c:rows("users", "name", "email"))
   end)
 
   it("may mix new and changed objects of several models", function()
-    local Tag = c.store:model("Tag", { id = t.integer { primary = true, auto = true }, label = t.string() }, { table = "tags" })
+    local Tag = c.store:model("Tag", { id = c:counted(), label = t.string() }, { table = "tags" })
     c.store:bind()
     local ada = people "ada"[1]:save()
     ada.name = "Ada"
     local tag = Tag { label = "x" }
     c.store:save { ada, tag, people "bob"[1] }
-    assert.same({ "Ada", "bob" }, c:client "SELECT name FROM users ORDER BY id")
+    assert.same({ "Ada", "bob" }, c:rows("users", "name"))
     assert.is_false(tag:is_new())
   end)
 
@@ -62,7 +63,7 @@ contract.sql("lists", function(c)
     collectgarbage "incremental"
   end)
 
-  it("with failures keep the rest and tell which failed, where in the list, and why", function()
+  c.can "unique" ("with failures keep the rest and tell which failed, where in the list, and why", function()
     local list = people("a", "b", "a", "c")
     list[5] = User { email = "nameless@example.org" }
     local ok, e = pcall(c.store.save, c.store, list)
@@ -77,26 +78,27 @@ contract.sql("lists", function(c)
     assert.is_false(list[4]:is_new())
   end)
 
-  it("inside a transaction fail as a whole", function()
+  c.can "unique" ("inside a transaction fail as a whole", function()
     local list = people("a", "b", "a")
     c.store:transaction(function()
       local ok, e = pcall(c.store.save, c.store, list)
       assert.is_false(ok)
       assert.is_true(neap.is(e, "batch"))
     end)
-    assert.same({}, c:client "SELECT * FROM users")
+    assert.same({}, c:rows("users", "id"))
     assert.is_true(list[1]:is_new())
   end)
 
   it("are deleted together", function()
     local list = c.store:save(people("a", "b", "c"))
     c.store:delete { list[1], list[3] }
-    assert.same({ "b" }, c:client "SELECT name FROM users")
+    assert.same({ "b" }, c:rows("users", "name"))
   end)
 
   it("are loaded together; those that are gone are told", function()
     local list = c.store:save(people("a", "b"))
-    c:client "UPDATE users SET name = 'A' WHERE id = 1; DELETE FROM users WHERE id = 2"
+    c:set("users", { id = list[1].id }, { name = "A" })
+    c:remove("users", { id = list[2].id })
     local ok, e = pcall(c.store.load, c.store, list)
     assert.is_false(ok)
     assert.is_true(neap.is(e, "not_found"))
@@ -105,7 +107,7 @@ contract.sql("lists", function(c)
   end)
 
   it("save the new objects that pointers lead to first, each once; what goes in circles is told", function()
-    local Node = c.store:model("Node", { id = t.integer { primary = true, auto = true }, name = t.string { required = true },
+    local Node = c.store:model("Node", { id = c:counted(), name = t.string { required = true },
       next = t.pointer "Node", other = t.pointer "Node" })
     c.store:bind()
     local saved = {}
@@ -115,8 +117,9 @@ contract.sql("lists", function(c)
     local first = Node { name = "first", next = middle, other = last }
     c.store:save { first, middle, Node { name = "alone", next = last } }
     assert.same({ "last", "middle", "first", "middle", "alone" }, saved)
-    assert.same({ "alone|last", "first|middle", "last|", "middle|last" },
-      c:client 'SELECT a.name, b.name FROM "Node" a LEFT JOIN "Node" b ON a.next_id = b.id ORDER BY 1')
+    local led = {}
+    for i, node in ipairs(Node:order "name":all()) do led[i] = node.name .. "|" .. (node.next and node.next.name or "") end
+    assert.same({ "alone|last", "first|middle", "last|", "middle|last" }, led)
     local a, b, unnamed = Node { name = "a" }, Node { name = "b" }, Node {}
     a.next, b.next = b, a
     local ok, e = pcall(c.store.save, c.store, { a, Node { name = "fine" }, b, Node { name = "c", next = unnamed } })
@@ -137,8 +140,8 @@ contract.sql("lists", function(c)
     c.store:save(list)
     list[#list + 1] = Word:get "w7"
     list[#list + 1], list[#list + 2] = list[7], Seat { row = 1, nr = "n2" }
-    c.store:sql 'UPDATE "Word" SET n = 5'
-    c.store:sql('UPDATE "Seat" SET taken = ?', { true })
+    Word:update({ n = 5 }, { all = true })
+    Seat:update({ taken = true }, { all = true })
     assert.equal(list, c.store:load(list))
     for _, object in ipairs(list) do assert.is_true((object.n or object.taken) == (object.n and 5 or true)) end
   end)
@@ -158,7 +161,7 @@ contract.sql("lists", function(c)
       assert.is_true(neap.is(e, "usage"))
       assert.truthy(tostring(e):find("item 2 of the list: an object of a model was expected, not \"b\"", 1, true))
     end
-    assert.same({}, c:client "SELECT * FROM users")
+    assert.same({}, c:rows("users", "id"))
   end)
 
   it("are lists or single objects", function()
