@@ -82,6 +82,20 @@ static void add_exists(struct dynamodb_text *t, const char *function, const char
   neap__dynamodb_add(t, ")");
 }
 
+// What an open model does not declare is as it was read.
+static int add_expected_open(struct dynamodb_text *t, const struct cell *cell, struct neap__error *e) {
+  bool some = cell->kind == CELL_JSON;
+  for (struct neap__json_each it = neap__json_each(some ? cell->p : "", some ? cell->n : 0); neap__json_next(&it);) {
+    struct cell member = neap__attribute_member(cell, &it);
+    bool nil = neap__attribute_is_nil(NULL, &member);
+    neap__dynamodb_add(t, nil ? " AND attribute_not_exists(" : " AND ");
+    neap__dynamodb_name_literal(t, it.key.p, it.key.n);
+    neap__dynamodb_add(t, nil ? ")" : " = ");
+    if (!nil && neap__dynamodb_value(t, NULL, &member, e) != 0) return -1;
+  }
+  return 0;
+}
+
 // The columns still hold what they are expected to.
 static int add_expected(struct dynamodb_text *t, const struct shape *shape, const struct write *w,
                         struct neap__error *e) {
@@ -89,6 +103,10 @@ static int add_expected(struct dynamodb_text *t, const struct shape *shape, cons
   for (int i = 0; i < shape->ncolumns; i++) {
     const struct field *f = shape->columns[i];
     if (!neap__has_bit(w->expected, i)) continue;
+    if (i == shape->open) {
+      if (add_expected_open(t, cell++, e) != 0) return -1;
+      continue;
+    }
     neap__dynamodb_add(t, " AND ");
     if (neap__attribute_is_nil(&f->type, cell)) {
       add_exists(t, "attribute_not_exists(", f->wire);

@@ -70,7 +70,7 @@ writes.verbs = {
 
 -- What writes nothing, or by the verbs above.
 local others = {
-  store = "capacity check close copy_in copy_out listen load model open request supports transaction with",  -- request: elsewhere
+  store = "capacity check close copy_in copy_out listen load model open request stream supports transaction with",  -- request: elsewhere
   object = "assign changes copy is_new key_of reload to_table",
   query = [[aggregate all avg consistent count each exclude exists explain filter find first for_update get group having
     include index key limit max min one order page pluck query rows scan select skip sql sum through where]],

@@ -151,6 +151,23 @@ contract.only("dynamodb", "a transaction", function(c)
       assert.same({}, rows())
     end)
 
+    it("knows what an open model does not declare", function()
+      local Open = store:model("Open", { id = t.string { primary = true } }, { open = true })
+      store:bind()
+      Open { id = "a", color = "red", deep = { 1, { x = 2 } } }:save()
+      local function paint(color, meanwhile)
+        store:transaction(function()
+          local one = Open:get "a"
+          meanwhile()
+          one.color = color
+          one:save()
+        end)
+      end
+      paint("blue", function() end)
+      assert.equal("blue", Open:get "a".color)
+      fails("conflict", paint, "green", function() c:set("Open", { id = "a" }, { deep = 5 }) end)
+    end)
+
     it("begins anew, as often as it may", function()
       local tries = 0
       store:transaction(function()
