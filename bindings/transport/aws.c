@@ -245,8 +245,7 @@ static int transmit(struct aws_call *call, struct neap__error *e) {
                            .nbody = call->nbody,
                            .ca = *c->ca ? c->ca : NULL,
                            .connect = c->connect,
-                           .max_size = REPLY_MAX,
-                           .http2 = true};
+                           .max_size = REPLY_MAX};
   neap__http_cancel(&call->http);
   call->http.done = on_done;
   return neap__http_send(c->http, &call->http, &r, e);
