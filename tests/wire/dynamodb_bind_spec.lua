@@ -285,6 +285,15 @@ contract.only("dynamodb", "tables", function(c)
     end)
   end)
 
+  it("are read whole where the store allows it, unless the model does not", function()
+    local User = store:model("User", { id = t.string { primary = true }, name = t.string() })
+    local Guarded = store:model("Guarded", { id = t.string { primary = true }, name = t.string() }, { scan = false })
+    store:bind()
+    assert.same({}, User:where { name = "Ada" }:all())
+    local e = fails("usage", function() return Guarded:where { name = "Ada" }:all() end)
+    assert.matches("all of the table would be read", e.message)
+  end)
+
   it("are made once by many who bind at the same time", function()
     local stores = {}
     for i = 1, 5 do
