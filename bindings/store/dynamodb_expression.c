@@ -12,10 +12,10 @@
 #include "store/dynamodb_value.h"
 #include "value/json.h"
 
-#define IN_MOST 99              // operands of one IN: the service takes 100, DynamoDB Local one less
-#define EXPRESSION_MOST 4096    // bytes
-#define OPERATORS_MOST 300      // in one expression
-#define EXACT INT64_C(1) << 53  // doubles hold all integers up to it
+#define IN_MOST 99                // operands of one IN: the service takes 100, DynamoDB Local one less
+#define EXPRESSION_MOST 4096      // bytes
+#define OPERATORS_MOST 300        // in one expression
+#define EXACT (INT64_C(1) << 53)  // doubles hold all integers up to it
 
 // What is being written. careful: nothing that the server might refuse where it can be left to us.
 struct teller {
@@ -136,20 +136,11 @@ static int cannot(struct teller *w, const struct condition *c, const char *why) 
 // Values in JSON that are there what they are in a column.
 static bool is_plain(const struct type *type) {
   if (!type) return true;
-  switch (type->kind) {
-    case TYPE_STRING:
-    case TYPE_INTEGER:
-    case TYPE_NUMBER:
-    case TYPE_BOOLEAN:
-    case TYPE_UUID:
-    case TYPE_JSON: return true;
-    case TYPE_LIST: return is_plain(type->of);
-    case TYPE_MAP:
-      for (int i = 0; i < type->nmembers; i++)
-        if (!is_plain(&type->members[i].type)) return false;
-      return is_plain(type->of);
-    default: return false;
-  }
+  bool plain = type->kind == TYPE_LIST || type->kind == TYPE_MAP;
+  for (int i = 0; i < type->nmembers; i++) plain = plain && is_plain(&type->members[i].type);
+  if (plain) return is_plain(type->of);
+  return type->kind == TYPE_STRING || type->kind == TYPE_INTEGER || type->kind == TYPE_NUMBER ||
+         type->kind == TYPE_BOOLEAN || type->kind == TYPE_UUID || type->kind == TYPE_JSON;
 }
 
 // Whether an attribute is at the place, and no other meaning.
@@ -171,8 +162,8 @@ static bool is_order(enum condition_op op) {
 static bool compares(const struct place *place, const struct cell *cell) {
   const struct type *type = neap__operand_type(place);
   bool doubles = type && type->kind == TYPE_NUMBER && place->nsteps == 0;
-  if (cell->kind == CELL_INTEGER) return !doubles || (cell->i <= EXACT && cell->i >= -(EXACT));
-  if (cell->kind == CELL_NUMBER) return doubles || fabs(cell->d) <= (double)(EXACT);
+  if (cell->kind == CELL_INTEGER) return !doubles || (cell->i <= EXACT && cell->i >= -EXACT);
+  if (cell->kind == CELL_NUMBER) return doubles || fabs(cell->d) <= (double)EXACT;
   return cell->kind != CELL_DECIMAL || !doubles;
 }
 
@@ -360,34 +351,34 @@ static int tell_type(struct teller *w, const struct condition *c) {
 
 // ---- Elements of lists and sets ----
 
+// The element of a list or set of one, {"L":[{"S":"x"}]} or {"SS":["x"]}, as a value by itself.
+static void take_element(struct dynamodb_text *t, const struct neap__buffer *written) {
+  struct neap__json_each outer = neap__json_each(written->p, written->n);
+  neap__json_next(&outer);
+  struct neap__json_each inner = neap__json_each(outer.value.p, outer.value.n);
+  neap__json_next(&inner);
+  const char tag[] = {'{', '"', outer.key.p[1], '"', ':', 0};
+  bool set = outer.key.n == 4;  // "SS", "NS", "BS"
+  begin_value(t);
+  if (set) t->failed |= !append(&t->values, tag);
+  t->failed |= neap__buffer_append(&t->values, inner.value.p, inner.value.n) != 0;
+  if (set) t->failed |= !append(&t->values, "}");
+}
+
 // Writes one element as it lies in a list or a set of the column: as the only one of a list, out of which it is taken.
 static int add_element(struct teller *w, const struct condition *c, struct neap__json_slice element) {
   const struct type *type = c->place.nsteps > 0 ? NULL : neap__operand_type(&c->place);
   struct neap__buffer text, written;
-  struct cell list = {.kind = CELL_JSON};
   neap__buffer_plain(&text);
   neap__buffer_plain(&written);
   int status =
       neap__buffer_byte(&text, '[') | neap__buffer_append(&text, element.p, element.n) | neap__buffer_byte(&text, ']');
-  list.p = text.p;
-  list.n = (uint32_t)text.n;
+  const struct cell list = {.p = text.p, .n = (uint32_t)text.n, .kind = CELL_JSON};
   if (status != 0)
     neap__error_set(w->e, NEAP_LIMIT, "memory is short");
   else
     status = neap__attribute_write(&written, type, &list, w->e);
-  if (status == 0) {
-    struct neap__json_each outer = neap__json_each(written.p, written.n);
-    neap__json_next(&outer);
-    struct neap__json_each inner = neap__json_each(outer.value.p, outer.value.n);
-    neap__json_next(&inner);
-    bool set = outer.key.n == 4;  // "SS", "NS", "BS"
-    const char tag[] = {'{', '"', outer.key.p[1], '"', ':', 0};
-    begin_value(w->t);
-    status = set && !append(&w->t->values, tag) ? -1 : 0;
-    status |= neap__buffer_append(&w->t->values, inner.value.p, inner.value.n);
-    if (set) status |= neap__buffer_byte(&w->t->values, '}');
-    w->t->failed |= status != 0;
-  }
+  if (status == 0) take_element(w->t, &written);
   neap__buffer_free(&text);
   neap__buffer_free(&written);
   return status;

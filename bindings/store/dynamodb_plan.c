@@ -12,6 +12,7 @@
 #include "value/attribute.h"
 
 #define KEYS_MOST 10000  // items that are asked for by their keys
+#define ITEMS_FEW 100    // of one request
 
 // ---- Columns ----
 
@@ -149,6 +150,13 @@ static void look_at_order(struct planner *p, struct target *t) {
   }
 }
 
+// Whether the parts name so few items of the table by their whole keys that nothing else needs to be looked at.
+static bool names_items(struct planner *p, const struct target *t) {
+  const struct part *range = t->range ? find_equal(p, t->range) : NULL;
+  if (t->index || (t->range && !range)) return false;
+  return (int64_t)t->at->condition->ncells * (range ? range->condition->ncells : 1) <= ITEMS_FEW;
+}
+
 struct target neap__plan_look(struct planner *p, const struct index *index) {
   const struct shape *shape = p->shape;
   struct target t = {.index = index};
@@ -164,8 +172,10 @@ struct target neap__plan_look(struct planner *p, const struct index *index) {
   if (!t.at) return t;
   bool one = t.at->condition->op == COND_EQ;
   if (one) look_at_order(p, &t);
-  t.score = (one ? 100 : 50) + (t.low || t.high ? 20 : 0) + (t.low && t.low == t.high ? 20 : 0) +
-            (t.nordered > 0 ? 10 : 0) +
+  t.score = (names_items(p, &t) ? 1000
+             : one              ? 100
+                                : 50) +
+            (t.low || t.high ? 20 : 0) + (t.low && t.low == t.high ? 20 : 0) + (t.nordered > 0 ? 10 : 0) +
             (!index                       ? 5
              : index->kind == INDEX_LOCAL ? 2
                                           : 0);

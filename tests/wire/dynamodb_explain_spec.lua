@@ -79,6 +79,15 @@ describe("a query of DynamoDB", function()
       assert.same({ TableName = "CustomTableName", Key = { name = { S = id }, date = { S = now } } }, request)
     end)
 
+    it("gets it whatever an index could do", function()
+      local Log = store:model("Log", {
+        { "id", t.integer { hash_key = true } }, { "user", t.string() }, { "at", t.integer() },
+        { "by_user", t.global_index { hash_key = "user", range_key = "at" } },
+      })
+      assert.equal("get table", Log:where { id = 1, user = "ada", at = 5 }:explain().plan)
+      assert.equal("get table", Log:where { id__in = { 1, 2 }, user = "ada", at = 5 }:explain().plan)
+    end)
+
     it("leaves what else is asked of that item to neap", function()
       local _, x = explained(Post:where { name = id, date = now, user = "ada" })
       assert.equal("GetItem", x.operation)
