@@ -315,6 +315,7 @@ static bool plan_save(struct planning *p, int idx, struct write *w, struct save_
     return false;
   }
   w->condition = p->condition;
+  w->asked = p->options->condition;
   w->replace = replace;
   w->absent = insert && (o->atomic || p->shape->version >= 0);
   if (w->kind == WRITE_UPSERT) {
@@ -343,6 +344,7 @@ static bool plan_delete(struct planning *p, int idx, struct write *w, struct sav
   entry->sent = memset(deal(&p->arena, words(p->shape), sizeof(uint64_t)), 0, words(p->shape) * sizeof(uint64_t));
   w->kind = WRITE_DELETE;
   w->condition = p->condition;
+  w->asked = p->options->condition;
   fill_key(p, idx, w);
   if (p->options->atomic || neap__view_has_read(p->L, p->view, idx)) fill_expected(p, idx, w);
   number(p, idx, w);
@@ -359,6 +361,7 @@ static bool plan_check(struct planning *p, int idx, struct write *w, struct save
   w->check = true;
   w->kind = state == OBJECT_LOADED ? WRITE_UPDATE : WRITE_INSERT;
   w->condition = p->condition;
+  w->asked = p->options->condition;
   w->absent = state == OBJECT_NEW && !p->options->condition;
   if (state == OBJECT_NEW) fill_new_key(p, idx, w);
   if (state == OBJECT_LOADED) fill_key(p, idx, w);

@@ -57,6 +57,7 @@ struct write {
   const uint64_t *expected;  // bit set of columns that must still hold these (version, atomic), NULL = none
   const struct cell *expected_cells;
   const struct condition *condition;  // must hold, the scope of the view included; NULL = none
+  bool asked;                         // `condition` is not the scope alone: of that a row that is not there need not be
   const uint64_t *conflict;           // UPSERT: bit set of the unique columns that decide whether the row is there
   const uint64_t *keep;               // UPSERT: columns that are set only if it is not (keys, creation time)
   bool absent;                        // INSERT: no row may have its key (atomic)

@@ -148,6 +148,7 @@ static void merge_write(struct merged *m, const struct pending *p) {
     m->write = p->write;
     m->write.absent |= checked.absent;
     m->write.check = checked.check;
+    m->write.asked |= checked.asked;
     if (!m->write.expected) {
       m->write.expected = checked.expected;
       m->write.expected_cells = checked.expected_cells;

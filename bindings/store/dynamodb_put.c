@@ -138,12 +138,18 @@ static int add_condition(struct dynamodb_text *t, const struct shape *shape, con
                          const struct change *held, int nheld, struct neap__error *e) {
   bool there = w->kind == WRITE_UPDATE || (w->kind == WRITE_DELETE && (neap__dynamodb_guarded(w) || w->check));
   bool absent = w->kind == WRITE_INSERT && w->absent;
-  if (!there && !absent && !w->condition) return 0;
+  bool scoped = w->condition && !w->asked && (w->kind == WRITE_INSERT || w->kind == WRITE_UPSERT);
+  const struct condition *condition = scoped && absent ? NULL : w->condition;
+  if (!there && !absent && !condition) return 0;
   open_expression(t, "ConditionExpression");
   if (there || absent) add_exists(t, there ? "attribute_exists(" : "attribute_not_exists(", shape->keys[0]->wire);
   if (add_expected(t, shape, w, e) != 0 || add_held(t, held, nheld, e) != 0) return -1;
-  if (w->condition && (there || absent)) neap__dynamodb_add(t, " AND ");
-  if (w->condition && neap__dynamodb_condition(t, w->condition, e) != 0) return -1;
+  if (condition && (there || absent)) neap__dynamodb_add(t, " AND ");
+  if (condition && scoped) {
+    add_exists(t, "attribute_not_exists(", shape->keys[0]->wire);
+    neap__dynamodb_add(t, " OR ");
+  }
+  if (condition && neap__dynamodb_condition(t, condition, e) != 0) return -1;
   neap__dynamodb_add(t, "\"");
   if (!there) return 0;
   neap__dynamodb_member(t, "ReturnValuesOnConditionCheckFailure");

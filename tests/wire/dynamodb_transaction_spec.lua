@@ -401,6 +401,19 @@ contract.only("dynamodb", "a transaction", function(c)
     end)
   end)
 
+  it("writes what lies in the scope of its view", function()
+    local MyAccount = store:with { scope = { Account = { owner = "ada" } } }:model "Account"
+    Account { id = "b", owner = "bob", balance = 1 }:save()
+    for _, run in ipairs { function(f) f() end, function(f) store:transaction(f) end } do
+      run(function() MyAccount:create { id = "a", owner = "ada" } end)
+      run(function() MyAccount { id = "a", owner = "ada", balance = 2 }:save { overwrite = true } end)
+      fails("condition", run, function() MyAccount:create { id = "b", owner = "ada" } end)
+      fails("condition", run, function() MyAccount { id = "b", owner = "ada" }:save { overwrite = true } end)
+      assert.same({ "a|2", "b|1" }, rows())
+      Account:get "a":delete()
+    end
+  end)
+
   it("logs what it would write in a dry run, and writes nothing", function()
     store:with({ dry_run = true }, function()
       store:transaction(function() Account { id = "ada" }:save() end)
