@@ -182,7 +182,7 @@ static void all_read(struct memory *m) {
 }
 
 static enum rows_state read_rows(struct memory *m, struct cell *cells) {
-  while (!m->room.failed && !m->past && !is_full(m)) {
+  while (m->source && !m->room.failed && !m->past && !is_full(m)) {
     enum rows_state state = m->source->next(m->source, m->in);
     if (state == ROWS_WAIT) return ROWS_WAIT;
     if (state == ROWS_END) return all_read(m), ROWS_END;
