@@ -86,8 +86,7 @@ enum read_form neap__query_form(const struct query *q) {
   return q->ngroups + q->naggregates > 0 ? READ_TABLES : READ_OBJECTS;
 }
 
-// The start of a method: replaces self by a copy of it, to be changed, and leaves its class at index 2, below the arguments.
-static struct query *begin(lua_State *L) {
+struct query *neap__query_begin(lua_State *L) {
   neap__query_self(L, 1);
   neap__query_clone(L, 1);
   lua_replace(L, 1);
@@ -114,7 +113,7 @@ void neap__query_and(lua_State *L, int idx) {
 
 // Pushes what the arguments of where and exclude spell.
 static void push_condition(lua_State *L, const char *method) {
-  const struct query *q = begin(L);
+  const struct query *q = neap__query_begin(L);
   if (lua_gettop(L) < 3)
     neap__fail(L, NEAP_USAGE, "%s takes conditions on %s: tables, column expressions, or a name and a value", method,
                q->class->shape->model);
@@ -274,7 +273,7 @@ static struct order parse_order(lua_State *L, const struct query *q, int idx, in
 }
 
 static int order_all(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   int n = lua_gettop(L) - 2;
   struct order *orders = push_block(L, n, sizeof *orders);
   for (int i = 0; i < n; i++) orders[i] = parse_order(L, q, i + 3, lua_gettop(L));
@@ -357,7 +356,7 @@ void neap__query_complete_order(lua_State *L, int idx) {
 // Query:limit(n) -> Query
 //   n  integer >= 0: the most rows to give; 0 gives none
 static int query_limit(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   q->limit = neap__arg_integer(L, 3, "n", 0, LUA_MAXINTEGER);
   return finish(L);
 }
@@ -365,7 +364,7 @@ static int query_limit(lua_State *L) {
 // Query:skip(n) -> Query
 //   n  integer >= 0: rows to leave out first. page() is faster where many would be skipped.
 static int query_skip(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   q->skip = neap__arg_integer(L, 3, "n", 0, LUA_MAXINTEGER);
   return finish(L);
 }
@@ -430,7 +429,7 @@ static uint64_t *push_columns(lua_State *L, struct query *q, int last) {
 }
 
 static int select_all(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   const struct shape *shape = q->class->shape;
   int last = lua_gettop(L);
   if (last < 3) return neap__fail(L, NEAP_USAGE, "select takes the names of fields of %s", shape->model);
@@ -451,7 +450,7 @@ static int query_select(lua_State *L) {
 
 // Query:pluck(name) -> list of the values of one field, path or place that pointers lead to; neap.null where there is none
 static int query_pluck(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   lua_settop(L, 3);
   struct reach *reach = push_block(L, 1, sizeof *reach);
   *reach = neap__reach_parse(L, 2, 3, lua_gettop(L), "pluck");
@@ -476,7 +475,7 @@ static int query_pluck(lua_State *L) {
 // Query:group(name ...) -> Query
 //   its rows are plain tables, one for each combination of the values; aggregate{…} adds what is computed of each group
 static int query_group(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   int n = lua_gettop(L) - 2;
   if (n == 0) return neap__fail(L, NEAP_USAGE, "group takes the names of fields of %s", q->class->shape->model);
   struct reach *groups = push_block(L, n, sizeof *groups);
@@ -493,7 +492,7 @@ static int query_group(lua_State *L) {
 // Query:for_update{ skip_locked = true } -> Query
 //   locks the rows until the transaction ends, where the store has such locks
 static int query_for_update(lua_State *L) {
-  struct query *q = begin(L);
+  struct query *q = neap__query_begin(L);
   q->for_update = true;
   if (lua_istable(L, 3)) {
     lua_getfield(L, 3, "skip_locked");
@@ -505,7 +504,7 @@ static int query_for_update(lua_State *L) {
 // Query:consistent() -> Query
 //   reads what was written last, on stores that otherwise may give something older
 static int query_consistent(lua_State *L) {
-  begin(L)->consistent = true;
+  neap__query_begin(L)->consistent = true;
   return finish(L);
 }
 

@@ -37,6 +37,8 @@ extern const luaL_Reg neap__query_includes[], neap__query_terminals[], neap__que
 int neap__query_faults(lua_State *L, lua_CFunction method, bool pair);
 // Pops the error that a protected call has given, to be reported with others; raises what is not about its arguments.
 void neap__query_fault(lua_State *L, int status, struct neap__error *e);
+// The start of a method: replaces self by a copy of it, to be changed, and leaves its class at index 2, below the arguments.
+struct query *neap__query_begin(lua_State *L);
 // Pops a value and anchors it in the query at q.
 void neap__query_keep(lua_State *L, int q, enum query_value value);
 // Pushes the class of the query at q.

@@ -50,11 +50,7 @@ static struct query *begin(lua_State *L, const char *method) {
   const struct store_verbs *verbs = q->class->view->store->verbs;
   if (!verbs->hints)
     neap__fail(L, NEAP_UNSUPPORTED, "%s finds its way by itself, without %s: where() is enough", verbs->name, method);
-  neap__query_clone(L, 1);
-  lua_replace(L, 1);
-  neap__query_push_class(L, 1);
-  lua_insert(L, 2);
-  return lua_touserdata(L, 1);
+  return neap__query_begin(L);
 }
 
 static int finish(lua_State *L) {

@@ -19,21 +19,16 @@ local function text(name)
   end
 end
 
-local function seconds(name)
+local function number(name, least, what)
   return function(value)
     local n = tonumber(value)
-    if not n or n < 0 then usage("%s is a number of seconds, not %s", name, host.show(value)) end
+    if not n or n < least then usage("%s is %s, not %s", name, what, host.show(value)) end
     return n
   end
 end
 
-local function rate(name)
-  return function(value)
-    local n = tonumber(value)
-    if not n or n < 1 then usage("%s is units of capacity a second, 1 or more, not %s", name, host.show(value)) end
-    return n
-  end
-end
+local function seconds(name) return number(name, 0, "a number of seconds") end
+local function rate(name) return number(name, 1, "units of capacity a second, 1 or more") end
 
 local options = {
   region = text "region",
