@@ -83,6 +83,29 @@ contract.only("dynamodb", "a transaction", function(c)
       assert.equal("x", Key:get "b".more)
     end)
 
+    it("of a list all or none", function()
+      store:transaction(function()
+        local good = Account { id = "good" }
+        fails("batch", store.save, store, { good, Account { id = "" } })
+        assert.is_true(good:is_new())
+        Account { id = "after" }:save()
+      end)
+      assert.same({ "after|0" }, rows())
+    end)
+
+    it("what hooks see as saved before it is sent", function()
+      local told = {}
+      local Hooked = store:model("Hooked", { id = t.string { primary = true } })
+      function Hooked:after_save() told[#told + 1] = self.id end
+      store:bind()
+      store:transaction(function()
+        Hooked { id = "h" }:save()
+        assert.same({ "h" }, told)
+        assert.same({}, c:rows("Hooked", "id"))
+      end)
+      assert.same({ "h" }, c:rows("Hooked", "id"))
+    end)
+
     it("batches as its part", function()
       Account { id = "old" }:save()
       store:transaction(function()
