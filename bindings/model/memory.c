@@ -416,17 +416,6 @@ void neap__memory_columns(const struct query *q, uint64_t *bits) {
   if (!q->link) neap__memory_condition_columns(q->owners, bits);
 }
 
-static int memory_gc(lua_State *L) {
-  struct memory *m = lua_touserdata(L, 1);
-  if (m->rows.close) m->rows.close(&m->rows);
-  return 0;
-}
-
 void neap__memory_open(lua_State *L) {
-  luaL_newmetatable(L, MEMORY_TYPE);
-  lua_pushcfunction(L, memory_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, memory_gc);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  neap__rows_type(L, MEMORY_TYPE);
 }

@@ -202,19 +202,8 @@ void neap__dynamodb_close(struct store *store) {
   neap__dynamodb_meters_free(s);
 }
 
-static int run_gc(lua_State *L) {
-  struct dynamodb_run *run = lua_touserdata(L, 1);
-  if (run->rows.close) run->rows.close(&run->rows);
-  return 0;
-}
-
 void neap__dynamodb_run_open(lua_State *L) {
-  luaL_newmetatable(L, RUN_TYPE);
-  lua_pushcfunction(L, run_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, run_gc);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  neap__rows_type(L, RUN_TYPE);
 }
 
 // ---- Requests of scripts ----

@@ -357,12 +357,6 @@ struct sql_run *neap__sql_run_new(lua_State *L, struct view *view, enum sql_use 
   return run;
 }
 
-static int run_gc(lua_State *L) {
-  struct sql_run *run = lua_touserdata(L, 1);
-  if (run->rows.close) run->rows.close(&run->rows);
-  return 0;
-}
-
 void neap__sql_store_close(struct store *store) {
   struct sql_store *s = (struct sql_store *)store;
   neap__closer_remove(&s->closer);
@@ -373,10 +367,5 @@ void neap__sql_store_close(struct store *store) {
 }
 
 void neap__sql_run_open(lua_State *L) {
-  luaL_newmetatable(L, RUN_TYPE);
-  lua_pushcfunction(L, run_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, run_gc);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  neap__rows_type(L, RUN_TYPE);
 }

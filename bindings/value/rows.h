@@ -23,4 +23,7 @@ struct rows {
   struct neap__error error;
 };
 
+// Makes the metatable of a kind of rows (neap__op_new): close() is called when they are collected, or a script is done with them.
+void neap__rows_type(lua_State *L, const char *name);
+
 #endif
