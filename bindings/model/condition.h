@@ -125,6 +125,8 @@ struct row_source {
   bool failed;                    // a match took too many steps, or memory was short: the answer counts for nothing
 };
 bool neap__condition_evaluate(const struct condition *c, struct row_source *row);
+// Whether EQ, LT, LTE, GT or GTE holds for what neap__cell_compare gave; none does where there is no order.
+bool neap__condition_meets(enum condition_op op, int order);
 // match.c: whether a row of cells, one a column, meets the condition: 1, 0, or -1 with `e` filled where only the store can tell.
 int neap__condition_matches(lua_State *L, const struct condition *c, const struct cell *cells, struct neap__error *e);
 

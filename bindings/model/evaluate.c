@@ -84,7 +84,7 @@ static bool equals(const struct place *place, const struct found *f, const struc
   return order(place, f, operand) == 0;
 }
 
-static bool meets(enum condition_op op, int order) {
+bool neap__condition_meets(enum condition_op op, int order) {
   if (order == NO_ORDER) return false;
   switch (op) {
     case COND_LT: return order < 0;
@@ -99,9 +99,9 @@ static bool compare(struct evaluation *ev, const struct condition *c, const stru
   enum condition_op op = c->op == COND_NE ? COND_EQ : c->op;
   if (c->other) {
     struct found other = neap__place_find(ev->row, c->other, &ev->scratch_other);
-    return other.there && meets(op, neap__cell_compare(&f->cell, &other.cell));
+    return other.there && neap__condition_meets(op, neap__cell_compare(&f->cell, &other.cell));
   }
-  return op == COND_EQ ? equals(&c->place, f, c->cells) : meets(op, order(&c->place, f, c->cells));
+  return op == COND_EQ ? equals(&c->place, f, c->cells) : neap__condition_meets(op, order(&c->place, f, c->cells));
 }
 
 static bool is_in(const struct condition *c, const struct found *f) {
@@ -111,7 +111,8 @@ static bool is_in(const struct condition *c, const struct found *f) {
 }
 
 static bool is_between(const struct condition *c, const struct found *f) {
-  return meets(COND_GTE, order(&c->place, f, &c->cells[0])) && meets(COND_LTE, order(&c->place, f, &c->cells[1]));
+  return neap__condition_meets(COND_GTE, order(&c->place, f, &c->cells[0])) &&
+         neap__condition_meets(COND_LTE, order(&c->place, f, &c->cells[1]));
 }
 
 // ---- Text, types, containers, places on the earth ----

@@ -159,18 +159,6 @@ static struct cell result(struct memory *m, const struct aggregate *a, struct to
   return a->op == AGG_SUM ? sum_of(m, a, t) : none;
 }
 
-static bool compares(enum condition_op op, int order) {
-  if (op == COND_NE) return order != 0;
-  if (order == 2) return false;
-  switch (op) {
-    case COND_LT: return order < 0;
-    case COND_LTE: return order <= 0;
-    case COND_GT: return order > 0;
-    case COND_GTE: return order >= 0;
-    default: return order == 0;
-  }
-}
-
 // Two-valued: nothing differs from any operand, and compares with none.
 static bool has(struct memory *m, const struct having *h, struct total *totals) {
   const struct aggregate *a = m->q->aggregates;
@@ -180,7 +168,8 @@ static bool has(struct memory *m, const struct having *h, struct total *totals) 
   bool untyped = in_json(a) && a->op != AGG_COUNT && a->op != AGG_AVG;
   if (value.kind == CELL_NIL || !neap__having_fit(untyped ? CELL_UNLOADED : value.kind, &operand, text))
     return h->op == COND_NE;
-  return compares(h->op, neap__cell_compare(&value, &operand));
+  int order = neap__cell_compare(&value, &operand);
+  return h->op == COND_NE ? order != 0 : neap__condition_meets(h->op, order);
 }
 
 bool neap__memory_group(struct memory *m, const struct kept *group) {
