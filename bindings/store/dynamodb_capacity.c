@@ -43,23 +43,37 @@ int64_t neap__dynamodb_meter_take(struct dynamodb_store *s, struct dynamodb_tabl
   return 0;
 }
 
-// Units of all tables and indexes that a reply names.
-static double units_of(const char *reply, size_t n) {
-  static const struct neap__json_step whole = {"ConsumedCapacity", 16, -1}, units = {"CapacityUnits", 13, -1};
-  struct neap__json_slice capacity, value;
-  double sum = 0;
-  if (!neap__json_find(reply, n, &whole, 1, &capacity)) return 0;
-  if (neap__json_find(capacity.p, capacity.n, &units, 1, &value)) return strtod(value.p, NULL);
-  for (struct neap__json_each it = neap__json_each(capacity.p, capacity.n); neap__json_next(&it);)
-    if (neap__json_find(it.value.p, it.value.n, &units, 1, &value)) sum += strtod(value.p, NULL);
-  return sum;
+static void spend(struct dynamodb_table *t, bool write, struct neap__json_slice capacity) {
+  static const struct neap__json_step step = {"CapacityUnits", 13, -1};
+  struct neap__json_slice found;
+  double units = neap__json_find(capacity.p, capacity.n, &step, 1, &found) ? strtod(found.p, NULL) : 0;
+  t->used[write] += units;
+  t->level[write] -= units;
+  t->each[write] += (units - t->each[write]) / 8;
 }
 
-void neap__dynamodb_meter_settle(struct dynamodb_table *t, bool write, double taken, const struct aws_call *call) {
-  double units = call->failed ? 0 : units_of(call->reply, call->nreply);
-  t->used[write] += units;
-  t->level[write] += taken - units;
-  if (!call->failed) t->each[write] += (units - t->each[write]) / 8;
+// That of the capacity in a list, if it is counted; else `otherwise`.
+static struct dynamodb_table *named(struct dynamodb_store *s, struct dynamodb_table *otherwise,
+                                    struct neap__json_slice capacity) {
+  static const struct neap__json_step step = {"TableName", 9, -1};
+  struct neap__json_slice name;
+  if (!neap__json_find(capacity.p, capacity.n, &step, 1, &name)) return otherwise;
+  for (struct dynamodb_table *t = s->tables; t; t = t->next)
+    if (strlen(t->name) + 2 == name.n && memcmp(t->name, name.p + 1, name.n - 2) == 0) return t;
+  return otherwise;
+}
+
+void neap__dynamodb_meter_settle(struct dynamodb_store *s, struct dynamodb_table *t, bool write, double taken,
+                                 const struct aws_call *call) {
+  static const struct neap__json_step step = {"ConsumedCapacity", 16, -1};
+  struct neap__json_slice capacity;
+  t->level[write] += taken;
+  if (call->failed || !neap__json_find(call->reply, call->nreply, &step, 1, &capacity)) return;
+  struct neap__json_each it = neap__json_each(capacity.p, capacity.n);
+  if (*capacity.p == '{')
+    spend(t, write, capacity);
+  else
+    while (neap__json_next(&it)) spend(named(s, t, it.value), write, it.value);
 }
 
 // kernel.capacity(view) -> { [table] = { read = units, write = units } }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "model/condition.h"
-#include "model/condition.h"
 #include "store/dynamodb_store.h"
 #include "value/json.h"
 #include "value/text.h"
@@ -162,6 +161,8 @@ static struct fetch_run *fetch_new(lua_State *L, struct view *view, const struct
     const struct shape *shape = classes[i]->shape;
     r->list[i] =
         (struct fetched){shape, neap__view_scope(neap__view_effective(L, classes[i]->view), shape), keys[i], 0};
+    struct dynamodb_table *table = neap__dynamodb_metered(r->run.store, view, shape);
+    if (i == 0) r->run.table = table;
     if (r->list[i].scope) r->source.regexes = neap__regexes_of(L);
   }
   find_places(r);

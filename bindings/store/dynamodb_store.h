@@ -95,7 +95,8 @@ struct dynamodb_table *neap__dynamodb_metered(struct dynamodb_store *s, const st
 // Takes the units that a request will cost, or gives the milliseconds until there are so many.
 int64_t neap__dynamodb_meter_take(struct dynamodb_store *s, struct dynamodb_table *t, bool write, double *taken);
 // The request has been answered.
-void neap__dynamodb_meter_settle(struct dynamodb_table *t, bool write, double taken, const struct aws_call *call);
+void neap__dynamodb_meter_settle(struct dynamodb_store *s, struct dynamodb_table *t, bool write, double taken,
+                                 const struct aws_call *call);
 void neap__dynamodb_meters_free(struct dynamodb_store *s);
 int neap__dynamodb_capacity(lua_State *L);
 

@@ -18,6 +18,7 @@ struct commit_run {
   struct dynamodb_run run;
   struct dynamodb_call call;
   struct transaction *tx;
+  size_t nbody;  // of the request, without what its end brings
   int attempts;
   int64_t until;  // the service knows the token, as loop time in ms
   struct neap__items items;
@@ -113,7 +114,7 @@ static bool send_again(struct commit_run *r) {
   neap__dynamodb_begin(&r->call.text);
   neap__dynamodb_call_drop(&r->call);
   neap__dynamodb_free(neap__dynamodb_call_begin(&r->run, &r->call));
-  t.body.n--;  // the end brings its brace
+  t.body.n = r->nbody;
   r->call.text = t;
   prepare(r);
   int status = neap__dynamodb_call_again(&r->call, TARGET, r->attempts, &r->run.rows.error);
@@ -160,11 +161,16 @@ struct rows *neap__dynamodb_commit(lua_State *L, struct view *view) {
   r->run.answered = commit_answered;
   r->run.writes = true;
   r->tx = tx;
+  for (const struct pending *p = tx->first; p; p = p->next) {
+    struct dynamodb_table *table = neap__dynamodb_metered(r->run.store, view, p->shape);
+    if (!r->run.table) r->run.table = table;
+  }
   r->until = neap__deadline_in(view->store->host, TOKEN_SECONDS);
   struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, &r->call);
   prepare(r);
   int status = neap__dynamodb_write_items(L, t, view, e);
   lua_pop(L, 1);
+  r->nbody = t->body.n;
   if (status != 0 || neap__dynamodb_call_send(&r->call, TARGET, e) != 0) neap__dynamodb_fail(&r->run);
   return &r->run.rows;
 }

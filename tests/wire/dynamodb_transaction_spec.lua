@@ -558,6 +558,25 @@ contract.only("dynamodb", "a transaction on the wire", function(c)
     assert.same({ "ada|2" }, rows())
   end)
 
+  it("is counted for each of its tables", function()
+    local metered = neap.open {
+      url = "dynamodb://us-east-1?endpoint=" .. proxy, access_key = "spec", secret_key = "spec",
+      table_template = c.url.table_template, capacity = true,
+    }
+    local One = metered:model("Account", { id = t.string { primary = true } })
+    local Other = metered:model("Other", { id = t.string { primary = true } })
+    metered:bind()
+    rules { { on = "TransactWriteItems", ["do"] = "conflict", times = 1 } }
+    metered:transaction(function() metered:save { One { id = "a" }, Other { id = "b" } } end)
+    metered:transaction(function() metered:load { One { id = "a" }, Other { id = "b" } } end, { mode = "read" })
+    local used = metered:capacity()
+    for _, name in ipairs { "Account", "Other" } do
+      local units = used[c.prefix .. name]
+      assert.is_true(units.read > 0 and units.write > 0, name)
+    end
+    metered:close()
+  end)
+
   it("raises conflict when that does not end, and begins anew under another token", function()
     rules { { on = "TransactWriteItems", ["do"] = "conflict", times = 6 } }
     local e = fails("conflict", pay)
