@@ -96,12 +96,9 @@ static int dynamodb_table_name(lua_State *L) {
 }
 
 int luaopen_neap_dynamodb_kernel(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", neap__dynamodb_open},
-                                       {"request", neap__dynamodb_request},
-                                       {"capacity", neap__dynamodb_capacity},
-                                       {"table_name", dynamodb_table_name},
-                                       {"image", neap__dynamodb_image},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", neap__dynamodb_open},         {"request", neap__dynamodb_request},
+                                       {"capacity", neap__dynamodb_capacity}, {"table_name", dynamodb_table_name},
+                                       {"image", neap__dynamodb_image},       {NULL, NULL}};
   neap__dynamodb_run_open(L);
   luaL_newmetatable(L, STORE_TYPE);
   lua_pushcfunction(L, store_gc);

@@ -30,7 +30,8 @@ struct dynamodb_text *neap__dynamodb_call_begin(struct dynamodb_run *run, struct
 
 static void on_done(struct aws_call *aws) {
   struct dynamodb_call *call = (struct dynamodb_call *)((char *)aws - offsetof(struct dynamodb_call, aws));
-  if (call->run->table) neap__dynamodb_meter_settle(call->run->store, call->run->table, is_write(call), call->taken, aws);
+  if (call->run->table)
+    neap__dynamodb_meter_settle(call->run->store, call->run->table, is_write(call), call->taken, aws);
   finish(call);
 }
 

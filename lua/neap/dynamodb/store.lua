@@ -62,8 +62,8 @@ local options = {
     return value
   end,
 }
-local names = "access_key, attempts, capacity, connect_timeout, endpoint, profile, read_rate, region, scan, secret_key, "
-  .. "session_token, table_template, timeout and write_rate"
+local names = "access_key, attempts, capacity, connect_timeout, endpoint, profile, read_rate, region, scan, "
+  .. "secret_key, session_token, table_template, timeout and write_rate"
 
 local function decode(value)
   return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
