@@ -234,6 +234,29 @@ static void push_behind(lua_State *L, const struct query *q, const struct cell *
   join(L, neap__condition_and);
 }
 
+// Notes that the order is that of the keys, as no other was asked for.
+static void page_by_keys(lua_State *L, struct query *q, bool back) {
+  struct paging *paging = lua_newuserdatauv(L, sizeof *paging, 1);
+  *paging = (struct paging){.where = q->where, .back = back};
+  q->paging = paging;
+  neap__query_keep(L, 1, QUERY_PAGING);
+}
+
+// Keeps the key that the cursor names, which lies on the stack from `cells` on.
+static void keep_key(lua_State *L, int cells) {
+  int n = lua_gettop(L) - cells + 1;
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++) {
+    lua_pushvalue(L, cells + i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_getiuservalue(L, 1, QUERY_PAGING);
+  ((struct paging *)lua_touserdata(L, -1))->after = lua_touserdata(L, cells);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+}
+
 // Narrows the query at index 1, whose class is at index 2, to what comes behind the cursor at index 3 in its order.
 static void apply(lua_State *L, const struct query *q) {
   push_decoded(L, 3);
@@ -246,7 +269,9 @@ static void apply(lua_State *L, const struct query *q) {
   if ((int)lua_rawlen(L, list) != q->norders + 1) bad(L, "it has not one value for each field of the order");
   struct cell *cells = lua_newuserdatauv(L, (size_t)q->norders * sizeof *cells, 0);
   luaL_checkstack(L, 2 * q->norders + 20, "order");
+  int at = lua_gettop(L);
   for (int i = 0; i < q->norders; i++) cells[i] = read_value(L, list, &q->orders[i], i);
+  if (q->paging) keep_key(L, at);
   push_behind(L, q, cells);
   neap__query_and(L, 1);
 }
@@ -324,6 +349,7 @@ static int query_page(lua_State *L) {
   lua_replace(L, 1);
   neap__query_push_class(L, 1);
   lua_replace(L, 2);
+  if (q->norders == 0) page_by_keys(L, q, back);
   neap__query_complete_order(L, 1);
   complete_select(L, q);
   bool given = !lua_isnil(L, 3);

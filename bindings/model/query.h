@@ -52,6 +52,13 @@ struct include {
   const struct query *query;  // over the related model, with conditions, order, limit and includes of its own
 };
 
+// A page in the order of the keys alone, which a store that reads all may give in its own order.
+struct paging {
+  const struct condition *where;  // of the query, without what lies behind the cursor; NULL = all
+  const struct cell *after;       // the key that it comes after, NULL = the first page
+  bool back;                      // it comes before that
+};
+
 // One userdata; what its pointers name is anchored by its user values.
 struct query {
   const struct class *class;
@@ -82,6 +89,7 @@ struct query {
                 // an include will ask of them
   bool scoped;  // its condition has what the scope of the view says: nothing is to be added to it
   bool apart;   // what is included comes by statements of its own alone
+  const struct paging *paging;  // NULL = none
   bool for_update, skip_locked, consistent;
   // How to look for the rows, for stores that have a choice (verbs->hints).
   const struct index *index;             // the only one to look through; NULL = any

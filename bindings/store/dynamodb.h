@@ -77,6 +77,7 @@ struct dynamodb_plan {
   const struct index *index;  // NULL = the table
   int nkeys;                  // KEYS: items; QUERY: hash keys, each of which takes a query of its own; SCAN: segments
   const struct cell *keys;    // KEYS: shape->nkeys cells an item, in that order, none twice; QUERY: one cell each
+  const struct cell *start;   // SCAN: the key behind which it begins, NULL = at the beginning
   const struct condition *range;     // QUERY: what the range key must meet, NULL = nothing
   const struct condition *filter;    // what the server applies to what it has read, NULL = nothing
   const struct condition *residual;  // what is left to do, NULL = nothing

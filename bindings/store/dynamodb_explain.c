@@ -120,6 +120,10 @@ static int write_pages(struct dynamodb_text *t, const struct dynamodb_plan *plan
     neap__dynamodb_integer(t, "Segment", i);
     neap__dynamodb_integer(t, "TotalSegments", plan->nkeys);
   }
+  if (plan->start) {
+    neap__dynamodb_member(t, "ExclusiveStartKey");
+    if (neap__dynamodb_key(t, plan->shape, plan->start, e) != 0) return -1;
+  }
   if (query) add_member(t, "ScanIndexForward", plan->descending ? "false" : "true");
   add_consistent(t, plan);
   return 0;

@@ -125,7 +125,7 @@ static void add_made(struct planner *p) {
 }
 
 void neap__plan_parts(struct planner *p, struct view *view) {
-  add_part(p, p->q->where, ROLE_ANY);
+  add_part(p, p->where, ROLE_ANY);
   add_part(p, neap__query_scope(view, p->q), ROLE_ANY);
   if (!p->q->link) add_part(p, p->q->owners, ROLE_ANY);
   add_part(p, p->q->key, ROLE_KEY);

@@ -379,6 +379,22 @@ static void set_scan(struct planner *p, const struct target *t) {
   p->plan->ordered = p->q->norders == 0;
 }
 
+// A page of a scan is one of the rows in their order on the disks: sorted, each would have to be looked for in all that is left.
+static void page_scan(struct planner *p, const struct target *t) {
+  const struct paging *paging = p->q->paging;
+  if (!paging || !p->q->scan || p->q->segments > 1 || t->index || p->never) return;
+  if (paging->back)
+    neap__fail(p->L, NEAP_USAGE, "%s: the pages of a scan go forward: keep the cursors of those before",
+               p->shape->model);
+  memset(p->known, 0, (size_t)p->shape->ncolumns * sizeof *p->known);
+  p->parts = NULL;
+  p->nparts = p->room = 0;
+  p->where = paging->where;
+  neap__plan_parts(p, p->plan->view);
+  p->plan->start = paging->after;
+  p->plan->ordered = true;
+}
+
 // ---- All of it ----
 
 static struct target choose(struct planner *p) {
@@ -408,7 +424,10 @@ static void make(struct planner *p) {
   if (p->q->index) neap__plan_check_index(p);
   bool pairs = !p->q->index && t.score == 0 && find_pairs(p);
   if (t.score > 0 && !find_keys(p, &t)) set_query(p, &t);
-  if (t.score == 0 && !pairs) set_scan(p, &t);
+  if (t.score == 0 && !pairs) {
+    set_scan(p, &t);
+    page_scan(p, &t);
+  }
   if (t.score == 0 && !pairs && !p->never && !p->q->scan && !p->shape->scan) neap__plan_refuse_scan(p, &t);
   if (p->never || (t.score > 0 && p->plan->nkeys == 0)) p->plan->reading = READING_NOTHING;
   split(p, &t);
@@ -420,7 +439,7 @@ void neap__dynamodb_plan(lua_State *L, struct view *view, const struct query *q,
   const struct shape *shape = q->class->shape;
   *plan = (struct dynamodb_plan){.view = view, .shape = shape, .consistent = q->consistent || view->consistent};
   lua_newtable(L);
-  struct planner p = {.L = L, .anchors = lua_gettop(L), .q = q, .shape = shape, .plan = plan};
+  struct planner p = {.L = L, .anchors = lua_gettop(L), .q = q, .where = q->where, .shape = shape, .plan = plan};
   luaL_checkstack(L, 20, "plan");
   p.known = neap__plan_keep(&p, (size_t)shape->ncolumns, sizeof *p.known);
   p.columns = neap__plan_keep(&p, words(&p), sizeof *p.columns);

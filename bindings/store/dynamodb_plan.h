@@ -28,6 +28,7 @@ struct planner {
   lua_State *L;
   int anchors;  // stack index of the table that the plan is kept in
   const struct query *q;
+  const struct condition *where;  // of the query, or of the whole of which it is a page
   const struct shape *shape;
   struct dynamodb_plan *plan;
   struct part *parts;

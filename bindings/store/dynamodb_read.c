@@ -55,7 +55,9 @@ static int64_t page_of(const struct read_run *r) {
 static int send_page(struct read_run *r, struct lane *lane, struct dynamodb_call *call, struct neap__json_slice after) {
   struct neap__error *e = &r->run.rows.error;
   struct dynamodb_text *t = neap__dynamodb_call_begin(&r->run, call);
-  if (neap__dynamodb_plan_text(t, &r->plan, lane->job, r->counts, e) != 0) return -1;
+  struct dynamodb_plan plan = r->plan;
+  if (after.n > 0) plan.start = NULL;
+  if (neap__dynamodb_plan_text(t, &plan, lane->job, r->counts, e) != 0) return -1;
   if (page_of(r) > 0) neap__dynamodb_integer(t, "Limit", page_of(r));
   if (after.n > 0) {
     neap__dynamodb_member(t, "ExclusiveStartKey");
