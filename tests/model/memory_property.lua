@@ -70,7 +70,7 @@ end
 local function labels()
   local made = { n = { ["$count"] = true }, some = { ["$count"] = pick(places) }, met = { ["$count"] = { i__gt = 1 } } }
   if one_in(2) then made.total = { ["$sum"] = pick(exact) } end
-  if one_in(2) then made.mean = { ["$avg"] = pick(exact) } end
+  if one_in(2) then made.mean = { ["$avg"] = "d" } end  -- of integers SQLite adds up doubles
   if one_in(2) then made.least = { ["$min"] = pick(places) } end
   if one_in(2) then made.most = { ["$max"] = pick(places) } end
   return made
