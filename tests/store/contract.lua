@@ -62,6 +62,12 @@ local in_sql = {
   end,
   --- Deletes a table.
   take_away = function(self, name) self:unchecked(('DROP TABLE "%s"'):format(name)) end,
+  --- All that is in these tables, a line each row.
+  dump = function(self, names)
+    local selects = {}
+    for i, name in ipairs(names) do selects[i] = ('SELECT * FROM "%s"'):format(name) end
+    return self:client(table.concat(selects, "; "))
+  end,
   --- Deletes all rows.
   erase = function(self, name) self:client(('DELETE FROM "%s"'):format(name)) end,
 }
@@ -73,6 +79,7 @@ contract.stores.sqlite = {
   sql = true,
   counted = counted_by_store,
   rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
+  dump = in_sql.dump,
   --- Makes an empty database and gives its URL.
   fresh = function(self)
     self.path = os.tmpname()
@@ -139,6 +146,7 @@ contract.stores.postgres = server and {
   sql = true,
   counted = counted_by_store,
   rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
+  dump = in_sql.dump,
   setup = function(self)
     self.database = "spec_" .. os.tmpname():gsub("%W", "")
     self.path = server:gsub("[^/]*$", self.database)
@@ -229,6 +237,12 @@ contract.stores.dynamodb = endpoint and {
   erase = function(self, name) quietly_dynamodb("erase", self.prefix .. name) end,
   remove = function(self, name, key) quietly_dynamodb("remove", self.prefix .. name, neap.json.encode(key)) end,
   take_away = function(self, name) quietly_dynamodb("drop", self.prefix .. name) end,
+  tables = function(self) return dynamodb("tables", self.prefix) end,
+  dump = function(self, names)
+    local tables = {}
+    for i, name in ipairs(names) do tables[i] = self.prefix .. name end
+    return dynamodb("dump", table.unpack(tables))
+  end,
   --- An operation and its reply, as the wire has them.
   call = function(_, operation, request)
     local input = os.tmpname()

@@ -11,7 +11,7 @@ contract.sql("writes under a lock", function(c)
   local m, lock
 
   before_each(function()
-    m = writes.prepare(c.store)
+    m = writes.prepare(c)
     lock = lease.take(c.store, "job", { seconds = 3600 })
   end)
 

@@ -4,6 +4,8 @@ local compare = require "neap.dynamodb.compare"
 local host = require "neap.host"
 local describe = require "neap.dynamodb.schema".describe
 local fail = require "neap.fail"
+local json = require "neap.json"
+local log = require "neap.log"
 local mismatch = require "neap.schema.mismatch"
 local requests = require "neap.dynamodb.requests"
 local types = require "neap.types"
@@ -72,6 +74,11 @@ end
 
 -- ---- Doing ----
 
+--- Says what a dry run does not send. Tables hold no secrets.
+local function rehearse(operation, request)
+  log.info(("not sent: %s %s"):format(operation, json.encode(request)))
+end
+
 --- The work on one table: what is to be done, and how it goes.
 local Work = {}
 Work.__index = Work
@@ -79,6 +86,7 @@ Work.__index = Work
 function Work:send(operation, request)
   table.insert(self.done, { operation = operation, request = request })
   if not view.dry_run(self.store) then return self.store:request(operation, request) end
+  rehearse(operation, request)
 end
 
 --- Whether the index of a table that an update made or deleted is there, or is not.
@@ -173,7 +181,7 @@ end
 --- Drops the table of a model and waits until it is gone.
 function tables.drop(store, class)
   local name = describe(class).table
-  if view.dry_run(store) then return end
+  if view.dry_run(store) then return rehearse("DeleteTable", { TableName = name }) end
   if unless("not_found", store, "DeleteTable", { TableName = name }) then
     wait(store, name, TIMEOUT, function(found) return not found end)
   end
