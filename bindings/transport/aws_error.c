@@ -142,7 +142,9 @@ enum aws_remedy neap__aws_refusal(const struct aws_call *call, const struct http
   else
     neap__error_set(e, r->kind, "%s: %s", operation, said);
   snprintf(e->code, sizeof e->code, "%s", code);
-  snprintf(e->detail, sizeof e->detail, "%s", said);
+  size_t n = 0;
+  const char *id = header(reply, "x-amzn-requestid", &n);
+  if (id) snprintf(e->detail, sizeof e->detail, "request %.*s", (int)n, id);
   e->status = reply->status;
   e->retryable = r->remedy != AWS_END && r->kind != NEAP_AUTH;
   return r->remedy;

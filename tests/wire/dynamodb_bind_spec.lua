@@ -285,6 +285,12 @@ contract.only("dynamodb", "tables", function(c)
     end)
   end)
 
+  it("that are not there are told with the number of the request", function()
+    local e = fails("not_found", store.request, store, "DescribeTable", { TableName = c.prefix .. "none" })
+    assert.equal("ResourceNotFoundException", e.code)
+    assert.matches("^request [%w-]+$", e.detail)
+  end)
+
   it("are read whole where the store allows it, unless the model does not", function()
     local User = store:model("User", { id = t.string { primary = true }, name = t.string() })
     local Guarded = store:model("Guarded", { id = t.string { primary = true }, name = t.string() }, { scan = false })
