@@ -1,4 +1,4 @@
--- DynamoDB that lets its clients down (tests/services/dynamodb_faults): throttling, failures before and after what was asked is
+-- DynamoDB that lets its clients down (tests/services/dynamodb_proxy): throttling, failures before and after what was asked is
 -- done, connections that end, replies that are slow, cut or changed, batches of which one half is done. Whatever happens, each
 -- write has happened as often as it says, or is said to be unknown.
 local contract = require "tests.store.contract"
@@ -13,15 +13,17 @@ contract.only("dynamodb", "faults", function(c)
 
   setup(function()
     print("faults: NEAP_SEED=" .. seed)
-    local pipe = assert(io.popen(("tests/services/dynamodb_faults %s %d"):format(os.getenv "NEAP_TEST_DYNAMODB", seed)))
+    local pipe = assert(io.popen(("tests/services/dynamodb_proxy %s %d"):format(os.getenv "NEAP_TEST_DYNAMODB", seed)))
     url, process = pipe:read("l"):match "(%S+) (%d+)"
     pipe:close()
   end)
 
   teardown(function() os.execute("kill " .. process) end)
 
-  local function share(percent) neap.http.get(url .. "/?faults=" .. percent) end
-  local function counts() return neap.http.get(url .. "/"):json() end
+  --- From now on so many of 100 requests meet a fault, and what was asked before is forgotten.
+  local function share(percent)
+    neap.http.post(url .. "/rules", { body = neap.json.encode { { on = "*", share = percent } } })
+  end
 
   local function declare(s)
     local Model = s:model("Item", { id = t.integer { primary = true }, n = t.integer { default = 0 }, text = t.string() })
@@ -53,16 +55,14 @@ contract.only("dynamodb", "faults", function(c)
     for i = 1, n * times do list[i] = i end
     share(20)
     local fates = neap.gather(list, together or 10, f)
-    local counted = counts()
+    local asked = neap.http.get(url .. "/log"):json()
     share(0)
-    return fates, counted
+    return fates, asked
   end
 
-  local function faults_of(counted)
+  local function faults_of(asked)
     local n = 0
-    for name, count in pairs(counted) do
-      if name:find "^%l" and name ~= "requests" then n = n + count end
-    end
+    for _, entry in ipairs(asked) do n = n + (entry.fault and 1 or 0) end
     return n
   end
 
@@ -80,11 +80,11 @@ contract.only("dynamodb", "faults", function(c)
   end
 
   it("let new objects be there, or not, as it was said", function()
-    local fates, counted = many(200, function(i) return (fate(Item.create, Item, { id = i, text = "text " .. i })) end)
+    local fates, asked = many(200, function(i) return (fate(Item.create, Item, { id = i, text = "text " .. i })) end)
     local found = there()
     for i, said in ipairs(fates) do expect(found[i] and found[i].text, said, nil, "text " .. i, i) end
-    assert.is_true(faults_of(counted) > 10)
-    assert.is_true(counted.requests <= #fates + faults_of(counted))
+    assert.is_true(faults_of(asked) > 10)
+    assert.is_true(#asked <= #fates + faults_of(asked))
   end)
 
   it("let changes be made once", function()

@@ -67,9 +67,7 @@ describe("DynamoDB", function()
   end
 
   setup(function()
-    local port
-    port, pid = sh("tests/services/dynamodb_proxy " .. endpoint):match "(%d+) (%d+)"
-    proxy = "http://127.0.0.1:" .. port
+    proxy, pid = sh("tests/services/dynamodb_proxy " .. endpoint):match "(%S+) (%d+)"
     store = open {}
     Post = store:model("Post", {
       id = t.string { primary = true }, title = t.string(), views = t.integer(), tags = t.list(t.string()),
@@ -386,11 +384,9 @@ describe("DynamoDB", function()
     it("is asked again for what is the same done twice, and read again whatever happened", function()
       for _, fault in ipairs { "500", "lose", "drop", "cut", "crc", "garbage" } do
         rules { { on = "UpdateItem", ["do"] = fault, times = 1 }, { on = "GetItem", ["do"] = fault, times = 1 } }
-        if fault ~= "garbage" then
-          Post { id = fault, views = 1 }:save()
-          assert.equal(1, Post:get(fault).views, fault)
-          assert.equal("GetItem 2, UpdateItem 2", asked(), fault)
-        end
+        Post { id = fault, views = 1 }:save()
+        assert.equal(1, Post:get(fault).views, fault)
+        assert.equal("GetItem 2, UpdateItem 2", asked(), fault)
       end
     end)
 

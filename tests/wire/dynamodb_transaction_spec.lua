@@ -475,9 +475,7 @@ contract.only("dynamodb", "a transaction on the wire", function(c)
   end
 
   setup(function()
-    local port
-    port, pid = sh("tests/services/dynamodb_proxy " .. os.getenv "NEAP_TEST_DYNAMODB"):match "(%d+) (%d+)"
-    proxy = "http://127.0.0.1:" .. port
+    proxy, pid = sh("tests/services/dynamodb_proxy " .. os.getenv "NEAP_TEST_DYNAMODB"):match "(%S+) (%d+)"
   end)
 
   teardown(function() sh("kill " .. pid) end)
