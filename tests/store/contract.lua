@@ -80,7 +80,7 @@ contract.stores.sqlite = {
   counted = counted_by_store,
   rows = in_sql.rows, set = in_sql.set, erase = in_sql.erase, remove = in_sql.remove, take_away = in_sql.take_away,
   dump = in_sql.dump,
-  --- Makes an empty database and gives its URL.
+  --- Makes an empty database and gives its URL, or options and the URL that says the same.
   fresh = function(self)
     self.path = os.tmpname()
     return "sqlite:" .. self.path
@@ -216,10 +216,9 @@ contract.stores.dynamodb = endpoint and {
   fresh = function(self)
     prefixes = prefixes + 1
     self.prefix = ("%s_%d_"):format(self.set_prefix, prefixes)
-    return {
-      url = "dynamodb://us-east-1?endpoint=" .. endpoint, access_key = "spec", secret_key = "spec", scan = true,
-      table_template = self.prefix .. "{table}",
-    }
+    local url, template = "dynamodb://us-east-1?endpoint=" .. endpoint, self.prefix .. "{table}"
+    local options = { url = url, access_key = "spec", secret_key = "spec", scan = true, table_template = template }
+    return options, ("%s&access_key=spec&secret_key=spec&scan=true&table_template=%s"):format(url, template)
   end,
   drop = function() end,
   teardown = function(self) quietly_dynamodb("drop", self.set_prefix) end,
@@ -277,7 +276,8 @@ local function describe(store, name, body)
     if c.setup then busted.setup(function() c:setup() end) end
     if c.teardown then busted.teardown(function() c:teardown() end) end
     busted.before_each(function()
-      c.url = c:fresh()
+      local url, text = c:fresh()
+      c.url, c.text_url = url, text or url
       c.store = neap.open(c.url)
     end)
     busted.after_each(function()
@@ -297,7 +297,8 @@ local function over(name, body, only)
   for _, store in ipairs(names) do describe(store, name, body) end
 end
 
---- Runs the specs in body(c) over each store. c.store and c.url are new in every spec.
+--- Runs the specs in body(c) over each store. c.store and c.url are new in every spec; c.text_url is
+--- the same as c.url, for a command.
 ---@param name string
 ---@param body fun(c: table)
 function contract.each(name, body) over(name, body) end
