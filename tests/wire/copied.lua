@@ -1,4 +1,9 @@
--- copied.lua: what the specs of scripts/copy.lua copy: every type, circles of pointers, links, undeclared fields, hooks.
+-- copied.lua: what the specs of scripts/copy.lua copy: every type, circles of pointers, links, undeclared fields, hooks; and how
+-- they do it.
+local assert = require "luassert"
+local bin = (os.getenv "BIN" or "bin") .. "/neap"
+local capture = require "tests.capture"
+
 local copied = {}
 
 --- A file of models.
@@ -63,5 +68,43 @@ copied.KILLING = copied.MODELS:gsub("store:bind%(%)", [[
     if left == 0 then os.execute "kill -9 $PPID" end
     return save(...)
   end]])
+
+--- Writes a file of a folder: its path.
+function copied.write(root, name, text)
+  local path = root .. "/" .. name
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+  return path
+end
+
+--- All that there is in a database, as sqlite3 sees it.
+function copied.dump(path) return (capture(("sqlite3 '%s' .dump | sort"):format(path))) end
+
+--- Makes a database in a folder, by copied.FILL or another script: the file of its models.
+function copied.fill(root, path, script)
+  local models = copied.write(root, "models.lua", copied.MODELS)
+  local fill = copied.write(root, "fill.lua", script or copied.FILL)
+  local text, code = capture(("%s %s sqlite:%s %s"):format(bin, fill, path, models))
+  assert.equal(0, code, text)
+  return models
+end
+
+--- What it prints, and its exit code.
+function copied.run(from, to, models)
+  return capture(("timeout 100 %s scripts/copy.lua '%s' '%s' %s"):format(bin, from, to, models))
+end
+
+--- Copies without a fault: what it prints.
+function copied.copy(from, to, models)
+  local text, code = copied.run(from, to, models)
+  assert.equal(0, code, text)
+  return text
+end
+
+--- Copies what copied.fill has made, but is killed on the way.
+function copied.kill(root, from, to)
+  local text, code = copied.run(from, to, copied.write(root, "killing.lua", copied.KILLING))
+  assert.equal(137, code, text)
+end
 
 return copied

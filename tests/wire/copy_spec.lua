@@ -2,6 +2,7 @@
 local copied = require "tests.wire.copied"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 local capture = require "tests.capture"
+local dump = copied.dump
 
 describe("copy.lua", function()
   local root, from, to
@@ -13,23 +14,12 @@ describe("copy.lua", function()
 
   after_each(function() capture("rm -r " .. root) end)
 
-  local function write(name, text)
-    local file = assert(io.open(root .. "/" .. name, "w"))
-    file:write(text)
-    file:close()
-    return root .. "/" .. name
-  end
+  local function write(name, text) return copied.write(root, name, text) end
 
   local function sqlite(path, statement) return (capture(("sqlite3 '%s' \"%s\""):format(path, statement)):gsub("\n$", "")) end
 
-  local function dump(path) return (capture(("sqlite3 '%s' .dump | sort"):format(path))) end
-
-  local function fill()
-    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", copied.FILL), from, write("models.lua", copied.MODELS)))
-    assert.equal(0, code, text)
-  end
-
-  local function copy(models) return capture(("%s scripts/copy.lua sqlite:%s sqlite:%s %s"):format(bin, from, to, models)) end
+  local function fill() copied.fill(root, from) end
+  local function copy(models) return copied.run("sqlite:" .. from, "sqlite:" .. to, models) end
 
   it("copies everything as it is: all types, times, versions, nulls, links, undeclared fields, circles of pointers", function()
     fill()
@@ -67,7 +57,7 @@ describe("copy.lua", function()
 
   it("goes on where it was killed", function()
     fill()
-    copy(write("killing.lua", copied.KILLING))
+    copied.kill(root, "sqlite:" .. from, "sqlite:" .. to)
     assert.equal("1000|ok", sqlite(to, "SELECT (SELECT count(*) FROM Note), i.* FROM pragma_integrity_check i"))
     local text, code = copy(root .. "/models.lua")
     assert.equal(0, code, text)

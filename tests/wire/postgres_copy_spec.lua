@@ -3,6 +3,7 @@ local base = os.getenv "NEAP_TEST_POSTGRES"
 local copied = require "tests.wire.copied"
 local bin = (os.getenv "BIN" or "bin") .. "/neap"
 local capture = require "tests.capture"
+local copy, dump = copied.copy, copied.dump
 
 describe("copy.lua with PostgreSQL", function()
   local root, url, name
@@ -19,27 +20,11 @@ describe("copy.lua with PostgreSQL", function()
     capture("rm -r " .. root)
   end)
 
-  local function copy(from, to, models)
-    local text, code = capture(("%s scripts/copy.lua '%s' '%s' %s"):format(bin, from, to, models))
-    assert.equal(0, code, text)
-    return text
-  end
-
   local function psql(statement) return (capture(("psql -qAt '%s' -c '%s'"):format(url, statement)):gsub("\n$", "")) end
 
-  local function write(file_name, text)
-    local file = assert(io.open(root .. "/" .. file_name, "w"))
-    file:write(text)
-    file:close()
-    return root .. "/" .. file_name
-  end
-
-  local function dump(path) return (capture(("sqlite3 '%s' .dump | sort"):format(path))) end
-
   it("brings every type there and back unchanged", function()
-    local models, from, to = write("models.lua", copied.MODELS), root .. "/from.db", root .. "/to.db"
-    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", copied.FILL), from, models))
-    assert.equal(0, code, text)
+    local from, to = root .. "/from.db", root .. "/to.db"
+    local models = copied.fill(root, from)
     copy("sqlite:" .. from, url, models)
     copy(url, "sqlite:" .. to, models)
     assert.equal(dump(from), dump(to))
@@ -56,20 +41,14 @@ describe("copy.lua with PostgreSQL", function()
   end)
 
   it("goes on where it was killed, in each direction, over one connection to a server", function()
-    local models, killing = write("models.lua", copied.MODELS), write("killing.lua", copied.KILLING)
     local from, to = root .. "/killed.db", root .. "/whole.db"
     local first, second = url .. "_1", url .. "_2"
     for i = 1, 2 do assert.equal("", psql(("CREATE DATABASE %s_%d"):format(name, i))) end
-    local text, code = capture(("%s %s sqlite:%s %s"):format(bin, write("fill.lua", copied.FILL), from, models))
-    assert.equal(0, code, text)
+    local models = copied.fill(root, from)
     local legs = { "sqlite:" .. from, first .. "?pool=1", second .. "?pool=1", "sqlite:" .. to }
     for i = 1, 3 do
-      local command = ("timeout 60 %s scripts/copy.lua '%s' '%s' "):format(bin, legs[i], legs[i + 1])
-      text, code = capture(command .. killing)
-      assert.equal(137, code, text)
-      text, code = capture(command .. models)
-      assert.equal(0, code, text)
-      assert.matches("Note +2500 rows +1500 copied", text)
+      copied.kill(root, legs[i], legs[i + 1])
+      assert.matches("Note +2500 rows +1500 copied", copy(legs[i], legs[i + 1], models))
     end
     assert.equal(dump(from), dump(to))
     for i = 1, 2 do psql(("DROP DATABASE %s_%d"):format(name, i)) end
@@ -77,7 +56,7 @@ describe("copy.lua with PostgreSQL", function()
 
   it("goes on counting also where it was killed before it had told the server to", function()
     local notes = "sqlite:" .. root .. "/told.db"
-    local models = write("told.lua", [[
+    local models = copied.write(root, "told.lua", [[
       local t = require "neap".types
       return function(store)
         return store:model("Count", { id = t.integer { primary = true, auto = true } }, { table = "told.counts" })
@@ -93,7 +72,7 @@ describe("copy.lua with PostgreSQL", function()
 
   it("goes on counting behind the keys that were copied", function()
     local notes = "sqlite:" .. root .. "/notes.db"
-    local models = write("notes.lua", [[
+    local models = copied.write(root, "notes.lua", [[
       local t = require "neap".types
       return function(store)
         return store:model("Count", { id = t.integer { primary = true, auto = true }, text = t.string() }, { table = "counts" })
