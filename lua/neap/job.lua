@@ -1,5 +1,6 @@
 -- neap.job: marks of how far a job has come, so that one that was killed goes on there; and from inside a script what
 -- `neap run` gives from outside: one at a time, for so long, again if it fails, noted in a history.
+local fail = require "neap.fail"
 local host = require "neap.host"
 local json = require "neap.json"
 local kernel = require "neap.save_kernel"
@@ -8,7 +9,7 @@ local log = require "neap.log"
 local own_table = require "neap.own_table"
 local quoted = require "neap.sql.schema".quoted
 local retry = require "neap.retry"
-local usage = require "neap.fail".usage
+local usage = fail.usage
 local view = require "neap.view"
 
 local LOCKED, TIMED_OUT, FAILED = 75, 124, 1  -- exit codes of `neap run`
@@ -23,6 +24,9 @@ Job.__name = "neap.job"
 
 --- Where the marks of a job are: { store =, table = }, made if it is not there.
 local function open_marks(store)
+  if not store:supports "sql" then
+    fail.as("unsupported", "%s keeps no marks of jobs: neap.job{ history = FILE } does", view.kind(store))
+  end
   if kernel.in_transaction(store) then usage "a job begins outside of transactions" end
   local marks = { store = store, table = quoted(store, "neap_checkpoints") }
   local ok, e = pcall(store.sql, store, "SELECT 1 FROM " .. marks.table .. " WHERE 1 = 0")

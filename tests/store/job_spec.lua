@@ -93,6 +93,13 @@ contract.sql("the marks of a job", function(c)
   end)
 end)
 
+contract.only("dynamodb", "the marks of a job", function(c)
+  it("are not kept there: it is told where they can be", function()
+    local e = fails("unsupported", neap.job, { name = "import", store = c.store })
+    assert.matches("dynamodb keeps no marks of jobs: neap.job{ history = FILE }", e.message, 1, true)
+  end)
+end)
+
 contract.each("a job with its lock in a store", function(c)
   local dir = capture "mktemp -d":gsub("\n", "")
   local options = "run --name job --lock job --lock-lease 0.6s --lock-store "

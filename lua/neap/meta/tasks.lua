@@ -114,7 +114,7 @@ function neap.progress(total, label) end
 
 ---@class neap.job.options
 ---@field name? string that of `neap run` unless given
----@field store? neap.store keeps the marks, in its table neap_checkpoints
+---@field store? neap.store keeps the marks, in its table neap_checkpoints: SQLite or PostgreSQL
 ---@field history? string a file that keeps them, and notes each run for `neap jobs`
 ---@field lock? true|string one run at a time: by the name of the job, or by this one
 ---@field lock_store? neap.store where the lock of a function is, for one run on however many machines
