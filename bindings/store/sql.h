@@ -101,6 +101,8 @@ int neap__sql_place_sort(struct sql_text *s, int alias, const struct place *plac
 int neap__sql_place_text(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_whole(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
 int neap__sql_place_number(struct sql_text *s, int alias, const struct place *place, struct neap__error *e);
+// Behind what SQL makes of values of the place and that has lost the collation of the place: adds it, if there is one.
+void neap__sql_collate(struct sql_text *s, const struct place *place);
 
 // ---- sql_relation.c: conditions and counts over related rows, for a row of `shape` that is known as t<alias> ----
 

@@ -101,8 +101,7 @@ static int write_result(lua_State *L, struct sql_text *s, const struct aggregate
   enum sql_class class = operand->kind == CELL_DECIMAL ? SQL_DECIMAL : is_number(operand->kind) ? SQL_NUMBER : SQL_TEXT;
   if (kind == CELL_UNLOADED) return write_as(L, s, a, s->dialect->result[class], e);
   int status = write_aggregate(L, s, a, e);
-  if (kind == CELL_DECIMAL && s->dialect->column[SQL_DECIMAL])
-    neap__sql_add(s, s->dialect->column[SQL_DECIMAL] + 2);  // behind its $0
+  if (kind == CELL_DECIMAL) neap__sql_collate(s, &a->reach.place);
   return status;
 }
 
@@ -122,7 +121,10 @@ static void bind_operand(struct sql_text *s, const struct aggregate *a, const st
     neap__sql_bind_field(s, a->reach.place.field, cell);
   else
     neap__sql_bind(s, cell);
-  if (decimal) neap__sql_add(s, s->dialect->decimal);
+  if (decimal)
+    neap__sql_add(s, s->dialect->decimal);
+  else if (cell->kind == CELL_DECIMAL && kind != CELL_UNLOADED)
+    neap__sql_add(s, s->dialect->number);
 }
 
 // Two-valued: NULL differs from any operand, and compares with none.

@@ -34,6 +34,7 @@ static int write_reach(lua_State *L, struct sql_text *s, int alias, const struct
     neap__sql_add(s, " LIMIT 1");
   }
   neap__sql_add(s, ")");
+  neap__sql_collate(s, &r->place);  // which a subquery does not hand on
   return 0;
 }
 

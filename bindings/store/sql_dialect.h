@@ -26,6 +26,7 @@ struct sql_dialect {
       arrays;  // those are an array, {1,2}, and lists of scalars are kept as one; else a JSON list. Numbers are compared
                // exactly only with those of their own kind
   const char *decimal;  // behind a parameter that is a decimal
+  const char *number;   // behind one that is compared with a computed integer or double
   // The type of a column, "" for what has none; decimals without their scale.
   const char *(*column_type)(const struct type *);
   bool dooms;                 // a statement that fails takes its transaction with it, as far back as the last savepoint

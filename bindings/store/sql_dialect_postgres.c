@@ -175,13 +175,14 @@ static bool translate_regex(struct neap__buffer *out, const char *p, size_t n) {
   return !t.failed && t.depth == 0;
 }
 
-// Sums of integers are integers and averages doubles, as elsewhere; sums in JSON are what JSON makes of the number. Averages
-// of decimals have 28 digits behind the point. Booleans, uuids and bytes have neither min() nor max().
+// Sums of integers come as numerics and are read as integers; averages are doubles, as elsewhere; sums in JSON are what JSON
+// makes of the number. Averages of decimals have 28 digits behind the point. Booleans, uuids and bytes have neither min() nor
+// max().
 static const char *aggregate(enum aggregate_op op, enum cell_kind kind) {
   bool json = kind == CELL_UNLOADED, plain = kind != CELL_BOOLEAN && kind != CELL_BYTES && kind != CELL_TEXT;
   switch (op) {
     case AGG_COUNT: return "count($0)";
-    case AGG_SUM: return json ? "to_jsonb(sum($0))" : kind == CELL_INTEGER ? "sum($0)::bigint" : "sum($0)";
+    case AGG_SUM: return json ? "to_jsonb(sum($0))" : "sum($0)";
     case AGG_MIN:
       if (json) return "coalesce(to_jsonb(min($0)), to_jsonb(min($1)))";
       return plain ? "min($0)" : "(array_agg($0 ORDER BY $0) FILTER (WHERE $0 IS NOT NULL))[1]";
@@ -209,6 +210,7 @@ const struct sql_dialect neap__sql_postgres = {
     .lateral = true,
     .arrays = true,
     .decimal = "::numeric",
+    .number = "::numeric",
     .column_type = column_type,
     .dooms = true,
     .no_nul = true,

@@ -83,6 +83,7 @@ const struct sql_dialect neap__sql_sqlite = {
     .in = "$0 IN (SELECT value FROM json_each($1))",
     .keys = "json_each($1) k",
     .decimal = "",
+    .number = " + 0",  // else it is text, which comes behind every number
     .column_type = column_type,
     .expression = {"", ""},
     .text_type = "",

@@ -195,6 +195,11 @@ static enum sql_class class_of_type(const struct type *type) {
   return type && type->kind == TYPE_DECIMAL ? SQL_DECIMAL : SQL_TEXT;
 }
 
+void neap__sql_collate(struct sql_text *s, const struct place *place) {
+  const char *text = neap__place_in_json(place) ? NULL : s->dialect->column[class_of_type(place->type)];
+  if (text) neap__sql_add(s, text + 2);  // behind its $0
+}
+
 int neap__sql_write_value(struct writer *w, const struct place *place, enum sql_class class) {
   if (neap__place_in_json(place)) return neap__sql_write_template(w, w->s->dialect->value[class], place);
   if (place->counted) return neap__sql_related_count(w->s, w->alias, w->shape, place->counted, w->e);

@@ -406,9 +406,18 @@ static const char *wanted(enum cell_kind want) {
   return "a value";
 }
 
-static int wrong_value(const struct postgres_cursor *cursor, int i, enum cell_kind want, struct neap__error *e) {
-  neap__error_set(e, NEAP_PROTOCOL, "the column %s holds something else than %s", PQfname(cursor->result, i),
-                  wanted(want));
+// strtoll() has cut what is too large.
+static bool is_cut(const struct cell *cell) {
+  return cell->kind == CELL_INTEGER && (cell->i == INT64_MAX || cell->i == INT64_MIN);
+}
+
+static int wrong_value(const struct postgres_cursor *cursor, int i, enum cell_kind want, const struct cell *cell,
+                       struct neap__error *e) {
+  const char *name = PQfname(cursor->result, i);
+  if (want == CELL_INTEGER && is_cut(cell))
+    neap__error_set(e, NEAP_LIMIT, "%s is more than an integer of 64 bits holds", name);
+  else
+    neap__error_set(e, NEAP_PROTOCOL, "the column %s holds something else than %s", name, wanted(want));
   e->store = "postgres";
   return -1;
 }
@@ -433,7 +442,7 @@ static int read_column(struct postgres_cursor *cursor, int i, const char *p, int
   ok = ok && convert(cell, want, out, &own);
   follow(cells, i, old, used, out->p);
   if (own) cell->p = out->p + cell->i;
-  return ok ? 0 : wrong_value(cursor, i, want, e);
+  return ok ? 0 : wrong_value(cursor, i, want, cell, e);
 }
 
 // Most columns: of a common type, and wanted as what they are.

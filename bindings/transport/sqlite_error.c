@@ -69,11 +69,14 @@ static int set_constraint(struct neap__error *e, const struct failure *f, const 
   return neap__error_set(e, f->kind, "a rule of the table is broken: %s", said);
 }
 
-// Errors in the text itself. Tables and columns that are missing are the schema's fault rather than the text's.
+// Errors in the text itself. Tables and columns that are missing are the schema's fault rather than the text's, and a sum that
+// is too large is that of the values.
 static int set_text(struct neap__error *e, const char *said) {
   if (strncmp(said, "no such table", 13) == 0 || strncmp(said, "no such column", 14) == 0 ||
       strstr(said, "has no column named"))
     return neap__error_set(e, NEAP_MISMATCH, "%s; store:bind() creates what is declared and missing", said);
+  if (strcmp(said, "integer overflow") == 0)
+    return neap__error_set(e, NEAP_LIMIT, "what is computed is more than an integer of 64 bits holds");
   return neap__error_set(e, NEAP_USAGE, "SQL that SQLite does not take: %s", said);
 }
 

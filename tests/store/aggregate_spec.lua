@@ -78,6 +78,69 @@ contract.each("aggregates", function(c)
     assert.same({}, groups { n = { ["$gt"] = 1, ["$lt"] = 2 } })
   end)
 
+  describe("of numbers of several kinds", function()
+    local Part
+
+    before_each(function()
+      Part = c.store:model("Part", { id = neap.types.integer { primary = true }, whole = neap.types.pointer "Part",
+        share = neap.types.decimal(), weight = neap.types.number(), made = neap.types.integer() })
+      c.store:bind()
+      c.store:save {
+        Part { id = 1, share = "10", weight = 1.5, made = math.maxinteger }, Part { id = 2, share = "9", weight = 2.25, made = 1 },
+        Part { id = 3, share = "9", weight = 0.5, made = 2 },
+      }
+      for id = 4, 6 do Part { id = id, whole = id - 3, weight = 1, made = id }:save() end
+      Part { id = 7, whole = 4 }:save()
+    end)
+
+    it("group and sort decimals that pointers lead to by value", function()
+      local rows = Part:where { whole__exists = true, id__lt = 7 }:group "whole.share":order "whole.share":aggregate {
+        n = { ["$count"] = true },
+      }
+      assert.same({ { ["whole.share"] = neap.decimal "9", n = 2 }, { ["whole.share"] = neap.decimal "10", n = 1 } }, rows)
+      assert.equal(neap.decimal "10", Part:where { id__lt = 7 }:max "whole.share")
+      assert.equal(neap.decimal "9", Part:where { id__lt = 7 }:min "whole.share")
+      local best = Part:where { whole__exists = true }:group "id":order("-best", "id"):aggregate {
+        best = { ["$max"] = "whole.share" },
+      }
+      assert.same({ 4, 5, 6, 7 }, shop.list(best, "id"))
+    end)
+
+    it("compare with decimals by having", function()
+      local function parts(having, op, name)
+        local rows = Part:where { id__lt = 4 }:group "id":order "id":having { x = having }:aggregate { x = { [op] = name } }
+        return shop.list(rows, "id")
+      end
+      local function decimal(text) return neap.decimal(text) end
+      for _, op in ipairs { "$sum", "$min", "$max", "$avg" } do
+        assert.same({ 1, 2 }, parts({ ["$gte"] = decimal "1.5" }, op, "weight"))
+        assert.same({ 1, 3 }, parts({ ["$lt"] = decimal "2" }, op, "weight"))
+        assert.same({ 2 }, parts({ ["$eq"] = decimal "2.25" }, op, "weight"))
+        assert.same({ 1, 3 }, parts({ ["$ne"] = decimal "2.25" }, op, "weight"))
+      end
+      assert.same({ 1 }, parts({ ["$gt"] = decimal "9223372036854775806" }, "$sum", "made"))
+      assert.same({}, parts({ ["$gt"] = decimal "9223372036854775807" }, "$max", "made"))
+      assert.same({ 1, 2, 3 }, parts({ ["$lt"] = decimal "1.5" }, "$count", "made"))
+      assert.same({ 1 }, parts({ ["$gte"] = 2.5 }, "$sum", "made"))
+      assert.same({ 2 }, parts({ ["$eq"] = 1 }, "$sum", "made"))
+    end)
+
+    it("raise limit where an integer of 64 bits does not hold the sum", function()
+      for _, f in ipairs {
+        function() return Part:sum "made" end,
+        function() return Part:group "share":aggregate { made = { ["$sum"] = "made" }, n = { ["$count"] = true } } end,
+      } do
+        local large = Part { id = 8, share = "10", made = math.maxinteger }
+        large:save()
+        local ok, e = pcall(f)
+        assert.is_false(ok)
+        assert.equal("limit", e.kind, tostring(e))
+        assert.truthy(e.message:find("integer of 64 bits", 1, true), e.message)
+        large:delete()
+      end
+    end)
+  end)
+
   describe("inside JSON", function()
     local Box
 
