@@ -12,13 +12,13 @@ enum clause { CLAUSE_ADD, CLAUSE_DELETE, CLAUSE_REMOVE, CLAUSE_SET, CLAUSES };
 
 // One attribute, or a place in it, and what becomes of it.
 struct item {
-  enum clause clause;
   const struct change *change;  // NULL: the column is set to the cell, or removed
   const struct field *field;
   const struct cell *cell;
-  bool keep;                     // only where there is nothing yet
   struct neap__json_slice name;  // of what an open model does not declare: a JSON string
   struct cell member;            // and its value
+  enum clause clause;
+  bool keep;  // only where there is nothing yet
 };
 
 static bool is_set(const struct type *type) {

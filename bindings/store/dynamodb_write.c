@@ -20,7 +20,7 @@ struct answer {
   size_t nreply;
   struct neap__error *error;
   uint8_t outcome;
-  int8_t changed;
+  uint8_t changed;
 };
 
 enum doing {
@@ -68,7 +68,7 @@ static void fail_one(struct write_run *r, int i, const struct neap__error *e) {
 
 static void done_one(struct write_run *r, int i, int changed) {
   r->answers[i].outcome = OUTCOME_DONE;
-  r->answers[i].changed = (int8_t)changed;
+  r->answers[i].changed = (uint8_t)changed;
 }
 
 static void keep_reply(struct write_run *r, int i, const struct dynamodb_call *call) {

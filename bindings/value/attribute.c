@@ -121,7 +121,7 @@ size_t neap__attribute_number(const char *p, size_t n, char out[ATTRIBUTE_NUMBER
 
 // The shortest digits of a large whole double are not all of its digits, and as a whole number it may be read as an integer.
 static bool is_integer(double d) {
-  return d >= -0x1p63 && d < 0x1p63 && (double)(int64_t)d == d;
+  return (fabs(d) < 0x1p63 || d == -0x1p63) && (double)(int64_t)d == d;
 }
 
 static size_t write_integer(int64_t i, char *out) {
