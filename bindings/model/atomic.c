@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/condition_build.h"
+#include "model/row.h"
 #include "model/save.h"
 #include "value/datetime.h"
 #include "value/match.h"
@@ -191,9 +192,19 @@ static int atomic_done(lua_State *L, int status, lua_KContext ctx) {
 }
 
 // Fills the write: the change, its companions, the key, whose anchors are pushed, and what comes back.
+// A value that the script has assigned and that the store has already is no change: kept as one it would hide what comes back, and
+// a save would undo it.
+static void drop_same(lua_State *L, int column) {
+  struct object *o = lua_touserdata(L, A_OBJECT);
+  struct cell base = neap__row_base(o, column), now = neap__row_present(o, column);
+  bool changed = neap__row_kinds(o)[column] & COLUMN_CHANGED;
+  if (changed && neap__cell_equal(&base, &now)) neap__row_revert(L, A_OBJECT, o, column);
+}
+
 static void fill(lua_State *L, struct atomic *a) {
   size_t words = (size_t)(a->shape->ncolumns + 63) / 64;
   const struct place *place = &a->changes[0].place;
+  drop_same(L, place->field->column);
   a->write.kind = WRITE_UPDATE;
   a->write.changes = a->changes;
   a->write.nchanges = 1;

@@ -299,6 +299,15 @@ contract.each("saving", function(c)
       twin = Post:get(p.id)
     end)
 
+    it("increment is not undone by a value that was assigned before and was there already", function()
+      p.views = p.views
+      p:increment("views", 2)
+      assert.equal(3, p.views)
+      assert.same({}, p:changes())
+      p:save()
+      assert.equal(3, p:reload().views)
+    end)
+
     it("increment adds to what is there, and the object holds the result", function()
       twin:increment("views", 5)
       p:increment "views"
