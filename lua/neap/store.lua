@@ -1,8 +1,10 @@
 -- store.lua: what scripts do with a store as a whole: open it, look at it through options, run transactions.
 local host = require "neap.host"
+local opening = require "neap.opening"
 local usage = require "neap.fail".usage
 local view = require "neap.view"
 
+local decode = opening.decode
 local store = view.methods  -- every store and view indexes this table
 
 store.supports = view.supports
@@ -13,10 +15,6 @@ store.close = view.close
 
 local function unsupported(format, ...)
   error(host.error { kind = "unsupported", message = string.format(format, ...) }, 0)
-end
-
-local function decode(text)
-  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 --- Everything after "?": a=1&b=2.
@@ -55,9 +53,7 @@ local function open_sqlite(rest, given, url, granted)
   path = decode(path:gsub("^//", ""))
   if path == "" then usage("%s names no file; write sqlite:shop.db or sqlite::memory:", url) end
   local template = given.table_template
-  if template ~= nil and (type(template) ~= "string" or not template:find("{table}", 1, true)) then
-    usage('table_template is text with {table} in it, "test_{table}", not %s', host.show(template))
-  end
+  if template ~= nil then opening.table_template(template) end
   if path:find "%z" then usage("%q has a NUL in its path", url) end
   local options = read_options(query, sqlite_options, url)
   options.mode = given.mode and sqlite_options.mode(given.mode, url) or options.mode

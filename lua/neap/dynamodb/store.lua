@@ -1,6 +1,7 @@
 -- dynamodb/store.lua: opening a store of DynamoDB, and requests that scripts write themselves.
 local host = require "neap.host"
 local json = require "neap.json"
+local opening = require "neap.opening"
 local usage = require "neap.fail".usage
 local view = require "neap.view"
 
@@ -55,23 +56,20 @@ local options = {
     if value ~= "true" and value ~= "false" then usage("scan is true or false, not %s", value) end
     return value == "true"
   end,
-  table_template = function(value)
-    if type(value) ~= "string" or not value:find("{table}", 1, true) then
-      usage('table_template is text with {table} in it, "test_{table}", not %s', host.show(value))
-    end
-    return value
-  end,
+  table_template = opening.table_template,
 }
-local names = "access_key, attempts, capacity, connect_timeout, endpoint, profile, read_rate, region, scan, "
-  .. "secret_key, session_token, table_template, timeout and write_rate"
 
-local function decode(value)
-  return (value:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+local function option_names()
+  local names = {}
+  for name in pairs(options) do names[#names + 1] = name end
+  table.sort(names)
+  local last = table.remove(names)
+  return table.concat(names, ", ") .. " and " .. last
 end
 
 local function set(out, name, value)
   local read = options[name]
-  if not read then usage("%s is no option of this store; they are %s", host.show_key(name), names) end
+  if not read then usage("%s is no option of this store; they are %s", host.show_key(name), option_names()) end
   out[name] = read(value)
 end
 
@@ -84,11 +82,11 @@ function dynamodb.open(rest, given, _, granted)
   local region, query = rest:gsub("^//", ""):match "^([^?/]*)/?[?]?(.*)$"
   if not region then usage("a store of DynamoDB is dynamodb://REGION?option=value") end
   local out = { granted = granted }
-  if region ~= "" then out.region = decode(region) end
+  if region ~= "" then out.region = opening.decode(region) end
   for pair in query:gmatch "[^&]+" do
     local name, value = pair:match "^([^=]*)=(.*)$"
     if not name then usage('"%s" is no option; options look like ?timeout=5', pair) end
-    set(out, name, decode(value))
+    set(out, name, opening.decode(value))
   end
   for name, value in pairs(given) do
     if name ~= "url" then set(out, name, value) end
