@@ -7,15 +7,16 @@
 
 #define IMAGE_TYPE "neap.dynamodb.image"
 
-enum { I_CLASS = 1, I_TEXT, I_KEYS, I_ITEMS };
+enum { I_CLASS = 1, I_TEXT, I_KEYS };
 
 static int image_gc(lua_State *L) {
   neap__items_free(luaL_checkudata(L, 1, IMAGE_TYPE));
   return 0;
 }
 
-// Reads the item at I_TEXT as columns of the set, NULL = all.
-static void read_item(lua_State *L, const struct shape *shape, const uint64_t *columns, struct cell *cells) {
+// Reads the item at I_TEXT as columns of the set, NULL = all. The cells live as long as what it pushes and returns.
+static struct neap__items *read_item(lua_State *L, const struct shape *shape, const uint64_t *columns,
+                                     struct cell *cells) {
   struct neap__items *items = memset(lua_newuserdatauv(L, sizeof *items, 0), 0, sizeof *items);
   struct neap__error e;
   size_t n;
@@ -28,6 +29,7 @@ static void read_item(lua_State *L, const struct shape *shape, const uint64_t *c
   if (neap__items_init(items, shape, columns) != 0) neap__fail(L, NEAP_LIMIT, "memory is short");
   neap__items_begin_one(items, text, n);
   if (neap__items_next(items, cells, &e) != ROWS_ROW) neap__raise(L, &e);
+  return items;
 }
 
 // kernel.image(class, item, keys) -> object or nil
@@ -49,13 +51,13 @@ int neap__dynamodb_image(lua_State *L) {
   for (int i = 0; i < shape->nkeys; i++) neap__set_bit(set, shape->keys[i]->column);
   for (int i = 0; i < shape->ncolumns; i++)
     if (!keys || neap__has_bit(set, i)) columns[n++] = i;
-  read_item(L, shape, keys ? set : NULL, cells);
-  if (!keys && shape->only) {
-    int met = neap__condition_matches(L, shape->only, cells, &e);
-    if (met < 0) neap__raise(L, &e);
-    if (!met) return 0;
+  struct neap__items *items = read_item(L, shape, keys ? set : NULL, cells);
+  int own = keys || !shape->only ? 1 : neap__condition_matches(L, shape->only, cells, &e);
+  if (own < 0) neap__raise(L, &e);
+  if (own) {
+    neap__object_builder(L, &b, I_CLASS, n, columns);
+    neap__object_build(L, &b, cells);
   }
-  neap__object_builder(L, &b, I_CLASS, n, columns);
-  neap__object_build(L, &b, cells);
-  return 1;
+  neap__items_free(items);  // a stream has many, and the collector does not see what they hold
+  return own;
 }
