@@ -158,11 +158,14 @@ static void make_inputs(lua_State *L, int idx, const struct template *t, int64_t
   }
 }
 
-static bool is_changed(lua_State *L, int idx, const struct template *t) {
-  const uint8_t *kinds = neap__row_kinds(lua_touserdata(L, idx));
-  for (int i = 0; i < t->nparts; i++)
-    if (t->parts[i].field && (kinds[t->parts[i].field->column] & COLUMN_CHANGED)) return true;
-  return false;
+// The first of the fields that the script has changed, NULL = none.
+static const struct field *changed_of(const struct object *o, const struct template *t) {
+  const uint8_t *kinds = neap__row_kinds(o);
+  for (int i = 0; i < t->nparts; i++) {
+    const struct field *f = t->parts[i].field;
+    if (f && (kinds[f->column] & COLUMN_CHANGED)) return f;
+  }
+  return NULL;
 }
 
 static int fill(lua_State *L, int idx, const struct field *f, struct neap__error *e) {
@@ -170,8 +173,10 @@ static int fill(lua_State *L, int idx, const struct field *f, struct neap__error
   const char *model = f->shape->model;
   const struct field *lacks;
   struct cell had;
-  bool loaded = neap__object_state(lua_touserdata(L, idx)) == OBJECT_LOADED;
-  if (loaded && !is_changed(L, idx, f->template)) return 0;
+  const struct object *o = lua_touserdata(L, idx);
+  const struct field *changed = changed_of(o, f->template);
+  bool loaded = neap__object_state(o) == OBJECT_LOADED;
+  if (loaded && !changed) return 0;
   int n = neap__template_write(f->template, value_of, &(struct object_values){L, idx}, text, &lacks);
   if (n < 0)
     return neap__error_set(e, NEAP_VALIDATION, "%s.%s: its template makes more than %d bytes", model, f->name,
@@ -182,7 +187,7 @@ static int fill(lua_State *L, int idx, const struct field *f, struct neap__error
     return neap__error_set(e, NEAP_USAGE,
                            "%s.%s is part of the key by the template of %s, and keys do not change: make a copy of the "
                            "object and delete this one",
-                           model, f->template->parts[0].field ? f->template->parts[0].field->name : f->name, f->name);
+                           model, changed->name, f->name);
   if (lacks) {
     struct cell cell;
     neap__object_get(L, idx, lacks->column, &cell);
